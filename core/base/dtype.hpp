@@ -1,0 +1,36 @@
+// The element types Sluice stores, independent of LibTorch. Names are those of recipes; safetensors
+// and torch have maps of their own beside them.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace sluice {
+
+enum class DType { kFloat32, kBFloat16, kFloat64, kInt64, kInt32, kUInt8 };
+
+constexpr std::size_t size_of(DType type) {
+  switch (type) {
+    case DType::kFloat64:
+    case DType::kInt64: return 8;
+    case DType::kFloat32:
+    case DType::kInt32: return 4;
+    case DType::kBFloat16: return 2;
+    case DType::kUInt8: return 1;
+  }
+  return 0;
+}
+
+constexpr std::string_view name_of(DType type) {
+  switch (type) {
+    case DType::kFloat32: return "float32";
+    case DType::kBFloat16: return "bfloat16";
+    case DType::kFloat64: return "float64";
+    case DType::kInt64: return "int64";
+    case DType::kInt32: return "int32";
+    case DType::kUInt8: return "uint8";
+  }
+  return "";
+}
+
+}  // namespace sluice

@@ -1,0 +1,95 @@
+#include "core/base/files.hpp"
+
+#include "core/base/error.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+namespace sluice {
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw data_error("{}: cannot be read: {}", path.string(), std::strerror(errno));
+  std::ostringstream out;
+  out << in.rdbuf();
+  if (in.bad()) throw data_error("{}: reading failed: {}", path.string(), std::strerror(errno));
+  return std::move(out).str();
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  const std::string temporary = path.string() + ".tmp" + std::to_string(getpid());
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) throw data_error("{}: cannot be written: {}", temporary, std::strerror(errno));
+  const auto give_up = [&](const char* what) {
+    const int reason = errno;
+    close(fd);
+    unlink(temporary.c_str());
+    return data_error("{}: {} failed: {}", path.string(), what, std::strerror(reason));
+  };
+  while (!content.empty()) {
+    const ssize_t done = write(fd, content.data(), content.size());
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) throw give_up("writing");
+    content.remove_prefix(static_cast<std::size_t>(done));
+  }
+  if (fsync(fd) != 0) throw give_up("flushing");
+  close(fd);
+  std::filesystem::rename(temporary, path);
+  sync_directory(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
+}
+
+void sync_directory(const std::filesystem::path& directory) {
+  const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) throw data_error("{}: cannot be opened: {}", directory.string(), std::strerror(errno));
+  const int result = fsync(fd);
+  const int reason = errno;
+  close(fd);
+  // Some network file systems refuse to sync directories; the rename itself is then all there is.
+  if (result != 0 && reason != EINVAL && reason != EROFS)
+    throw data_error("{}: flushing the directory failed: {}", directory.string(), std::strerror(reason));
+}
+
+MappedFile::MappedFile(const std::filesystem::path& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw data_error("{}: cannot be opened: {}", path.string(), std::strerror(errno));
+  struct stat info {};
+  if (fstat(fd, &info) != 0) {
+    const int reason = errno;
+    close(fd);
+    throw data_error("{}: cannot be read: {}", path.string(), std::strerror(reason));
+  }
+  size_ = static_cast<std::size_t>(info.st_size);
+  if (size_ > 0) {
+    void* address = mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd, 0);
+    if (address == MAP_FAILED) {
+      const int reason = errno;
+      close(fd);
+      throw data_error("{}: cannot be mapped ({} bytes): {}", path.string(), size_, std::strerror(reason));
+    }
+    data_ = static_cast<const std::byte*>(address);
+  }
+  close(fd);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+}  // namespace sluice

@@ -1,0 +1,39 @@
+// The shape of the sparse feed-forward layers, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace sluice::moe {
+
+enum class ScoreFunction { kSoftmax, kSigmoid };
+
+/// Whose counts make f_i of the balance loss E * sum_i f_i P_i (Switch/GShard form, f_i = count_i/(T*k)).
+enum class BalanceLoss {
+  kGlobal,    // of the whole step over all ranks (arXiv:2501.11873)
+  kSequence,  // of each sequence alone
+  kLagged,    // of the previous step
+};
+
+struct MoeConfig {
+  std::int64_t num_experts = 8;         // E; with families, all children counted
+  std::int64_t top_k = 2;               // K
+  std::int64_t expert_hidden_size = 0;  // F of one expert
+  std::int64_t num_shared_experts = 0;  // one fused SwiGLU of num_shared_experts * expert_hidden_size, unweighted
+  std::vector<std::int64_t> layers;     // sparse layers, ascending; the others stay dense
+  ScoreFunction score_func = ScoreFunction::kSoftmax;
+  bool norm_topk_prob = true;
+  double routed_scaling_factor = 1.0;
+  BalanceLoss balance_loss = BalanceLoss::kGlobal;
+  double aux_loss_coef = 1e-3;
+  double z_loss_coef = 1e-3;
+  double bias_update_rate = 0.0;  // > 0: loss-free balancing (DeepSeek-V3)
+  double capacity_factor = 0.0;   // 0: dropless
+  double router_init_std = 0.02;
+  std::int64_t family_size = 1;   // children per router family; 1 is a plain (flat) router
+
+  std::int64_t num_families() const { return num_experts / family_size; }
+  bool operator==(const MoeConfig&) const = default;
+};
+
+}  // namespace sluice::moe

@@ -1,0 +1,77 @@
+// The wire as the rest of Sluice sees it: a named group of ranks and non-blocking operations on host memory.
+// Every operation is start -> Handle -> finish. All ranks of a group start the same operations in the same order;
+// each rank enters every collective, with empty buffers if need be. No torch and no MPI type appears here.
+#pragma once
+
+#include "core/base/dtype.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace sluice::parallel {
+
+enum class ReduceOp { kSum, kMin, kMax };
+
+/// What an operation is for; goes into the failure report and into the header of point-to-point messages.
+struct OperationLabel {
+  const char* operation = "";  // a literal, e.g. "dispatch counts"
+  std::int64_t step = -1;
+  std::int64_t layer = -1;
+  const char* phase = "";      // a literal: "forward", "backward", "prepass", "eval", "save", ...
+};
+
+/// One operation under way. finish() waits at most the group's deadline, then ends the job with a report
+/// (DESIGN: records in the run directory, exit code 4). Destroying an unfinished handle finishes it.
+class Handle {
+ public:
+  class State {
+   public:
+    virtual ~State() = default;
+    virtual void finish() = 0;
+  };
+  Handle() = default;
+  explicit Handle(std::unique_ptr<State> state) : state_(std::move(state)) {}
+  Handle(Handle&&) noexcept = default;
+  Handle& operator=(Handle&&) noexcept = default;
+  ~Handle() { if (state_) finish(); }
+  void finish() {
+    if (!state_) return;
+    auto state = std::move(state_);
+    state->finish();
+  }
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+  virtual const std::string& name() const = 0;
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  /// Rank in the world of member `rank` of this group (for reports).
+  virtual int world_rank(int rank) const = 0;
+
+  /// In place over `count` elements; the order of additions is fixed for a given group size. kFloat32, kFloat64, kInt64.
+  virtual Handle start_all_reduce(void* data, std::size_t count, DType type, ReduceOp op, OperationLabel label) = 0;
+  virtual Handle start_broadcast(void* data, std::size_t bytes, int root, OperationLabel label) = 0;
+  /// `receive` holds size() * bytes_per_rank bytes in rank order.
+  virtual Handle start_all_gather(const void* send, void* receive, std::size_t bytes_per_rank, OperationLabel label) = 0;
+  /// The same number of int64 to and from every rank (rank order), point to point, each message headed by the label
+  /// (step, layer, phase, sequence): a mismatch or a rank from whom nothing came is named.
+  virtual Handle start_exchange_counts(const std::int64_t* send, std::int64_t* receive, std::size_t count_per_rank, OperationLabel label) = 0;
+  /// Bytes to and from every rank, contiguous in rank order; 64-bit counts.
+  virtual Handle start_all_to_all_v(const void* send, std::span<const std::int64_t> send_bytes, void* receive,
+                                    std::span<const std::int64_t> receive_bytes, OperationLabel label) = 0;
+  virtual Handle start_send(const void* data, std::size_t bytes, int to, OperationLabel label) = 0;
+  virtual Handle start_receive(void* data, std::size_t bytes, int from, OperationLabel label) = 0;
+  virtual Handle start_barrier(OperationLabel label) = 0;
+};
+
+using CommunicatorPtr = std::shared_ptr<Communicator>;
+
+}  // namespace sluice::parallel

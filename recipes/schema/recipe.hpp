@@ -1,0 +1,119 @@
+// A recipe as plain values: what a YAML file says after extends, overrides and defaults (reference: docs in recipes/).
+// Reading and checking are in read_recipe.hpp; only this room knows yaml-cpp.
+#pragma once
+
+#include "core/base/dtype.hpp"
+#include "core/models/decoder_config.hpp"
+#include "moe/moe_config.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::recipes {
+
+struct DataSource {
+  std::string path;  // file, glob or folder
+  double weight = 1.0;
+};
+
+enum class TokenizerType { kBytes, kBpe, kFile };
+struct TokenizerConfig {
+  TokenizerType type = TokenizerType::kBpe;
+  std::int64_t vocab_size = 4096;  // bpe: 256 bytes + merges + 1 end-of-text token
+  std::string path;                // kFile: a tokenizer.json
+};
+
+enum class InvalidUtf8 { kReplace, kError };
+enum class Order { kShuffled, kContiguous };
+
+struct DataConfig {
+  std::vector<DataSource> train;
+  std::vector<DataSource> validation;
+  double validation_split = 0.0;  // cut from train when validation is empty
+  std::int64_t eval_sequences = 64;
+  std::string text_key = "text";
+  InvalidUtf8 invalid_utf8 = InvalidUtf8::kReplace;
+  TokenizerConfig tokenizer;
+  std::int64_t seq_length = 256;
+  Order order = Order::kShuffled;
+};
+
+enum class LrSchedule { kConstant, kLinear, kCosine, kWsd };
+struct TrainConfig {
+  std::int64_t global_batch_size = 32;
+  std::int64_t micro_batch_size = 8;
+  double learning_rate = 1e-3;
+  double min_learning_rate = 1e-4;
+  LrSchedule lr_scheduler = LrSchedule::kWsd;
+  std::int64_t warmup_steps = 50;
+  double decay_fraction = 0.2;
+  double weight_decay = 0.1;
+  double adam_beta1 = 0.9;
+  double adam_beta2 = 0.95;
+  double adam_eps = 1e-8;
+  double max_grad_norm = 1.0;  // 0: no clipping
+};
+
+enum class Backend { kAuto, kLoopback, kMpi };
+enum class Exchange { kAuto, kLocal, kFlat };
+struct ParallelConfig {
+  std::int64_t expert = 1;
+  Backend backend = Backend::kAuto;
+  double timeout_seconds = 600.0;
+  Exchange exchange = Exchange::kAuto;
+  std::int64_t threads = 0;  // per rank; 0: cores of the node / ranks of the node
+};
+
+enum class StageType { kPretrain, kSparsify, kGrow, kFlatten };
+enum class ConversionMethod { kNone, kCopy, kVirtualGroup, kFamily, kDoubleTopK };
+enum class OptimizerState { kKeep, kReset };
+
+struct Stage {
+  std::string name;
+  StageType type = StageType::kPretrain;
+  std::int64_t max_steps = 0;
+  std::string from;  // "" = the stage before; else an earlier stage's name
+  ConversionMethod method = ConversionMethod::kNone;
+  OptimizerState optimizer_state = OptimizerState::kKeep;
+  bool allow_jump = false;
+  double weight_noise = 0.0;              // relative std of noise on the new experts' weights, after the exact receipt
+  double reinit_fraction = 0.0;           // share of each new expert's intermediate columns drawn anew (drop-upcycling)
+  std::int64_t top_k_anneal_steps = 0;    // double_top_k: steps over which top_k returns to its value before
+  std::optional<moe::MoeConfig> moe;      // resolved: the whole MoE shape after this stage's conversion (absent while dense)
+  // The stage's own view of the top level (equal to it unless the stage overrides it).
+  DataConfig data;
+  TrainConfig train;
+  ParallelConfig parallel;
+  bool own_lr_schedule = false;  // the stage names lr_scheduler: it has its own horizon
+};
+
+struct CheckpointConfig {
+  std::int64_t save_interval = 100;
+  std::int64_t keep = 3;
+};
+
+enum class Device { kAuto, kCpu, kCuda };
+
+struct Recipe {
+  std::string name;
+  std::string run_dir;  // "" = runs/NAME
+  std::uint64_t seed = 17;
+  DType dtype = DType::kFloat32;
+  Device device = Device::kAuto;
+  DataConfig data;
+  DecoderConfig model;                          // vocab_size and max_position_embeddings are filled in later
+  std::optional<moe::MoeConfig> initial_moe;    // model.moe: starts sparse
+  std::string init_from;
+  TrainConfig train;
+  ParallelConfig parallel;
+  std::vector<Stage> stages;
+  CheckpointConfig checkpoint;
+  std::int64_t log_interval = 10;
+  std::int64_t eval_interval = 100;
+
+  std::string directory() const { return run_dir.empty() ? "runs/" + name : run_dir; }
+};
+
+}  // namespace sluice::recipes
