@@ -1,0 +1,20 @@
+// Where a model lives: its mesh and the groups made from it. Passed to whoever needs it; nothing distributed is global.
+#pragma once
+
+#include "parallel/comm/communicator.hpp"
+
+#include <vector>
+
+namespace sluice::recipes {
+
+struct Layout {
+  parallel::CommunicatorPtr world;         // all ranks of the model's mesh: data parallel
+  parallel::CommunicatorPtr expert_group;  // ranks that share one set of experts
+  parallel::CommunicatorPtr replicas;      // ranks that hold the same experts
+  std::vector<int> node_of_member;         // node of each member of expert_group
+
+  int rank() const { return world->rank(); }
+  int size() const { return world->size(); }
+};
+
+}  // namespace sluice::recipes
