@@ -3,7 +3,6 @@
 #include "core/base/error.hpp"
 
 #include <ATen/Functions.h>
-#include <ATen/cpu/Utils.h>
 
 namespace sluice {
 
@@ -36,8 +35,13 @@ at::ScalarType accumulate_type(at::ScalarType type) {
 }
 
 bool has_fast_bfloat16() {
-  static const bool fast = at::cpu::is_avx512_bf16_supported() || at::cpu::is_amx_tile_supported();
+  // LibTorch's own test before it hands bfloat16 products to oneDNN (AVX512BW, VL and DQ).
+#if defined(__x86_64__)
+  static const bool fast = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   return fast;
+#else
+  return false;
+#endif
 }
 
 at::ScalarType product_type(at::ScalarType type) {
