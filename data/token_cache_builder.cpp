@@ -67,6 +67,7 @@ class Builder {
     while (workers_.size() > 0) store();
     if (statistics_.documents == 0)
       throw data_error("{}: holds no text ({} file{}, {} bytes)", source_.name, source_.files.size(), source_.files.size() == 1 ? "" : "s", total_);
+    if (source_.require_unchanged) source_.require_unchanged();
     statistics_.files = source_.files.size();
     writer_.commit(statistics_, document_hashes_);
   }
@@ -125,7 +126,7 @@ std::string token_cache_key(const SourceText& source, const Tokenizer& tokenizer
   hash.field(tokenizer.json());
   hash.field(static_cast<std::uint64_t>(tokenizer.eos_id()));
   hash.field(static_cast<std::uint64_t>(tokenizer.vocab_size()));
-  // kError gives the same tokens as kReplace, or none: a cache without faults serves both.
+  // kError gives the same tokens as kReplace, or none, so it is no part of the key.
   for (std::size_t i = 0; i < source.files.size(); ++i) {
     const SourceFile& file = source.files[i];
     hash.field(static_cast<std::uint64_t>(file.format));
@@ -145,14 +146,21 @@ TokenCachePtr build_token_cache(const SourceText& source, const Tokenizer& token
   const FileLock lock(path.string() + ".lock", [&] {
     if (progress) progress({"waiting for another process", source.name, 0, 0});
   });
+  std::shared_ptr<const TokenCache> cache;
   if (std::filesystem::exists(path)) {
     try {
-      auto cache = std::make_shared<TokenCache>(path, key);
+      cache = std::make_shared<TokenCache>(path, key);
       cache->verify(source.name, progress);
-      return cache;
     } catch (const Error& error) {
       log_warning("{}; building it again", error.what());
+      cache = nullptr;
     }
+  }
+  if (cache) {
+    const auto& faults = cache->statistics().located;
+    if (source.options.invalid_utf8 == InvalidUtf8::kError && !faults.empty())
+      throw invalid_utf8_error(source.files.at(faults[0].file).path.string(), faults[0].offset, faults[0].bytes);
+    return cache;
   }
   if (lock.held()) remove_unfinished_caches(path);
   TokenCacheWriter writer(path, key, token_bytes_for(tokenizer.vocab_size()));

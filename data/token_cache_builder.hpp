@@ -8,6 +8,7 @@
 #include "data/tokenizer.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct SourceText {
   std::vector<SourceFile> files;
   std::vector<std::string> hashes;  // XXH3-128 of each file's bytes
   ReadOptions options;
+  /// Throws if a file is no longer what was hashed; asked before a cache is put in place.
+  std::function<void()> require_unchanged;
 };
 
 /// What the tokens of a source are a function of, as 32 hex digits: format version, contents (not names), how they are read, tokenizer.

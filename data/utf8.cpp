@@ -1,7 +1,5 @@
 #include "data/utf8.hpp"
 
-#include "core/base/error.hpp"
-
 #include <cstring>
 #include <utility>
 
@@ -51,6 +49,10 @@ std::string describe_bytes(std::string_view bytes) {
   std::string text;
   for (const char byte : bytes) text += fmt::format("{}0x{:02X}", text.empty() ? "" : " ", static_cast<unsigned char>(byte));
   return text;
+}
+
+Error invalid_utf8_error(std::string_view file, std::uint64_t offset, std::string_view bytes) {
+  return data_error("{}: invalid UTF-8 at byte {} ({}); convert the file to UTF-8, or set data.invalid_utf8: replace", file, offset, bytes);
 }
 
 Utf8Repairer::Utf8Repairer(std::string name, InvalidUtf8 policy) : name_(std::move(name)), policy_(policy) {}
@@ -110,8 +112,7 @@ void Utf8Repairer::repair(std::string_view bytes, std::string& out) {
 
 void Utf8Repairer::fault(std::uint64_t offset, std::string_view bytes, std::string& out) {
   if (policy_ == InvalidUtf8::kError)
-    throw data_error("{}: invalid UTF-8 at byte {} ({}); convert the file to UTF-8, or set data.invalid_utf8: replace", name_, offset,
-                     describe_bytes(bytes));
+    throw invalid_utf8_error(name_, offset, describe_bytes(bytes));
   ++faults_;
   invalid_bytes_ += bytes.size();
   if (located_.size() < kLocated) located_.push_back({offset, std::string(bytes)});

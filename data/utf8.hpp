@@ -3,6 +3,8 @@
 // Gives: InvalidUtf8, Utf8Fault, Utf8Repairer, count_words().
 #pragma once
 
+#include "core/base/error.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,6 +22,9 @@ struct Utf8Fault {
 
 /// The bytes as hexadecimal, e.g. "0xC3 0x28".
 std::string describe_bytes(std::string_view bytes);
+
+/// The error that refuses a fault; `bytes` as describe_bytes() writes them.
+Error invalid_utf8_error(std::string_view file, std::uint64_t offset, std::string_view bytes);
 
 /// Repairs a stream that arrives in blocks; the result does not depend on how it is cut into blocks.
 class Utf8Repairer {
