@@ -10,34 +10,10 @@
 #include <cmath>
 
 namespace sluice::recipes {
-namespace {
-
-std::int64_t dense_feed_forward_size(const DecoderConfig& c) { return 3 * c.hidden_size * c.intermediate_size; }
-
-std::int64_t expert_size(const DecoderConfig& c, const moe::MoeConfig& m) { return 3 * c.hidden_size * m.expert_hidden_size; }
-
-std::int64_t everything_but_feed_forward(const DecoderConfig& c) {
-  const std::int64_t q = c.num_attention_heads * c.head_dim, k = c.num_key_value_heads * c.head_dim;
-  std::int64_t layer = (q + 2 * k) * c.hidden_size + q * c.hidden_size + 2 * c.hidden_size;
-  if (c.qk_norm == QkNorm::kHead) layer += 2 * c.head_dim;
-  if (c.qk_norm == QkNorm::kProjection) layer += q + k;
-  return c.num_layers * layer + c.hidden_size + c.vocab_size * c.hidden_size * (c.tie_word_embeddings ? 1 : 2);
+void TrainModel::set_top_k(std::int64_t top_k) {
+  moe->top_k = top_k;
+  for (moe::MoeFeedForward* slot : sparse) slot->router.set_top_k(top_k);
 }
-
-std::int64_t count_parameters(const DecoderConfig& c, const std::optional<moe::MoeConfig>& m, bool active) {
-  std::int64_t total = everything_but_feed_forward(c);
-  const std::int64_t sparse = m ? static_cast<std::int64_t>(m->layers.size()) : 0;
-  total += (c.num_layers - sparse) * dense_feed_forward_size(c);
-  if (!m) return total;
-  const std::int64_t router = (m->num_families() + moe::num_child_rows(*m)) * c.hidden_size;
-  const std::int64_t experts = (active ? m->top_k : m->num_experts) + m->num_shared_experts;
-  return total + sparse * (router + experts * expert_size(c, *m));
-}
-
-}  // namespace
-
-std::int64_t TrainModel::total_parameters() const { return count_parameters(config, moe, false); }
-std::int64_t TrainModel::active_parameters() const { return count_parameters(config, moe, true); }
 
 TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, at::ScalarType type,
                        const std::string& exchange) {

@@ -25,8 +25,7 @@ struct TrainModel {
   AdamW optimizer;
   std::vector<moe::BalanceCounts> lagged;    // per sparse layer; counts of the previous step (kLagged), undefined at first
 
-  std::int64_t total_parameters() const;     // of the whole model, over all ranks
-  std::int64_t active_parameters() const;    // used by one token
+  void set_top_k(std::int64_t top_k);
 };
 
 /// Allocates the model with zero weights; every rank makes the same dense parameters and its own experts.
