@@ -26,7 +26,8 @@ class JsonRow {
     else return put(key, std::string(value));
   }
 
-  const std::vector<std::pair<std::string, Value>>& items() const { return items_; }
+  const std::vector<std::pair<std::string, Value>>& items() const& { return items_; }
+  const std::vector<std::pair<std::string, Value>>& items() const&& = delete;  // would dangle in a range-for over a temporary
   /// nullptr if there is no such key.
   const Value* find(std::string_view key) const;
   /// The number under `key` (an integer counts); NaN for null, absent or another type.
