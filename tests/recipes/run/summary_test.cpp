@@ -73,17 +73,17 @@ TEST_CASE("a summary is gathered from the files of the run") {
   CHECK(summary.stages[0].steps == 300);
   CHECK(summary.stages[1].steps == 150);
   CHECK(summary.stages[2].steps == 0);
-  REQUIRE(summary.stages[0].last_validation);
+  REQUIRE(summary.stages[0].last_validation.has_value());
   CHECK(summary.stages[0].first_validation->loss == 5.0);
   CHECK(summary.stages[0].last_validation->loss == 4.0);
   CHECK(summary.stages[1].first_validation->step == 300);
   CHECK(summary.stages[1].last_validation->step == 400);
   CHECK(summary.stages[1].last_validation->bits_per_byte == 1.75);
-  CHECK_FALSE(summary.stages[2].last_validation);
+  CHECK_FALSE(summary.stages[2].last_validation.has_value());
   REQUIRE(summary.conversions.size() == 1);
   CHECK(summary.conversions[0].receipt == conversion());
-  CHECK(summary.conversions[0].validation_loss_after_10_steps == 3.9);
-  CHECK_FALSE(summary.conversions[0].validation_loss_after_50_steps);
+  CHECK(summary.conversions[0].validation_loss_after_10_steps.value() == 3.9);
+  CHECK_FALSE(summary.conversions[0].validation_loss_after_50_steps.has_value());
 }
 
 TEST_CASE("a run without any log has an empty summary") {
@@ -116,7 +116,7 @@ TEST_CASE("summary.json holds the same and comes back") {
   CHECK(back.dtype == DType::kFloat64);
   CHECK(back.conversions[0].receipt == conversion());
   CHECK(std::isnan(back.stages[0].last_validation->loss));
-  CHECK_FALSE(back.stages[2].first_validation);
+  CHECK_FALSE(back.stages[2].first_validation.has_value());
   CHECK(format_summary(back) == format_summary(summary));
 }
 
