@@ -1,6 +1,6 @@
 #include "core/base/log.hpp"
 
-#include "tests/recipes/run/run_test_support.hpp"
+#include "tests/support/files_and_output.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace sluice;
@@ -22,15 +22,19 @@ TEST_CASE("a footer stays below the printed lines and garbles none") {
   REQUIRE(screen_after("short" + rest) == std::vector<std::string>{"third", ""});
 }
 
-TEST_CASE("a warning clears the footer on standard output before it goes to standard error") {
-  const std::string bytes = captured(STDOUT_FILENO, [] {
-    captured(STDERR_FILENO, [] {
-      set_log_footer("bar");
+TEST_CASE("a warning takes the footer away itself, in whatever order the two streams arrive") {
+  std::string errors;
+  const std::string output = captured(STDOUT_FILENO, [&] {
+    errors = captured(STDERR_FILENO, [] {
+      set_log_footer("a footer");
       log_warning("careful");
     });
     set_log_footer("");
   });
-  REQUIRE(bytes == "\rbar\x1b[K\r\x1b[Kbar\r\x1b[K");
+  REQUIRE(errors == "\r\x1b[Kwarning: careful\n");
+  REQUIRE(output == "\ra footer\x1b[K\ra footer\x1b[K\r\x1b[K");
+  REQUIRE(screen_after("\ra footer\x1b[K" + errors + "\ra footer\x1b[K") == std::vector<std::string>{"warning: careful", "a footer"});
+  REQUIRE(screen_after("\ra footer\x1b[K\ra footer\x1b[K" + errors) == std::vector<std::string>{"warning: careful", ""});
 }
 
 TEST_CASE("without a footer nothing but the lines is written") {

@@ -2,7 +2,7 @@
 
 #include "recipes/run/crc32c.hpp"
 #include "recipes/run/protobuf.hpp"
-#include "tests/recipes/run/run_test_support.hpp"
+#include "tests/support/files_and_output.hpp"
 #include "tests/support/catch.hpp"
 
 #include <fmt/core.h>
@@ -76,14 +76,34 @@ TEST_CASE("protobuf fields have the bytes of the encoding guide") {
 
 TEST_CASE("events have the bytes worked out by hand") {
   // wall_time 1.0 | file_version | source_metadata {writer}
-  CHECK(hex(version_event(1.0)) == "09000000000000f03f" "1a0d" + hex("brain.Event:2") + "52080a06" + hex("sluice"));
+  CHECK(hex(version_event(1.0)) ==
+        "09000000000000f03f"
+        "1a0d" +
+            hex("brain.Event:2") + "52080a06" + hex("sluice"));
   // wall_time 1.0 | step 300 = ac 02 | session_log {status START}
-  CHECK(hex(session_start_event(1.0, 300)) == "09000000000000f03f" "10ac02" "3a020801");
+  CHECK(hex(session_start_event(1.0, 300)) ==
+        "09000000000000f03f"
+        "10ac02"
+        "3a020801");
   // wall_time 1.0 | step 3 | summary { value {tag loss, simple_value 2.5}, value {tag n, simple_value 7} }
   JsonRow row;
   row.set("step", 3).set("stage", "dense").set("loss", 2.5).set("n", 7);
-  CHECK(hex(scalars_event(1.0, 3, row)) == "09000000000000f03f" "1003" "2a17" "0a0b" "0a04" + hex("loss") + "1500002040" "0a08" "0a016e" "150000e040");
-  CHECK(hex(scalars_event(1.0, 3, JsonRow().set("loss", std::nan("")))).substr(22) == "2a0d" "0a0b" "0a04" + hex("loss") + "150000c07f");
+  CHECK(hex(scalars_event(1.0, 3, row)) ==
+        "09000000000000f03f"
+        "1003"
+        "2a17"
+        "0a0b"
+        "0a04" +
+            hex("loss") +
+            "1500002040"
+            "0a08"
+            "0a016e"
+            "150000e040");
+  CHECK(hex(scalars_event(1.0, 3, JsonRow().set("loss", std::nan("")))).substr(22) ==
+        "2a0d"
+        "0a0b"
+        "0a04" +
+            hex("loss") + "150000c07f");
 }
 
 TEST_CASE("a record is length, its checksum, data, its checksum") {
@@ -97,8 +117,12 @@ TEST_CASE("a record is length, its checksum, data, its checksum") {
 
 TEST_CASE("each start writes a file of its own that sorts behind the earlier ones") {
   const TemporaryDirectory folder;
-  { EventLog log(folder.path(), -1); }
-  { EventLog log(folder.path(), 4); }
+  {
+    EventLog log(folder.path(), -1);
+  }
+  {
+    EventLog log(folder.path(), 4);
+  }
   // A clock that was set back must not put the next file first.
   write_text(folder.path() / "events.out.tfevents.4000000000.elsewhere.1.0", "");
   EventLog last(folder.path(), 8);
@@ -110,8 +134,12 @@ TEST_CASE("each start writes a file of its own that sorts behind the earlier one
   REQUIRE(records.size() == 2);
   REQUIRE(contains(records[0], "brain.Event:2"));
   // Readers drop steps >= the one of START: the resumed step itself stays.
-  REQUIRE(hex(records[1]).substr(18) == "1009" "3a020801");
-  REQUIRE(hex(records_of(read_file(files.front()))[1]).substr(18) == "1000" "3a020801");
+  REQUIRE(hex(records[1]).substr(18) ==
+          "1009"
+          "3a020801");
+  REQUIRE(hex(records_of(read_file(files.front()))[1]).substr(18) ==
+          "1000"
+          "3a020801");
 }
 
 // event_log_parity_test.sh lets TensorBoard read what this leaves in $SLUICE_EVENT_LOG_DIRECTORY.

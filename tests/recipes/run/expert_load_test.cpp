@@ -25,7 +25,8 @@ TEST_CASE("more experts than room: neighbours share a character, no expert is lo
 }
 
 TEST_CASE("lines") {
-  CHECK(format_expert_load({{3, {10, 0, 5, 5}}, {11, {0, 0, 0, 0}}}) == std::vector<std::string>{"layer  3  █·▄▄  max/mean 2.00  dead 1", "layer 11  ····  no tokens  dead 4"});
+  CHECK(format_expert_load({{3, {10, 0, 5, 5}}, {11, {0, 0, 0, 0}}}) ==
+        std::vector<std::string>{"layer  3  █·▄▄  max/mean 2.00  dead 1", "layer 11  ····  no tokens  dead 4"});
   CHECK(max_over_mean({4, 4}) == 1.0);
   CHECK(std::isnan(max_over_mean({0, 0})));
   CHECK(std::isnan(max_over_mean({})));

@@ -2,7 +2,7 @@
 
 #include "core/base/error.hpp"
 #include "recipes/run/jsonl.hpp"
-#include "tests/recipes/run/run_test_support.hpp"
+#include "tests/support/files_and_output.hpp"
 #include "tests/support/catch.hpp"
 
 #include <cmath>
@@ -34,10 +34,12 @@ TEST_CASE("a row has the contract's names in its order; what is absent is absent
   std::string names;
   const JsonRow full = metrics_row(metrics);
   for (const auto& item : full.items()) names += item.first + " ";
-  REQUIRE(names ==
-          "step stage tokens loss bits_per_byte learning_rate grad_norm tokens_per_second step_seconds elapsed_seconds exposed_comm_seconds "
-          "load_balancing_loss z_loss max_violation dead_experts dropped_fraction imbalance_tax exchange_bytes_intra exchange_bytes_inter memory_bytes mfu "
-          "validation_loss validation_bits_per_byte ");
+  REQUIRE(
+      names ==
+      "step stage tokens loss bits_per_byte learning_rate grad_norm tokens_per_second step_seconds elapsed_seconds exposed_comm_seconds "
+      "load_balancing_loss z_loss max_violation dead_experts dropped_fraction imbalance_tax exchange_bytes_intra exchange_bytes_inter "
+      "memory_bytes mfu "
+      "validation_loss validation_bits_per_byte ");
 }
 
 TEST_CASE("rows are in the file when write returns") {
@@ -94,7 +96,8 @@ TEST_CASE("resuming cuts the file back to the resumed step and goes on") {
 }
 
 TEST_CASE("no space left and no such folder are data errors with path and reason") {
-  REQUIRE(contains(message_of<Error>([] { MetricsLog("/nowhere/at/all/metrics.jsonl", -1); }), "/nowhere/at/all/metrics.jsonl: cannot be written: No such file"));
+  REQUIRE(contains(message_of<Error>([] { MetricsLog("/nowhere/at/all/metrics.jsonl", -1); }),
+                   "/nowhere/at/all/metrics.jsonl: cannot be written: No such file"));
   if (std::filesystem::exists("/dev/full")) {
     AppendFile full("/dev/full");
     REQUIRE(contains(message_of<Error>([&] { full.append("x"); }), "/dev/full: writing failed: No space left on device"));

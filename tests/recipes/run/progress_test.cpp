@@ -1,7 +1,7 @@
 #include "recipes/run/progress.hpp"
 
 #include "core/base/log.hpp"
-#include "tests/recipes/run/run_test_support.hpp"
+#include "tests/support/files_and_output.hpp"
 #include "tests/support/catch.hpp"
 
 #include <sys/ioctl.h>
@@ -28,7 +28,8 @@ ProgressState at(std::int64_t step) {
 }
 
 std::size_t characters(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char ch) { return (static_cast<unsigned char>(ch) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char ch) { return (static_cast<unsigned char>(ch) & 0xC0) != 0x80; }));
 }
 
 /// Runs `body` with a pseudo-terminal of this many columns as standard output.

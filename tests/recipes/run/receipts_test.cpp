@@ -1,7 +1,7 @@
 #include "recipes/run/receipts.hpp"
 
 #include "core/base/error.hpp"
-#include "tests/recipes/run/run_test_support.hpp"
+#include "tests/support/files_and_output.hpp"
 #include "tests/support/catch.hpp"
 
 #include <cmath>
@@ -97,23 +97,28 @@ TEST_CASE("a refusal says what jumped, by how much, and what to do") {
   receipt.loss_after = 3.5;
   receipt.max_abs_logit_difference = 2.5;
   CHECK(message_of<Error>([&] { judge_receipt(receipt, DType::kFloat32, false); }) ==
-        "stage 'sparse': sparsify by virtual_group at step 300: the function of the model changed: max |logit difference| 2.5 (limit 1e-04), |loss difference| "
-        "0.25 (limit 1e-05) in float32; this conversion is exact by its recipe, so a weight is wrong (allow_jump: true goes on all the same)");
+        "stage 'sparse': sparsify by virtual_group at step 300: the function of the model changed: max |logit difference| 2.5 (limit "
+        "1e-04), |loss difference| "
+        "0.25 (limit 1e-05) in float32; this conversion is exact by its recipe, so a weight is wrong (allow_jump: true goes on all the "
+        "same)");
   receipt.kind = "grow";
   receipt.method = "copy";
   receipt.exact = false;
-  CHECK(contains(message_of<Error>([&] { judge_receipt(receipt, DType::kFloat32, false); }), "this method is not exact: say allow_jump: true"));
+  CHECK(contains(message_of<Error>([&] { judge_receipt(receipt, DType::kFloat32, false); }),
+                 "this method is not exact: say allow_jump: true"));
   receipt.loss_after = NAN;
-  CHECK(contains(message_of<Error>([&] { judge_receipt(receipt, DType::kFloat32, true); }), "not finite on the held batch (loss 3.25 before, nan after"));
+  CHECK(contains(message_of<Error>([&] { judge_receipt(receipt, DType::kFloat32, true); }),
+                 "not finite on the held batch (loss 3.25 before, nan after"));
 }
 
 TEST_CASE("a receipt is a row with the contract's names and comes back from it") {
   Receipt receipt = example();
-  CHECK(receipt_row(receipt).to_json() ==
-        R"({"stage": "sparse", "step": 300, "kind": "sparsify", "method": "virtual_group", "exact": true, "loss_before": 3.25, "loss_after": 3.2500001, )"
-        R"("max_abs_logit_difference": 3.5e-06, "parameters_before": 12300000, "parameters_after": 34500000, "active_parameters_before": 12300000, )"
-        R"("active_parameters_after": 12400000, "held_batch_sha256": ")" +
-            std::string(64, 'a') + "\"}");
+  CHECK(
+      receipt_row(receipt).to_json() ==
+      R"({"stage": "sparse", "step": 300, "kind": "sparsify", "method": "virtual_group", "exact": true, "loss_before": 3.25, "loss_after": 3.2500001, )"
+      R"("max_abs_logit_difference": 3.5e-06, "parameters_before": 12300000, "parameters_after": 34500000, "active_parameters_before": 12300000, )"
+      R"("active_parameters_after": 12400000, "held_batch_sha256": ")" +
+          std::string(64, 'a') + "\"}");
   CHECK(receipt_from_row(receipt_row(receipt)) == receipt);
   receipt.note = "after weight_noise 0.01";
   CHECK(receipt_from_row(receipt_row(receipt)) == receipt);
@@ -178,7 +183,8 @@ TEST_CASE("the table") {
   jumped.loss_after = 4;
   jumped.exact = false;
   jumped.note = "after reinit_fraction 0.5";
-  CHECK(format_receipt(jumped, DType::kFloat32)[0] == "receipt, stage 'sparse': sparsify by virtual_group at step 300 (after reinit_fraction 0.5): function changed");
+  CHECK(format_receipt(jumped, DType::kFloat32)[0] ==
+        "receipt, stage 'sparse': sparsify by virtual_group at step 300 (after reinit_fraction 0.5): function changed");
   jumped.loss_after = NAN;
   CHECK(contains(format_receipt(jumped, DType::kFloat32)[0], "not finite"));
 }

@@ -2,7 +2,7 @@
 
 #include "core/base/error.hpp"
 #include "recipes/run/summary.hpp"
-#include "tests/recipes/run/run_test_support.hpp"
+#include "tests/support/files_and_output.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace sluice;
@@ -26,7 +26,8 @@ TEST_CASE("a checkpoint folder's name gives its step") {
   CHECK(checkpoint_step("step-00001000") == 1000);
   CHECK(checkpoint_step("step-00000000") == 0);
   CHECK(checkpoint_step("step-1234567890") == 1234567890);
-  for (const char* name : {"step-", "step-1000", "step-00001000.tmp42", ".step-00001000", "step-0000100x", "step--0000001", "stop-00001000", "step-99999999999999999999"})
+  for (const char* name : {"step-", "step-1000", "step-00001000.tmp42", ".step-00001000", "step-0000100x", "step--0000001", "stop-00001000",
+                           "step-99999999999999999999"})
     CHECK(checkpoint_step(name) == -1);
 }
 
@@ -60,7 +61,8 @@ TEST_CASE("a start finds a new, a resumable or a finished run") {
 TEST_CASE("a run directory that cannot be is refused with the reason") {
   const TemporaryDirectory folder;
   write_text(folder.path() / "file", "");
-  CHECK(contains(message_of<Error>([&] { RunDirectory(folder.path() / "file").create(); }), "the run directory cannot be made: Not a directory; choose another run_dir"));
+  CHECK(contains(message_of<Error>([&] { RunDirectory(folder.path() / "file").create(); }),
+                 "the run directory cannot be made: Not a directory; choose another run_dir"));
   if (geteuid() != 0) {
     fs::permissions(folder.path(), fs::perms::owner_read | fs::perms::owner_exec);
     CHECK(contains(message_of<Error>([&] { RunDirectory(folder.path() / "run").create(); }), "Permission denied"));

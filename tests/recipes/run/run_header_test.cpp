@@ -1,6 +1,6 @@
 #include "recipes/run/run_header.hpp"
 
-#include "tests/recipes/run/run_test_support.hpp"
+#include "tests/support/files_and_output.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace sluice::recipes;
@@ -85,7 +85,8 @@ TEST_CASE("what is known only sometimes is said only then") {
 
 TEST_CASE("the banner of a stage") {
   StageBanner banner{sparse(), 300, 500, 2, 2};
-  CHECK(format_stage_banner(banner) == "── stage 2/2 'wide': grow by family, steps 301-500, 34.5M parameters, 5.30M active; 16 experts, top-2, families of 2 ──");
+  CHECK(format_stage_banner(banner) ==
+        "── stage 2/2 'wide': grow by family, steps 301-500, 34.5M parameters, 5.30M active; 16 experts, top-2, families of 2 ──");
 }
 
 TEST_CASE("lines are printed as they are, braces included") {

@@ -3,7 +3,7 @@
 #include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "core/base/host.hpp"
-#include "tests/recipes/run/run_test_support.hpp"
+#include "tests/support/files_and_output.hpp"
 #include "tests/support/catch.hpp"
 
 #include <fmt/core.h>
@@ -112,5 +112,6 @@ TEST_CASE("a start that waited for a run which was removed meanwhile locks the n
 }
 
 TEST_CASE("a run directory that is not there is a data error") {
-  CHECK(contains(message_of<Error>([] { RunLock lock("/nowhere/at/all", 0); }), "/nowhere/at/all/run.lock: cannot be opened: No such file"));
+  CHECK(
+      contains(message_of<Error>([] { RunLock lock("/nowhere/at/all", 0); }), "/nowhere/at/all/run.lock: cannot be opened: No such file"));
 }

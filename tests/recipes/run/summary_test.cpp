@@ -3,7 +3,7 @@
 #include "core/base/error.hpp"
 #include "recipes/run/metrics_log.hpp"
 #include "recipes/run/run_directory.hpp"
-#include "tests/recipes/run/run_test_support.hpp"
+#include "tests/support/files_and_output.hpp"
 #include "tests/support/catch.hpp"
 
 #include <nlohmann/json.hpp>

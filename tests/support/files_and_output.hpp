@@ -1,4 +1,4 @@
-// Shared by the tests of this folder: a directory of their own, and what a piece of code prints.
+// A directory of a test's own, and what a piece of code prints.
 #pragma once
 
 #include "core/base/files.hpp"
@@ -74,7 +74,7 @@ inline std::vector<std::string> screen_after(std::string_view bytes) {
   return lines;
 }
 
-/// The message of the error that `run` throws; fails the expectation by returning "" if there is none.
+/// The message of the error that `run` throws; "" if there is none.
 template <class ErrorType, class Run>
 std::string message_of(const Run& run) {
   try {
@@ -85,6 +85,8 @@ std::string message_of(const Run& run) {
   return "";
 }
 
-inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+inline bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 }  // namespace sluice::testing
