@@ -55,9 +55,14 @@ void log_line(LogLevel level, std::string_view text) {
   if (log.rank != 0) line += fmt::format("rank {} on {}: ", log.rank, host_name());
   line += text;
   line += '\n';
-  if (!log.footer.empty()) put(stdout, "\r\x1b[K");
-  put(level == LogLevel::kInfo ? stdout : stderr, line);
-  if (!log.footer.empty()) put(stdout, log.footer);
+  std::FILE* out = level == LogLevel::kInfo ? stdout : stderr;
+  if (log.footer.empty()) {
+    put(out, line);
+  } else {
+    // The line itself takes the footer away: mpirun passes the two streams on in any order, so a warning may overtake.
+    put(out, "\r\x1b[K" + line);
+    put(stdout, "\r" + log.footer + "\x1b[K");
+  }
   put_in_file(log, line);
 }
 

@@ -20,13 +20,18 @@ class JsonRow {
   /// Sets `key`, in its old place if it is there already, else at the end.
   template <class T>
   JsonRow& set(std::string_view key, const T& value) {
-    if constexpr (std::is_same_v<T, bool>) return put(key, value);
-    else if constexpr (std::is_integral_v<T>) return put(key, static_cast<std::int64_t>(value));
-    else if constexpr (std::is_floating_point_v<T>) return put(key, static_cast<double>(value));
-    else return put(key, std::string(value));
+    if constexpr (std::is_same_v<T, bool>)
+      return put(key, value);
+    else if constexpr (std::is_integral_v<T>)
+      return put(key, static_cast<std::int64_t>(value));
+    else if constexpr (std::is_floating_point_v<T>)
+      return put(key, static_cast<double>(value));
+    else
+      return put(key, std::string(value));
   }
 
-  const std::vector<std::pair<std::string, Value>>& items() const { return items_; }
+  const std::vector<std::pair<std::string, Value>>& items() const& { return items_; }
+  const std::vector<std::pair<std::string, Value>>& items() const&& = delete;  // would dangle in a range-for over a temporary
   /// nullptr if there is no such key.
   const Value* find(std::string_view key) const;
   /// The number under `key` (an integer counts); NaN for null, absent or another type.

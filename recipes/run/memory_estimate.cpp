@@ -29,7 +29,8 @@ MemoryEstimate estimate_memory(const MemoryShape& shape) {
                            (shape.qk_norm ? rows * element * (heads + kv_heads) * head : 0.0);
   const double dense_feed_forward = rows * element * (2 * width + 3 * static_cast<double>(shape.intermediate_size));
   const double routed = rows * static_cast<double>(shape.top_k) * element * (width + 3 * static_cast<double>(shape.expert_hidden_size));
-  const double moe = rows * element * (2 * width + 3 * static_cast<double>(shape.shared_hidden_size)) + 8 * rows * static_cast<double>(shape.num_experts) + routed;
+  const double scores = 8 * rows * static_cast<double>(shape.num_experts);
+  const double moe = rows * element * (2 * width + 3 * static_cast<double>(shape.shared_hidden_size)) + scores + routed;
   const double ends = rows * element * width + rows * vocabulary * (element + 4);
 
   bytes.activations = layers * attention + (layers - moe_layers) * dense_feed_forward + moe_layers * moe + ends;

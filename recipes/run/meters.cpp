@@ -5,7 +5,9 @@
 namespace sluice::recipes {
 namespace {
 
-double ratio(double value, double by) { return by > 0 ? value / by : std::numeric_limits<double>::quiet_NaN(); }
+double ratio(double value, double by) {
+  return by > 0 ? value / by : std::numeric_limits<double>::quiet_NaN();
+}
 
 }  // namespace
 
@@ -32,7 +34,9 @@ double StepMeter::tokens_per_second() const {
   return ratio(total.tokens, total.seconds);
 }
 
-double StepMeter::step_seconds() const { return ratio(sum().seconds, static_cast<double>(steps_.size())); }
+double StepMeter::step_seconds() const {
+  return ratio(sum().seconds, static_cast<double>(steps_.size()));
+}
 
 double StepMeter::seconds_to_go(double remaining_work) const {
   const Step total = sum();

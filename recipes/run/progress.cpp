@@ -38,7 +38,9 @@ std::string speed_and_time(const ProgressState& state) {
   return text;
 }
 
-std::string loss_text(const ProgressState& state) { return state.loss ? fmt::format("  loss {:.4f}", *state.loss) : std::string(); }
+std::string loss_text(const ProgressState& state) {
+  return state.loss ? fmt::format("  loss {:.4f}", *state.loss) : std::string();
+}
 
 }  // namespace
 
@@ -89,7 +91,8 @@ void Progress::update(const ProgressState& state) {
 void Progress::show(const std::string& activity) {
   if (!live_ || first_) return;
   const int columns = terminal_columns();
-  set_log_footer(first_characters(activity + "  " + format_progress_bar(last_, columns), static_cast<std::size_t>(std::max(columns - 1, 0))));
+  set_log_footer(
+      first_characters(activity + "  " + format_progress_bar(last_, columns), static_cast<std::size_t>(std::max(columns - 1, 0))));
 }
 
 }  // namespace sluice::recipes

@@ -17,7 +17,9 @@ std::string headline(const Receipt& receipt) {
   return fmt::format("stage '{}': {}{} at step {}", receipt.stage, receipt.kind, by, receipt.step);
 }
 
-double loss_difference(const Receipt& receipt) { return std::abs(receipt.loss_after - receipt.loss_before); }
+double loss_difference(const Receipt& receipt) {
+  return std::abs(receipt.loss_after - receipt.loss_before);
+}
 
 bool is_finite(const Receipt& receipt) {
   return std::isfinite(receipt.loss_before) && std::isfinite(receipt.loss_after) && std::isfinite(receipt.max_abs_logit_difference);
@@ -38,31 +40,36 @@ bool within_limits(const Receipt& receipt, DType model_dtype) {
 void judge_receipt(const Receipt& receipt, DType model_dtype, bool allow_jump) {
   const ReceiptLimits limits = receipt_limits(model_dtype);
   if (!is_finite(receipt))
-    throw diverged_error("{}: not finite on the held batch (loss {:.6g} before, {:.6g} after, max |logit difference| {:.6g}); the model diverged, "
-                         "resume from an earlier checkpoint with a lower learning_rate",
-                         headline(receipt), receipt.loss_before, receipt.loss_after, receipt.max_abs_logit_difference);
+    throw diverged_error(
+        "{}: not finite on the held batch (loss {:.6g} before, {:.6g} after, max |logit difference| {:.6g}); the model diverged, "
+        "resume from an earlier checkpoint with a lower learning_rate",
+        headline(receipt), receipt.loss_before, receipt.loss_after, receipt.max_abs_logit_difference);
   if (allow_jump || !receipt.note.empty() || within_limits(receipt, model_dtype)) return;
-  throw diverged_error("{}: the function of the model changed: max |logit difference| {:.3g} (limit {:.0e}), |loss difference| {:.3g} (limit {:.0e}) in {}; "
-                       "{}",
-                       headline(receipt), receipt.max_abs_logit_difference, limits.logits, loss_difference(receipt), limits.loss, name_of(model_dtype),
-                       receipt.exact ? "this conversion is exact by its recipe, so a weight is wrong (allow_jump: true goes on all the same)"
-                                     : "this method is not exact: say allow_jump: true in the stage, or choose one that is");
+  throw diverged_error(
+      "{}: the function of the model changed: max |logit difference| {:.3g} (limit {:.0e}), |loss difference| {:.3g} (limit {:.0e}) in {}; "
+      "{}",
+      headline(receipt), receipt.max_abs_logit_difference, limits.logits, loss_difference(receipt), limits.loss, name_of(model_dtype),
+      receipt.exact ? "this conversion is exact by its recipe, so a weight is wrong (allow_jump: true goes on all the same)"
+                    : "this method is not exact: say allow_jump: true in the stage, or choose one that is");
 }
 
 std::vector<std::string> format_receipt(const Receipt& receipt, DType model_dtype) {
   const ReceiptLimits limits = receipt_limits(model_dtype);
-  const std::string verdict = within_limits(receipt, model_dtype) ? "same function" : is_finite(receipt) ? "function changed" : "not finite";
+  const std::string verdict = within_limits(receipt, model_dtype) ? "same function"
+                              : is_finite(receipt)                ? "function changed"
+                                                                  : "not finite";
   std::vector<std::string> lines;
   lines.push_back(fmt::format("receipt, {}{}: {}{}", headline(receipt), receipt.note.empty() ? "" : " (" + receipt.note + ")", verdict,
                               receipt.exact ? ", exact by recipe" : ""));
   lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14}{:>10}", "", "before", "after", "difference", "limit"));
   lines.push_back(fmt::format("  {:<18}{:>14.8f}{:>14.8f}{:>14.2e}{:>10.0e}", "held-batch loss", receipt.loss_before, receipt.loss_after,
                               loss_difference(receipt), limits.loss));
-  lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14.2e}{:>10.0e}", "logits, largest", "", "", receipt.max_abs_logit_difference, limits.logits));
+  lines.push_back(
+      fmt::format("  {:<18}{:>14}{:>14}{:>14.2e}{:>10.0e}", "logits, largest", "", "", receipt.max_abs_logit_difference, limits.logits));
   const auto counts = [&](const char* name, std::int64_t before, std::int64_t after) {
     const auto change = static_cast<double>(after - before);
-    lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14}", name, human_count(static_cast<double>(before)), human_count(static_cast<double>(after)),
-                                (change > 0 ? "+" : "") + human_count(change)));
+    lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14}", name, human_count(static_cast<double>(before)),
+                                human_count(static_cast<double>(after)), (change > 0 ? "+" : "") + human_count(change)));
   };
   counts("parameters", receipt.parameters_before, receipt.parameters_after);
   counts("active a token", receipt.active_parameters_before, receipt.active_parameters_after);
@@ -72,7 +79,11 @@ std::vector<std::string> format_receipt(const Receipt& receipt, DType model_dtyp
 
 JsonRow receipt_row(const Receipt& receipt) {
   JsonRow row;
-  row.set("stage", receipt.stage).set("step", receipt.step).set("kind", receipt.kind).set("method", receipt.method).set("exact", receipt.exact);
+  row.set("stage", receipt.stage)
+      .set("step", receipt.step)
+      .set("kind", receipt.kind)
+      .set("method", receipt.method)
+      .set("exact", receipt.exact);
   row.set("loss_before", receipt.loss_before).set("loss_after", receipt.loss_after);
   row.set("max_abs_logit_difference", receipt.max_abs_logit_difference);
   row.set("parameters_before", receipt.parameters_before).set("parameters_after", receipt.parameters_after);

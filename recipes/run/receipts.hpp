@@ -15,10 +15,10 @@ namespace sluice::recipes {
 
 struct Receipt {
   std::string stage;
-  std::int64_t step = 0;  // steps finished over all stages when the conversion took place
-  std::string kind;       // sparsify, grow, flatten
-  std::string method;     // copy, virtual_group, family, double_top_k; "" where there is no choice
-  bool exact = false;     // promised by the recipe (a pure function decides), not measured
+  std::int64_t step = 0;     // steps finished over all stages when the conversion took place
+  std::string kind;          // sparsify, grow, flatten
+  std::string method;        // copy, virtual_group, family, double_top_k; "" where there is no choice
+  bool exact = false;        // promised by the recipe (a pure function decides), not measured
   double loss_before = 0.0;  // nats per token on the held batch, cross-entropy alone
   double loss_after = 0.0;
   double max_abs_logit_difference = 0.0;

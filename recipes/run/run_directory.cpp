@@ -25,18 +25,23 @@ std::int64_t checkpoint_step(std::string_view folder_name) {
   return result.ec == std::errc() && result.ptr == end && step >= 0 ? step : -1;
 }
 
-fs::path RunDirectory::checkpoint(std::int64_t step) const { return checkpoints() / fmt::format("step-{:08}", step); }
+fs::path RunDirectory::checkpoint(std::int64_t step) const {
+  return checkpoints() / fmt::format("step-{:08}", step);
+}
 
 void RunDirectory::create() const {
   std::error_code failure;
   fs::create_directories(checkpoints(), failure);
-  if (failure) throw usage_error("{}: the run directory cannot be made: {}; choose another run_dir", checkpoints().string(), failure.message());
+  if (failure)
+    throw usage_error("{}: the run directory cannot be made: {}; choose another run_dir", checkpoints().string(), failure.message());
   for (const fs::path& folder : {path_, checkpoints()})
     if (access(folder.c_str(), W_OK | X_OK) != 0)
       throw usage_error("{}: the run directory cannot be written to: {}; choose another run_dir", folder.string(), std::strerror(errno));
 }
 
-void RunDirectory::write_resolved_recipe(std::string_view yaml) const { write_file_atomically(resolved_recipe(), yaml); }
+void RunDirectory::write_resolved_recipe(std::string_view yaml) const {
+  write_file_atomically(resolved_recipe(), yaml);
+}
 
 RunState RunDirectory::state() const {
   if (fs::exists(summary()) && read_summary(summary()).finished) return RunState::kFinished;

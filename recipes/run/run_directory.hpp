@@ -1,4 +1,5 @@
 // The layout of a run directory (a stable contract) and what a start finds in it.
+// A start, on rank 0: create(), then RunLock (which needs the directory), then state() (which another holder could still change).
 #pragma once
 
 #include <cstdint>

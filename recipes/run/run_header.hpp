@@ -42,10 +42,10 @@ struct RunHeader {
   std::int64_t micro_batch_size = 1;  // as used, at most the recipe's
   std::int64_t accumulation = 1;
   std::int64_t seq_length = 1;
-  std::string data;  // "39.8 MB of text, 9.9M tokens, bpe 4,096"; "" if not known yet
-  MemoryEstimate memory;                          // of the stage that needs most, one rank
-  std::optional<double> expected_seconds;         // unknown until a step was measured
-  std::optional<double> balance_prepass_fraction; // of a step's forward and backward time; absent where no stage needs the pass
+  std::string data;                                // "39.8 MB of text, 9.9M tokens, bpe 4,096"; "" if not known yet
+  MemoryEstimate memory;                           // of the stage that needs most, one rank
+  std::optional<double> expected_seconds;          // unknown until a step was measured
+  std::optional<double> balance_prepass_fraction;  // of a step's forward and backward time; absent where no stage needs the pass
 };
 
 std::vector<std::string> format_run_header(const RunHeader& header);

@@ -40,8 +40,8 @@ void write_holder(int fd, const std::filesystem::path& path) {
 
 /// Whether `path` still leads to the open file (somebody may have removed the run meanwhile).
 bool is_same_file(int fd, const std::filesystem::path& path) {
-  struct stat opened {};
-  struct stat named {};
+  struct stat opened{};
+  struct stat named{};
   return fstat(fd, &opened) == 0 && stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
@@ -69,14 +69,16 @@ RunLock::RunLock(const std::filesystem::path& directory, double wait_seconds) {
     if (reason != EWOULDBLOCK) {
       close(fd_);
       fd_ = -1;
-      log_warning("{}: this file system cannot lock ({}); a second start of this run would not be noticed", path.string(), std::strerror(reason));
+      log_warning("{}: this file system cannot lock ({}); a second start of this run would not be noticed", path.string(),
+                  std::strerror(reason));
       return;
     }
     const std::string holder = read_holder(fd_);
     if (waited.seconds() >= wait_seconds) {
       close(fd_);
-      throw usage_error("{}: in use by {} (waited {:.3g} s); wait for its end, or stop it (SIGUSR1 saves first), or choose another name or run_dir",
-                        directory.string(), holder, wait_seconds);
+      throw usage_error(
+          "{}: in use by {} (waited {:.3g} s); wait for its end, or stop it (SIGUSR1 saves first), or choose another name or run_dir",
+          directory.string(), holder, wait_seconds);
     }
     if (!said) log_info("{}: in use by {}; waiting up to {:.3g} s for it to end", directory.string(), holder, wait_seconds);
     said = true;

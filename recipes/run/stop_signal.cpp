@@ -15,7 +15,7 @@ void note_stop_signal(int number) {
 }
 
 void install(int number) {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = note_stop_signal;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART | SA_RESETHAND;
@@ -27,18 +27,24 @@ void install(int number) {
 void install_stop_signals(bool with_interrupt) {
   install(SIGUSR1);
   install(SIGTERM);
-  struct sigaction current {};
+  struct sigaction current{};
   if (with_interrupt && sigaction(SIGINT, nullptr, &current) == 0 && current.sa_handler != SIG_IGN) install(SIGINT);
 }
 
-bool stop_requested() { return first_signal.load(std::memory_order_relaxed) != 0; }
+bool stop_requested() {
+  return first_signal.load(std::memory_order_relaxed) != 0;
+}
 
 const char* stop_signal_name() {
   switch (first_signal.load(std::memory_order_relaxed)) {
-    case SIGUSR1: return "SIGUSR1";
-    case SIGTERM: return "SIGTERM";
-    case SIGINT: return "SIGINT";
-    default: return "";
+    case SIGUSR1:
+      return "SIGUSR1";
+    case SIGTERM:
+      return "SIGTERM";
+    case SIGINT:
+      return "SIGINT";
+    default:
+      return "";
   }
 }
 

@@ -9,7 +9,8 @@
 
 namespace sluice::recipes {
 
-/// Called once, after MPI is initialised (which may install handlers of its own). An ignored SIGINT stays ignored (nohup).
+/// Called once, as early as possible: a signal before it ends the process (Open MPI installs no handlers for these, so it may come
+/// before MPI is initialised). An ignored SIGINT stays ignored (nohup).
 void install_stop_signals(bool with_interrupt);
 
 /// Whether a stop was requested; any thread, no cost.

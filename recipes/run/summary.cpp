@@ -13,11 +13,14 @@ namespace {
 
 std::optional<double> validation_at(const std::vector<JsonRow>& rows, const std::string& stage, std::int64_t step) {
   for (const JsonRow& row : rows)
-    if (row.integer("step", -1) == step && row.text("stage") == stage && row.find("validation_loss") != nullptr) return row.number("validation_loss");
+    if (row.integer("step", -1) == step && row.text("stage") == stage && row.find("validation_loss") != nullptr)
+      return row.number("validation_loss");
   return std::nullopt;
 }
 
-std::string shown(const std::optional<double>& value) { return value ? fmt::format("{:.4f}", *value) : std::string("-"); }
+std::string shown(const std::optional<double>& value) {
+  return value ? fmt::format("{:.4f}", *value) : std::string("-");
+}
 
 }  // namespace
 
@@ -73,11 +76,11 @@ std::vector<std::string> format_summary(const RunSummary& summary) {
   for (const ConversionSummary& conversion : summary.conversions) {
     for (const std::string& line : format_receipt(conversion.receipt, summary.dtype)) lines.push_back("  " + line);
     if (conversion.receipt.note.empty())
-      lines.push_back(fmt::format("    validation loss 10 steps after: {}, 50 steps after: {}", shown(conversion.validation_loss_after_10_steps),
-                                  shown(conversion.validation_loss_after_50_steps)));
+      lines.push_back(fmt::format("    validation loss 10 steps after: {}, 50 steps after: {}",
+                                  shown(conversion.validation_loss_after_10_steps), shown(conversion.validation_loss_after_50_steps)));
   }
-  lines.push_back(fmt::format("  {} steps, {} tokens in {}; run directory {}", summary.steps, human_count(static_cast<double>(summary.tokens)),
-                              human_duration(summary.seconds), summary.directory));
+  lines.push_back(fmt::format("  {} steps, {} tokens in {}; run directory {}", summary.steps,
+                              human_count(static_cast<double>(summary.tokens)), human_duration(summary.seconds), summary.directory));
   return lines;
 }
 

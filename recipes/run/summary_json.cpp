@@ -18,11 +18,14 @@ Json from_validation(const std::optional<Validation>& validation) {
 }
 
 /// NaN is written as null and read back as NaN.
-double number(const Json& value) { return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>(); }
+double number(const Json& value) {
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
 
 std::optional<Validation> to_validation(const Json& value) {
   if (value.is_null()) return std::nullopt;
-  return Validation{value.at("step").get<std::int64_t>(), number(value.at("validation_loss")), number(value.at("validation_bits_per_byte"))};
+  return Validation{value.at("step").get<std::int64_t>(), number(value.at("validation_loss")),
+                    number(value.at("validation_bits_per_byte"))};
 }
 
 /// Absent, unlike null, means that no evaluation took place at that step.
@@ -42,7 +45,8 @@ Json from_conversion(const ConversionSummary& conversion) {
 ConversionSummary to_conversion(const Json& object) {
   JsonRow row;
   if (!JsonRow::parse(object.dump(), row)) throw std::runtime_error("a conversion is not a flat object");
-  return {receipt_from_row(row), optional_number(object, "validation_loss_after_10_steps"), optional_number(object, "validation_loss_after_50_steps")};
+  return {receipt_from_row(row), optional_number(object, "validation_loss_after_10_steps"),
+          optional_number(object, "validation_loss_after_50_steps")};
 }
 
 DType dtype_named(const std::string& name) {
@@ -54,8 +58,10 @@ DType dtype_named(const std::string& name) {
 }  // namespace
 
 void write_summary(const std::filesystem::path& path, const RunSummary& summary) {
-  Json json = {{"finished", summary.finished}, {"name", summary.name},     {"directory", summary.directory}, {"dtype", std::string(name_of(summary.dtype))},
-               {"steps", summary.steps},       {"tokens", summary.tokens}, {"seconds", summary.seconds}};
+  Json json = {{"finished", summary.finished},   {"name", summary.name},
+               {"directory", summary.directory}, {"dtype", std::string(name_of(summary.dtype))},
+               {"steps", summary.steps},         {"tokens", summary.tokens},
+               {"seconds", summary.seconds}};
   json["stages"] = Json::array();
   for (const StageSummary& stage : summary.stages) {
     json["stages"].push_back({{"name", stage.name},
@@ -82,8 +88,9 @@ RunSummary read_summary(const std::filesystem::path& path) {
     summary.tokens = json.at("tokens").get<std::int64_t>();
     summary.seconds = number(json.at("seconds"));
     for (const Json& stage : json.at("stages"))
-      summary.stages.push_back({stage.at("name").get<std::string>(), stage.at("type").get<std::string>(), stage.at("steps").get<std::int64_t>(),
-                                to_validation(stage.at("first_validation")), to_validation(stage.at("last_validation"))});
+      summary.stages.push_back({stage.at("name").get<std::string>(), stage.at("type").get<std::string>(),
+                                stage.at("steps").get<std::int64_t>(), to_validation(stage.at("first_validation")),
+                                to_validation(stage.at("last_validation"))});
     for (const Json& conversion : json.at("conversions")) summary.conversions.push_back(to_conversion(conversion));
   } catch (const std::exception& problem) {
     throw data_error("{}: not a run summary ({}); remove it to continue the run from its last checkpoint", path.string(), problem.what());
