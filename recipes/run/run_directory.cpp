@@ -43,12 +43,12 @@ void RunDirectory::write_resolved_recipe(std::string_view yaml) const {
   write_file_atomically(resolved_recipe(), yaml);
 }
 
-RunState RunDirectory::state() const {
-  if (fs::exists(summary()) && read_summary(summary()).finished) return RunState::kFinished;
+RunStatus RunDirectory::state() const {
+  if (fs::exists(summary()) && read_summary(summary()).finished) return RunStatus::kFinished;
   std::error_code failure;
   for (const auto& entry : fs::directory_iterator(checkpoints(), failure))
-    if (checkpoint_step(entry.path().filename().string()) >= 0 && fs::exists(entry.path() / "manifest.json")) return RunState::kResumable;
-  return RunState::kNew;
+    if (checkpoint_step(entry.path().filename().string()) >= 0 && fs::exists(entry.path() / "manifest.json")) return RunStatus::kResumable;
+  return RunStatus::kNew;
 }
 
 }  // namespace sluice::recipes

@@ -10,7 +10,7 @@
 
 namespace sluice::recipes {
 
-enum class RunState {
+enum class RunStatus {
   kNew,        // no complete checkpoint: training starts from scratch, leftovers of an earlier start are overwritten
   kResumable,  // at least one complete checkpoint
   kFinished,   // summary.json says so
@@ -38,7 +38,7 @@ class RunDirectory {
 
   /// A complete checkpoint is a folder step-N with a manifest (it is renamed into place last); whether it loads is for its reader
   /// to find out. Data error (exit 3) if summary.json is damaged.
-  RunState state() const;
+  RunStatus state() const;
 
  private:
   std::filesystem::path path_;

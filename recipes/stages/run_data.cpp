@@ -54,7 +54,7 @@ std::string make_tokenizer(const Recipe& recipe, const std::filesystem::path& in
       progress_of(heartbeat));
   heartbeat("learning merges");
   const data::TokenizerPtr tokenizer = trainer.finish();
-  log_info("tokenizer: byte-level BPE, {} tokens, trained on {} in {}", tokenizer->vocab_size(), format_bytes(static_cast<double>(bytes)), format_duration(watch.seconds()));
+  log_info("tokenizer: byte-level BPE, {} tokens, trained on {} in {}", tokenizer->vocab_size(), human_bytes(static_cast<double>(bytes)), human_duration(watch.seconds()));
   return tokenizer->json();
 }
 

@@ -34,26 +34,26 @@ TEST_CASE("a checkpoint folder's name gives its step") {
 TEST_CASE("a start finds a new, a resumable or a finished run") {
   const TemporaryDirectory folder;
   const RunDirectory run(folder.path() / "deep" / "er");
-  CHECK(run.state() == RunState::kNew);
+  CHECK(run.state() == RunStatus::kNew);
   run.create();
   run.create();
-  CHECK(run.state() == RunState::kNew);
+  CHECK(run.state() == RunStatus::kNew);
   run.write_resolved_recipe("name: example\n");
   CHECK(read_file(run.resolved_recipe()) == "name: example\n");
   // A recipe and logs without a checkpoint are leftovers, an unfinished save too.
-  CHECK(run.state() == RunState::kNew);
+  CHECK(run.state() == RunStatus::kNew);
   fs::create_directory(run.checkpoint(100));
   fs::create_directory(run.checkpoints() / "step-00000200.tmp7");
   write_text(run.checkpoints() / "step-00000200.tmp7" / "manifest.json", "{}");
-  CHECK(run.state() == RunState::kNew);
+  CHECK(run.state() == RunStatus::kNew);
   write_text(run.checkpoint(100) / "manifest.json", "{}");
-  CHECK(run.state() == RunState::kResumable);
+  CHECK(run.state() == RunStatus::kResumable);
   RunSummary summary;
   write_summary(run.summary(), summary);
-  CHECK(run.state() == RunState::kResumable);
+  CHECK(run.state() == RunStatus::kResumable);
   summary.finished = true;
   write_summary(run.summary(), summary);
-  CHECK(run.state() == RunState::kFinished);
+  CHECK(run.state() == RunStatus::kFinished);
   write_text(run.summary(), "{\"finished\": tr");
   CHECK(contains(message_of<Error>([&] { run.state(); }), "summary.json: not a run summary ("));
 }

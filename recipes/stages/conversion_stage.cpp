@@ -1,0 +1,106 @@
+#include "recipes/stages/conversion_stage.hpp"
+
+#include "core/base/log.hpp"
+#include "recipes/schema/conversion.hpp"
+#include "recipes/stages/convert_model.hpp"
+#include "recipes/stages/model_io.hpp"
+#include "recipes/stages/stage_plan.hpp"
+
+#include <fmt/core.h>
+
+#include <limits>
+
+namespace sluice::recipes {
+namespace {
+
+const char* method_name(const Stage& stage) {
+  switch (stage.method) {
+    case ConversionMethod::kNone: return "";
+    case ConversionMethod::kCopy: return "copy";
+    case ConversionMethod::kVirtualGroup: return "virtual_group";
+    case ConversionMethod::kFamily: return "family";
+    case ConversionMethod::kDoubleTopK: return "double_top_k";
+  }
+  return "";
+}
+
+std::string exchange_name(const Stage& stage) {
+  return stage.parallel.exchange == Exchange::kFlat ? "flat" : stage.parallel.exchange == Exchange::kLocal ? "local" : "auto";
+}
+
+// A flat router can only approximate a family's: of the scales tried, the one with the lowest held loss.
+TrainModel flatten_best(TrainModel& old, moe::ConversionShape shape, const Stage& stage, const Layout& layout, const EvaluationSet& held, std::uint64_t seed,
+                        std::int64_t step, double& best_scale) {
+  TrainModel best;
+  double best_loss = std::numeric_limits<double>::infinity();
+  for (const double scale : {1.0, 2.0, 4.0, 8.0, 16.0, 32.0}) {
+    shape.flatten_scale = scale;
+    TrainModel candidate = convert_model(old, shape, layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
+    const double loss = run_held_batch(candidate, held, step).loss;
+    if (loss < best_loss) {
+      best_loss = loss;
+      best_scale = scale;
+      best = std::move(candidate);
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::size_t stage_index, const Layout& layout, const EvaluationSet& held, std::int64_t step) {
+  const Stage& stage = recipe.stages[stage_index];
+  static constexpr const char* kKinds[] = {"pretrain", "sparsify", "grow", "flatten"};
+  const std::uint64_t seed = recipe.seed + 1000 * (stage_index + 1);
+  const moe::ConversionShape shape{*conversion_kind(stage), old.config, old.moe, *stage.moe, 1.0};
+  const HeldOutput before = run_held_batch(old, held, step);
+
+  Receipt receipt;
+  receipt.stage = stage.name;
+  receipt.step = step;
+  receipt.kind = kKinds[static_cast<std::size_t>(stage.type)];
+  receipt.method = method_name(stage);
+  receipt.exact = exact(conversion_of(recipe, stage_index)).exact;
+  receipt.held_batch_sha256 = held_sha256(held);
+  receipt.loss_before = before.loss;
+  const ParameterCount count_before = count_parameters(describe(old, -1));
+  receipt.parameters_before = count_before.total;
+  receipt.active_parameters_before = count_before.active;
+
+  ConversionOutcome outcome;
+  double scale = 0.0;
+  if (stage.type == StageType::kFlatten) outcome.model = flatten_best(old, shape, stage, layout, held, seed, step, scale);
+  else outcome.model = convert_model(old, shape, layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
+  const ParameterCount count_after = count_parameters(describe(outcome.model, -1));
+  receipt.parameters_after = count_after.total;
+  receipt.active_parameters_after = count_after.active;
+
+  const auto measure = [&](Receipt r) {
+    const HeldOutput after = run_held_batch(outcome.model, held, step);
+    r.loss_after = after.loss;
+    r.max_abs_logit_difference = max_abs_difference(before.logits, after.logits);
+    outcome.receipts.push_back(std::move(r));
+  };
+  measure(receipt);
+  std::string note;
+  const std::int64_t copies = old.moe ? stage.moe->num_experts / old.moe->num_experts : 1;
+  if (stage.method == ConversionMethod::kDoubleTopK) {
+    // Twins that share every token get the same gradients for ever; rows parted as far as families are apart let them specialise
+    // before top_k anneals, so that top-k does not collapse onto twins.
+    part_twins(outcome.model, 1.0, seed);
+    note = "twins' router rows parted";
+  }
+  if (stage.weight_noise > 0 || stage.reinit_fraction > 0) {
+    perturb_experts(outcome.model, stage.weight_noise, stage.reinit_fraction, copies, seed);
+    if (!note.empty()) note += ", ";
+    note += fmt::format("weight_noise {}, reinit_fraction {}", stage.weight_noise, stage.reinit_fraction);
+  }
+  if (!note.empty()) {
+    receipt.note = "after " + note;
+    measure(receipt);
+  }
+  if (stage.type == StageType::kFlatten) log_info("flatten: children's router rows at scale {:g} beside their family's (lowest held loss)", scale);
+  return outcome;
+}
+
+}  // namespace sluice::recipes

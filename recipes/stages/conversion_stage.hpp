@@ -1,0 +1,23 @@
+// The conversion at the start of a stage, with its receipts.
+#pragma once
+
+#include "recipes/run/receipts.hpp"
+#include "recipes/schema/recipe.hpp"
+#include "recipes/stages/evaluation.hpp"
+#include "recipes/stages/layout.hpp"
+#include "recipes/stages/train_model.hpp"
+
+#include <vector>
+
+namespace sluice::recipes {
+
+struct ConversionOutcome {
+  TrainModel model;
+  std::vector<Receipt> receipts;  // of the conversion itself, then of noise, re-initialisation or parting of twins
+};
+
+/// Collective. Converts `old` (which keeps its values) for stage `stage` of the recipe, evaluating `held` before and after. The
+/// caller judges and stores the receipts. `step`: steps finished.
+ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::size_t stage, const Layout& layout, const EvaluationSet& held, std::int64_t step);
+
+}  // namespace sluice::recipes

@@ -1,0 +1,289 @@
+#include "recipes/stages/trainer.hpp"
+
+#include "core/base/clock.hpp"
+#include "core/base/log.hpp"
+#include "core/checkpoint/checkpoint_directory.hpp"
+#include "recipes/run/expert_load.hpp"
+#include "recipes/run/run_header.hpp"
+#include "recipes/run/stop_signal.hpp"
+#include "recipes/run/summary.hpp"
+#include "recipes/run/units.hpp"
+#include "recipes/schema/validate.hpp"
+#include "recipes/stages/conversion_stage.hpp"
+#include "recipes/stages/model_io.hpp"
+#include "recipes/stages/rank0.hpp"
+#include "recipes/stages/run.hpp"
+#include "recipes/stages/save_checkpoint.hpp"
+
+#include <fmt/core.h>
+
+#include <cmath>
+#include <fstream>
+#include <numbers>
+#include <unistd.h>
+
+namespace sluice::recipes {
+namespace {
+
+std::int64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::int64_t pages = 0, resident = 0;
+  statm >> pages >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+}  // namespace
+
+ExitCode Trainer::run() {
+  if (!open_run()) return ExitCode::kDone;
+  open_data();
+  const std::string checkpoint = on_rank0(world_, "find checkpoint", [&](const Heartbeat& heartbeat) {
+    checkpoint::remove_leftovers(directory_.checkpoints());
+    heartbeat("verifying checkpoints");
+    const checkpoint::LatestCheckpoint latest = checkpoint::latest_good_checkpoint(directory_.checkpoints());
+    for (const auto& skipped : latest.skipped) log_warning("{}: {}; the checkpoint before it is used", skipped.path.string(), skipped.reason);
+    return latest.good ? latest.good->path.string() : std::string();
+  });
+  if (checkpoint.empty()) start_fresh();
+  else resume(checkpoint);
+  print_header();
+  started_at_ = monotonic_seconds();
+  for (std::size_t index = static_cast<std::size_t>(state_.stage); index < recipe_.stages.size(); ++index) {
+    if (stage_ && *stage_ == index && state_.stage_step >= recipe_.stages[index].max_steps) continue;
+    enter_stage(index);
+    train_stage(index);
+    if (state_.stage_step < recipe_.stages[index].max_steps) {
+      if (saved_step_ != state_.step) save();
+      if (speaks()) log_info("stopped on request ({}) after step {}; the same command continues from there", stop_signal_name(), state_.step);
+      return ExitCode::kStopped;
+    }
+  }
+  finish();
+  return ExitCode::kDone;
+}
+
+void Trainer::enter_stage(std::size_t index) {
+  const Stage& stage = recipe_.stages[index];
+  const bool resumed_inside = stage_ && *stage_ == index;
+  StageLine line{stage.name, plans_[index].type, "", stage.max_steps, stage.max_steps * stage.train.global_batch_size * stage.data.seq_length, 0, 0, ""};
+  if (!resumed_inside) {
+    if (!stage.from.empty() && index > 0 && stage.from != recipe_.stages[index - 1].name) {
+      const std::string path = on_rank0(world_, "find stage", [&](const Heartbeat&) {
+        std::string found;
+        for (const checkpoint::CheckpointEntry& entry : checkpoint::list_checkpoints(directory_.checkpoints()))
+          if (checkpoint::read_manifest(entry.path).stage == stage.from) found = entry.path.string();
+        if (found.empty()) throw data_error("stage '{}' starts from '{}', but no checkpoint of that stage is in {}", stage.name, stage.from, directory_.checkpoints().string());
+        return found;
+      });
+      load_checkpoint(path);
+    }
+    if (conversion_kind(stage)) convert(index);
+    stage_ = index;
+    state_.stage = static_cast<std::int64_t>(index);
+    state_.stage_name = stage.name;
+    state_.stage_step = 0;
+  }
+  const ParameterCount count = count_parameters(describe(*model_, -1));
+  line.parameters = count.total;
+  line.active_parameters = count.active;
+  if (model_->moe) line.shape = fmt::format("{} experts, top-{}", model_->moe->num_experts, model_->moe->top_k);
+  if (speaks()) {
+    log_lines(format_stage_banner({line, plans_[index].first_step, plans_[index].last_step, static_cast<std::int64_t>(index) + 1, static_cast<std::int64_t>(plans_.size())}));
+  }
+  if (!resumed_inside && (state_.step == 0 || conversion_kind(stage))) {
+    row_ = StepMetrics{};
+    row_.step = state_.step;
+    row_.stage = stage.name;
+    row_.tokens = state_.consumed_tokens;
+    validate_now();
+  }
+}
+
+void Trainer::convert(std::size_t index) {
+  const Stage& stage = recipe_.stages[index];
+  if (speaks()) progress_->show("converting");
+  ConversionOutcome outcome = run_conversion(*model_, recipe_, index, layouts_.at(stage.parallel.expert), data_of(index).held, state_.step);
+  bool replayed = false;
+  for (const Receipt& receipt : outcome.receipts) {
+    if (speaks()) {
+      replayed = receipts_->find(receipt.stage, receipt.step, receipt.note) != nullptr;
+      if (!replayed) receipts_->append(receipt);
+      log_lines(format_receipt(receipt, recipe_.dtype));
+    }
+    // The same numbers on every rank, so the same verdict.
+    judge_receipt(receipt, recipe_.dtype, stage.allow_jump);
+  }
+  if (speaks() && replayed) log_info("conversion of stage '{}' replayed; its receipt was written before", stage.name);
+  model_ = std::move(outcome.model);
+  state_.exchange = model_->exchange ? model_->exchange->name() : "";
+}
+
+StepOptions Trainer::step_options(std::size_t index) const {
+  const Stage& stage = recipe_.stages[index];
+  StepOptions options;
+  options.step = state_.step + 1;
+  options.micro_batch_size = stage.train.micro_batch_size;
+  options.learning_rate = learning_rate(recipe_, index, state_.stage_step);
+  options.max_grad_norm = stage.train.max_grad_norm;
+  options.adamw = {stage.train.adam_beta1, stage.train.adam_beta2, stage.train.adam_eps, stage.train.weight_decay};
+  return options;
+}
+
+void Trainer::train_stage(std::size_t index) {
+  const Stage& stage = recipe_.stages[index];
+  const Layout& layout = layouts_.at(stage.parallel.expert);
+  const std::int64_t batch_size = stage.train.global_batch_size;
+  const auto& corpus = *data_of(index).corpus;
+  // Samples are counted over the whole run; a stage with another batch size goes on at the first whole batch.
+  const std::int64_t first_batch = (state_.consumed_samples + batch_size - 1) / batch_size;
+  const auto loader = corpus.loader(recipe_.seed, batch_size, world_.rank(), world_.size(), static_cast<std::uint64_t>(first_batch));
+  while (state_.stage_step < stage.max_steps) {
+    if (stop_agreed()) return;
+    data::Batch loaded = loader->next();
+    LocalBatch batch{std::move(loaded.tokens), {loaded.samples.begin(), loaded.samples.end()}, stage.data.seq_length, batch_size};
+    if (model_->moe) {
+      const std::int64_t k = top_k(recipe_, index, state_.stage_step);
+      if (k != model_->moe->top_k) model_->set_top_k(k);
+    }
+    const StepOptions options = step_options(index);
+    const double waited_before = model_->exchange ? model_->exchange->counters().seconds : 0.0;
+    const Stopwatch watch;
+    const StepResult result = train_step(*model_, layout, batch, options);
+    const double seconds = watch.seconds();
+    ++state_.step;
+    ++state_.stage_step;
+    state_.consumed_samples = (static_cast<std::int64_t>(loaded.step) + 1) * batch_size;
+    state_.consumed_tokens += batch_size * stage.data.seq_length;
+    row_ = StepMetrics{};
+    row_.step = state_.step;
+    row_.stage = stage.name;
+    row_.tokens = state_.consumed_tokens;
+    row_.learning_rate = options.learning_rate;
+    log_step(result, seconds, (model_->exchange ? model_->exchange->counters().seconds : 0.0) - waited_before);
+    const bool last = state_.stage_step == stage.max_steps;
+    if (validation_due(recipe_, index, state_.stage_step, state_.step)) {
+      validate_now();
+    } else if (speaks() && (last || state_.step % recipe_.log_interval == 0 || state_.step == 1)) {
+      const JsonRow json = metrics_row(row_);
+      metrics_->write(json);
+      events_->write(state_.step, json);
+    }
+    const std::int64_t interval = recipe_.checkpoint.save_interval;
+    if (last || (interval > 0 && state_.step % interval == 0)) save();
+  }
+}
+
+void Trainer::log_step(const StepResult& result, double seconds, double communication_seconds) {
+  const Stage& stage = recipe_.stages[*stage_];
+  const std::int64_t tokens = stage.train.global_batch_size * stage.data.seq_length;
+  meter_.add_step(tokens, seconds, static_cast<double>(tokens) * static_cast<double>(count_parameters(describe(*model_, -1)).active));
+  row_.loss = result.loss;
+  row_.bits_per_byte = result.loss / std::numbers::ln2 / bytes_per_token(*data_of(*stage_).corpus);
+  row_.grad_norm = result.grad_norm;
+  row_.tokens_per_second = static_cast<double>(tokens) / seconds;
+  row_.step_seconds = seconds;
+  row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
+  row_.memory_bytes = resident_bytes();
+  if (model_->moe) {
+    row_.exposed_comm_seconds = communication_seconds;
+    row_.load_balancing_loss = result.load_balancing_loss;
+    row_.z_loss = result.z_loss;
+    row_.dropped_fraction = result.dropped_fraction;
+    double worst = 0.0;
+    std::int64_t dead = 0;
+    for (const auto& counts : result.expert_counts) {
+      worst = std::max(worst, max_over_mean(counts));
+      dead += count_dead(counts);
+    }
+    row_.max_violation = worst - 1.0;
+    row_.dead_experts = dead;
+    row_.exchange_bytes_intra = model_->exchange->counters().bytes_intra;
+    row_.exchange_bytes_inter = model_->exchange->counters().bytes_inter;
+  }
+  if (!speaks()) return;
+  ProgressState shown;
+  shown.stage = stage.name;
+  shown.step = state_.step;
+  shown.total_steps = plans_.back().last_step;
+  shown.loss = row_.loss;
+  shown.learning_rate = row_.learning_rate;
+  shown.grad_norm = row_.grad_norm;
+  shown.tokens_per_second = meter_.tokens_per_second();
+  shown.seconds_to_go = meter_.seconds_to_go(remaining_work());
+  progress_->update(shown);
+  if (model_->moe && (state_.step % (recipe_.log_interval * 5) == 0 || state_.stage_step == stage.max_steps)) {
+    std::vector<LayerLoad> load;
+    for (std::size_t i = 0; i < result.expert_counts.size(); ++i) load.push_back({model_->moe->layers[i], result.expert_counts[i]});
+    log_lines(format_expert_load(load));
+  }
+}
+
+double Trainer::remaining_work() const {
+  double work = 0.0;
+  for (std::size_t i = *stage_; i < recipe_.stages.size(); ++i) {
+    const Stage& stage = recipe_.stages[i];
+    ModelDescription description;
+    description.decoder = shape_;
+    description.moe = stage.moe;
+    const std::int64_t steps = stage.max_steps - (i == *stage_ ? state_.stage_step : 0);
+    work += static_cast<double>(steps * stage.train.global_batch_size * stage.data.seq_length) * static_cast<double>(count_parameters(description).active);
+  }
+  return work;
+}
+
+void Trainer::validate_now() {
+  const Stopwatch watch;
+  if (speaks()) progress_->show("validating");
+  const Stage& stage = recipe_.stages[*stage_];
+  const Evaluation result = evaluate(*model_, layouts_.at(stage.parallel.expert), data_of(*stage_).evaluation, stage.train.micro_batch_size, state_.step);
+  row_.validation_loss = result.loss;
+  row_.validation_bits_per_byte = result.bits_per_byte;
+  row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
+  meter_.add_pause(watch.seconds());
+  if (!speaks()) return;
+  const JsonRow json = metrics_row(row_);
+  metrics_->write(json);
+  events_->write(state_.step, json);
+  log_info("step {}: validation loss {:.4f}, {:.4f} bits per byte", state_.step, result.loss, result.bits_per_byte);
+}
+
+void Trainer::save() {
+  const Stopwatch watch;
+  if (speaks()) progress_->show("saving");
+  state_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
+  state_.optimizer_steps = model_->optimizer.steps();
+  state_.has_lagged_counts = model_->moe && model_->lagged.front().counts.defined();
+  state_.ranks = world_.size();
+  state_.expert = recipe_.stages[*stage_].parallel.expert;
+  SaveRequest request{directory_.checkpoints(), state_, tokenizer_.get(), recipe_.checkpoint.keep};
+  const auto path = save_checkpoint(*model_, layouts_.at(state_.expert), request);
+  saved_step_ = state_.step;
+  meter_.add_pause(watch.seconds());
+  if (speaks()) log_info("step {}: saved {} ({})", state_.step, path.string(), human_duration(watch.seconds()));
+}
+
+bool Trainer::stop_agreed() {
+  std::int64_t stop = stop_requested() ? 1 : 0;
+  world_.world()->start_all_reduce(&stop, 1, DType::kInt64, parallel::ReduceOp::kMax, {"stop on request", state_.step, -1, "between steps"}).finish();
+  return stop != 0;
+}
+
+void Trainer::finish() {
+  on_rank0(world_, "summary", [&](const Heartbeat&) {
+    RunSummary summary = summarize_run(directory_.path(), plans_);
+    summary.finished = true;
+    summary.name = recipe_.name;
+    summary.directory = directory_.path().string();
+    summary.dtype = recipe_.dtype;
+    write_summary(directory_.summary(), summary);
+    progress_.reset();
+    log_lines(format_summary(summary));
+    return std::string();
+  });
+}
+
+ExitCode run_recipe(parallel::World& world, const Recipe& recipe, const std::string& resolved) {
+  return Trainer(world, recipe, resolved).run();
+}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,89 @@
+// The state of a run between steps, and what happens around a step: conversion, evaluation, logging, saving.
+#pragma once
+
+#include "data/corpus.hpp"
+#include "parallel/comm/world.hpp"
+#include "recipes/run/event_log.hpp"
+#include "recipes/run/meters.hpp"
+#include "recipes/run/metrics_log.hpp"
+#include "recipes/run/progress.hpp"
+#include "recipes/run/receipts.hpp"
+#include "recipes/run/run_directory.hpp"
+#include "recipes/run/run_lock.hpp"
+#include "recipes/schema/recipe.hpp"
+#include "recipes/stages/evaluation.hpp"
+#include "recipes/stages/layout.hpp"
+#include "recipes/stages/run_state.hpp"
+#include "recipes/stages/stage_plan.hpp"
+#include "recipes/stages/train_model.hpp"
+#include "recipes/stages/training_step.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::recipes {
+
+class Trainer {
+ public:
+  Trainer(parallel::World& world, const Recipe& recipe, const std::string& resolved);
+
+  /// Trains to the end of the recipe or until a stop is requested.
+  ExitCode run();
+
+ private:
+  // Start (trainer_start.cpp)
+  bool open_run();                        // false: the run is finished already
+  void open_data();
+  void start_fresh();
+  void resume(const std::filesystem::path& checkpoint);
+  void load_checkpoint(const std::filesystem::path& checkpoint);
+  void print_header();
+  // Around a step (trainer.cpp)
+  void enter_stage(std::size_t index);
+  void convert(std::size_t index);
+  void train_stage(std::size_t index);
+  StepOptions step_options(std::size_t index) const;
+  void log_step(const StepResult& result, double seconds, double communication_seconds);
+  void validate_now();
+  void save();
+  bool stop_agreed();
+  void finish();
+  double remaining_work() const;
+
+  bool speaks() const { return world_.rank() == 0; }
+  struct StageData {
+    std::shared_ptr<const data::Corpus> corpus;
+    EvaluationSet evaluation, held;
+  };
+  StageData& data_of(std::size_t stage);
+
+  parallel::World& world_;
+  const Recipe recipe_;
+  const std::string resolved_;
+  RunDirectory directory_;
+  std::vector<StagePlan> plans_;
+  int threads_ = 1;
+  std::unique_ptr<RunLock> lock_;
+  std::map<std::int64_t, Layout> layouts_;  // by expert; made once each, in stage order
+  data::TokenizerPtr tokenizer_;
+  std::vector<StageData> data_;             // by stage; equal configurations share
+  DecoderConfig shape_;
+  RunState state_;
+  std::optional<TrainModel> model_;
+  std::optional<std::size_t> stage_;        // the stage whose conversion is done
+  std::int64_t saved_step_ = -1;
+  // Rank 0 only
+  std::unique_ptr<MetricsLog> metrics_;
+  std::unique_ptr<EventLog> events_;
+  std::unique_ptr<ReceiptLog> receipts_;
+  std::unique_ptr<Progress> progress_;
+  StepMeter meter_;
+  StepMetrics row_;                         // of the current step, until written
+  double started_at_ = 0.0;
+  double elapsed_before_ = 0.0;
+};
+
+}  // namespace sluice::recipes
