@@ -36,7 +36,7 @@ inline bool is_one_of(Character c, std::initializer_list<std::string_view> list)
 }
 inline bool is_letter(Character c) {
   return (c.size() == 1 && ((c[0] >= 'a' && c[0] <= 'z') || (c[0] >= 'A' && c[0] <= 'Z'))) ||
-         is_one_of(c, {"\u00E9", "\u4E2D", "\u306E", "\uD55C", "\u0416", "\u017F"});
+         is_one_of(c, {"\u00E9", "\u4E2D", "\u6587", "\u306E", "\uD55C", "\u0416", "\u0443", "\u043A", "\u017F"});
 }
 inline bool is_number(Character c) { return (c.size() == 1 && c[0] >= '0' && c[0] <= '9') || is_one_of(c, {"\u0663", "\u00B2"}); }
 inline bool is_newline(Character c) { return c == "\n" || c == "\r"; }
