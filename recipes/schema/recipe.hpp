@@ -16,6 +16,7 @@ namespace sluice::recipes {
 struct DataSource {
   std::string path;  // file, glob or folder
   double weight = 1.0;
+  bool operator==(const DataSource&) const = default;
 };
 
 enum class TokenizerType { kBytes, kBpe, kFile };
@@ -23,6 +24,7 @@ struct TokenizerConfig {
   TokenizerType type = TokenizerType::kBpe;
   std::int64_t vocab_size = 4096;  // bpe: 256 bytes + merges + 1 end-of-text token
   std::string path;                // kFile: a tokenizer.json
+  bool operator==(const TokenizerConfig&) const = default;
 };
 
 enum class InvalidUtf8 { kReplace, kError };
@@ -38,6 +40,7 @@ struct DataConfig {
   TokenizerConfig tokenizer;
   std::int64_t seq_length = 256;
   Order order = Order::kShuffled;
+  bool operator==(const DataConfig&) const = default;
 };
 
 enum class LrSchedule { kConstant, kLinear, kCosine, kWsd };
@@ -54,6 +57,7 @@ struct TrainConfig {
   double adam_beta2 = 0.95;
   double adam_eps = 1e-8;
   double max_grad_norm = 1.0;  // 0: no clipping
+  bool operator==(const TrainConfig&) const = default;
 };
 
 enum class Backend { kAuto, kLoopback, kMpi };
@@ -64,6 +68,7 @@ struct ParallelConfig {
   double timeout_seconds = 600.0;
   Exchange exchange = Exchange::kAuto;
   std::int64_t threads = 0;  // per rank; 0: cores of the node / ranks of the node
+  bool operator==(const ParallelConfig&) const = default;
 };
 
 enum class StageType { kPretrain, kSparsify, kGrow, kFlatten };
@@ -87,11 +92,13 @@ struct Stage {
   TrainConfig train;
   ParallelConfig parallel;
   bool own_lr_schedule = false;  // the stage names lr_scheduler: it has its own horizon
+  bool operator==(const Stage&) const = default;
 };
 
 struct CheckpointConfig {
   std::int64_t save_interval = 100;
   std::int64_t keep = 3;
+  bool operator==(const CheckpointConfig&) const = default;
 };
 
 enum class Device { kAuto, kCpu, kCuda };
@@ -114,6 +121,7 @@ struct Recipe {
   std::int64_t eval_interval = 100;
 
   std::string directory() const { return run_dir.empty() ? "runs/" + name : run_dir; }
+  bool operator==(const Recipe&) const = default;
 };
 
 }  // namespace sluice::recipes

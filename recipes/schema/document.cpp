@@ -1,0 +1,221 @@
+#include "recipes/schema/document.hpp"
+
+#include "core/base/error.hpp"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include <map>
+#include <sstream>
+#include <utility>
+
+namespace sluice::recipes {
+namespace {
+
+constexpr std::size_t kMostNodes = 100000;  // aliases of aliases can make a short text explode
+
+std::size_t count_nodes(const Node& node) {
+  std::size_t count = 1;
+  for (const Node& item : node.items) count += count_nodes(item);
+  return count;
+}
+
+// Syntax is checked first, by itself: for an unclosed "[1" yaml-cpp reports a list as a key before it reports the end.
+class SyntaxOnly : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// yaml-cpp's own nodes keep the last of two equal keys and say nothing; its events show both.
+class Builder : public YAML::EventHandler {
+ public:
+  Builder(const std::string& file, const std::string& override_text) : file_(file), override_text_(override_text) {}
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (documents_++ > 0) fail_at(at(mark), "a second YAML document; a recipe is one");
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    Node node;
+    node.mark = at(mark);
+    add(std::move(node), anchor);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) fail_at(at(mark), "an alias inside the value it stands for");
+    nodes_ += count_nodes(found->second);
+    add(found->second, 0);
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+    check_tag(mark, tag);
+    Node node;
+    node.kind = Node::Kind::kScalar;
+    node.mark = at(mark);
+    node.text = value;
+    node.plain = tag.empty() || tag == "?";
+    add(std::move(node), anchor);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, Node::Kind::kList);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, Node::Kind::kMap);
+  }
+  void OnMapEnd() override { close(); }
+
+  int documents() const { return documents_; }
+  Node take() { return std::move(root_); }
+
+ private:
+  struct Frame {
+    Node node;
+    YAML::anchor_t anchor = 0;
+    bool has_key = false;
+    std::string key;
+    Mark key_mark;
+  };
+
+  Mark at(const YAML::Mark& mark) const {
+    if (!override_text_.empty()) return {file_, 0, 0, override_text_};
+    return {file_, mark.line + 1, mark.column + 1, ""};
+  }
+  void check_tag(const YAML::Mark& mark, const std::string& tag) const {
+    if (tag.empty() || tag == "?" || tag == "!" || tag.rfind("tag:yaml.org,2002:", 0) == 0) return;
+    fail_at(at(mark), fmt::format("YAML tag '{}' means nothing here", tag));
+  }
+  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Node::Kind kind) {
+    check_tag(mark, tag);
+    if (!frames_.empty() && frames_.back().node.is_map() && !frames_.back().has_key) fail_at(at(mark), "a key must be a word");
+    Frame frame;
+    frame.node.kind = kind;
+    frame.node.mark = at(mark);
+    frame.anchor = anchor;
+    frames_.push_back(std::move(frame));
+  }
+  void close() {
+    Frame frame = std::move(frames_.back());
+    frames_.pop_back();
+    add(std::move(frame.node), frame.anchor);
+  }
+  void add(Node node, YAML::anchor_t anchor) {
+    if (++nodes_ > kMostNodes) fail_at(node.mark, fmt::format("more than {} values; this is no recipe", kMostNodes));
+    if (anchor != 0) anchors_[anchor] = node;
+    if (frames_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    Frame& frame = frames_.back();
+    if (!frame.node.is_map()) {
+      frame.node.items.push_back(std::move(node));
+      return;
+    }
+    if (!frame.has_key) {
+      if (!node.is_scalar()) fail_at(node.mark, "a key must be a word");
+      if (const Node* first = frame.node.find(node.text)) {
+        const std::string place = override_text_.empty() ? fmt::format(" (first at line {})", first->key_mark.line) : "";
+        fail_at(node.mark, fmt::format("duplicate key '{}'{}", node.text, place));
+      }
+      frame.key = node.text;
+      frame.key_mark = node.mark;
+      frame.has_key = true;
+      return;
+    }
+    node.key = std::move(frame.key);
+    node.key_mark = frame.key_mark;
+    // yaml-cpp places nothing where the next token begins, often on another line.
+    if (node.kind == Node::Kind::kNothing) node.mark = node.key_mark;
+    frame.node.items.push_back(std::move(node));
+    frame.has_key = false;
+  }
+
+  const std::string& file_;
+  const std::string& override_text_;
+  int documents_ = 0;
+  std::size_t nodes_ = 0;
+  std::vector<Frame> frames_;
+  std::map<YAML::anchor_t, Node> anchors_;
+  Node root_;
+};
+
+// Text of others in a one-line message: shortened, without line breaks.
+std::string in_one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text.substr(0, 60)) line += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+  // Do not cut inside a UTF-8 character.
+  if (text.size() > 60) {
+    while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xC0) == 0x80) line.pop_back();
+    if (!line.empty() && static_cast<unsigned char>(line.back()) >= 0xC0) line.pop_back();
+    line += "...";
+  }
+  return line;
+}
+
+}  // namespace
+
+std::string where(const Mark& mark) {
+  if (!mark.override_text.empty()) return fmt::format("override '{}'", in_one_line(mark.override_text));
+  if (mark.line == 0) return mark.file;
+  return fmt::format("{}:{}:{}", mark.file, mark.line, mark.column);
+}
+
+const Node* Node::find(std::string_view name) const {
+  if (kind != Kind::kMap) return nullptr;
+  for (const Node& item : items) {
+    if (item.key == name) return &item;
+  }
+  return nullptr;
+}
+
+Node* Node::find(std::string_view name) {
+  return const_cast<Node*>(std::as_const(*this).find(name));
+}
+
+std::string describe(const Node& node) {
+  switch (node.kind) {
+    case Node::Kind::kNothing: return "nothing";
+    case Node::Kind::kList: return "a list";
+    case Node::Kind::kMap: return "a map";
+    case Node::Kind::kScalar: break;
+  }
+  return fmt::format("{}'{}'", node.plain ? "" : "the string ", in_one_line(node.text));
+}
+
+void fail_at(const Mark& mark, std::string_view text) {
+  throw usage_error("{}: {}", where(mark), text);
+}
+
+Node parse_document(const std::string& text, const std::string& file, const std::string& override_text) {
+  const Mark whole{file, 0, 0, override_text};
+  // yaml-cpp reads a zero byte as the end of the text and would drop what follows.
+  if (text.find('\0') != std::string::npos) fail_at(whole, "is not text: it holds a zero byte");
+  Builder builder(file, override_text);
+  SyntaxOnly syntax_only;
+  try {
+    for (YAML::EventHandler* handler : {static_cast<YAML::EventHandler*>(&syntax_only), static_cast<YAML::EventHandler*>(&builder)}) {
+      std::istringstream in(text);
+      YAML::Parser parser(in);
+      while (parser.HandleNextDocument(*handler)) {
+      }
+    }
+  } catch (const YAML::Exception& error) {
+    Mark mark = whole;
+    if (override_text.empty() && !error.mark.is_null()) mark = {file, error.mark.line + 1, error.mark.column + 1, ""};
+    fail_at(mark, fmt::format("YAML syntax: {}", error.msg));
+  }
+  Node root = builder.take();
+  if (builder.documents() == 0) root.mark = whole;
+  return root;
+}
+
+}  // namespace sluice::recipes

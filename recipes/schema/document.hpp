@@ -1,0 +1,50 @@
+// A YAML text as plain values that know where they were written. Only document.cpp sees yaml-cpp.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::recipes {
+
+/// Where something was written: a place in a file (1-based), or an override of the command line.
+struct Mark {
+  std::string file;
+  int line = 0;  // 0: the whole file
+  int column = 0;
+  std::string override_text;  // "section.key=value"; then the rest means nothing
+};
+
+/// "recipes/v2.yaml:14:5", or "override 'train.seed=1'".
+std::string where(const Mark& mark);
+
+/// A value and, inside a map, its key.
+struct Node {
+  enum class Kind { kNothing, kScalar, kList, kMap };
+  Kind kind = Kind::kNothing;
+  Mark mark;
+  std::string text;    // kScalar
+  bool plain = true;   // kScalar: written without quotes
+  std::string key;     // inside a map
+  Mark key_mark;
+  std::vector<Node> items;  // kList, kMap
+
+  bool is_map() const { return kind == Kind::kMap; }
+  bool is_scalar() const { return kind == Kind::kScalar; }
+  /// The value of `name` in this map, or null.
+  const Node* find(std::string_view name) const;
+  Node* find(std::string_view name);
+};
+
+/// What a message says was found: "'ten'", "the string '3'", "a list", "a map", "nothing". One line, shortened.
+std::string describe(const Node& node);
+
+/// Throws a usage error: "WHERE: TEXT".
+[[noreturn]] void fail_at(const Mark& mark, std::string_view text);
+
+/// Reads one YAML document. Syntax errors, duplicate keys, a second document, unknown tags and keys that are no words
+/// are usage errors with the place. An empty text gives kNothing. Anchors and aliases are expanded.
+/// With `override_text` every mark names the override instead of a place.
+Node parse_document(const std::string& text, const std::string& file, const std::string& override_text = "");
+
+}  // namespace sluice::recipes

@@ -1,0 +1,130 @@
+// One key of a recipe: what it is called, what it may hold, where it is stored. A section is a list of keys. The same table
+// reads a recipe, writes the resolved one, compares two and makes the reference page; defaults are those of the structs.
+#pragma once
+
+#include "recipes/schema/document.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace sluice::recipes {
+
+struct IntegerRange {
+  std::int64_t low = 0;
+  std::int64_t high = std::numeric_limits<std::int64_t>::max();
+};
+
+struct NumberRange {
+  double low = 0.0;
+  double high = std::numeric_limits<double>::infinity();
+  bool without_low = false;   // low itself is not allowed
+  bool without_high = false;  // high itself is not allowed
+};
+
+/// "at least 1", "between 0 and 1", "above 0": what messages and the reference say.
+std::string describe(const IntegerRange& range);
+std::string describe(const NumberRange& range);
+
+/// The shortest decimal that reads back to the same double, the same with every library version.
+std::string write_number(double value);
+/// A YAML scalar: plain where every YAML reader takes it for text, else in double quotes.
+std::string write_text(const std::string& text);
+
+/// The value of `node`; a usage error with the place, the key, what was expected and what was found.
+bool read_boolean(const Node& node);
+std::int64_t read_integer(const Node& node, const IntegerRange& range);
+std::uint64_t read_seed(const Node& node);
+double read_number(const Node& node, const NumberRange& range);
+std::string read_text(const Node& node);
+
+struct ChoiceName {
+  int value = 0;
+  std::string name;
+  std::vector<std::string> also = {};  // other spellings that are accepted
+};
+
+/// The values an enum key may take. `unavailable` are values that the contract knows and this build does not have.
+struct Choices {
+  std::vector<ChoiceName> names;
+  std::vector<std::string> unavailable = {};
+  std::string why = {};  // why they are unavailable; may be empty
+  std::vector<std::pair<std::string, std::string>> aliases = {};  // {name elsewhere, name here}: suggested, not accepted
+
+  std::string list() const;  // "auto, local, flat"
+  std::string name_of(int value) const;
+};
+int read_choice(const Node& node, const Choices& choices);
+
+/// What people are told about a key.
+struct KeyInfo {
+  std::string name;
+  std::string type;     // "integer", "one of", ...
+  std::string allowed;  // "at least 1", "auto, local, flat", or ""
+  std::string doc;
+  std::vector<std::string> aliases;  // names of other frameworks, recognised and corrected
+  std::string default_value = {};    // filled in from the struct unless said otherwise
+};
+
+/// What reading a key may need besides its node.
+struct ReadContext {
+  std::int64_t num_layers = 0;  // 0: not known yet
+};
+
+template <class T>
+struct Key {
+  KeyInfo info;
+  std::function<void(T&, const Node&, const ReadContext&)> read;
+  std::function<std::string(const T&)> write;  // "" = leave it out
+};
+
+template <class T>
+using Keys = std::vector<Key<T>>;
+
+template <class T>
+Key<T> boolean_key(std::string name, bool T::*member, std::string doc, std::vector<std::string> aliases = {}) {
+  return {{std::move(name), "true or false", "", std::move(doc), std::move(aliases)},
+          [member](T& out, const Node& node, const ReadContext&) { out.*member = read_boolean(node); },
+          [member](const T& in) -> std::string { return in.*member ? "true" : "false"; }};
+}
+
+template <class T>
+Key<T> integer_key(std::string name, std::int64_t T::*member, IntegerRange range, std::string doc, std::vector<std::string> aliases = {}) {
+  return {{std::move(name), "integer", describe(range), std::move(doc), std::move(aliases)},
+          [member, range](T& out, const Node& node, const ReadContext&) { out.*member = read_integer(node, range); },
+          [member](const T& in) { return std::to_string(in.*member); }};
+}
+
+template <class T>
+Key<T> number_key(std::string name, double T::*member, NumberRange range, std::string doc, std::vector<std::string> aliases = {}) {
+  return {{std::move(name), "number", describe(range), std::move(doc), std::move(aliases)},
+          [member, range](T& out, const Node& node, const ReadContext&) { out.*member = read_number(node, range); },
+          [member](const T& in) { return write_number(in.*member); }};
+}
+
+template <class T>
+Key<T> text_key(std::string name, std::string T::*member, std::string doc, std::vector<std::string> aliases = {}) {
+  return {{std::move(name), "text", "", std::move(doc), std::move(aliases)},
+          [member](T& out, const Node& node, const ReadContext&) { out.*member = read_text(node); },
+          [member](const T& in) { return in.*member == T{}.*member && (in.*member).empty() ? std::string() : write_text(in.*member); }};
+}
+
+template <class T, class E>
+Key<T> choice_key(std::string name, E T::*member, Choices choices, std::string doc, std::vector<std::string> aliases = {}) {
+  return {{std::move(name), "one of", choices.list(), std::move(doc), std::move(aliases)},
+          [member, choices](T& out, const Node& node, const ReadContext&) { out.*member = static_cast<E>(read_choice(node, choices)); },
+          [member, choices](const T& in) { return choices.name_of(static_cast<int>(in.*member)); }};
+}
+
+/// A key of the contract that has one meaning in this build: its value is checked and nothing is stored.
+template <class T>
+Key<T> fixed_key(std::string name, Choices choices, std::string doc, std::vector<std::string> aliases = {}) {
+  const std::string value = choices.names.front().name;
+  return {{std::move(name), "one of", choices.list(), std::move(doc), std::move(aliases)},
+          [choices](T&, const Node& node, const ReadContext&) { read_choice(node, choices); },
+          [value](const T&) { return value; }};
+}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,13 @@
+// Stages of a composed document; used by read_recipe.cpp.
+#pragma once
+
+#include "recipes/schema/document.hpp"
+#include "recipes/schema/recipe.hpp"
+
+namespace sluice::recipes {
+
+/// Reads `stages` into recipe.stages, whose other fields are read already, and resolves each stage's `moe` from its parent's.
+/// With `shape_known` false (init_from without a reader) values are checked and no `moe` is resolved.
+void read_stages(const Node& stages, bool shape_known, Recipe& recipe);
+
+}  // namespace sluice::recipes

@@ -1,0 +1,32 @@
+// What a recipe may not say although every single value is fine. Pure functions of the recipe (and the number of ranks).
+#pragma once
+
+#include "recipes/schema/recipe.hpp"
+
+#include <optional>
+#include <string>
+
+namespace sluice::recipes {
+
+/// One thing that is wrong. `key` is where: "model.head_dim", "stages.wide.moe.num_experts".
+struct Problem {
+  std::string key;
+  std::string text;  // starts with "stage 'wide': " where a stage is meant
+};
+
+/// The first problem of a resolved recipe, or nothing.
+std::optional<Problem> find_problem(const Recipe& recipe);
+
+/// Throws find_problem's answer as a usage error "KEY: TEXT". read_recipe() does the same with file, line and column.
+void validate(const Recipe& recipe);
+
+/// Whether a recipe fits `ranks`: "expert(3) does not divide 8 ranks", "global_batch_size(32) is not a multiple of 3 ranks".
+std::optional<Problem> find_mesh_problem(const Recipe& recipe, int ranks);
+
+/// Throws find_mesh_problem's text as a usage error.
+void check_mesh(const Recipe& recipe, int ranks);
+
+/// Micro-batches a rank accumulates for one step, each of at most micro_batch_size sequences. Needs a recipe that fits.
+std::int64_t accumulation_steps(const TrainConfig& train, int ranks);
+
+}  // namespace sluice::recipes

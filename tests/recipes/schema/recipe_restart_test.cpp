@@ -1,0 +1,70 @@
+#include "recipes/schema/restart.hpp"
+#include "tests/recipes/schema/scratch.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace sluice;
+using namespace sluice::recipes;
+using namespace sluice::recipes::test;
+
+namespace {
+
+const std::string kJob = kHead + kDense + kSparse + kWide + kFlat;
+
+// "key old new; ..." of a restart in stage `reached` with other overrides.
+std::string refused(const std::vector<std::string>& overrides, std::size_t reached = 0) {
+  std::string text;
+  for (const Difference& d : compare_for_restart(read_text_recipe(kJob), read_text_recipe(kJob, overrides), reached)) {
+    text += (text.empty() ? "" : "; ") + d.key + " " + d.old_value + " " + d.new_value;
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("the layout, intervals and later stages may change on restart") {
+  CHECK(refused({}).empty());
+  CHECK(refused({"parallel.expert=2", "parallel.exchange=flat", "parallel.threads=3", "parallel.timeout_seconds=5", "train.micro_batch_size=1", "log_interval=1", "eval_interval=2",
+                 "checkpoint.save_interval=3", "checkpoint.keep=1", "name=other", "run_dir=elsewhere", "stages.dense.parallel.expert=4", "stages.dense.train.micro_batch_size=2"},
+                3)
+            .empty());
+  CHECK(refused({"stages.sparse.max_steps=99", "stages.sparse.moe.top_k=3", "stages.flat.train.learning_rate=1"}).empty());
+}
+
+TEST_CASE("everything else is refused by key with both values") {
+  CHECK(refused({"seed=18"}) == "seed 17 18");
+  CHECK(refused({"dtype=float64"}) == "dtype float32 float64");
+  CHECK(refused({"train.learning_rate=0.5"}, 2) == "train.learning_rate 0.001 0.5");
+  CHECK(refused({"train.global_batch_size=16"}) == "train.global_batch_size 32 16");
+  CHECK(refused({"data.train=[b.txt]", "data.seq_length=128"}) == "data.train [a.txt] [b.txt]; data.seq_length 256 128");
+  CHECK(refused({"data.tokenizer=bytes"}) == "data.tokenizer {type: bpe, vocab_size: 4096} {type: bytes}");
+  CHECK(refused({"model.num_attention_heads=2", "model.head_dim=16"}) == "model.num_attention_heads 4 2; model.num_key_value_heads 4 2");
+  CHECK(refused({"stages.dense.max_steps=11"}) == "stages.dense.max_steps 10 11");
+  CHECK(refused({"stages.sparse.moe.aux_loss_coef=1"}, 1) == "stages.sparse.moe.aux_loss_coef 0.001 1");
+  CHECK(refused({"stages.dense.train.learning_rate=0.5"}, 1) == "stages.dense.train.learning_rate 0.001 0.5");
+  CHECK(refused({"stages.dense.train.lr_scheduler=wsd"}) == "stages.dense.train.lr_scheduler the shared horizon its own horizon");
+  CHECK(refused({"stages.dense.name=first"}) == "stages [dense] [first]");
+}
+
+TEST_CASE("a change at the top level that no reached stage takes over may be made") {
+  const std::string own = kHead + "  - {name: dense, type: pretrain, max_steps: 10, train: {learning_rate: 0.5}}\n" + kSparse;
+  const Recipe before = read_text_recipe(own);
+  const Recipe after = read_text_recipe(own, {"train.learning_rate=0.25"});
+  CHECK(compare_for_restart(before, after, 0).empty());
+  REQUIRE(compare_for_restart(before, after, 1).size() == 1);
+  CHECK(compare_for_restart(before, after, 1)[0].key == "train.learning_rate");
+}
+
+TEST_CASE("a reached stage may not disappear, a later one may") {
+  const Recipe before = read_text_recipe(kHead + kDense + kSparse);
+  const Recipe shorter = read_text_recipe(kHead + kDense);
+  CHECK(compare_for_restart(before, shorter, 0).empty());
+  REQUIRE(compare_for_restart(before, shorter, 1).size() == 1);
+  CHECK(compare_for_restart(before, shorter, 1)[0].old_value == "[dense, sparse]");
+  CHECK(compare_for_restart(shorter, before, 0).empty());
+}
+
+TEST_CASE("one line names every difference") {
+  CHECK(describe({{"seed", "17", "18"}, {"init_from", "nothing", "a"}}) ==
+        "the recipe changed since the run was started: seed was 17, is 18; init_from was nothing, is a; only parallel, train.micro_batch_size, checkpoint, intervals and stages "
+        "not yet reached may change: restore it, or start a new run under another name");
+}
