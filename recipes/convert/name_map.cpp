@@ -45,8 +45,9 @@ std::string to_family_name(Architecture architecture, const std::string& canonic
 
 std::optional<std::string> to_canonical_name(Architecture architecture, const std::string& family) {
   if (architecture != Architecture::kMixtral) return family;
-  if (family.find(kMlp) != family.npos) return std::nullopt;
-  return rename(family, kMixtralBlock, kMlp, false);
+  // Two names must never become one: what does not come back is not a name of this family.
+  std::string canonical = rename(family, kMixtralBlock, kMlp, false);
+  return to_family_name(architecture, canonical) == family ? std::optional(std::move(canonical)) : std::nullopt;
 }
 
 std::optional<Ignored> ignored_on_load(const ModelDescription& model, Architecture architecture, const std::string& canonical) {

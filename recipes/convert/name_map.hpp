@@ -12,7 +12,8 @@ namespace sluice::recipes {
 /// The family's name of a canonical tensor.
 std::string to_family_name(Architecture architecture, const std::string& canonical);
 
-/// The canonical name of a family's tensor; nothing if the family cannot have a tensor of that name (Mixtral with `.mlp.` in it).
+/// The canonical name of a family's tensor; nothing if the family cannot have a tensor of that name (in Mixtral:
+/// one with `.mlp.` in it, or an expert's `gate_proj`).
 /// Names of no tensor at all pass unchanged, so that accounting shows them as extra.
 std::optional<std::string> to_canonical_name(Architecture architecture, const std::string& family);
 

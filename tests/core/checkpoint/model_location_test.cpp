@@ -1,0 +1,84 @@
+#include "core/checkpoint/model_location.hpp"
+
+#include "tests/core/checkpoint/checkpoint_samples.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace sluice;
+using namespace sluice::checkpoint;
+namespace fs = std::filesystem;
+
+TEST_CASE("runs, steps, checkpoints and foreign folders are found by name") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "my@run";
+  save_sample(run / "checkpoints", 10);
+  save_sample(run / "checkpoints", 20);
+  write_text(folder / "hub/config.json", "{}");
+
+  const ModelLocation latest = locate_model(run.string());
+  CHECK(latest.path == run / "checkpoints/step-00000020");
+  CHECK(latest.run == run);
+  CHECK(latest.step == 20);
+  CHECK(latest.warnings.empty());
+
+  const ModelLocation first = locate_model(run.string() + "@10");
+  CHECK(first.path == run / "checkpoints/step-00000010");
+  CHECK(first.run == run);
+
+  const ModelLocation direct = locate_model((run / "checkpoints/step-00000010").string());
+  CHECK(direct.step == 10);
+  CHECK(fs::equivalent(direct.run, run));
+  const fs::path slashed = (run / "checkpoints/step-00000010").string() + "/";
+  CHECK(fs::equivalent(locate_model(slashed.string()).run, run));
+
+  const ModelLocation hub = locate_model((folder / "hub").string());
+  CHECK(hub.path == folder / "hub");
+  CHECK(!hub.step);
+  CHECK(hub.run.empty());
+}
+
+TEST_CASE("a run may be named without its folder") {
+  const TemporaryFolder folder;
+  save_sample(folder / "runs/quick/checkpoints", 10);
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.path());
+  const ModelLocation named = locate_model("quick");
+  const ModelLocation stepped = locate_model("quick@10");
+  fs::current_path(before);
+  CHECK(named.path == fs::path("runs/quick/checkpoints/step-00000010"));
+  CHECK(stepped.path == named.path);
+}
+
+TEST_CASE("what cannot be found is said, with what there is") {
+  const TemporaryFolder folder;
+  const std::string run = (folder / "run").string();
+  const auto message = [](const std::string& name) { return data_error_of([&] { locate_model(name); }); };
+  CHECK(has(message(run), "no such run, checkpoint or folder"));
+  CHECK(has(message(""), "no such run"));
+  fs::create_directories(run);
+  CHECK(has(message(run), "neither a run (no 'checkpoints' in it)"));
+  fs::create_directories(run + "/checkpoints");
+  CHECK(has(message(run), "the run has no checkpoint yet"));
+  CHECK(has(message(run + "@10"), "has no checkpoint of step 10; it has: none"));
+  save_sample(run + "/checkpoints", 10);
+  save_sample(run + "/checkpoints", 20);
+  CHECK(has(message(run + "@30"), "has no checkpoint of step 30; it has: 10, 20"));
+  CHECK(has(message(run + "@x"), "expected a step after '@', found 'x'"));
+}
+
+TEST_CASE("a damaged checkpoint asked for by name is an error, a damaged latest one a warning") {
+  const TemporaryFolder folder;
+  save_sample(folder / "checkpoints", 10);
+  const fs::path newest = save_sample(folder / "checkpoints", 20);
+  std::string bytes = read_file(newest / "model.safetensors");
+  bytes.back() = static_cast<char>(~bytes.back());
+  write_text(newest / "model.safetensors", bytes);
+  const std::string run = folder.path().string();
+  CHECK(has(data_error_of([&] { locate_model(run + "@20"); }), "model.safetensors: tensor 'layers.1.w': expected checksum"));
+  CHECK(has(data_error_of([&] { locate_model(newest.string()); }), "tensor 'layers.1.w'"));
+  const ModelLocation latest = locate_model(run);
+  CHECK(latest.step == 10);
+  REQUIRE(latest.warnings.size() == 1);
+  CHECK(has(latest.warnings[0], "skipped "));
+  CHECK(has(latest.warnings[0], "tensor 'layers.1.w'"));
+  CHECK(locate_model(run, VerifyDepth::kStructure).step == 20);
+}
