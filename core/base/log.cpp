@@ -1,9 +1,9 @@
 #include "core/base/log.hpp"
 
-#include <unistd.h>
+#include "core/base/clock.hpp"
+#include "core/base/host.hpp"
 
 #include <cstdio>
-#include <ctime>
 #include <memory>
 #include <mutex>
 
@@ -15,6 +15,7 @@ struct LogState {
   int rank = 0;
   int world_size = 1;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{nullptr, std::fclose};
+  std::string footer;
 };
 
 LogState& state() {
@@ -22,10 +23,13 @@ LogState& state() {
   return instance;
 }
 
-std::string host_name() {
-  char name[256] = "unknown";
-  gethostname(name, sizeof name - 1);
-  return name;
+void put(std::FILE* out, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), out);
+  std::fflush(out);
+}
+
+void put_in_file(LogState& log, std::string_view line) {
+  if (log.file) put(log.file.get(), local_time_stamp(wall_seconds()) + " " + std::string(line));
 }
 
 }  // namespace
@@ -52,18 +56,29 @@ void log_line(LogLevel level, std::string_view text) {
   line += text;
   line += '\n';
   std::FILE* out = level == LogLevel::kInfo ? stdout : stderr;
-  std::fwrite(line.data(), 1, line.size(), out);
-  std::fflush(out);
-  if (log.file) {
-    const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    localtime_r(&now, &parts);
-    char stamp[32];
-    std::strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S ", &parts);
-    std::fputs(stamp, log.file.get());
-    std::fwrite(line.data(), 1, line.size(), log.file.get());
-    std::fflush(log.file.get());
+  if (log.footer.empty()) {
+    put(out, line);
+  } else {
+    // The line itself takes the footer away: mpirun passes the two streams on in any order, so a warning may overtake.
+    put(out, "\r\x1b[K" + line);
+    put(stdout, "\r" + log.footer + "\x1b[K");
   }
+  put_in_file(log, line);
+}
+
+void log_to_file(std::string_view text) {
+  LogState& log = state();
+  std::lock_guard lock(log.mutex);
+  put_in_file(log, std::string(text) + '\n');
+}
+
+void set_log_footer(std::string_view text) {
+  LogState& log = state();
+  std::lock_guard lock(log.mutex);
+  if (text.empty() && log.footer.empty()) return;
+  // Written over in place and cut behind, so that the terminal never shows an empty line in between.
+  put(stdout, "\r" + std::string(text) + "\x1b[K");
+  log.footer = text;
 }
 
 }  // namespace sluice

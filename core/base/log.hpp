@@ -18,6 +18,13 @@ void set_log_rank(int rank, int world_size);
 /// Copies every printed line (with a time stamp) to `path` too; rank 0 only. An empty path closes the file.
 void set_log_file(const std::string& path);
 
+/// Writes one stamped line to the log file only; nothing without a file.
+void log_to_file(std::string_view text);
+
+/// A line kept below everything printed, without a line end (a progress bar): log_line clears it, prints and shows it again.
+/// Only for a terminal, and shorter than that is wide. Empty removes it.
+void set_log_footer(std::string_view text);
+
 /// Prints one line: information to standard output, warnings and errors to standard error.
 void log_line(LogLevel level, std::string_view text);
 

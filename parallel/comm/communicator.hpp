@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace sluice::parallel {
 
@@ -24,7 +25,8 @@ struct OperationLabel {
 };
 
 /// One operation under way. finish() waits at most the group's deadline, then ends the job with a report
-/// (DESIGN: records in the run directory, exit code 4). Destroying an unfinished handle finishes it.
+/// (DESIGN: records in the run directory, exit code 4). Destroying or replacing an unfinished handle finishes it; a
+/// destructor cannot throw, so there an error is only logged: finish what you start.
 class Handle {
  public:
   class State {
@@ -35,8 +37,16 @@ class Handle {
   Handle() = default;
   explicit Handle(std::unique_ptr<State> state) : state_(std::move(state)) {}
   Handle(Handle&&) noexcept = default;
-  Handle& operator=(Handle&&) noexcept = default;
-  ~Handle() { if (state_) finish(); }
+  Handle& operator=(Handle&& other) {
+    if (this != &other) {
+      finish();
+      state_ = std::move(other.state_);
+    }
+    return *this;
+  }
+  ~Handle() {
+    if (state_) finish_quietly();
+  }
   void finish() {
     if (!state_) return;
     auto state = std::move(state_);
@@ -44,6 +54,7 @@ class Handle {
   }
 
  private:
+  void finish_quietly() noexcept;
   std::unique_ptr<State> state_;
 };
 

@@ -1,0 +1,34 @@
+// Clocks: monotonic time for durations, wall time for stamps.
+// Gives: monotonic_seconds(), wall_seconds(), local_time_stamp(), Stopwatch.
+#pragma once
+
+#include <string>
+
+namespace sluice {
+
+/// Seconds on a clock that never jumps; only differences mean something.
+double monotonic_seconds();
+
+/// Seconds since 1970 (UTC), with fractions.
+double wall_seconds();
+
+/// "2026-11-23 22:04:05" in the local time zone.
+std::string local_time_stamp(double wall_seconds);
+
+/// Seconds since it was made or restarted.
+class Stopwatch {
+ public:
+  double seconds() const { return monotonic_seconds() - start_; }
+  /// The seconds so far; starts again from now.
+  double restart() {
+    const double now = monotonic_seconds();
+    const double passed = now - start_;
+    start_ = now;
+    return passed;
+  }
+
+ private:
+  double start_ = monotonic_seconds();
+};
+
+}  // namespace sluice

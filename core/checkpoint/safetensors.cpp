@@ -1,0 +1,140 @@
+#include "core/checkpoint/safetensors.hpp"
+
+#include "core/base/error.hpp"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace sluice::checkpoint {
+namespace {
+
+/// The system's reason, with the free space where that is the matter.
+std::string reason_of(int error, const std::string& path) {
+  std::string reason = std::strerror(error);
+  struct statvfs info {};
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  if (error == ENOSPC && statvfs(folder.empty() ? "." : folder.c_str(), &info) == 0)
+    reason += fmt::format(" ({} bytes are free)", static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize);
+  return reason;
+}
+
+/// Reserves the file's space, so that a full disk is found before hours of writing and not after.
+int reserve(int fd, std::uint64_t bytes) {
+  const auto size = static_cast<off_t>(bytes);
+  int result = 0;
+  do result = fallocate(fd, 0, 0, size);
+  while (result != 0 && errno == EINTR);
+  if (result == 0) return 0;
+  // File systems without fallocate get a sparse file of the right size.
+  if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) return errno;
+  return ftruncate(fd, size) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+struct SafetensorsWriter::Progress {
+  std::uint64_t written = 0;
+  std::unique_ptr<ChecksumStream> stream;  // only while the tensor comes in pieces
+  Checksum checksum;
+};
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : path_(path.string()), file_(path), layout_(parse_safetensors(file_.view(), path_)) {}
+
+SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, SafetensorsLayout layout)
+    : path_(path.string()), layout_(std::move(layout)), progress_(layout_.tensors.size()) {
+  for (std::size_t i = 0; i < layout_.tensors.size(); ++i) {
+    index_.emplace(layout_.tensors[i].info.name, i);
+    if (layout_.tensors[i].bytes() == 0) progress_[i].checksum = checksum_of(std::span<const std::byte>());
+  }
+  const std::string header = header_bytes(layout_);
+  header_checksum_ = checksum_of(std::string_view(header));
+  // Exclusive: a file that somebody has mapped is never cut short.
+  fd_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (fd_ < 0) throw data_error("{}: cannot be created: {}", path_, reason_of(errno, path_));
+  try {
+    if (const int error = reserve(fd_, layout_.file_bytes()); error != 0)
+      throw data_error("{}: no room for {} bytes: {}", path_, layout_.file_bytes(), reason_of(error, path_));
+    write_at(0, std::as_bytes(std::span(header)), "the header");
+  } catch (...) {
+    close(fd_);
+    unlink(path_.c_str());
+    throw;
+  }
+}
+
+SafetensorsWriter::~SafetensorsWriter() {
+  if (fd_ < 0) return;
+  close(fd_);
+  unlink(path_.c_str());
+}
+
+SafetensorsWriter::Progress& SafetensorsWriter::find(const std::string& name) {
+  const auto found = index_.find(name);
+  if (found == index_.end()) throw data_error("{}: tensor '{}' was not planned for this file", path_, name);
+  return progress_[found->second];
+}
+
+void SafetensorsWriter::write_at(std::uint64_t offset, std::span<const std::byte> bytes, const std::string& what) {
+  while (!bytes.empty()) {
+    const ssize_t done = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0)
+      throw data_error("{}: writing {} failed with {} bytes to go: {}", path_, what, bytes.size(), done < 0 ? reason_of(errno, path_) : "nothing was written");
+    offset += static_cast<std::uint64_t>(done);
+    bytes = bytes.subspan(static_cast<std::size_t>(done));
+  }
+}
+
+void SafetensorsWriter::write(const std::string& name, std::span<const std::byte> bytes) {
+  Progress& progress = find(name);
+  const TensorSlot& slot = layout_.tensors[index_.at(name)];
+  if (bytes.size() != slot.bytes() || progress.written != 0)
+    throw data_error("{}: tensor '{}' has {} bytes, of which {} were written before: {} bytes do not fit", path_, name, slot.bytes(),
+                     progress.written, bytes.size());
+  progress.checksum = checksum_of(bytes);
+  write_at(layout_.data_start + slot.begin, bytes, "tensor '" + name + "'");
+  progress.written = slot.bytes();
+}
+
+void SafetensorsWriter::append(const std::string& name, std::span<const std::byte> bytes) {
+  Progress& progress = find(name);
+  const TensorSlot& slot = layout_.tensors[index_.at(name)];
+  if (bytes.size() > slot.bytes() - progress.written)
+    throw data_error("{}: tensor '{}' has {} bytes, of which {} were written before: {} more do not fit", path_, name, slot.bytes(),
+                     progress.written, bytes.size());
+  if (bytes.empty()) return;
+  if (!progress.stream) progress.stream = std::make_unique<ChecksumStream>();
+  progress.stream->update(bytes);
+  write_at(layout_.data_start + slot.begin + progress.written, bytes, "tensor '" + name + "'");
+  progress.written += bytes.size();
+  if (progress.written == slot.bytes()) {
+    progress.checksum = progress.stream->digest();
+    progress.stream.reset();
+  }
+}
+
+TensorFileRecord SafetensorsWriter::finish() {
+  TensorFileRecord record;
+  record.bytes = layout_.file_bytes();
+  record.header = header_checksum_;
+  for (std::size_t i = 0; i < progress_.size(); ++i) {
+    const TensorSlot& slot = layout_.tensors[i];
+    if (progress_[i].written != slot.bytes())
+      throw data_error("{}: tensor '{}' is incomplete: {} of {} bytes were written", path_, slot.info.name, progress_[i].written, slot.bytes());
+    record.tensors.emplace(slot.info.name, TensorRecord{slot.info.type, slot.info.shape, progress_[i].checksum});
+  }
+  if (fsync(fd_) != 0) throw data_error("{}: flushing failed: {}", path_, reason_of(errno, path_));
+  if (close(std::exchange(fd_, -1)) != 0) {
+    const int error = errno;
+    unlink(path_.c_str());
+    throw data_error("{}: closing failed: {}", path_, reason_of(error, path_));
+  }
+  return record;
+}
+
+}  // namespace sluice::checkpoint

@@ -1,0 +1,182 @@
+#include "core/checkpoint/safetensors_layout.hpp"
+
+#include "core/base/error.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace sluice::checkpoint {
+namespace {
+
+using nlohmann::json;
+
+std::string quoted(const std::string& text, const char* what) {
+  try {
+    return json(text).dump();
+  } catch (const json::exception&) {
+    throw data_error("safetensors: {} '{}' is not valid UTF-8", what, text);
+  }
+}
+
+std::uint64_t read_u64le(std::string_view bytes) {
+  std::uint64_t value = 0;
+  for (int i = 7; i >= 0; --i) value = value << 8 | static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)]);
+  return value;
+}
+
+/// JSON as the format allows it: no duplicate keys, nothing nested deeper than a shape. nlohmann's parser keeps the last of two
+/// equal keys silently, so they are caught while parsing.
+json parse_strictly(std::string_view text, const std::string& file) {
+  std::vector<std::set<std::string>> open;
+  std::string outer;
+  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::object_start || event == json::parse_event_t::array_start) {
+      if (depth > 2) throw data_error("{}: the safetensors header nests deeper than the format allows, in '{}'", file, outer);
+    }
+    if (event == json::parse_event_t::object_start) open.emplace_back();
+    if (event == json::parse_event_t::object_end) open.pop_back();
+    if (event == json::parse_event_t::key) {
+      std::string key = parsed.get<std::string>();
+      if (open.size() == 1) outer = key;
+      if (!open.back().insert(key).second)
+        throw data_error("{}: the safetensors header has the key '{}' twice{}", file, key, open.size() == 1 ? "" : fmt::format(" in '{}'", outer));
+    }
+    return true;
+  };
+  try {
+    return json::parse(text.begin(), text.end(), watch);
+  } catch (const json::exception& error) {
+    throw data_error("{}: the safetensors header is not valid JSON: {}", file, error.what());
+  }
+}
+
+std::uint64_t read_size(const json& value, const std::string& file, const std::string& name, const char* what) {
+  if (!value.is_number_unsigned())
+    throw data_error("{}: tensor '{}': {} must be non-negative integers, found {}", file, name, what, value.dump());
+  const auto number = value.get<std::uint64_t>();
+  if (number > static_cast<std::uint64_t>(INT64_MAX)) throw data_error("{}: tensor '{}': {} has the impossible value {}", file, name, what, number);
+  return number;
+}
+
+TensorSlot read_slot(const std::string& name, const json& entry, const std::string& file) {
+  if (!entry.is_object()) throw data_error("{}: tensor '{}': expected an object, found {}", file, name, entry.dump());
+  for (const char* key : {"dtype", "shape", "data_offsets"})
+    if (!entry.contains(key)) throw data_error("{}: tensor '{}': '{}' is missing", file, name, key);
+  TensorSlot slot;
+  slot.info.name = name;
+  const json& dtype = entry["dtype"];
+  const auto type = dtype.is_string() ? parse_stored_type(dtype.get_ref<const std::string&>()) : std::nullopt;
+  if (!type) throw data_error("{}: tensor '{}': unknown dtype {}", file, name, dtype.dump());
+  slot.info.type = *type;
+  const json& shape = entry["shape"];
+  if (!shape.is_array()) throw data_error("{}: tensor '{}': shape must be a list, found {}", file, name, shape.dump());
+  for (const json& dim : shape) slot.info.shape.push_back(static_cast<std::int64_t>(read_size(dim, file, name, "shape")));
+  const json& offsets = entry["data_offsets"];
+  if (!offsets.is_array() || offsets.size() != 2)
+    throw data_error("{}: tensor '{}': data_offsets must be [begin, end], found {}", file, name, offsets.dump());
+  slot.begin = read_size(offsets[0], file, name, "data_offsets");
+  slot.end = read_size(offsets[1], file, name, "data_offsets");
+  const auto expected = byte_count(slot.info.type, slot.info.shape);
+  if (!expected)
+    throw data_error("{}: tensor '{}': {} of shape {} has no possible size in bytes", file, name, name_of(*type), to_string(slot.info.shape));
+  if (slot.end < slot.begin || slot.bytes() != *expected)
+    throw data_error("{}: tensor '{}': {} of shape {} takes {} bytes, data_offsets say [{}, {}]", file, name, name_of(*type),
+                     to_string(slot.info.shape), *expected, slot.begin, slot.end);
+  return slot;
+}
+
+void read_metadata(const json& entry, const std::string& file, std::map<std::string, std::string>& metadata) {
+  if (!entry.is_object()) throw data_error("{}: __metadata__ must be an object, found {}", file, entry.dump());
+  for (const auto& [key, value] : entry.items()) {
+    if (!value.is_string()) throw data_error("{}: __metadata__ '{}' must be a string, found {}", file, key, value.dump());
+    metadata[key] = value.get<std::string>();
+  }
+}
+
+}  // namespace
+
+SafetensorsLayout plan_safetensors(std::vector<TensorInfo> tensors, std::map<std::string, std::string> metadata) {
+  std::sort(tensors.begin(), tensors.end(),
+            [](const TensorInfo& a, const TensorInfo& b) { return a.type != b.type ? a.type > b.type : a.name < b.name; });
+  SafetensorsLayout layout;
+  layout.metadata = std::move(metadata);
+  layout.metadata["format"] = "pt";
+  std::set<std::string> seen;
+  std::uint64_t offset = 0;
+  for (TensorInfo& info : tensors) {
+    if (info.name == "__metadata__") throw data_error("safetensors: a tensor cannot be called '__metadata__'");
+    if (!seen.insert(info.name).second) throw data_error("safetensors: tensor '{}' was given twice", info.name);
+    const auto bytes = byte_count(info.type, info.shape);
+    if (!bytes || *bytes > static_cast<std::uint64_t>(INT64_MAX) - offset)
+      throw data_error("safetensors: tensor '{}': {} of shape {} has no possible size in bytes", info.name, name_of(info.type),
+                       to_string(info.shape));
+    layout.tensors.push_back({std::move(info), offset, offset + *bytes});
+    offset += *bytes;
+  }
+  layout.data_start = header_bytes(layout).size();
+  if (layout.data_start - 8 > kMaxHeaderBytes)
+    throw data_error("safetensors: {} tensors make a header of {} bytes, over the format's limit of {}: cut them into more files",
+                     layout.tensors.size(), layout.data_start - 8, kMaxHeaderBytes);
+  return layout;
+}
+
+std::string header_bytes(const SafetensorsLayout& layout) {
+  std::string header(8, '\0');
+  const char* comma = "";
+  header += '{';
+  if (!layout.metadata.empty()) {
+    header += "\"__metadata__\":{";
+    for (const auto& [key, value] : layout.metadata) {
+      header += fmt::format("{}{}:{}", comma, quoted(key, "metadata key"), quoted(value, "metadata"));
+      comma = ",";
+    }
+    header += '}';
+  }
+  for (const TensorSlot& slot : layout.tensors) {
+    header += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", comma, quoted(slot.info.name, "tensor name"),
+                          name_of(slot.info.type), fmt::join(slot.info.shape, ","), slot.begin, slot.end);
+    comma = ",";
+  }
+  header += '}';
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  const std::uint64_t length = header.size() - 8;
+  for (int i = 0; i < 8; ++i) header[static_cast<std::size_t>(i)] = static_cast<char>(length >> (8 * i) & 0xff);
+  return header;
+}
+
+SafetensorsLayout parse_safetensors(std::string_view bytes, const std::string& file) {
+  if (bytes.size() < 8) throw data_error("{}: {} bytes are too few for a safetensors file (8 for the header's length alone)", file, bytes.size());
+  const std::uint64_t length = read_u64le(bytes);
+  if (length > kMaxHeaderBytes)
+    throw data_error("{}: not a safetensors file, or damaged: its header would have {} bytes (limit {})", file, length, kMaxHeaderBytes);
+  if (length > bytes.size() - 8)
+    throw data_error("{}: truncated: the safetensors header should have {} bytes, only {} are there", file, length, bytes.size() - 8);
+  const std::string_view text = bytes.substr(8, length);
+  if (text.empty() || text.front() != '{') throw data_error("{}: not a safetensors file, or damaged: its header does not begin with '{{'", file);
+  const json header = parse_strictly(text, file);
+
+  SafetensorsLayout layout;
+  layout.data_start = 8 + length;
+  for (const auto& [name, entry] : header.items()) {
+    if (name == "__metadata__") read_metadata(entry, file, layout.metadata);
+    else layout.tensors.push_back(read_slot(name, entry, file));
+  }
+  std::sort(layout.tensors.begin(), layout.tensors.end(),
+            [](const TensorSlot& a, const TensorSlot& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
+  std::uint64_t expected = 0;
+  for (const TensorSlot& slot : layout.tensors) {
+    if (slot.begin != expected)
+      throw data_error("{}: tensor '{}' begins at byte {} of the data, but the tensors before it end at {}: the file has {}", file,
+                       slot.info.name, slot.begin, expected, slot.begin > expected ? "a hole" : "overlapping tensors");
+    expected = slot.end;
+  }
+  const std::uint64_t found = bytes.size() - layout.data_start;
+  if (found < expected) throw data_error("{}: truncated: the tensors take {} bytes, only {} are there", file, expected, found);
+  if (found > expected) throw data_error("{}: {} bytes follow the last tensor, where none may be", file, found - expected);
+  return layout;
+}
+
+}  // namespace sluice::checkpoint

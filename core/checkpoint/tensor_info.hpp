@@ -1,0 +1,48 @@
+// What a container says about a tensor: name, element type, shape. Element types are those of safetensors, so that foreign
+// files can be described even where Sluice has no use for the type.
+#pragma once
+
+#include "core/base/dtype.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::checkpoint {
+
+using Shape = std::vector<std::int64_t>;
+
+/// In the order of the reference library's enum, which its writer sorts by.
+enum class StoredType {
+  kBool, kF4, kF6E2M3, kF6E3M2, kU8, kI8, kF8E5M2, kF8E4M3, kF8E8M0, kF8E4M3Fnuz, kF8E5M2Fnuz,
+  kI16, kU16, kF16, kBF16, kI32, kU32, kF32, kC64, kF64, kI64, kU64,
+};
+
+std::string_view name_of(StoredType type);  // "BF16"
+int bits_of(StoredType type);
+std::optional<StoredType> parse_stored_type(std::string_view name);
+/// Real floating-point types a weight may have; Sluice reads them all into its own.
+bool is_floating(StoredType type);
+
+StoredType stored_type_of(DType type);
+/// The same bits as a type of Sluice's, if there is one (F16 and the 8-bit floats have none).
+std::optional<DType> dtype_of(StoredType type);
+
+struct TensorInfo {
+  std::string name;
+  StoredType type = StoredType::kF32;
+  Shape shape;
+
+  bool operator==(const TensorInfo&) const = default;
+};
+
+std::string to_string(const Shape& shape);  // "[2, 3]"
+
+/// Elements of a shape; nothing if a dimension is negative or the product leaves 63 bits.
+std::optional<std::uint64_t> element_count(const Shape& shape);
+/// Bytes of the tensor; nothing also where the bits do not fill whole bytes.
+std::optional<std::uint64_t> byte_count(StoredType type, const Shape& shape);
+
+}  // namespace sluice::checkpoint

@@ -1,0 +1,106 @@
+#include "core/checkpoint/verify.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/files.hpp"
+#include "core/checkpoint/safetensors.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+namespace sluice::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string mismatch(const Checksum& expected, const Checksum& found) {
+  return fmt::format("expected checksum {}, found {}", to_hex(expected), to_hex(found));
+}
+
+/// The size of a file, or what keeps it from having one.
+bool right_size(const fs::path& path, const std::string& file, std::uint64_t expected, std::vector<Damage>& damages) {
+  std::error_code error;
+  const std::uint64_t found = fs::file_size(path, error);
+  if (error) damages.push_back({file, "", fmt::format("cannot be read: {}", error.message())});
+  else if (found != expected) damages.push_back({file, "", fmt::format("expected {} bytes, found {}", expected, found)});
+  return !error && found == expected;
+}
+
+void verify_tensors(const SafetensorsFile& file, const std::string& name, const TensorFileRecord& record, VerifyDepth depth,
+                    std::vector<Damage>& damages) {
+  std::set<std::string> found;
+  for (const TensorSlot& slot : file.layout().tensors) {
+    const TensorInfo& info = slot.info;
+    found.insert(info.name);
+    const auto expected = record.tensors.find(info.name);
+    if (expected == record.tensors.end()) {
+      damages.push_back({name, info.name, "is not in the manifest"});
+    } else if (expected->second.type != info.type || expected->second.shape != info.shape) {
+      damages.push_back({name, info.name, fmt::format("expected {} {}, found {} {}", name_of(expected->second.type), to_string(expected->second.shape),
+                                                      name_of(info.type), to_string(info.shape))});
+    } else if (depth == VerifyDepth::kEverything) {
+      const Checksum checksum = checksum_of(file.bytes(slot));
+      if (checksum != expected->second.checksum) damages.push_back({name, info.name, mismatch(expected->second.checksum, checksum)});
+    }
+  }
+  for (const auto& [tensor, expected] : record.tensors)
+    if (found.count(tensor) == 0) damages.push_back({name, tensor, "is in the manifest, but not in the file"});
+}
+
+void verify_tensor_file(const fs::path& checkpoint, const std::string& name, const TensorFileRecord& record, VerifyDepth depth,
+                        std::vector<Damage>& damages) {
+  if (!right_size(checkpoint / name, name, record.bytes, damages)) return;
+  try {
+    const SafetensorsFile file(checkpoint / name);
+    const Checksum header = checksum_of(file.header());
+    if (header != record.header) damages.push_back({name, "", "header: " + mismatch(record.header, header)});
+    verify_tensors(file, name, record, depth, damages);
+  } catch (const Error& error) {
+    damages.push_back({name, "", error.what()});
+  }
+}
+
+}  // namespace
+
+std::string Damage::line() const {
+  return tensor.empty() ? fmt::format("{}: {}", file, problem) : fmt::format("{}: tensor '{}': {}", file, tensor, problem);
+}
+
+std::vector<Damage> verify_files(const fs::path& checkpoint, const Manifest& manifest, VerifyDepth depth) {
+  std::vector<Damage> damages;
+  for (const auto& [name, record] : manifest.tensor_files) verify_tensor_file(checkpoint, name, record, depth, damages);
+  for (const auto& [name, record] : manifest.files) {
+    if (!right_size(checkpoint / name, name, record.bytes, damages) || depth == VerifyDepth::kStructure) continue;
+    try {
+      const Checksum checksum = checksum_of(MappedFile(checkpoint / name).view());
+      if (checksum != record.checksum) damages.push_back({name, "", mismatch(record.checksum, checksum)});
+    } catch (const Error& error) {
+      damages.push_back({name, "", error.what()});
+    }
+  }
+  return damages;
+}
+
+std::vector<Damage> verify_checkpoint(const fs::path& checkpoint, const Manifest& manifest, VerifyDepth depth) {
+  std::vector<Damage> damages = verify_files(checkpoint, manifest, depth);
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(checkpoint, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().lexically_relative(checkpoint).generic_string();
+    const bool tensors = it->path().extension() == ".safetensors" || name.ends_with(".safetensors.index.json");
+    if (tensors && manifest.tensor_files.count(name) == 0 && manifest.files.count(name) == 0)
+      damages.push_back({name, "", "is not in the manifest, and readers would take it for a part of the checkpoint: remove it"});
+  }
+  if (error) damages.push_back({".", "", fmt::format("cannot be listed: {}", error.message())});
+  return damages;
+}
+
+void require_undamaged(const fs::path& checkpoint, const std::vector<Damage>& damages) {
+  if (damages.empty()) return;
+  constexpr std::size_t shown = 3;
+  std::string text;
+  for (std::size_t i = 0; i < damages.size() && i < shown; ++i) text += (i == 0 ? "" : "; ") + damages[i].line();
+  if (damages.size() > shown) text += fmt::format("; and {} more", damages.size() - shown);
+  throw data_error("{}: damaged: {}", checkpoint.string(), text);
+}
+
+}  // namespace sluice::checkpoint

@@ -1,0 +1,39 @@
+// AdamW (Loshchilov and Hutter, 2019), PyTorch's formula and order of operations, in one pass over memory.
+#pragma once
+
+#include <cstdint>
+
+namespace sluice::kernels {
+
+/// Numbers of one step, the same for a whole parameter group.
+struct AdamwStep {
+  double learning_rate = 0;
+  double beta1 = 0.9, beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0;
+  double bias_correction1 = 1, bias_correction2 = 1;  // 1 - beta1^t and 1 - beta2^t, t = 1 at the first step
+  double grad_scale = 1;                              // multiplies the gradient first (clipping)
+};
+
+/// n elements; A: float or double. With g = grad * grad_scale:
+///   param -= learning_rate * weight_decay * param
+///   exp_avg += (1 - beta1) * (g - exp_avg);  exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g^2
+///   param -= learning_rate / bias_correction1 * exp_avg / (sqrt(exp_avg_sq) / sqrt(bias_correction2) + eps)
+template <class A>
+void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const AdamwStep& step);
+
+/// The same with the numbers in a row.
+template <class A>
+void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, double learning_rate, double beta1, double beta2,
+                double eps, double weight_decay, double bias_correction1, double bias_correction2, double grad_scale) {
+  adamw_step(param, grad, exp_avg, exp_avg_sq, n,
+             AdamwStep{learning_rate, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2, grad_scale});
+}
+
+namespace reference {
+
+template <class A>
+void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const AdamwStep& step);
+
+}  // namespace reference
+}  // namespace sluice::kernels

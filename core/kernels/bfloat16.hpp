@@ -1,0 +1,61 @@
+// bfloat16 storage: the upper half of a float, rounded to nearest even. Arithmetic happens in float.
+// Gives: BFloat16, to_float(), to_bfloat16(), widen(), narrow(), AccumulateOf<T>, convert().
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace sluice::kernels {
+
+/// Same layout as every framework's bfloat16.
+struct BFloat16 {
+  std::uint16_t bits;
+};
+static_assert(sizeof(BFloat16) == 2);
+
+inline float to_float(BFloat16 value) {
+  const std::uint32_t bits = static_cast<std::uint32_t>(value.bits) << 16;
+  float result;
+  std::memcpy(&result, &bits, sizeof result);
+  return result;
+}
+
+/// Nearest, ties to even; overflow gives infinity; a NaN stays a (quiet) NaN.
+inline BFloat16 to_bfloat16(float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return {static_cast<std::uint16_t>((bits >> 16) | 0x40u)};
+  return {static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
+}
+
+// For code that is written once for every storage type.
+inline float widen(float value) { return value; }
+inline double widen(double value) { return value; }
+inline float widen(BFloat16 value) { return to_float(value); }
+inline void narrow(double value, double& to) { to = value; }
+inline void narrow(double value, float& to) { to = static_cast<float>(value); }
+inline void narrow(double value, BFloat16& to) { to = to_bfloat16(static_cast<float>(value)); }
+
+template <class T>
+struct Accumulate {
+  using Type = float;
+};
+template <>
+struct Accumulate<double> {
+  using Type = double;
+};
+
+/// The type in which values stored as T are computed and accumulated: double for double, float otherwise.
+template <class T>
+using AccumulateOf = typename Accumulate<T>::Type;
+
+/// n values, multi-threaded. The ranges must not overlap.
+void convert(const float* from, BFloat16* to, std::int64_t n);
+void convert(const BFloat16* from, float* to, std::int64_t n);
+
+namespace reference {
+void convert(const float* from, BFloat16* to, std::int64_t n);
+void convert(const BFloat16* from, float* to, std::int64_t n);
+}  // namespace reference
+
+}  // namespace sluice::kernels

@@ -1,0 +1,27 @@
+// How kernels use threads: work is cut into blocks whose bounds depend on sizes only, and each block is computed by one
+// thread in a fixed order, so that results never depend on the number of threads.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace sluice::kernels {
+
+/// About so many elements make a block: large beside the cost of waking threads, small beside the caches.
+constexpr std::int64_t kBlockElements = 16384;
+
+/// Rows of `width` elements that make a block.
+inline std::int64_t rows_per_block(std::int64_t width) {
+  return std::max<std::int64_t>(1, kBlockElements / std::max<std::int64_t>(1, width));
+}
+
+/// Calls body(begin, end) for each block of [0, count), on all threads if there is more than one block.
+/// The body must not throw.
+template <class Body>
+void parallel_blocks(std::int64_t count, std::int64_t block, const Body& body) {
+  const std::int64_t blocks = (count + block - 1) / block;
+#pragma omp parallel for schedule(static) if (blocks > 1)
+  for (std::int64_t b = 0; b < blocks; ++b) body(b * block, std::min(count, (b + 1) * block));
+}
+
+}  // namespace sluice::kernels

@@ -1,0 +1,115 @@
+#include "core/kernels/top_k.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <type_traits>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/kernels/parallel_blocks.hpp"
+#define SLUICE_ISA_BODY "core/kernels/top_k.inc"
+#include "core/kernels/simd/for_each_isa.inc"
+
+namespace sluice::kernels {
+namespace {
+
+// An integer that orders as the value does; NaN is the smallest, and -0 equals 0.
+template <class A>
+auto order_key(A value) {
+  using Bits = std::conditional_t<sizeof(A) == 4, std::int32_t, std::int64_t>;
+  if (value != value) return std::numeric_limits<Bits>::min();
+  const A positive_zero = value + A(0);
+  Bits bits;
+  std::memcpy(&bits, &positive_zero, sizeof bits);
+  return bits < 0 ? static_cast<Bits>(bits ^ std::numeric_limits<Bits>::max()) : bits;
+}
+
+template <class A>
+void top_k_row(const A* scores, const A* bias, std::int64_t E, std::int64_t K, decltype(order_key(A(0)))* keys, std::int32_t* chosen) {
+  std::int64_t count = 0;
+  for (std::int64_t e = 0; e < E; ++e) {
+    const auto key = order_key(bias ? scores[e] + bias[e] : scores[e]);
+    if (count == K && key <= keys[K - 1]) continue;
+    std::int64_t at = count < K ? count++ : K - 1;
+    for (; at > 0 && keys[at - 1] < key; --at) {  // an equal key stays before: its index is smaller
+      keys[at] = keys[at - 1];
+      chosen[at] = chosen[at - 1];
+    }
+    keys[at] = key;
+    chosen[at] = static_cast<std::int32_t>(e);
+  }
+}
+
+}  // namespace
+
+template <class A>
+void top_k(const A* scores, const A* bias, std::int64_t N, std::int64_t E, std::int64_t K, std::int32_t* experts) {
+  if (K > E || K < 0) throw usage_error("top_k: cannot choose {} of {} experts; top_k must be in [0, num_experts]", K, E);
+  if (K == 0) return;
+  parallel_blocks(N, rows_per_block(E), [&](std::int64_t begin, std::int64_t end) {
+    constexpr std::int64_t on_stack = 64;
+    decltype(order_key(A(0))) small[on_stack];
+    std::vector<decltype(order_key(A(0)))> large(static_cast<std::size_t>(K > on_stack ? K : 0));
+    for (std::int64_t n = begin; n < end; ++n) {
+      top_k_row(scores + n * E, bias, E, K, K > on_stack ? large.data() : small, experts + n * K);
+    }
+  });
+}
+
+template <class A>
+void row_softmax(const A* logits, std::int64_t N, std::int64_t E, A* out) {
+  const auto block = SLUICE_FOR_THIS_CPU(softmax_rows<A>);
+  parallel_blocks(N, rows_per_block(E),
+                  [&](std::int64_t begin, std::int64_t end) { block(logits + begin * E, end - begin, E, out + begin * E); });
+}
+
+template <class A>
+void row_sigmoid(const A* logits, std::int64_t N, std::int64_t E, A* out) {
+  const auto block = SLUICE_FOR_THIS_CPU(sigmoid_block<A>);
+  parallel_blocks(N * E, kBlockElements, [&](std::int64_t begin, std::int64_t end) { block(logits + begin, end - begin, out + begin); });
+}
+
+namespace reference {
+
+template <class A>
+void top_k(const A* scores, const A* bias, std::int64_t N, std::int64_t E, std::int64_t K, std::int32_t* experts) {
+  for (std::int64_t n = 0; n < N; ++n) {
+    std::vector<std::int32_t> order(static_cast<std::size_t>(E));
+    std::iota(order.begin(), order.end(), 0);
+    const auto value = [&](std::int32_t e) { return bias ? scores[n * E + e] + bias[e] : scores[n * E + e]; };
+    std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+      return value(a) > value(b) || (!std::isnan(value(a)) && std::isnan(value(b)));
+    });
+    std::copy(order.begin(), order.begin() + K, experts + n * K);
+  }
+}
+
+template <class A>
+void row_softmax(const A* logits, std::int64_t N, std::int64_t E, A* out) {
+  for (std::int64_t n = 0; n < N; ++n) {
+    double top = -std::numeric_limits<double>::infinity(), total = 0;
+    for (std::int64_t e = 0; e < E; ++e) top = std::max(top, static_cast<double>(logits[n * E + e]));
+    for (std::int64_t e = 0; e < E; ++e) total += std::exp(logits[n * E + e] - top);
+    for (std::int64_t e = 0; e < E; ++e) out[n * E + e] = static_cast<A>(std::exp(logits[n * E + e] - top) / total);
+  }
+}
+
+template <class A>
+void row_sigmoid(const A* logits, std::int64_t N, std::int64_t E, A* out) {
+  for (std::int64_t i = 0; i < N * E; ++i) out[i] = static_cast<A>(1 / (1 + std::exp(-static_cast<double>(logits[i]))));
+}
+
+}  // namespace reference
+
+#define SLUICE_INSTANTIATE(A)                                                                                     \
+  template void top_k(const A*, const A*, std::int64_t, std::int64_t, std::int64_t, std::int32_t*);               \
+  template void row_softmax(const A*, std::int64_t, std::int64_t, A*);                                            \
+  template void row_sigmoid(const A*, std::int64_t, std::int64_t, A*);                                            \
+  template void reference::top_k(const A*, const A*, std::int64_t, std::int64_t, std::int64_t, std::int32_t*);    \
+  template void reference::row_softmax(const A*, std::int64_t, std::int64_t, A*);                                 \
+  template void reference::row_sigmoid(const A*, std::int64_t, std::int64_t, A*);
+SLUICE_INSTANTIATE(float)
+SLUICE_INSTANTIATE(double)
+#undef SLUICE_INSTANTIATE
+
+}  // namespace sluice::kernels

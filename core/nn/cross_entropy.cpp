@@ -1,0 +1,82 @@
+#include "core/nn/cross_entropy.hpp"
+
+#include "core/kernels/cross_entropy.hpp"
+#include "core/tensor/dtype_map.hpp"
+#include "core/tensor/pointers.hpp"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+// Rows whose logits fit in a few MiB: large enough for an efficient product, small enough to stay in cache.
+std::int64_t block_rows(std::int64_t vocabulary) {
+  return std::max<std::int64_t>(64, (std::int64_t{1} << 21) / std::max<std::int64_t>(1, vocabulary));
+}
+
+struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropyFunction> {
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& targets,
+                                                Parameter* head, double scale, bool with_gradient) {
+    const std::int64_t rows = x.size(0), vocabulary = head->value.size(0);
+    const auto accumulate = head->value.options().requires_grad(false);
+    at::Tensor nll = at::empty({rows}, accumulate);
+    at::Tensor dx = with_gradient ? at::empty_like(x) : at::Tensor();
+    const at::Tensor scales = at::full({block_rows(vocabulary)}, scale, accumulate);
+    const at::Tensor xp = to_product(x);
+    // One block's logits, reused: the gradient overwrites them in place.
+    at::Tensor buffer = at::empty({std::min(rows, block_rows(vocabulary)), vocabulary}, xp.options());
+    for (std::int64_t begin = 0; begin < rows; begin += block_rows(vocabulary)) {
+      const std::int64_t count = std::min(block_rows(vocabulary), rows - begin);
+      const at::Tensor block = xp.narrow(0, begin, count);
+      at::Tensor logits = buffer.narrow(0, 0, count);
+      at::mm_out(logits, block, head->compute.t());
+      SLUICE_DISPATCH(logits.scalar_type(), [&] {
+        kernels::cross_entropy(data_of<T>(logits), data_of<const std::int64_t>(targets) + begin, count, vocabulary, data_of<A>(nll) + begin,
+                               with_gradient ? data_of<const A>(scales) : nullptr);
+      });
+      if (!with_gradient) continue;
+      head->add_product_gradient(logits, block);
+      if (dx.scalar_type() == logits.scalar_type()) {
+        at::Tensor out = dx.narrow(0, begin, count);
+        at::mm_out(out, logits, head->compute);
+      } else {
+        dx.narrow(0, begin, count).copy_(at::mm(logits, head->compute));
+      }
+    }
+    if (with_gradient) ctx->save_for_backward({dx});
+    ctx->mark_non_differentiable({nll});
+    return {nll.sum() * scale, nll};
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list) {
+    // The objective is a sum of terms with weight 1, so the incoming gradient is 1 and dx is already whole.
+    return {ctx->get_saved_variables()[0], at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor linear_cross_entropy(const at::Tensor& x, const at::Tensor& targets, Parameter& head, double scale, at::Tensor* nll) {
+  const bool with_gradient = at::GradMode::is_enabled() && x.requires_grad();
+  auto result = LinearCrossEntropyFunction::apply(x, targets, &head, scale, with_gradient);
+  if (nll != nullptr) *nll = result[1];
+  return result[0];
+}
+
+at::Tensor token_nll(const at::Tensor& x, const at::Tensor& targets, const Parameter& head, at::Tensor* logits) {
+  at::NoGradGuard no_grad;
+  const std::int64_t rows = x.size(0), vocabulary = head.value.size(0);
+  at::Tensor nll = at::empty({rows}, head.value.options().requires_grad(false));
+  if (logits != nullptr) *logits = at::empty({rows, vocabulary}, nll.options());
+  for (std::int64_t begin = 0; begin < rows; begin += block_rows(vocabulary)) {
+    const std::int64_t count = std::min(block_rows(vocabulary), rows - begin);
+    const at::Tensor block = at::mm(to_product(x.narrow(0, begin, count)), head.compute.t());
+    if (logits != nullptr) logits->narrow(0, begin, count).copy_(block);
+    SLUICE_DISPATCH(block.scalar_type(), [&] {
+      kernels::cross_entropy(data_of<T>(block), data_of<const std::int64_t>(targets) + begin, count, vocabulary, data_of<A>(nll) + begin,
+                             static_cast<const A*>(nullptr));
+    });
+  }
+  return nll;
+}
+
+}  // namespace sluice

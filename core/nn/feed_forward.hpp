@@ -1,0 +1,62 @@
+// The FeedForward slot: what a decoder layer knows of the thing behind its second norm. Dense SwiGLU fills it here;
+// the mixture of experts fills it in moe/.
+#pragma once
+
+#include "core/nn/numerics.hpp"
+#include "core/nn/parameter.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice {
+
+enum class Modality : std::int8_t { kText };
+
+/// What each row is: `sequences` runs of `length` rows in row order. Only present tokens are rows.
+struct RowTable {
+  std::int64_t sequences = 0;                 // B
+  std::int64_t length = 0;                    // T
+  std::vector<std::int64_t> sample_indices;   // [B], global
+  std::int64_t first_position = 0;            // position of the first row of each sequence (> 0 with a cache)
+  Modality modality = Modality::kText;
+
+  std::int64_t rows() const { return sequences * length; }
+};
+
+/// What a forward pass needs to know of the step it is part of. Read-only; no distributed state is global.
+struct StepContext {
+  std::int64_t step = -1;
+  const char* phase = "forward";  // "forward" | "prepass" | "eval" | ...; goes into headers and failure reports
+  bool training = false;
+};
+
+/// Statistics of one sparse layer over the local rows of one micro-batch, by group of rows G: one group (all rows), or one
+/// per sequence when the balance loss is per sequence. E router rows, C child rows (0 without families).
+struct SlotStatistics {
+  std::string path;                   // e.g. "layers.3.feed_forward"
+  at::Tensor probability_sum;         // [G, E] sum over rows of the router's probabilities; differentiable
+  at::Tensor counts;                  // [G, E] int64, (token, k) pairs routed, before any drop
+  at::Tensor child_probability_sum;   // [G, C] sum over pairs at a child's parent of the child's probability; differentiable
+  at::Tensor child_counts;            // [G, C] int64
+  at::Tensor z_sum;                   // sum over rows of logsumexp(logits)^2; differentiable
+  std::vector<std::int64_t> expert_counts;  // [experts] rows computed per global expert, after drops
+  std::int64_t dropped = 0;           // (token, k) pairs over capacity
+};
+
+struct SlotOutput {
+  at::Tensor y;  // [N, D]
+  std::optional<SlotStatistics> statistics;
+};
+
+class FeedForward {
+ public:
+  virtual ~FeedForward() = default;
+  /// Rows x [N, D] -> [N, D]. Every rank calls it in every pass, with zero rows if need be.
+  virtual SlotOutput forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) = 0;
+  /// Appends the parameters in their canonical order.
+  virtual void collect(std::vector<Parameter*>& parameters) = 0;
+};
+
+}  // namespace sluice

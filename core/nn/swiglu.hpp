@@ -1,0 +1,23 @@
+// SwiGLU without biases: down(silu(gate(x)) * up(x)) (Shazeer 2020), gate and up as one product.
+#pragma once
+
+#include "core/nn/feed_forward.hpp"
+
+namespace sluice {
+
+/// silu(g) * u for rows [R, 2F] = [g | u] -> [R, F].
+at::Tensor swiglu_activation(const at::Tensor& gate_up);
+
+class DenseFeedForward : public FeedForward {
+ public:
+  /// `prefix` e.g. "model.layers.3.mlp"; leaves are PREFIX.{gate,up,down}_proj.weight.
+  DenseFeedForward(const std::string& prefix, std::int64_t hidden_size, std::int64_t intermediate_size, at::ScalarType type);
+  SlotOutput forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) override;
+  void collect(std::vector<Parameter*>& parameters) override;
+
+  Parameter gate_up;  // [2F, D]: gate rows, then up rows
+  Parameter down;     // [D, F]
+  Numerics gate_up_numerics, down_numerics;
+};
+
+}  // namespace sluice

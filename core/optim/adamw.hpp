@@ -1,0 +1,38 @@
+// AdamW (Loshchilov & Hutter 2019), PyTorch's formula. State follows the parameters by position and by leaf name.
+#pragma once
+
+#include "core/nn/parameter.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace sluice {
+
+struct AdamWConfig {
+  double beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weight_decay = 0.1;
+};
+
+class AdamW {
+ public:
+  AdamW() = default;
+  /// Zero moments for every parameter.
+  explicit AdamW(const ParameterSet& parameters);
+
+  /// One update with gradients scaled by `gradient_scale` (clipping). Moments and parameters in the parameters' precision.
+  void step(ParameterSet& parameters, const AdamWConfig& config, double learning_rate, double gradient_scale);
+
+  struct Moments {
+    at::Tensor exp_avg, exp_avg_sq;
+  };
+  std::vector<Moments>& moments() { return moments_; }
+  const std::vector<Moments>& moments() const { return moments_; }
+  /// Updates made so far; the bias correction's exponent.
+  std::int64_t steps() const { return steps_; }
+  void set_steps(std::int64_t steps) { steps_ = steps; }
+
+ private:
+  std::vector<Moments> moments_;
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace sluice

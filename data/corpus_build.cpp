@@ -1,0 +1,147 @@
+#include "data/corpus_build.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/files.hpp"
+#include "data/file_index.hpp"
+#include "data/file_lock.hpp"
+#include "data/hash128.hpp"
+
+#include <thread>
+#include <unordered_set>
+
+namespace sluice::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<TokenCachePtr> build_caches(const std::vector<DataSource>& sources, const DataOptions& options, const Tokenizer& tokenizer,
+                                        const fs::path& cache_dir, FileIndex& index, const ProgressCallback& progress) {
+  const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+  std::vector<TokenCachePtr> caches;
+  for (const DataSource& named : sources) {
+    SourceText source{named.path, find_source_files(named.path), {}, read_options(options), {}};
+    for (const SourceFile& file : source.files) source.hashes.push_back(index.content_hash(file.path, named.path, progress));
+    source.require_unchanged = [&] {
+      for (const SourceFile& file : source.files) index.require_unchanged(file.path);
+    };
+    caches.push_back(build_token_cache(source, tokenizer, cache_dir, threads, progress));
+  }
+  return caches;
+}
+
+void summarize(const std::vector<DataSource>& sources, const std::vector<TokenCachePtr>& caches, std::vector<SourceSummary>& summaries,
+               std::vector<std::string>& warnings) {
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const SourceStatistics& statistics = caches[i]->statistics();
+    summaries.push_back({sources[i].path, statistics});
+    if (statistics.invalid_utf8 == 0) continue;
+    const auto files = find_source_files(sources[i].path);
+    std::string places;
+    for (const LocatedFault& fault : statistics.located)
+      places += fmt::format("{}{} byte {} ({})", places.empty() ? "" : ", ", fault.file < files.size() ? files[fault.file].path.string() : "?",
+                            fault.offset, fault.bytes);
+    warnings.push_back(fmt::format("{}: {} invalid UTF-8 sequence{} replaced by U+FFFD: {}{}", sources[i].path, statistics.invalid_utf8,
+                                   statistics.invalid_utf8 == 1 ? "" : "s", places, statistics.located.size() < statistics.invalid_utf8 ? ", …" : ""));
+  }
+}
+
+void find_overlap(const DataOptions& options, const std::vector<TokenCachePtr>& train, const std::vector<TokenCachePtr>& validation,
+                  std::vector<std::string>& warnings) {
+  for (std::size_t v = 0; v < validation.size(); ++v) {
+    const auto held_out = validation[v]->document_hashes();
+    for (std::size_t t = 0; t < train.size(); ++t) {
+      std::unordered_set<std::uint64_t> wanted(held_out.begin(), held_out.end());
+      std::unordered_set<std::uint64_t> shared;
+      for (const std::uint64_t hash : train[t]->document_hashes())
+        if (wanted.count(hash) > 0) shared.insert(hash);
+      if (shared.empty()) continue;
+      std::size_t documents = 0;
+      for (const std::uint64_t hash : held_out) documents += shared.count(hash);
+      warnings.push_back(fmt::format("validation {} overlaps training {}: {} of its {} document{} {} there word for word, so validation loss will look "
+                                     "better than it is", options.validation[v].path, options.train[t].path, documents, held_out.size(),
+                                     held_out.size() == 1 ? "" : "s", documents == 1 ? "is" : "are"));
+    }
+  }
+}
+
+std::vector<SourceFingerprint> keys_of(const std::vector<DataSource>& sources, const std::vector<TokenCachePtr>& caches) {
+  std::vector<SourceFingerprint> keys;
+  for (std::size_t i = 0; i < sources.size(); ++i) keys.push_back({sources[i].path, caches[i]->key()});
+  return keys;
+}
+
+}  // namespace
+
+void require_valid_options(const DataOptions& options) {
+  if (options.train.empty() && options.validation.empty()) throw usage_error("data.train names no text");
+  if (options.seq_length < 1) throw usage_error("data.seq_length({}) must be at least 1", options.seq_length);
+  if (!(options.validation_split >= 0.0 && options.validation_split < 1.0))
+    throw usage_error("data.validation_split({}) must be at least 0 and less than 1", options.validation_split);
+}
+
+ReadOptions read_options(const DataOptions& options) { return {options.text_key, options.invalid_utf8}; }
+
+fs::path corpus_note_path(const DataOptions& options, const Tokenizer& tokenizer, const fs::path& cache_dir) {
+  Hash128 hash;
+  for (const auto* sources : {&options.train, &options.validation}) {
+    hash.field(sources->size());
+    for (const DataSource& source : *sources) hash.field(fs::absolute(source.path).lexically_normal().string());
+  }
+  hash.field(options.text_key);
+  hash.field(tokenizer.json());
+  return cache_dir / ("corpus-" + hash.hex() + ".json");
+}
+
+std::pair<Dataset, Dataset> make_datasets(const DataOptions& options, const std::vector<TokenCachePtr>& train,
+                                          const std::vector<TokenCachePtr>& validation) {
+  std::vector<TokenRange> train_ranges, validation_ranges;
+  for (std::size_t i = 0; i < train.size(); ++i) train_ranges.push_back(whole_range(options.train[i].path, train[i], options.train[i].weight));
+  for (std::size_t i = 0; i < validation.size(); ++i) validation_ranges.push_back(whole_range(options.validation[i].path, validation[i]));
+  if (validation.empty() && options.validation_split > 0.0)
+    for (TokenRange& range : train_ranges) validation_ranges.push_back(split_tail(range, options.validation_split, options.seq_length));
+  return {Dataset(std::move(train_ranges), options.seq_length), Dataset(std::move(validation_ranges), options.seq_length)};
+}
+
+CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokenizer, const fs::path& cache_dir, const ProgressCallback& progress) {
+  require_valid_options(options);
+  std::error_code failed;
+  fs::create_directories(cache_dir, failed);
+  if (failed) throw data_error("{}: the cache folder cannot be made: {}", cache_dir.string(), failed.message());
+  FileIndex index(cache_dir);
+  const auto train = build_caches(options.train, options, tokenizer, cache_dir, index, progress);
+  const auto validation = build_caches(options.validation, options, tokenizer, cache_dir, index, progress);
+  index.save();
+  make_datasets(options, train, validation);  // for its errors
+
+  CorpusSummary summary;
+  summarize(options.train, train, summary.train, summary.warnings);
+  summarize(options.validation, validation, summary.validation, summary.warnings);
+  find_overlap(options, train, validation, summary.warnings);
+
+  const fs::path note = corpus_note_path(options, tokenizer, cache_dir);
+  const std::string content = CorpusFingerprint{keys_of(options.train, train), keys_of(options.validation, validation)}.to_json();
+  const FileLock lock(note.string() + ".lock", {});
+  if (!fs::exists(note) || read_file(note) != content) write_file_atomically(note, content);
+  return summary;
+}
+
+void for_each_text_chunk(const DataOptions& options, const std::function<void(std::string_view, bool)>& sink, const ProgressCallback& progress) {
+  for (const DataSource& source : options.train) {
+    const std::vector<SourceFile> files = find_source_files(source.path);
+    std::uint64_t total = 0, before = 0, said = 0;
+    for (const SourceFile& file : files) total += file.size;
+    for (const SourceFile& file : files) {
+      DocumentReader reader(file, read_options(options));
+      for (TextPiece piece; reader.next(piece);) {
+        sink(piece.text, piece.ends_document);
+        const std::uint64_t done = before + reader.consumed();
+        if (!progress || done < said + (std::uint64_t{1} << 20)) continue;
+        progress({"reading", source.path, done, total});
+        said = done;
+      }
+      before += file.size;
+    }
+  }
+}
+
+}  // namespace sluice::data

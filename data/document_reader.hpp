@@ -1,0 +1,67 @@
+// A file as a stream of documents in pieces: valid UTF-8, bounded memory, any supported format and compression.
+//
+// Memory holds one piece and one block; more only where a text has no safe place to cut (chunk_cut.hpp) or a JSONL line is longer.
+#pragma once
+
+#include "data/byte_stream.hpp"
+#include "data/hash128.hpp"
+#include "data/source_files.hpp"
+#include "data/utf8.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sluice::data {
+
+struct ReadOptions {
+  std::string text_key = "text";
+  InvalidUtf8 invalid_utf8 = InvalidUtf8::kReplace;
+  std::size_t piece_bytes = std::size_t{1} << 20;  // longer documents are cut into pieces of at most this size, where they can be; at least 16
+};
+
+/// A document or a part of it, never empty. Pieces are cut so that their ids, joined, are the ids of the document.
+struct TextPiece {
+  std::string text;
+  bool begins_document = false;
+  bool ends_document = false;
+  std::uint64_t document_hash = 0;  // XXH3-64 of the whole text; with ends_document
+};
+
+class DocumentReader {
+ public:
+  DocumentReader(SourceFile file, ReadOptions options);
+
+  /// The next piece; false at the end. Documents without text are skipped. Data error: unreadable or damaged file, binary
+  /// content (a NUL byte, or more than one byte in eight invalid), invalid UTF-8 under kError, a bad JSON line.
+  bool next(TextPiece& piece);
+
+  std::uint64_t consumed() const { return stream_->consumed(); }  // bytes of the file on disk
+  const Utf8Repairer& utf8() const { return utf8_; }
+
+ private:
+  bool fill();  // appends a repaired block to buffer_; false at the end
+  void check_block(std::string_view block, std::uint64_t invalid_before) const;
+  bool next_text(TextPiece& piece);
+  bool next_json(TextPiece& piece);
+  bool read_json_document();
+  void emit(std::string text, bool ends, TextPiece& piece);
+
+  SourceFile file_;
+  ReadOptions options_;
+  std::unique_ptr<ByteStream> stream_;
+  Utf8Repairer utf8_;
+  Hash64 hash_;
+  std::vector<char> block_;
+  std::uint64_t read_ = 0;   // bytes after decompression
+  bool finished_ = false;    // everything is in buffer_
+  bool inside_ = false;      // a document has begun and not ended
+  std::string buffer_;       // text: the uncut rest; JSONL: lines
+  std::size_t line_start_ = 0;
+  std::uint64_t line_number_ = 0;
+  std::string document_;     // JSONL: the text being cut, from document_at_ on
+  std::size_t document_at_ = 0;
+};
+
+}  // namespace sluice::data

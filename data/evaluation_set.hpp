@@ -1,0 +1,42 @@
+// The windows an evaluation looks at, and how much text their targets are: what turns nats into bits per byte and word perplexity.
+#pragma once
+
+#include "data/dataset.hpp"
+#include "data/loader.hpp"
+#include "data/tokenizer.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace sluice::data {
+
+/// Targets of some windows (the last T of the T + 1 tokens of each).
+struct TargetCounts {
+  std::uint64_t tokens = 0;
+  std::uint64_t bytes = 0;  // tokenizer.bytes_of; EOS 0
+  std::uint64_t words = 0;  // whitespace-separated words whose first byte is in a target
+};
+
+class EvaluationSet {
+ public:
+  EvaluationSet() = default;
+  /// min(sequences, windows there are) windows, evenly spread over the dataset; 0 or less means all.
+  EvaluationSet(Dataset dataset, TokenizerPtr tokenizer, std::int64_t sequences);
+
+  std::int64_t size() const { return static_cast<std::int64_t>(windows_.size()); }
+  std::int64_t seq_length() const { return dataset_.seq_length(); }
+  /// Windows [begin, end) as a batch; `samples` are their positions in this set, `step` is 0.
+  Batch rows(std::int64_t begin, std::int64_t end) const;
+  /// What their targets are. Over a whole dataset this is the text but its first token and what no window holds.
+  TargetCounts counts(std::int64_t begin, std::int64_t end) const;
+  const Dataset& dataset() const { return dataset_; }
+
+ private:
+  std::uint64_t words_in(WindowId id) const;
+
+  Dataset dataset_;
+  TokenizerPtr tokenizer_;
+  std::vector<WindowId> windows_;
+};
+
+}  // namespace sluice::data

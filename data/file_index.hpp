@@ -1,0 +1,44 @@
+// Content hashes of files, remembered by (path, size, modification time) so that an unchanged corpus is not read again.
+// The identity is the content; the index only saves the reading. Format: files.json in the cache folder,
+// {"/absolute/path": [size, mtime_ns, "xxh3-128 hex"], …}. A missing or damaged index is empty.
+#pragma once
+
+#include "data/progress.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace sluice::data {
+
+class FileIndex {
+ public:
+  explicit FileIndex(std::filesystem::path cache_dir);
+
+  /// XXH3-128 (hex) of the bytes on disk. `progress` hears of files that must be read; `source` is the name it is told.
+  std::string content_hash(const std::filesystem::path& file, std::string_view source, const ProgressCallback& progress);
+
+  /// Data error if the file is not as it was when content_hash() looked at it.
+  void require_unchanged(const std::filesystem::path& file) const;
+
+  /// Adds what was learnt to the index on disk.
+  void save();
+
+ private:
+  struct Entry {
+    std::uint64_t size = 0;
+    std::int64_t mtime_ns = 0;
+    std::string hash;
+    bool settled = true;  // false: written so recently that a change may keep size and time; not remembered
+  };
+  static std::map<std::string, Entry> load(const std::filesystem::path& path);
+  static Entry stat_of(const std::filesystem::path& file);
+
+  std::filesystem::path path_;
+  std::map<std::string, Entry> entries_;
+  std::map<std::string, Entry> learnt_;
+};
+
+}  // namespace sluice::data

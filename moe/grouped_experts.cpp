@@ -1,0 +1,185 @@
+#include "moe/grouped_experts.hpp"
+
+#include "core/kernels/swiglu.hpp"
+#include "core/nn/linear.hpp"
+#include "core/nn/swiglu.hpp"
+#include "core/tensor/dtype_map.hpp"
+#include "core/tensor/pointers.hpp"
+
+#include <ATen/Parallel.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+
+namespace sluice::moe {
+namespace {
+
+// grad[e] = beta * grad[e] + lhs^T rhs; beta 0 when nothing was written to the parameter before.
+void group_gradient(const at::Tensor& slice, const at::Tensor& lhs, const at::Tensor& rhs, double beta) {
+  at::Tensor out = slice;
+  if (lhs.scalar_type() == out.scalar_type()) at::addmm_out(out, out, lhs.t(), rhs, beta, 1.0);
+  else if (beta == 0.0) out.copy_(at::mm(lhs.t(), rhs));
+  else out.add_(at::mm(lhs.t(), rhs));
+}
+
+// A group without rows still counts: its gradient is zero if nothing was written before.
+void clear_empty_groups(Parameter& weight, const std::vector<std::int64_t>& counts, double beta) {
+  if (beta != 0.0) return;
+  for (std::size_t e = 0; e < counts.size(); ++e) {
+    if (counts[e] == 0) weight.grad.select(0, static_cast<std::int64_t>(e)).zero_();
+  }
+}
+
+struct GroupedLinearFunction : torch::autograd::Function<GroupedLinearFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, Parameter* weight, const std::vector<std::int64_t>& counts) {
+    at::Tensor out = at::empty({rows.size(0), weight->value.size(1)}, rows.options().requires_grad(false));
+    for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
+      out.narrow(0, begin, count).copy_(product(rows.narrow(0, begin, count), weight->compute.select(0, e).t()));
+    });
+    ctx->save_for_backward({rows});
+    ctx->saved_data["weight"] = reinterpret_cast<std::int64_t>(weight);
+    ctx->saved_data["counts"] = counts;
+    return out;
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
+    const at::Tensor rows = ctx->get_saved_variables()[0];
+    auto* weight = reinterpret_cast<Parameter*>(ctx->saved_data["weight"].toInt());
+    const std::vector<std::int64_t> counts = ctx->saved_data["counts"].toIntVector();
+    const at::Tensor dy = grads[0].contiguous();
+    at::Tensor drows = at::empty_like(rows);
+    const double beta = weight->begin_gradient();
+    clear_empty_groups(*weight, counts, beta);
+    for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
+      const at::Tensor dy_e = to_product(dy.narrow(0, begin, count));
+      group_gradient(weight->grad.select(0, e), dy_e, to_product(rows.narrow(0, begin, count)), beta);
+      drows.narrow(0, begin, count).copy_(at::mm(dy_e, weight->compute.select(0, e)));
+    });
+    return {drows, at::Tensor(), at::Tensor()};
+  }
+};
+
+// Stores rows, gate_up and the row weights; the hidden activations are made again in backward.
+struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, const at::Tensor& row_weights, GroupedExperts* experts,
+                            const std::vector<std::int64_t>& counts) {
+    const std::int64_t total = rows.size(0), width = experts->down.value.size(2);
+    at::Tensor gate_up = at::empty({total, 2 * width}, rows.options().requires_grad(false));
+    at::Tensor out = at::empty(rows.sizes(), rows.options().requires_grad(false));
+    const at::ScalarType product = product_type(rows.scalar_type());
+    const bool direct = product == rows.scalar_type();
+    for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
+      at::Tensor gu = gate_up.narrow(0, begin, count), y = out.narrow(0, begin, count);
+      const at::Tensor x = rows.narrow(0, begin, count);
+      at::Tensor h = at::empty({count, width}, rows.options().requires_grad(false));
+      if (direct) at::mm_out(gu, x, experts->gate_up.compute.select(0, e).t());
+      else gu.copy_(at::mm(x.to(product), experts->gate_up.compute.select(0, e).t()));
+      SLUICE_DISPATCH(rows.scalar_type(), [&] {
+        kernels::swiglu_forward(data_of<const T>(gu), data_of<const A>(row_weights) + begin, count, width, data_of<T>(h));
+      });
+      if (direct) at::mm_out(y, h, experts->down.compute.select(0, e).t());
+      else y.copy_(at::mm(h.to(product), experts->down.compute.select(0, e).t()));
+    });
+    ctx->save_for_backward({rows, row_weights, gate_up});
+    ctx->saved_data["experts"] = reinterpret_cast<std::int64_t>(experts);
+    ctx->saved_data["counts"] = counts;
+    return out;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const at::Tensor &rows = saved[0], &row_weights = saved[1], &gate_up = saved[2];
+    auto* experts = reinterpret_cast<GroupedExperts*>(ctx->saved_data["experts"].toInt());
+    const std::vector<std::int64_t> counts = ctx->saved_data["counts"].toIntVector();
+    const at::Tensor dy = grads[0].contiguous();
+    const std::int64_t width = experts->down.value.size(2);
+    at::Tensor drows = at::empty_like(rows), dweights = at::empty_like(row_weights);
+    const at::ScalarType product = product_type(rows.scalar_type());
+    const double beta_in = experts->gate_up.begin_gradient(), beta_out = experts->down.begin_gradient();
+    clear_empty_groups(experts->gate_up, counts, beta_in);
+    clear_empty_groups(experts->down, counts, beta_out);
+    for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
+      const auto options = rows.options().requires_grad(false);
+      const at::Tensor dy_e = dy.narrow(0, begin, count).to(product);
+      const at::Tensor dh = at::mm(dy_e, experts->down.compute.select(0, e)).to(rows.scalar_type());
+      at::Tensor d_gate_up = at::empty({count, 2 * width}, options), h = at::empty({count, width}, options);
+      SLUICE_DISPATCH(rows.scalar_type(), [&] {
+        kernels::swiglu_backward(data_of<const T>(dh), data_of<const T>(gate_up) + begin * 2 * width, data_of<const A>(row_weights) + begin, count, width,
+                                 data_of<T>(d_gate_up), data_of<A>(dweights) + begin, data_of<T>(h));
+      });
+      const at::Tensor d_gate_up_p = d_gate_up.to(product);
+      group_gradient(experts->down.grad.select(0, e), dy_e, h.to(product), beta_out);
+      group_gradient(experts->gate_up.grad.select(0, e), d_gate_up_p, rows.narrow(0, begin, count).to(product), beta_in);
+      at::Tensor dx = drows.narrow(0, begin, count);
+      if (dx.scalar_type() == product) at::mm_out(dx, d_gate_up_p, experts->gate_up.compute.select(0, e));
+      else dx.copy_(at::mm(d_gate_up_p, experts->gate_up.compute.select(0, e)));
+    });
+    return {drows, dweights, at::Tensor(), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+void for_each_group(const std::vector<std::int64_t>& counts, const std::function<void(std::int64_t, std::int64_t, std::int64_t)>& work) {
+  std::vector<std::int64_t> begin(counts.size() + 1, 0);
+  std::partial_sum(counts.begin(), counts.end(), begin.begin() + 1);
+  std::vector<std::size_t> order(counts.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return counts[a] > counts[b]; });
+  while (!order.empty() && counts[order.back()] == 0) order.pop_back();
+  const std::int64_t threads = at::get_num_threads();
+  const auto run = [&](std::size_t e) { work(static_cast<std::int64_t>(e), begin[e], counts[e]); };
+  std::size_t alone = 0;
+  // A product this large keeps all threads busy by itself, and would make the others wait if one thread had it.
+  while (alone < order.size() && (threads == 1 || counts[order[alone]] * threads > begin.back())) run(order[alone++]);
+  std::atomic<std::size_t> next{alone};
+  if (alone == order.size()) return;
+  at::parallel_for(0, threads, 1, [&](std::int64_t, std::int64_t) {
+    at::NoGradGuard no_grad;
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    for (std::size_t i = next++; i < order.size(); i = next++) run(order[i]);
+  });
+}
+
+at::Tensor grouped_linear(const at::Tensor& rows, Parameter& weight, const std::vector<std::int64_t>& counts, const Numerics& numerics) {
+  if (numerics.empty()) return GroupedLinearFunction::apply(rows, &weight, counts);
+  const at::Tensor w = transformed_weight(weight, numerics.weight);
+  const at::Tensor input = (numerics.input ? numerics.input(rows) : rows).to(w.scalar_type());
+  std::vector<at::Tensor> parts;
+  std::int64_t begin = 0;
+  for (std::size_t e = 0; e < counts.size(); begin += counts[e++]) parts.push_back(at::mm(input.narrow(0, begin, counts[e]), w.select(0, static_cast<std::int64_t>(e)).t()));
+  return at::cat(parts, 0).to(rows.scalar_type());
+}
+
+GroupedExperts::GroupedExperts(const std::string& prefix, std::int64_t first_expert, std::int64_t count, std::int64_t hidden_size,
+                               std::int64_t expert_hidden_size, at::ScalarType type) {
+  std::vector<Leaf> in, out;
+  const std::int64_t size = hidden_size * expert_hidden_size;
+  for (std::int64_t e = 0; e < count; ++e) {
+    const std::string expert = fmt::format("{}.experts.{}", prefix, first_expert + e);
+    in.push_back({expert + ".gate_proj.weight", 2 * e * size, {expert_hidden_size, hidden_size}});
+    in.push_back({expert + ".up_proj.weight", (2 * e + 1) * size, {expert_hidden_size, hidden_size}});
+    out.push_back({expert + ".down_proj.weight", e * size, {hidden_size, expert_hidden_size}});
+  }
+  gate_up = Parameter::make(prefix + ".experts.gate_up", {count, 2 * expert_hidden_size, hidden_size}, type, std::move(in));
+  down = Parameter::make(prefix + ".experts.down", {count, hidden_size, expert_hidden_size}, type, std::move(out));
+  gate_up.replication = down.replication = Replication::kExpert;
+}
+
+void GroupedExperts::collect(std::vector<Parameter*>& parameters) {
+  parameters.push_back(&gate_up);
+  parameters.push_back(&down);
+}
+
+at::Tensor GroupedExperts::forward(const parallel::ExpertChunk& chunk) {
+  if (gate_up_numerics.empty() && down_numerics.empty()) return ExpertsFunction::apply(chunk.rows.contiguous(), chunk.row_weights.contiguous(), this, chunk.counts);
+  return forward_composed(chunk);
+}
+
+at::Tensor GroupedExperts::forward_composed(const parallel::ExpertChunk& chunk) {
+  const at::Tensor h = swiglu_activation(grouped_linear(chunk.rows, gate_up, chunk.counts, gate_up_numerics));
+  return (grouped_linear(h, down, chunk.counts, down_numerics) * chunk.row_weights.unsqueeze(1)).to(chunk.rows.scalar_type());
+}
+
+}  // namespace sluice::moe

@@ -1,0 +1,40 @@
+// The experts a rank owns: SwiGLU over rows sorted by expert, as grouped matrix products.
+// Legend: R rows, L owned experts, D model width, F expert width.
+#pragma once
+
+#include "core/nn/numerics.hpp"
+#include "core/nn/parameter.hpp"
+#include "parallel/token_exchange.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace sluice::moe {
+
+/// Rows sorted by group [R, in] times each group's weight [L, out, in] -> [R, out]; the weight's gradient goes to weight.grad.
+at::Tensor grouped_linear(const at::Tensor& rows, Parameter& weight, const std::vector<std::int64_t>& counts, const Numerics& numerics = {});
+
+/// Runs work(e) for every group with rows, the largest first, on the threads of this rank; a group larger than a thread's
+/// fair share runs alone with all threads. The result does not depend on who ran what.
+void for_each_group(const std::vector<std::int64_t>& counts, const std::function<void(std::int64_t group, std::int64_t begin, std::int64_t rows)>& work);
+
+class GroupedExperts {
+ public:
+  /// Experts first_expert .. first_expert + count - 1 of the layer with prefix e.g. "model.layers.3.mlp"; leaves carry global ids.
+  GroupedExperts(const std::string& prefix, std::int64_t first_expert, std::int64_t count, std::int64_t hidden_size, std::int64_t expert_hidden_size,
+                 at::ScalarType type);
+
+  /// Weighted rows: w * down(silu(gate(x)) * up(x)). One fused function while the numerics slots are empty.
+  at::Tensor forward(const parallel::ExpertChunk& chunk);
+  /// The same from grouped_linear, the activation and a product with w: the fused function's oracle.
+  at::Tensor forward_composed(const parallel::ExpertChunk& chunk);
+  void collect(std::vector<Parameter*>& parameters);
+
+  Parameter gate_up;  // [L, 2F, D]
+  Parameter down;     // [L, D, F]
+  Numerics gate_up_numerics, down_numerics;
+};
+
+}  // namespace sluice::moe

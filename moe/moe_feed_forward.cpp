@@ -1,0 +1,39 @@
+#include "moe/moe_feed_forward.hpp"
+
+#include "core/base/error.hpp"
+
+#include <fmt/core.h>
+
+namespace sluice::moe {
+
+MoeFeedForward::MoeFeedForward(const std::string& prefix, std::int64_t layer, const MoeConfig& shape, std::int64_t hidden_size, ExpertPlacement placement,
+                               std::shared_ptr<parallel::TokenExchange> exchange, at::ScalarType type)
+    : config(shape),
+      router(prefix, shape, hidden_size, type),
+      experts(prefix, placement.group_rank * (shape.num_experts / placement.group_size), shape.num_experts / placement.group_size, hidden_size,
+              shape.expert_hidden_size, type),
+      layer_(layer),
+      exchange_(std::move(exchange)) {
+  if (shape.num_experts % placement.group_size != 0)
+    throw usage_error("{}: num_experts({}) is not a multiple of parallel.expert({})", prefix, shape.num_experts, placement.group_size);
+  if (shape.num_shared_experts > 0)
+    shared = std::make_unique<DenseFeedForward>(prefix + ".shared_experts", hidden_size, shape.num_shared_experts * shape.expert_hidden_size, type);
+}
+
+SlotOutput MoeFeedForward::forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) {
+  Routing routing = router.route(x, rows);
+  SlotOutput output;
+  output.y = exchange_->run(x, routing.weights, routing.plan, [&](const parallel::ExpertChunk& chunk) { return experts.forward(chunk); }, context, layer_);
+  if (shared) output.y = output.y + shared->forward(x, rows, context).y;
+  routing.statistics.path = fmt::format("layers.{}.feed_forward", layer_);
+  output.statistics = std::move(routing.statistics);
+  return output;
+}
+
+void MoeFeedForward::collect(std::vector<Parameter*>& parameters) {
+  router.collect(parameters);
+  experts.collect(parameters);
+  if (shared) shared->collect(parameters);
+}
+
+}  // namespace sluice::moe

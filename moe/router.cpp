@@ -1,0 +1,160 @@
+#include "moe/router.hpp"
+
+#include "core/base/error.hpp"
+#include "core/kernels/router_logits.hpp"
+#include "core/kernels/top_k.hpp"
+#include "core/tensor/dtype_map.hpp"
+#include "core/tensor/pointers.hpp"
+
+#include <cmath>
+
+namespace sluice::moe {
+namespace {
+
+// x [N, D] -> logits [N, E] in the accumulation precision; equal rows of the weight give equal logits, bit for bit.
+struct RouterLogitsFunction : torch::autograd::Function<RouterLogitsFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, Parameter* weight) {
+    const at::ScalarType accumulate = accumulate_type(x.scalar_type());
+    const at::Tensor w = weight->compute.to(accumulate);
+    at::Tensor logits = at::empty({x.size(0), w.size(0)}, w.options().requires_grad(false));
+    SLUICE_DISPATCH(x.scalar_type(), [&] {
+      kernels::router_logits(data_of<const T>(x), data_of<const A>(w), x.size(0), w.size(0), x.size(1), data_of<A>(logits));
+    });
+    ctx->save_for_backward({x});
+    ctx->saved_data["weight"] = reinterpret_cast<std::int64_t>(weight);
+    return logits;
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
+    const at::Tensor x = ctx->get_saved_variables()[0];
+    auto* weight = reinterpret_cast<Parameter*>(ctx->saved_data["weight"].toInt());
+    const at::Tensor dlogits = grads[0].contiguous();
+    weight->add_product_gradient(dlogits, x.to(dlogits.scalar_type()));
+    return {at::mm(dlogits, weight->compute.to(dlogits.scalar_type())).to(x.scalar_type()), at::Tensor()};
+  }
+};
+
+std::vector<std::int32_t> top_k(const at::Tensor& scores, const at::Tensor& bias, std::int64_t k) {
+  std::vector<std::int32_t> chosen(static_cast<std::size_t>(scores.size(0) * k));
+  SLUICE_DISPATCH(scores.scalar_type(), [&] {
+    kernels::top_k(data_of<const A>(scores), bias.defined() ? data_of<const A>(bias) : nullptr, scores.size(0), scores.size(1), k, chosen.data());
+  });
+  return chosen;
+}
+
+at::Tensor to_index(const std::vector<std::int32_t>& values, at::IntArrayRef shape) {
+  return at::from_blob(const_cast<std::int32_t*>(values.data()), shape, at::TensorOptions().dtype(at::kInt)).to(at::kLong);
+}
+
+// counts [G, columns] of `index` [N, K], where rows of group g are consecutive.
+at::Tensor count_by_group(const at::Tensor& index, std::int64_t groups, std::int64_t columns) {
+  const std::int64_t rows = index.size(0);
+  if (rows == 0) return at::zeros({groups, columns}, at::TensorOptions().dtype(at::kLong));
+  const at::Tensor group = at::arange(rows, at::TensorOptions().dtype(at::kLong)).div(rows / groups, "floor").unsqueeze(1);
+  return (index + group * columns).flatten().bincount({}, groups * columns).view({groups, columns});
+}
+
+}  // namespace
+
+std::int64_t num_child_rows(const MoeConfig& config) {
+  return config.num_families() * (2 * config.family_size - 2);
+}
+
+Router::Router(const std::string& prefix, const MoeConfig& config, std::int64_t hidden_size, at::ScalarType type)
+    : gate(Parameter::make(prefix + ".gate.weight", {config.num_families(), hidden_size}, type)),
+      correction_bias(at::zeros({config.num_families()}, at::TensorOptions().dtype(accumulate_type(type)))),
+      path_(prefix),
+      config_(config) {
+  if ((config.family_size & (config.family_size - 1)) != 0)
+    throw usage_error("{}: family_size({}) is not a power of two: families grow by doubling", prefix, config.family_size);
+  gate.decay = false;
+  if (config.family_size == 1) return;
+  family_gate = Parameter::make(prefix + ".family_gate.weight", {num_child_rows(config), hidden_size}, type);
+  family_gate.decay = false;
+}
+
+void Router::collect(std::vector<Parameter*>& parameters) {
+  parameters.push_back(&gate);
+  if (config_.family_size > 1) parameters.push_back(&family_gate);
+}
+
+Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
+  const std::int64_t n = x.size(0), k = config_.top_k, families = config_.num_families();
+  const bool sigmoid = config_.score_func == ScoreFunction::kSigmoid;
+  const std::int64_t groups = config_.balance_loss == BalanceLoss::kSequence ? rows.sequences : 1;
+  Routing routing;
+
+  const at::Tensor logits = RouterLogitsFunction::apply(x, &gate);
+  const at::Tensor scores = sigmoid ? at::sigmoid(logits) : at::softmax(logits, 1);
+  const at::Tensor probabilities = sigmoid ? scores / scores.sum(1, true) : scores;
+  std::vector<std::int32_t> experts = top_k(scores, has_bias() ? correction_bias : at::Tensor(), k);
+  at::Tensor chosen = to_index(experts, {n, k});
+  at::Tensor weights = scores.gather(1, chosen);
+  if (config_.norm_topk_prob) weights = weights / (sigmoid ? weights.sum(1, true) + 1e-20 : weights.sum(1, true));
+  if (config_.routed_scaling_factor != 1.0) weights = weights * config_.routed_scaling_factor;
+
+  SlotStatistics& statistics = routing.statistics;
+  const auto by_group = [&](const at::Tensor& values) { return values.view({groups, n / std::max<std::int64_t>(1, groups), values.size(1)}).sum(1); };
+  statistics.probability_sum = by_group(probabilities);
+  statistics.counts = count_by_group(chosen, groups, families);
+  statistics.z_sum = at::logsumexp(logits, 1).square().sum();
+
+  if (config_.family_size > 1) {
+    const at::Tensor child_logits = RouterLogitsFunction::apply(x, &family_gate);  // [N, C]
+    std::vector<at::Tensor> sums, counts;
+    std::int64_t level_begin = 0;
+    for (std::int64_t width = 2; width <= config_.family_size; width *= 2) {
+      const std::int64_t level_rows = families * width;
+      const at::Tensor pairs = at::stack({chosen * 2, chosen * 2 + 1}, 2).view({n, 2 * k});  // the two children of each chosen node
+      const at::Tensor p = at::softmax(child_logits.narrow(1, level_begin, level_rows).gather(1, pairs).view({n, k, 2}), 2);
+      const at::Tensor second = (p.detach().select(2, 1) > p.detach().select(2, 0)).to(at::kLong);  // ties go to the lower index
+      const at::Tensor picked = p.gather(2, second.unsqueeze(2)).squeeze(2);
+      weights = weights * (picked / picked.detach());
+      const at::Tensor zeros = at::zeros({n, level_rows}, p.options().requires_grad(false));
+      sums.push_back(by_group(zeros.scatter_add(1, pairs, p.reshape({n, 2 * k}))));
+      chosen = chosen * 2 + second;
+      counts.push_back(count_by_group(chosen, groups, level_rows));
+      level_begin += level_rows;
+    }
+    statistics.child_probability_sum = at::cat(sums, 1);
+    statistics.child_counts = at::cat(counts, 1);
+    const at::Tensor leaves = chosen.to(at::kInt).contiguous();
+    experts.assign(leaves.const_data_ptr<std::int32_t>(), leaves.const_data_ptr<std::int32_t>() + n * k);
+  } else {
+    statistics.child_probability_sum = at::zeros({groups, 0}, logits.options().requires_grad(false));
+    statistics.child_counts = at::zeros({groups, 0}, at::TensorOptions().dtype(at::kLong));
+  }
+  if (config_.capacity_factor > 0)
+    statistics.dropped = apply_capacity(experts, rows.sequences, rows.length, k, config_.num_experts, config_.capacity_factor);
+  routing.plan = parallel::make_routing_plan(std::move(experts), n, k, config_.num_experts);
+  statistics.expert_counts = routing.plan.counts;
+  routing.weights = weights;
+  return routing;
+}
+
+void Router::update_bias(const at::Tensor& counts) {
+  if (config_.bias_update_rate <= 0) return;
+  // sum(counts) = T*k; sign(T*k - E*count) decides in integers, so no rounding can make two layouts differ.
+  const at::Tensor direction = (counts.sum() - counts * counts.size(0)).sign();
+  correction_bias.add_(direction.to(correction_bias.scalar_type()), config_.bias_update_rate);
+}
+
+std::int64_t apply_capacity(std::vector<std::int32_t>& experts, std::int64_t sequences, std::int64_t length, std::int64_t top_k, std::int64_t num_experts,
+                            double capacity_factor) {
+  const auto capacity =
+      static_cast<std::int64_t>(std::ceil(static_cast<double>(length * top_k) * capacity_factor / static_cast<double>(num_experts)));
+  std::int64_t dropped = 0;
+  std::vector<std::int64_t> used(static_cast<std::size_t>(num_experts));
+  for (std::int64_t s = 0; s < sequences; ++s) {
+    std::fill(used.begin(), used.end(), 0);
+    for (std::int64_t i = s * length * top_k; i < (s + 1) * length * top_k; ++i) {
+      std::int32_t& expert = experts[static_cast<std::size_t>(i)];
+      if (expert >= 0 && used[static_cast<std::size_t>(expert)]++ >= capacity) {
+        expert = -1;
+        ++dropped;
+      }
+    }
+  }
+  return dropped;
+}
+
+}  // namespace sluice::moe

@@ -1,0 +1,56 @@
+// The router: scores, stable top-k and gate weights, for a flat router and for families.
+// Legend: N rows, E router rows (experts, or families), K choices, D width, C child rows.
+//
+// A family is a tree of twins: its row in `gate` alone decides top-k and gate weight; one pair of rows per inner node of
+// the tree picks a child, multiplied in as p/stopgrad(p), so that growing changes no output and the pick still learns.
+#pragma once
+
+#include "core/nn/feed_forward.hpp"
+#include "core/nn/parameter.hpp"
+#include "moe/moe_config.hpp"
+#include "parallel/routing_plan.hpp"
+
+#include <string>
+
+namespace sluice::moe {
+
+struct Routing {
+  parallel::RoutingPlan plan;   // experts are leaves of the families
+  at::Tensor weights;           // [N, K] gate weights, differentiable
+  SlotStatistics statistics;
+};
+
+/// Rows of the child parameter for families of `family_size` = 2^l: levels of 2, 4, ..., family_size rows a family.
+std::int64_t num_child_rows(const MoeConfig& config);
+
+class Router {
+ public:
+  /// `prefix` e.g. "model.layers.3.mlp"; leaves PREFIX.gate.weight, PREFIX.family_gate.weight.
+  Router(const std::string& prefix, const MoeConfig& config, std::int64_t hidden_size, at::ScalarType type);
+
+  Routing route(const at::Tensor& x, const RowTable& rows) const;
+  void collect(std::vector<Parameter*>& parameters);
+
+  /// From the next route() on (annealing after double_top_k).
+  void set_top_k(std::int64_t top_k) { config_.top_k = top_k; }
+
+  /// Loss-free balancing (DeepSeek-V3): adds rate * sign(T*k - E*count) of the whole step, in integers. counts [E].
+  void update_bias(const at::Tensor& counts);
+
+  mutable Parameter gate;           // [E, D]
+  mutable Parameter family_gate;    // [C, D], level after level; unused without families
+  at::Tensor correction_bias;       // [E], added for selection only; not trained by the optimizer
+  bool has_bias() const { return config_.bias_update_rate > 0 || bias_loaded; }
+  bool bias_loaded = false;         // a checkpoint brought one
+
+ private:
+  std::string path_;
+  MoeConfig config_;
+};
+
+/// Drops (token, k) pairs over capacity in each sequence: ceil(T*k*factor/E) per expert, kept in order of (token, k).
+/// experts [B*T*K] -> -1 where dropped; returns the number dropped.
+std::int64_t apply_capacity(std::vector<std::int32_t>& experts, std::int64_t sequences, std::int64_t length, std::int64_t top_k,
+                            std::int64_t num_experts, double capacity_factor);
+
+}  // namespace sluice::moe

@@ -1,0 +1,163 @@
+#include "parallel/comm/failure_monitor.hpp"
+
+#include "core/base/error.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+namespace sluice::parallel {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+void sleep_for(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+
+/// Straight to the descriptor: the process is about to end without flushing anything.
+void write_whole(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t done = write(fd, text.data(), text.size());
+    if (done <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(done));
+  }
+}
+
+}  // namespace
+
+int FailureMonitor::find_dead_peer() const {
+  const RankRecord own = board_->record();
+  if (own.machine == 0) return -1;
+  for (std::size_t rank = 0; rank < peers_.size(); ++rank)
+    if (peers_[rank].machine == own.machine && peers_[rank].pid != own.pid && process_state(peers_[rank].pid) == ProcessState::kGone)
+      return static_cast<int>(rank);
+  return -1;
+}
+
+std::uint64_t FailureMonitor::heartbeats() const {
+  std::uint64_t sum = 0;
+  if (board_->directory().empty()) return sum;
+  const RankRecord own = board_->record();
+  for (int rank = 0; rank < own.world_size; ++rank)
+    if (const auto record = read_record(board_->directory(), rank)) sum += record->heartbeat;
+  return sum;
+}
+
+void FailureMonitor::await(Operation& operation, double deadline_seconds, int group_slot) {
+  if (!operation.done()) {
+    board_->begin_wait(operation);
+    operation.awaited.store(true, std::memory_order_relaxed);
+    const Clock::time_point begin = Clock::now();
+    double deadline = deadline_seconds;  // since `begin`
+    std::uint64_t heard = 0;
+    bool listened = false;
+    for (double next_look = 0.5; !operation.done();) {
+      double until = next_look;
+      if (deadline > 0) until = std::min(until, listened ? deadline : deadline / 2);
+      if (operation.wait_for(std::max(0.0, until - seconds_since(begin)))) break;
+      const double waited = seconds_since(begin);
+      if (waited >= next_look) {
+        next_look = waited + 0.5;
+        if (const int dead = find_dead_peer(); dead >= 0 && !operation.done()) fail(operation, waited, dead);
+      }
+      if (deadline > 0 && !listened && waited >= deadline / 2) {
+        listened = true;
+        heard = heartbeats();
+      }
+      if (deadline > 0 && waited >= deadline) {
+        const std::uint64_t now = heartbeats();
+        if (now == heard) fail(operation, waited, -1);
+        heard = now;
+        deadline = waited + deadline_seconds / 2;
+      }
+    }
+  }
+  board_->end_wait(group_slot, operation.info().sequence);
+  operation.rethrow();
+}
+
+std::vector<RankObservation> FailureMonitor::observe() const {
+  const RankRecord own = board_->record();
+  std::vector<RankObservation> all(static_cast<std::size_t>(own.world_size));
+  for (int rank = 0; rank < own.world_size; ++rank) {
+    RankObservation& observed = all[static_cast<std::size_t>(rank)];
+    if (rank == own.rank) {
+      observed.record = own;
+      continue;
+    }
+    if (!board_->directory().empty()) observed.record = read_record(board_->directory(), rank);
+    if (observed.record && observed.record->job != own.job) observed.record.reset();
+    const auto slot = static_cast<std::size_t>(rank);
+    if (slot < peers_.size() && own.machine != 0 && peers_[slot].machine == own.machine) observed.process = process_state(peers_[slot].pid);
+  }
+  return all;
+}
+
+void FailureMonitor::fail(const Operation& operation, double waited, int dead_rank) {
+  board_->set_late();
+  board_->waits_for(operation);
+  board_->flush();
+  const Clock::time_point begin = Clock::now();
+  const auto before = observe();
+  // With a rank dead the launcher is about to end the job: speak first.
+  const double patience = dead_rank >= 0 ? 0.3 : 2.0;
+  while (seconds_since(begin) < patience) {
+    sleep_for(0.05);
+    const auto all = observe();
+    // Whoever waits and lives will be late too; half a second shows who lives.
+    const bool settled = std::all_of(all.begin(), all.end(), [](const RankObservation& o) {
+      return !o.record || o.record->late != 0 || o.record->state != RankState::kWaiting;
+    });
+    if (settled && seconds_since(begin) > 0.5) break;
+  }
+  auto all = observe();
+  const RankRecord own = board_->record();
+  int speaker = own.rank;
+  for (const auto& observed : all)
+    if (observed.record && observed.record->late != 0 && observed.process != ProcessState::kGone && observed.process != ProcessState::kStopped)
+      speaker = std::min(speaker, static_cast<int>(observed.record->rank));
+  if (speaker != own.rank && !board_->directory().empty()) {
+    sleep_for(5.0);  // the speaker ends the job, and this process with it
+    if (dead_rank < 0) sleep_for(5.0);
+  }
+  const bool long_enough = seconds_since(begin) > 0.25;
+  for (std::size_t rank = 0; rank < all.size(); ++rank) {
+    const auto& record = all[rank].record;
+    if (record && record->state == RankState::kWaiting && record->late == 0 && static_cast<int>(rank) != own.rank && long_enough &&
+        before[rank].record && before[rank].record->state == RankState::kWaiting && before[rank].record->since == record->since &&
+        before[rank].record->alive == record->alive)
+      all[rank].responsive = false;
+  }
+  std::string text;
+  if (board_->directory().empty()) {
+    text = fmt::format("rank {} on {} waited {:.1f} s for {} of group {}, for rank(s)", own.rank, own.host, waited, own.operation, own.group);
+    for (int i = 0; i < std::min(own.num_waits_for, RankRecord::kMaxWaitsFor); ++i) text += fmt::format(" {}", own.waits_for[i]);
+    if (own.num_waits_for == 0) text += " of the group";
+    if (dead_rank >= 0) text += fmt::format("; the process of rank {} has died", dead_rank);
+    text += "\n";
+  } else {
+    text = compose_failure_report(all, wall_clock()).text;
+    text.insert(text.find('\n'), fmt::format(" (rank {} waited {:.1f} s)", own.rank, waited));
+    const int fd = ::open((board_->directory() / "failure.txt").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd >= 0) {
+      write_whole(fd, text);
+      close(fd);
+    }
+  }
+  write_whole(STDERR_FILENO, "error: " + text);
+  abort_(static_cast<int>(ExitCode::kCommunication));
+  _exit(static_cast<int>(ExitCode::kCommunication));
+}
+
+std::string report_on_records(const std::filesystem::path& directory) {
+  std::vector<RankObservation> all;
+  for (auto& record : read_records(directory)) all.push_back({std::move(record), ProcessState::kUnknown, true});
+  if (std::all_of(all.begin(), all.end(), [](const RankObservation& o) { return o.record && o.record->state == RankState::kFinished; })) return "";
+  return compose_failure_report(all, wall_clock()).text;
+}
+
+}  // namespace sluice::parallel

@@ -1,0 +1,106 @@
+#include "parallel/comm/mpi_communicator.hpp"
+
+#include "core/base/error.hpp"
+#include "parallel/comm/reduce_in_order.hpp"
+
+#include <numeric>
+
+namespace sluice::parallel {
+namespace {
+
+class UnderWay final : public Handle::State {
+ public:
+  UnderWay(std::shared_ptr<MpiProcess> process, OperationPtr operation, double deadline_seconds, int slot)
+      : process_(std::move(process)), operation_(std::move(operation)), deadline_seconds_(deadline_seconds), slot_(slot) {}
+  void finish() override { process_->monitor->await(*operation_, deadline_seconds_, slot_); }
+
+ private:
+  std::shared_ptr<MpiProcess> process_;
+  OperationPtr operation_;
+  double deadline_seconds_;
+  int slot_;
+};
+
+}  // namespace
+
+MpiCommunicator::MpiCommunicator(std::shared_ptr<MpiProcess> process, MpiGroupPtr group, double deadline_seconds)
+    : process_(std::move(process)), group_(std::move(group)), deadline_seconds_(deadline_seconds), slot_(process_->board->add_group(group_->name)) {}
+
+template <class Make>
+Handle MpiCommunicator::submit(OperationLabel label, bool collective, std::int64_t bytes_to_send, std::int64_t bytes_to_receive, Make&& make) {
+  OperationPtr operation;
+  {
+    std::lock_guard lock(mutex_);
+    const std::int64_t sequence = collective ? next_sequence_++ : -1;
+    operation = make(OperationInfo{label, group_->name, sequence, bytes_to_send, bytes_to_receive});
+    if (collective) process_->board->started(slot_, sequence);
+    process_->thread.submit(operation);
+  }
+  return Handle(std::make_unique<UnderWay>(process_, std::move(operation), deadline_seconds_, slot_));
+}
+
+void MpiCommunicator::check_peer(int peer, OperationLabel label) const {
+  if (peer < 0 || peer >= size())
+    throw communication_error("'{}': rank {} is not in group {} of {} ranks", label.operation, peer, name(), size());
+}
+
+Handle MpiCommunicator::start_all_reduce(void* data, std::size_t count, DType type, ReduceOp op, OperationLabel label) {
+  check_reducible(type);
+  const auto bytes = static_cast<std::int64_t>(count * size_of(type));
+  return submit(label, true, bytes, bytes, [&](OperationInfo info) { return mpi_all_reduce(std::move(info), group_, data, count, type, op); });
+}
+
+Handle MpiCommunicator::start_broadcast(void* data, std::size_t bytes, int root, OperationLabel label) {
+  check_peer(root, label);
+  const auto size = static_cast<std::int64_t>(bytes);
+  return submit(label, true, rank() == root ? size : 0, rank() == root ? 0 : size,
+                [&](OperationInfo info) { return mpi_broadcast(std::move(info), group_, data, bytes, root); });
+}
+
+Handle MpiCommunicator::start_all_gather(const void* send, void* receive, std::size_t bytes_per_rank, OperationLabel label) {
+  const auto bytes = static_cast<std::int64_t>(bytes_per_rank) * (size() - 1);
+  return submit(label, true, bytes, bytes,
+                [&](OperationInfo info) { return mpi_all_gather(std::move(info), group_, send, receive, bytes_per_rank); });
+}
+
+Handle MpiCommunicator::start_exchange_counts(const std::int64_t* send, std::int64_t* receive, std::size_t count_per_rank, OperationLabel label) {
+  const auto bytes = static_cast<std::int64_t>(count_per_rank * sizeof(std::int64_t)) * (size() - 1);
+  return submit(label, true, bytes, bytes,
+                [&](OperationInfo info) { return mpi_exchange_counts(std::move(info), group_, send, receive, count_per_rank); });
+}
+
+Handle MpiCommunicator::start_all_to_all_v(const void* send, std::span<const std::int64_t> send_bytes, void* receive,
+                                           std::span<const std::int64_t> receive_bytes, OperationLabel label) {
+  const auto members = static_cast<std::size_t>(size());
+  const auto me = static_cast<std::size_t>(rank());
+  if (send_bytes.size() != members || receive_bytes.size() != members)
+    throw communication_error("'{}': {} send and {} receive sizes for a group of {} ranks", label.operation, send_bytes.size(), receive_bytes.size(),
+                              members);
+  for (std::size_t peer = 0; peer < members; ++peer)
+    if (send_bytes[peer] < 0 || receive_bytes[peer] < 0)
+      throw communication_error("'{}': a negative size for rank {} of group {}", label.operation, peer, name());
+  if (send_bytes[me] != receive_bytes[me])
+    throw communication_error("'{}': rank {} sends {} bytes to itself but expects {}", label.operation, rank(), send_bytes[me], receive_bytes[me]);
+  const auto total = [me](std::span<const std::int64_t> bytes) { return std::accumulate(bytes.begin(), bytes.end(), std::int64_t{0}) - bytes[me]; };
+  return submit(label, true, total(send_bytes), total(receive_bytes), [&](OperationInfo info) {
+    return mpi_all_to_all_v(std::move(info), group_, send, send_bytes, receive, receive_bytes);
+  });
+}
+
+Handle MpiCommunicator::start_send(const void* data, std::size_t bytes, int to, OperationLabel label) {
+  check_peer(to, label);
+  return submit(label, false, static_cast<std::int64_t>(bytes), 0,
+                [&](OperationInfo info) { return mpi_send(std::move(info), group_, data, bytes, to); });
+}
+
+Handle MpiCommunicator::start_receive(void* data, std::size_t bytes, int from, OperationLabel label) {
+  check_peer(from, label);
+  return submit(label, false, 0, static_cast<std::int64_t>(bytes),
+                [&](OperationInfo info) { return mpi_receive(std::move(info), group_, data, bytes, from); });
+}
+
+Handle MpiCommunicator::start_barrier(OperationLabel label) {
+  return submit(label, true, 0, 0, [&](OperationInfo info) { return mpi_barrier(std::move(info), group_); });
+}
+
+}  // namespace sluice::parallel

@@ -1,0 +1,128 @@
+// A rank's record: what it is doing, kept in a small memory-mapped file that outlives it, so that any rank, or a later
+// program, can say who held up the job.
+//
+// File records/rank-NNNN: exactly one RankRecord, native byte order, rewritten in place. `version` is odd while it changes.
+#pragma once
+
+#include "parallel/comm/operation.hpp"
+
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::parallel {
+
+enum class RankState : std::int32_t {
+  kComputing = 0,  // outside communication, or communicating in the background: it waits for nobody
+  kWaiting = 1,    // in finish() of the operation that the record names
+  kFailed = 2,     // gave up with `message`
+  kFinished = 3,   // left the world in good order
+};
+
+struct RankRecord {
+  static constexpr char kMagic[8] = {'S', 'L', 'U', 'R', 'E', 'C', '0', '1'};
+  static constexpr int kMaxWaitsFor = 48;
+  static constexpr int kMaxGroups = 16;
+
+  char magic[8] = {};
+  std::uint32_t version = 0;
+  std::int32_t rank = 0;
+  std::int32_t world_size = 1;
+  std::int32_t pid = 0;
+  std::uint64_t job = 0;      // the same for all ranks of one start
+  std::uint64_t machine = 0;  // hash of host boot and process-id namespace: equal means that `pid` can be looked up
+  char host[64] = {};
+
+  RankState state = RankState::kComputing;
+  std::int32_t late = 0;  // 1: past its deadline
+  double since = 0;       // wall clock (seconds) of the last change of state
+  std::uint64_t alive = 0;      // grows while the communication thread polls for an operation that is waited for
+  std::uint64_t heartbeat = 0;  // grows while the rank works alone
+  char heartbeat_text[96] = {};
+
+  // The operation that is waited for, or the last one that was.
+  char operation[40] = {};
+  char phase[16] = {};
+  char group[40] = {};
+  std::int64_t step = -1, layer = -1, sequence = -1;
+  std::int64_t bytes_to_send = 0, bytes_to_receive = 0;
+  std::int32_t waits_for_group = 0;  // 1: a collective; whoever of the group has not started it
+  std::int32_t num_waits_for = 0;    // may exceed what fits
+  std::int32_t waits_for[kMaxWaitsFor] = {};
+
+  // How far the rank is in each group it belongs to: sequence of the last operation started and finished.
+  struct Group {
+    char name[40];
+    std::int64_t started, finished;
+  };
+  std::int32_t num_groups = 0;
+  Group groups[kMaxGroups] = {};
+  char message[256] = {};
+};
+
+/// Copies as much as fits, always terminated.
+template <std::size_t N>
+void set_text(char (&to)[N], std::string_view text) {
+  const std::size_t size = text.size() < N ? text.size() : N - 1;
+  std::memcpy(to, text.data(), size);
+  std::memset(to + size, 0, N - size);
+}
+
+/// The writing side; safe to call from any thread. Works without a file too.
+class RecordBoard {
+ public:
+  RecordBoard(int rank, int world_size, std::uint64_t job);
+  ~RecordBoard();
+  RecordBoard(const RecordBoard&) = delete;
+  RecordBoard& operator=(const RecordBoard&) = delete;
+
+  /// From now on the record is also in directory/rank-NNNN. Data error if that cannot be written.
+  void open(const std::filesystem::path& directory);
+  const std::filesystem::path& directory() const { return directory_; }
+
+  void set_job(std::uint64_t job);
+  /// `slot` of a group that add_group() returned, or -1.
+  int add_group(const std::string& name);
+  void started(int slot, std::int64_t sequence);
+  void begin_wait(const Operation& operation);
+  void end_wait(int slot, std::int64_t sequence);
+  /// Publishes for whom the operation waits, as a sign of life of the communication thread.
+  void waits_for(const Operation& operation);
+  void heartbeat(std::string_view text);
+  void set_late();
+  void set_failed(std::string_view message);
+  void set_finished();
+  RankRecord record() const;
+  /// Makes the record visible to other hosts on a network file system.
+  void flush();
+
+ private:
+  template <class Change>
+  void change(Change&& change);
+
+  mutable std::mutex mutex_;
+  int num_waiting_ = 0;
+  RankRecord own_;
+  RankRecord* mapped_ = nullptr;
+  std::filesystem::path directory_;
+};
+
+std::filesystem::path record_path(const std::filesystem::path& directory, int rank);
+/// The record of `rank`, unless there is none that can be read.
+std::optional<RankRecord> read_record(const std::filesystem::path& directory, int rank);
+/// All records in a directory, by rank; the size comes from the records themselves.
+std::vector<std::optional<RankRecord>> read_records(const std::filesystem::path& directory);
+
+/// Identifies this boot of this host and the process-id namespace.
+std::uint64_t machine_identity();
+enum class ProcessState { kUnknown, kRunning, kStopped, kGone };
+/// What the kernel says about a process of this machine.
+ProcessState process_state(int pid);
+double wall_clock();
+
+}  // namespace sluice::parallel

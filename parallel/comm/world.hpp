@@ -1,0 +1,91 @@
+// The factory of all groups of ranks. One World per process; every group it makes has a name and a deadline.
+//
+//     auto world = World::start({.deadline_seconds = recipe.parallel.timeout_seconds});
+//     world->open_records(run / "records");
+//     const Mesh mesh(world->size(), expert, world->layout().node_of_rank);
+//     auto groups = world->make_groups(mesh);
+//     ...
+//     world->shutdown();     // collective. Without it (an exception), the process must exit non-zero: the launcher ends the rest.
+//
+// Started alone, a world of one needs no MPI and does not start it. No MPI type appears here.
+#pragma once
+
+#include "core/base/error.hpp"
+#include "parallel/comm/communicator.hpp"
+#include "parallel/plan/mesh.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::parallel {
+
+enum class CommBackend { kAuto, kLoopback, kMpi };
+
+struct WorldOptions {
+  CommBackend backend = CommBackend::kAuto;  // auto: MPI under a launcher, loopback alone
+  double deadline_seconds = 600;             // of every group that names none of its own; 0: none
+  double start_seconds = 120;                // for MPI to come up
+  std::size_t max_message_bytes = std::size_t{1} << 30;  // longer messages travel in pieces
+};
+
+/// Where the ranks live, from MPI's own view of shared memory.
+struct NodeLayout {
+  std::vector<int> node_of_rank;          // nodes numbered by their lowest rank
+  std::vector<std::string> host_of_rank;
+  int num_nodes = 1;
+  int local_rank = 0;                     // among the ranks of this node
+  int local_size = 1;
+};
+
+/// The groups of a mesh that this rank belongs to.
+struct MeshGroups {
+  CommunicatorPtr all;      // every rank of the mesh
+  CommunicatorPtr expert;   // holds one copy of all experts
+  CommunicatorPtr replica;  // hold the same experts
+};
+
+class World {
+ public:
+  /// Usage error if the backend does not fit the launcher, or the launcher and MPI count different sizes.
+  static std::unique_ptr<World> start(const WorldOptions& options = {});
+  virtual ~World() = default;
+
+  const CommunicatorPtr& world() const { return world_; }
+  int rank() const { return world_->rank(); }
+  int size() const { return world_->size(); }
+  const NodeLayout& layout() const { return layout_; }
+  /// "loopback" or "mpi (Open MPI v4.1.4)".
+  const std::string& backend() const { return backend_; }
+
+  /// Collective over `parent`. Ranks with the same colour form a group named NAME[COLOUR], ordered by (key, parent rank);
+  /// a negative colour joins none and gets a null pointer. Deadline in seconds, 0 for none; by default the world's.
+  virtual CommunicatorPtr split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
+                                std::optional<double> deadline_seconds = {}) = 0;
+  /// Collective over `parent`: a mesh is built from a communicator it is given. Expert group g is PREFIX.expert[g].
+  MeshGroups make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix = "mesh");
+
+  /// Collective. From now on every rank keeps a record in `directory` (created), from which a failure is explained.
+  virtual void open_records(const std::filesystem::path& directory) = 0;
+  /// A sign of life of a rank that works alone while others wait: their deadlines count from the last one. Thread-safe.
+  virtual void heartbeat(std::string_view text) = 0;
+  /// World rank of a process of this machine that has died, or -1.
+  virtual int find_dead_peer() const = 0;
+  /// What this rank waits for right now, for watchdogs; "nothing" if it does not wait. Thread-safe.
+  virtual std::string current_operation() const = 0;
+
+  /// Collective: meets all ranks and ends MPI. To be called once, on the way to a regular exit.
+  virtual void shutdown() = 0;
+  /// Records why, prints nothing, and ends the whole job with the error's exit code.
+  [[noreturn]] virtual void abort(const Error& why) = 0;
+
+ protected:
+  CommunicatorPtr world_;
+  NodeLayout layout_;
+  std::string backend_;
+};
+
+}  // namespace sluice::parallel

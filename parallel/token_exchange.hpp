@@ -1,0 +1,60 @@
+// Token exchange: rows go to the ranks that own their experts and come back weighted, differentiably.
+// Legend: N local tokens, K experts per token, D width, R rows received here, L experts owned here.
+//
+//   x [N, D], weights [N, K] --dispatch--> rows [R, D], row weights [R], sorted by (expert, source rank, token, k)
+//       --experts(chunk)--> weighted rows [R, D] --combine--> y [N, D], summed over k in order
+//
+// The plan holds integers only; the weights travel with the rows and are applied, and their gradient made, where the expert is.
+// Every rank enters every exchange, with zero rows if need be; the backward pass mirrors the forward one.
+#pragma once
+
+#include "core/nn/feed_forward.hpp"
+#include "core/tensor/tensor.hpp"
+#include "parallel/comm/communicator.hpp"
+#include "parallel/routing_plan.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sluice::parallel {
+
+struct ExpertChunk {
+  at::Tensor rows;                   // [R, D]
+  at::Tensor row_weights;            // [R], accumulation precision
+  std::vector<std::int64_t> counts;  // [L] rows per owned expert
+};
+/// Rows of a chunk -> weighted rows [R, D]: w * expert(row).
+using ExpertFunction = std::function<at::Tensor(const ExpertChunk&)>;
+
+/// Bytes sent to other ranks so far, by level; rows and their weights, forward and backward, not headers.
+struct ExchangeCounters {
+  std::int64_t bytes_intra = 0;  // to ranks of this node
+  std::int64_t bytes_inter = 0;  // to other nodes
+  double seconds = 0.0;          // spent waiting for the wire
+};
+
+/// What a plan will cost this rank, one way: bytes to each level for `row_bytes` a row.
+ExchangeCounters predicted_bytes(const RoutingPlan& plan, const std::vector<int>& node_of_member, int self, std::int64_t row_bytes);
+
+class TokenExchange {
+ public:
+  virtual ~TokenExchange() = default;
+  virtual at::Tensor run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts,
+                         const StepContext& context, std::int64_t layer) = 0;
+  virtual const char* name() const = 0;
+  const ExchangeCounters& counters() const { return *counters_; }
+
+ protected:
+  std::shared_ptr<ExchangeCounters> counters_ = std::make_shared<ExchangeCounters>();
+};
+
+/// All experts are here.
+std::shared_ptr<TokenExchange> make_local_exchange();
+
+/// Counts point to point, then one all-to-all of rows within the expert group. `node_of_member` [group size].
+std::shared_ptr<TokenExchange> make_flat_exchange(CommunicatorPtr group, std::vector<int> node_of_member);
+
+}  // namespace sluice::parallel

@@ -1,0 +1,129 @@
+#include "recipes/convert/model_description.hpp"
+
+#include "core/base/error.hpp"
+
+#include <algorithm>
+
+namespace sluice::recipes {
+namespace {
+
+using checkpoint::Shape;
+
+class TensorList {
+ public:
+  explicit TensorList(DType dtype) : dtype_(dtype) {}
+
+  void add(std::string name, Shape shape, TensorRole role, std::int64_t layer = -1, std::int64_t expert = -1) {
+    tensors_.push_back({std::move(name), std::move(shape), role, role == TensorRole::kRouterBias ? DType::kFloat32 : dtype_, layer, expert});
+  }
+  void add_swiglu(const std::string& prefix, std::int64_t hidden, std::int64_t width, TensorRole role, std::int64_t layer, std::int64_t expert = -1) {
+    add(prefix + "gate_proj.weight", {width, hidden}, role, layer, expert);
+    add(prefix + "up_proj.weight", {width, hidden}, role, layer, expert);
+    add(prefix + "down_proj.weight", {hidden, width}, role, layer, expert);
+  }
+  std::vector<CanonicalTensor> take() { return std::move(tensors_); }
+
+ private:
+  DType dtype_;
+  std::vector<CanonicalTensor> tensors_;
+};
+
+void add_attention(TensorList& list, const DecoderConfig& config, const std::string& prefix, std::int64_t layer) {
+  const std::int64_t queries = config.num_attention_heads * config.head_dim;
+  const std::int64_t keys = config.num_key_value_heads * config.head_dim;
+  list.add(prefix + "q_proj.weight", {queries, config.hidden_size}, TensorRole::kAttention, layer);
+  list.add(prefix + "k_proj.weight", {keys, config.hidden_size}, TensorRole::kAttention, layer);
+  list.add(prefix + "v_proj.weight", {keys, config.hidden_size}, TensorRole::kAttention, layer);
+  list.add(prefix + "o_proj.weight", {config.hidden_size, queries}, TensorRole::kAttention, layer);
+  if (config.qk_norm == QkNorm::kNone) return;
+  const bool per_head = config.qk_norm == QkNorm::kHead;
+  list.add(prefix + "q_norm.weight", {per_head ? config.head_dim : queries}, TensorRole::kNorm, layer);
+  list.add(prefix + "k_norm.weight", {per_head ? config.head_dim : keys}, TensorRole::kNorm, layer);
+}
+
+void add_moe(TensorList& list, const ModelDescription& model, const std::string& prefix, std::int64_t layer) {
+  const moe::MoeConfig& moe = *model.moe;
+  const std::int64_t hidden = model.decoder.hidden_size;
+  list.add(prefix + "gate.weight", {moe.num_families(), hidden}, TensorRole::kRouter, layer);
+  if (moe.family_size > 1) list.add(prefix + "family_gate.weight", {moe.num_experts, hidden}, TensorRole::kFamilyGate, layer);
+  if (model.router_bias()) list.add(prefix + "gate.e_score_correction_bias", {moe.num_families()}, TensorRole::kRouterBias, layer);
+  for (std::int64_t expert = 0; expert < moe.num_experts; ++expert)
+    list.add_swiglu(prefix + "experts." + std::to_string(expert) + ".", hidden, moe.expert_hidden_size, TensorRole::kExpert, layer, expert);
+  if (moe.num_shared_experts > 0)
+    list.add_swiglu(prefix + "shared_experts.", hidden, moe.num_shared_experts * moe.expert_hidden_size, TensorRole::kShared, layer);
+}
+
+}  // namespace
+
+bool ModelDescription::is_sparse(std::int64_t layer) const {
+  return moe && std::binary_search(moe->layers.begin(), moe->layers.end(), layer);
+}
+
+void check_description(const ModelDescription& model, const std::string& where) {
+  const DecoderConfig& config = model.decoder;
+  const auto at_least_one = [&](const char* key, std::int64_t value) {
+    if (value < 1) throw data_error("{}: {} is {}, expected at least 1", where, key, value);
+    // Products of three sizes must stay far from 2^63.
+    if (value > 1 << 24) throw data_error("{}: {} is {}, more than any model has", where, key, value);
+  };
+  at_least_one("vocab_size", config.vocab_size);
+  at_least_one("hidden_size", config.hidden_size);
+  at_least_one("num_hidden_layers", config.num_layers);
+  at_least_one("num_attention_heads", config.num_attention_heads);
+  at_least_one("num_key_value_heads", config.num_key_value_heads);
+  at_least_one("head_dim", config.head_dim);
+  at_least_one("intermediate_size", config.intermediate_size);
+  if (config.num_attention_heads % config.num_key_value_heads != 0)
+    throw data_error("{}: num_key_value_heads({}) does not divide num_attention_heads({})", where, config.num_key_value_heads, config.num_attention_heads);
+  if (config.head_dim % 2 != 0) throw data_error("{}: head_dim is {}, rotary embeddings need an even one", where, config.head_dim);
+  if (!(config.rope_theta > 0)) throw data_error("{}: rope_theta is {}, expected a positive number", where, config.rope_theta);
+  if (!(config.rms_norm_eps > 0)) throw data_error("{}: rms_norm_eps is {}, expected a positive number", where, config.rms_norm_eps);
+  if (!model.moe) return;
+  const moe::MoeConfig& moe = *model.moe;
+  at_least_one("num_experts", moe.num_experts);
+  at_least_one("expert_hidden_size", moe.expert_hidden_size);
+  at_least_one("top_k", moe.top_k);
+  at_least_one("family_size", moe.family_size);
+  if (moe.num_experts % moe.family_size != 0) throw data_error("{}: family_size({}) does not divide num_experts({})", where, moe.family_size, moe.num_experts);
+  if (moe.top_k > moe.num_families())
+    throw data_error("{}: top_k({}) is more than there is to choose from ({})", where, moe.top_k, moe.num_families());
+  if (moe.num_shared_experts < 0) throw data_error("{}: num_shared_experts is {}, expected 0 or more", where, moe.num_shared_experts);
+  if (moe.layers.empty()) throw data_error("{}: a sparse model without a sparse layer", where);
+  for (std::size_t i = 0; i < moe.layers.size(); ++i)
+    if (moe.layers[i] < 0 || moe.layers[i] >= config.num_layers || (i > 0 && moe.layers[i] <= moe.layers[i - 1]))
+      throw data_error("{}: sparse layers must be ascending and below num_hidden_layers({}), found {}", where, config.num_layers,
+                       checkpoint::to_string(moe.layers));
+}
+
+std::vector<CanonicalTensor> canonical_tensors(const ModelDescription& model) {
+  const DecoderConfig& config = model.decoder;
+  TensorList list(model.dtype);
+  list.add("model.embed_tokens.weight", {config.vocab_size, config.hidden_size}, TensorRole::kEmbedding);
+  for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
+    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
+    list.add(prefix + "input_layernorm.weight", {config.hidden_size}, TensorRole::kNorm, layer);
+    add_attention(list, config, prefix + "self_attn.", layer);
+    list.add(prefix + "post_attention_layernorm.weight", {config.hidden_size}, TensorRole::kNorm, layer);
+    if (model.is_sparse(layer)) add_moe(list, model, prefix + "mlp.", layer);
+    else list.add_swiglu(prefix + "mlp.", config.hidden_size, config.intermediate_size, TensorRole::kMlp, layer);
+  }
+  list.add("model.norm.weight", {config.hidden_size}, TensorRole::kNorm);
+  if (!config.tie_word_embeddings) list.add("lm_head.weight", {config.vocab_size, config.hidden_size}, TensorRole::kHead);
+  return list.take();
+}
+
+ParameterCount count_parameters(const ModelDescription& model) {
+  ParameterCount count;
+  std::int64_t experts = 0;
+  for (const CanonicalTensor& tensor : canonical_tensors(model)) {
+    if (tensor.role == TensorRole::kRouterBias) continue;
+    const auto elements = static_cast<std::int64_t>(*checkpoint::element_count(tensor.shape));
+    count.total += elements;
+    if (tensor.role == TensorRole::kExpert) experts += elements;
+  }
+  count.active = count.total - experts;
+  if (model.moe) count.active += experts / model.moe->num_experts * model.moe->top_k;
+  return count;
+}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,59 @@
+#include "recipes/run/expert_load.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace sluice::recipes {
+namespace {
+
+constexpr std::array<const char*, 9> kBars = {"·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+
+double mean(const std::vector<std::int64_t>& counts) {
+  if (counts.empty()) return 0;
+  return static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::int64_t{0})) / static_cast<double>(counts.size());
+}
+
+}  // namespace
+
+double max_over_mean(const std::vector<std::int64_t>& counts) {
+  const double even = mean(counts);
+  if (even <= 0) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(*std::max_element(counts.begin(), counts.end())) / even;
+}
+
+std::int64_t count_dead(const std::vector<std::int64_t>& counts) {
+  return std::count(counts.begin(), counts.end(), 0);
+}
+
+std::string load_bars(const std::vector<std::int64_t>& counts, std::size_t max_characters) {
+  const double even = mean(counts);
+  const std::size_t characters = std::min(counts.size(), max_characters);
+  std::string bars;
+  for (std::size_t i = 0; i < characters; ++i) {
+    const std::size_t begin = i * counts.size() / characters;
+    const std::size_t end = (i + 1) * counts.size() / characters;
+    const std::int64_t busiest =
+        *std::max_element(counts.begin() + static_cast<std::ptrdiff_t>(begin), counts.begin() + static_cast<std::ptrdiff_t>(end));
+    const int level = busiest == 0 ? 0 : static_cast<int>(std::clamp(std::round(4 * static_cast<double>(busiest) / even), 1.0, 8.0));
+    bars += kBars[static_cast<std::size_t>(level)];
+  }
+  return bars;
+}
+
+std::vector<std::string> format_expert_load(const std::vector<LayerLoad>& layers) {
+  std::vector<std::string> lines;
+  for (const LayerLoad& load : layers) {
+    const double uneven = max_over_mean(load.counts);
+    lines.push_back(fmt::format("layer {:>2}  {}  {}  dead {}", load.layer, load_bars(load.counts),
+                                std::isnan(uneven) ? std::string("no tokens") : fmt::format("max/mean {:.2f}", uneven),
+                                count_dead(load.counts)));
+  }
+  return lines;
+}
+
+}  // namespace sluice::recipes

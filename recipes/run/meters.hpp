@@ -1,0 +1,39 @@
+// Speed and time to go, as moving averages.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+namespace sluice::recipes {
+
+/// Tokens per second over the last steps, and seconds to go. Steps of different stages cost differently (a sparse step more than
+/// a dense one), so each step says how much work it was, in any unit (active parameters x tokens): what is left is counted in it.
+class StepMeter {
+ public:
+  explicit StepMeter(std::size_t window = 50) : window_(window) {}
+
+  void add_step(std::int64_t tokens, double seconds, double work = 1.0);
+  /// Time outside of steps (evaluation, saving): spread over the time to go as it was over the time so far.
+  void add_pause(double seconds) { pause_seconds_ += seconds; }
+
+  /// NaN before the first step.
+  double tokens_per_second() const;
+  double step_seconds() const;
+  double seconds_to_go(double remaining_work) const;
+
+ private:
+  struct Step {
+    double tokens;
+    double seconds;
+    double work;
+  };
+  Step sum() const;
+
+  std::size_t window_;
+  std::deque<Step> steps_;
+  double step_seconds_ = 0.0;  // of all steps
+  double pause_seconds_ = 0.0;
+};
+
+}  // namespace sluice::recipes

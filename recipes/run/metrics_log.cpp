@@ -1,0 +1,38 @@
+#include "recipes/run/metrics_log.hpp"
+
+#include "recipes/run/jsonl.hpp"
+
+namespace sluice::recipes {
+
+JsonRow metrics_row(const StepMetrics& metrics) {
+  JsonRow row;
+  const auto add = [&](const char* key, const auto& value) {
+    if (value) row.set(key, *value);
+  };
+  row.set("step", metrics.step).set("stage", metrics.stage).set("tokens", metrics.tokens);
+  add("loss", metrics.loss);
+  add("bits_per_byte", metrics.bits_per_byte);
+  add("learning_rate", metrics.learning_rate);
+  add("grad_norm", metrics.grad_norm);
+  add("tokens_per_second", metrics.tokens_per_second);
+  add("step_seconds", metrics.step_seconds);
+  add("elapsed_seconds", metrics.elapsed_seconds);
+  add("exposed_comm_seconds", metrics.exposed_comm_seconds);
+  add("load_balancing_loss", metrics.load_balancing_loss);
+  add("z_loss", metrics.z_loss);
+  add("max_violation", metrics.max_violation);
+  add("dead_experts", metrics.dead_experts);
+  add("dropped_fraction", metrics.dropped_fraction);
+  add("imbalance_tax", metrics.imbalance_tax);
+  add("exchange_bytes_intra", metrics.exchange_bytes_intra);
+  add("exchange_bytes_inter", metrics.exchange_bytes_inter);
+  add("memory_bytes", metrics.memory_bytes);
+  add("mfu", metrics.mfu);
+  add("validation_loss", metrics.validation_loss);
+  add("validation_bits_per_byte", metrics.validation_bits_per_byte);
+  return row;
+}
+
+MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t resumed_step) : file_((cut_back_jsonl(path, resumed_step), path)) {}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,57 @@
+// metrics.jsonl: one flat object per logged step. Names and their order are those of the run directory's contract;
+// what means nothing for a step is absent.
+// Gives: StepMetrics, metrics_row(), MetricsLog.
+#pragma once
+
+#include "recipes/run/append_file.hpp"
+#include "recipes/run/json_row.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace sluice::recipes {
+
+/// What one logged step knows. `step` counts finished optimizer steps over all stages; losses are nats per token.
+struct StepMetrics {
+  std::int64_t step = 0;
+  std::string stage;
+  std::int64_t tokens = 0;  // trained on since the run began, over all ranks and stages
+  std::optional<double> loss;
+  std::optional<double> bits_per_byte;
+  std::optional<double> learning_rate;
+  std::optional<double> grad_norm;
+  std::optional<double> tokens_per_second;
+  std::optional<double> step_seconds;
+  std::optional<double> elapsed_seconds;  // since the run began, summed over its starts
+  std::optional<double> exposed_comm_seconds;
+  std::optional<double> load_balancing_loss;
+  std::optional<double> z_loss;
+  std::optional<double> max_violation;  // max/mean - 1
+  std::optional<std::int64_t> dead_experts;
+  std::optional<double> dropped_fraction;
+  std::optional<double> imbalance_tax;
+  std::optional<std::int64_t> exchange_bytes_intra;
+  std::optional<std::int64_t> exchange_bytes_inter;
+  std::optional<std::int64_t> memory_bytes;
+  std::optional<double> mfu;
+  std::optional<double> validation_loss;
+  std::optional<double> validation_bits_per_byte;
+};
+
+/// The row with the contract's names; others (MODEL/loss/TERM) may be set on it afterwards.
+JsonRow metrics_row(const StepMetrics& metrics);
+
+/// One writer, on rank 0. A row is with the system when write() returns.
+class MetricsLog {
+ public:
+  /// Opens `path`, cut back to `resumed_step` (-1: the run starts from scratch, nothing is kept).
+  MetricsLog(const std::filesystem::path& path, std::int64_t resumed_step);
+  void write(const JsonRow& row) { file_.append(row.to_json() + '\n'); }
+
+ private:
+  AppendFile file_;
+};
+
+}  // namespace sluice::recipes

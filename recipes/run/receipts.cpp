@@ -1,0 +1,141 @@
+#include "recipes/run/receipts.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/files.hpp"
+#include "recipes/run/jsonl.hpp"
+#include "recipes/run/units.hpp"
+
+#include <fmt/core.h>
+
+#include <cmath>
+
+namespace sluice::recipes {
+namespace {
+
+std::string headline(const Receipt& receipt) {
+  const std::string by = receipt.method.empty() ? "" : " by " + receipt.method;
+  return fmt::format("stage '{}': {}{} at step {}", receipt.stage, receipt.kind, by, receipt.step);
+}
+
+double loss_difference(const Receipt& receipt) {
+  return std::abs(receipt.loss_after - receipt.loss_before);
+}
+
+bool is_finite(const Receipt& receipt) {
+  return std::isfinite(receipt.loss_before) && std::isfinite(receipt.loss_after) && std::isfinite(receipt.max_abs_logit_difference);
+}
+
+}  // namespace
+
+ReceiptLimits receipt_limits(DType model_dtype) {
+  if (model_dtype == DType::kFloat64) return {1e-10, 1e-10};
+  return {1e-4, 1e-5};
+}
+
+bool within_limits(const Receipt& receipt, DType model_dtype) {
+  const ReceiptLimits limits = receipt_limits(model_dtype);
+  return receipt.max_abs_logit_difference <= limits.logits && loss_difference(receipt) <= limits.loss;
+}
+
+void judge_receipt(const Receipt& receipt, DType model_dtype, bool allow_jump) {
+  const ReceiptLimits limits = receipt_limits(model_dtype);
+  if (!is_finite(receipt))
+    throw diverged_error(
+        "{}: not finite on the held batch (loss {:.6g} before, {:.6g} after, max |logit difference| {:.6g}); the model diverged, "
+        "resume from an earlier checkpoint with a lower learning_rate",
+        headline(receipt), receipt.loss_before, receipt.loss_after, receipt.max_abs_logit_difference);
+  if (allow_jump || !receipt.note.empty() || within_limits(receipt, model_dtype)) return;
+  throw diverged_error(
+      "{}: the function of the model changed: max |logit difference| {:.3g} (limit {:.0e}), |loss difference| {:.3g} (limit {:.0e}) in {}; "
+      "{}",
+      headline(receipt), receipt.max_abs_logit_difference, limits.logits, loss_difference(receipt), limits.loss, name_of(model_dtype),
+      receipt.exact ? "this conversion is exact by its recipe, so a weight is wrong (allow_jump: true goes on all the same)"
+                    : "this method is not exact: say allow_jump: true in the stage, or choose one that is");
+}
+
+std::vector<std::string> format_receipt(const Receipt& receipt, DType model_dtype) {
+  const ReceiptLimits limits = receipt_limits(model_dtype);
+  const std::string verdict = within_limits(receipt, model_dtype) ? "same function"
+                              : is_finite(receipt)                ? "function changed"
+                                                                  : "not finite";
+  std::vector<std::string> lines;
+  lines.push_back(fmt::format("receipt, {}{}: {}{}", headline(receipt), receipt.note.empty() ? "" : " (" + receipt.note + ")", verdict,
+                              receipt.exact ? ", exact by recipe" : ""));
+  lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14}{:>10}", "", "before", "after", "difference", "limit"));
+  lines.push_back(fmt::format("  {:<18}{:>14.8f}{:>14.8f}{:>14.2e}{:>10.0e}", "held-batch loss", receipt.loss_before, receipt.loss_after,
+                              loss_difference(receipt), limits.loss));
+  lines.push_back(
+      fmt::format("  {:<18}{:>14}{:>14}{:>14.2e}{:>10.0e}", "logits, largest", "", "", receipt.max_abs_logit_difference, limits.logits));
+  const auto counts = [&](const char* name, std::int64_t before, std::int64_t after) {
+    const auto change = static_cast<double>(after - before);
+    lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14}", name, human_count(static_cast<double>(before)),
+                                human_count(static_cast<double>(after)), (change > 0 ? "+" : "") + human_count(change)));
+  };
+  counts("parameters", receipt.parameters_before, receipt.parameters_after);
+  counts("active a token", receipt.active_parameters_before, receipt.active_parameters_after);
+  if (!receipt.held_batch_sha256.empty()) lines.push_back(fmt::format("  held batch sha256 {}", receipt.held_batch_sha256.substr(0, 16)));
+  return lines;
+}
+
+JsonRow receipt_row(const Receipt& receipt) {
+  JsonRow row;
+  row.set("stage", receipt.stage)
+      .set("step", receipt.step)
+      .set("kind", receipt.kind)
+      .set("method", receipt.method)
+      .set("exact", receipt.exact);
+  row.set("loss_before", receipt.loss_before).set("loss_after", receipt.loss_after);
+  row.set("max_abs_logit_difference", receipt.max_abs_logit_difference);
+  row.set("parameters_before", receipt.parameters_before).set("parameters_after", receipt.parameters_after);
+  row.set("active_parameters_before", receipt.active_parameters_before).set("active_parameters_after", receipt.active_parameters_after);
+  row.set("held_batch_sha256", receipt.held_batch_sha256);
+  if (!receipt.note.empty()) row.set("note", receipt.note);
+  return row;
+}
+
+Receipt receipt_from_row(const JsonRow& row) {
+  Receipt receipt;
+  receipt.stage = row.text("stage");
+  receipt.step = row.integer("step", 0);
+  receipt.kind = row.text("kind");
+  receipt.method = row.text("method");
+  const JsonRow::Value* exact = row.find("exact");
+  receipt.exact = exact != nullptr && std::holds_alternative<bool>(*exact) && std::get<bool>(*exact);
+  receipt.loss_before = row.number("loss_before");
+  receipt.loss_after = row.number("loss_after");
+  receipt.max_abs_logit_difference = row.number("max_abs_logit_difference");
+  receipt.parameters_before = row.integer("parameters_before", 0);
+  receipt.parameters_after = row.integer("parameters_after", 0);
+  receipt.active_parameters_before = row.integer("active_parameters_before", 0);
+  receipt.active_parameters_after = row.integer("active_parameters_after", 0);
+  receipt.held_batch_sha256 = row.text("held_batch_sha256");
+  receipt.note = row.text("note");
+  return receipt;
+}
+
+std::vector<Receipt> read_receipts(const std::filesystem::path& path) {
+  std::vector<Receipt> receipts;
+  for (const JsonRow& row : read_jsonl(path)) receipts.push_back(receipt_from_row(row));
+  return receipts;
+}
+
+ReceiptLog::ReceiptLog(const std::filesystem::path& path, std::int64_t resumed_step) : path_(path) {
+  cut_back_jsonl(path, resumed_step);
+  receipts_ = read_receipts(path);
+}
+
+void ReceiptLog::append(const Receipt& receipt) {
+  receipts_.push_back(receipt);
+  // A handful of lines: written anew each time, which also flushes them to the disk.
+  std::string content;
+  for (const Receipt& each : receipts_) content += receipt_row(each).to_json() + '\n';
+  write_file_atomically(path_, content);
+}
+
+const Receipt* ReceiptLog::find(const std::string& stage, std::int64_t step, const std::string& note) const {
+  for (const Receipt& receipt : receipts_)
+    if (receipt.stage == stage && receipt.step == step && receipt.note == note) return &receipt;
+  return nullptr;
+}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,76 @@
+// Receipts: what a conversion did to the function of the model, measured on one fixed held batch before and after.
+// They are kept in receipts.jsonl (one object per conversion) and printed as a small table.
+// Gives: Receipt, ReceiptLimits, receipt_limits(), within_limits(), judge_receipt(), format_receipt(), ReceiptLog.
+#pragma once
+
+#include "core/base/dtype.hpp"
+#include "recipes/run/json_row.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace sluice::recipes {
+
+struct Receipt {
+  std::string stage;
+  std::int64_t step = 0;     // steps finished over all stages when the conversion took place
+  std::string kind;          // sparsify, grow, flatten
+  std::string method;        // copy, virtual_group, family, double_top_k; "" where there is no choice
+  bool exact = false;        // promised by the recipe (a pure function decides), not measured
+  double loss_before = 0.0;  // nats per token on the held batch, cross-entropy alone
+  double loss_after = 0.0;
+  double max_abs_logit_difference = 0.0;
+  std::int64_t parameters_before = 0;
+  std::int64_t parameters_after = 0;
+  std::int64_t active_parameters_before = 0;
+  std::int64_t active_parameters_after = 0;
+  std::string held_batch_sha256;
+  std::string note;  // "" for the conversion itself; else what was done on top of it, e.g. "after weight_noise 0.01"
+  bool operator==(const Receipt&) const = default;
+};
+
+/// Largest allowed max |logit difference| and |loss difference|.
+struct ReceiptLimits {
+  double logits;
+  double loss;
+};
+
+/// 1e-4 and 1e-5 for float32 and for bfloat16 (evaluated upcast to float32), 1e-10 for float64.
+ReceiptLimits receipt_limits(DType model_dtype);
+
+/// False for NaN.
+bool within_limits(const Receipt& receipt, DType model_dtype);
+
+/// Ends in silence if training may go on; else a diverged error (exit 5) with the numbers. A jump is allowed where the recipe
+/// says allow_jump, and in a receipt with a note (the recipe asked for the noise it reports); a loss or logits that are not
+/// finite never are.
+void judge_receipt(const Receipt& receipt, DType model_dtype, bool allow_jump);
+
+/// A few aligned lines for the terminal.
+std::vector<std::string> format_receipt(const Receipt& receipt, DType model_dtype);
+
+JsonRow receipt_row(const Receipt& receipt);
+Receipt receipt_from_row(const JsonRow& row);
+
+/// receipts.jsonl, on rank 0. A replayed conversion finds its receipt with find() and writes no second one.
+class ReceiptLog {
+ public:
+  /// Opens `path`, cut back to `resumed_step`: receipts of conversions at that step stay, later ones go (-1: all go).
+  ReceiptLog(const std::filesystem::path& path, std::int64_t resumed_step);
+  /// Written through to the disk when it returns: a receipt is a promise, not a log line.
+  void append(const Receipt& receipt);
+  /// nullptr if there is none for this conversion.
+  const Receipt* find(const std::string& stage, std::int64_t step, const std::string& note) const;
+  const std::vector<Receipt>& all() const { return receipts_; }
+
+ private:
+  std::filesystem::path path_;
+  std::vector<Receipt> receipts_;
+};
+
+/// The receipts of the file in their order; none if there is no file.
+std::vector<Receipt> read_receipts(const std::filesystem::path& path);
+
+}  // namespace sluice::recipes

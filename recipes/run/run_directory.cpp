@@ -1,0 +1,54 @@
+#include "recipes/run/run_directory.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/files.hpp"
+#include "recipes/run/summary.hpp"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <system_error>
+
+namespace sluice::recipes {
+namespace fs = std::filesystem;
+
+std::int64_t checkpoint_step(std::string_view folder_name) {
+  constexpr std::string_view prefix = "step-";
+  if (folder_name.size() < prefix.size() + 8 || folder_name.substr(0, prefix.size()) != prefix) return -1;
+  const char* begin = folder_name.data() + prefix.size();
+  const char* end = folder_name.data() + folder_name.size();
+  std::int64_t step = -1;
+  const auto result = std::from_chars(begin, end, step);
+  return result.ec == std::errc() && result.ptr == end && step >= 0 ? step : -1;
+}
+
+fs::path RunDirectory::checkpoint(std::int64_t step) const {
+  return checkpoints() / fmt::format("step-{:08}", step);
+}
+
+void RunDirectory::create() const {
+  std::error_code failure;
+  fs::create_directories(checkpoints(), failure);
+  if (failure)
+    throw usage_error("{}: the run directory cannot be made: {}; choose another run_dir", checkpoints().string(), failure.message());
+  for (const fs::path& folder : {path_, checkpoints()})
+    if (access(folder.c_str(), W_OK | X_OK) != 0)
+      throw usage_error("{}: the run directory cannot be written to: {}; choose another run_dir", folder.string(), std::strerror(errno));
+}
+
+void RunDirectory::write_resolved_recipe(std::string_view yaml) const {
+  write_file_atomically(resolved_recipe(), yaml);
+}
+
+RunState RunDirectory::state() const {
+  if (fs::exists(summary()) && read_summary(summary()).finished) return RunState::kFinished;
+  std::error_code failure;
+  for (const auto& entry : fs::directory_iterator(checkpoints(), failure))
+    if (checkpoint_step(entry.path().filename().string()) >= 0 && fs::exists(entry.path() / "manifest.json")) return RunState::kResumable;
+  return RunState::kNew;
+}
+
+}  // namespace sluice::recipes

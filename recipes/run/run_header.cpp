@@ -1,0 +1,91 @@
+#include "recipes/run/run_header.hpp"
+
+#include "core/base/log.hpp"
+#include "recipes/run/units.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace sluice::recipes {
+namespace {
+
+std::string count_of(std::int64_t count, const char* thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
+std::string entry(const char* name, const std::string& text) {
+  return fmt::format("  {:<13}{}", name, text);
+}
+
+std::string parameters_text(const StageLine& stage) {
+  std::string text = human_count(static_cast<double>(stage.parameters)) + " parameters";
+  if (stage.active_parameters != stage.parameters) text += ", " + human_count(static_cast<double>(stage.active_parameters)) + " active";
+  return text;
+}
+
+std::string kind_text(const StageLine& stage) {
+  return stage.method.empty() ? stage.type : stage.type + " by " + stage.method;
+}
+
+std::string memory_text(const MemoryEstimate& memory) {
+  std::string text = fmt::format("{} a rank, estimated (parameters {}, gradients {}, optimizer {}, activations {})",
+                                 human_bytes(memory.total()), human_bytes(memory.parameters), human_bytes(memory.gradients),
+                                 human_bytes(memory.optimizer), human_bytes(memory.activations));
+  if (memory.worst_load > 0) text += fmt::format("; {} more if all tokens chose one rank", human_bytes(memory.worst_load));
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> format_run_header(const RunHeader& header) {
+  std::int64_t steps = 0, tokens = 0;
+  std::size_t name_width = 0, kind_width = 0;
+  for (const StageLine& stage : header.stages) {
+    steps += stage.steps;
+    tokens += stage.tokens;
+    name_width = std::max(name_width, stage.name.size());
+    kind_width = std::max(kind_width, kind_text(stage).size());
+  }
+  const std::int64_t step_tokens = header.global_batch_size * header.seq_length;
+
+  std::vector<std::string> lines;
+  lines.push_back(fmt::format("run '{}' in {}{}", header.name, header.directory,
+                              header.resumed_step >= 0 ? fmt::format(", continued from step {}", header.resumed_step) : ""));
+  lines.push_back(entry("model", fmt::format("{}; {} on {}", header.model, header.dtype, header.device)));
+  for (std::size_t i = 0; i < header.stages.size(); ++i) {
+    const StageLine& stage = header.stages[i];
+    lines.push_back(
+        entry(i == 0 ? "stages" : "", fmt::format("{:<{}}  {:<{}}  {:>6} steps  {}{}", stage.name, name_width, kind_text(stage), kind_width,
+                                                  stage.steps, parameters_text(stage), stage.shape.empty() ? "" : "; " + stage.shape)));
+  }
+  lines.push_back(entry("mesh", fmt::format("{} on {}, expert {}, {} a rank, backend {}, exchange {}", count_of(header.ranks, "rank"),
+                                            count_of(header.nodes, "node"), header.expert, count_of(header.threads, "thread"),
+                                            header.backend, header.exchange)));
+  lines.push_back(entry(
+      "batch", fmt::format("{} of {} = {} tokens a step; a rank computes {} at once, accumulation {}",
+                           count_of(header.global_batch_size, "sequence"), header.seq_length, human_count(static_cast<double>(step_tokens)),
+                           count_of(header.micro_batch_size, "sequence"), header.accumulation)));
+  if (!header.data.empty()) lines.push_back(entry("data", header.data));
+  lines.push_back(entry("training", fmt::format("{} steps, {} tokens{}", steps, human_count(static_cast<double>(tokens)),
+                                                header.expected_seconds ? ", about " + human_duration(*header.expected_seconds) : "")));
+  if (header.balance_prepass_fraction)
+    lines.push_back(entry(
+        "balance",
+        fmt::format("a pass for the counts of the whole step comes first, +{:.0f}% of a step (balance_loss: lagged or sequence needs none)",
+                    100 * *header.balance_prepass_fraction)));
+  lines.push_back(entry("memory", memory_text(header.memory)));
+  return lines;
+}
+
+std::string format_stage_banner(const StageBanner& banner) {
+  const StageLine& stage = banner.stage;
+  return fmt::format("── stage {}/{} '{}': {}, steps {}-{}, {}{} ──", banner.number, banner.count, stage.name, kind_text(stage),
+                     banner.first_step + 1, banner.last_step, parameters_text(stage), stage.shape.empty() ? "" : "; " + stage.shape);
+}
+
+void log_lines(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) log_info("{}", line);
+}
+
+}  // namespace sluice::recipes

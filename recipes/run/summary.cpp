@@ -1,0 +1,87 @@
+#include "recipes/run/summary.hpp"
+
+#include "recipes/run/jsonl.hpp"
+#include "recipes/run/run_directory.hpp"
+#include "recipes/run/units.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace sluice::recipes {
+namespace {
+
+std::optional<double> validation_at(const std::vector<JsonRow>& rows, const std::string& stage, std::int64_t step) {
+  for (const JsonRow& row : rows)
+    if (row.integer("step", -1) == step && row.text("stage") == stage && row.find("validation_loss") != nullptr)
+      return row.number("validation_loss");
+  return std::nullopt;
+}
+
+std::string shown(const std::optional<double>& value) {
+  return value ? fmt::format("{:.4f}", *value) : std::string("-");
+}
+
+}  // namespace
+
+RunSummary summarize_run(const std::filesystem::path& directory, const std::vector<StagePlan>& stages) {
+  const RunDirectory run(directory);
+  const std::vector<JsonRow> rows = read_jsonl(run.metrics());
+  RunSummary summary;
+  for (const JsonRow& row : rows) {
+    summary.steps = std::max(summary.steps, row.integer("step", 0));
+    summary.tokens = std::max(summary.tokens, row.integer("tokens", 0));
+    const double elapsed = row.number("elapsed_seconds");
+    if (elapsed > summary.seconds) summary.seconds = elapsed;
+  }
+  for (const StagePlan& plan : stages) {
+    StageSummary stage;
+    stage.name = plan.name;
+    stage.type = plan.type;
+    stage.steps = std::clamp(summary.steps, plan.first_step, plan.last_step) - plan.first_step;
+    for (const JsonRow& row : rows) {
+      if (row.text("stage") != plan.name || row.find("validation_loss") == nullptr) continue;
+      const Validation validation{row.integer("step", 0), row.number("validation_loss"), row.number("validation_bits_per_byte")};
+      if (!stage.first_validation) stage.first_validation = validation;
+      stage.last_validation = validation;
+    }
+    summary.stages.push_back(std::move(stage));
+  }
+  for (Receipt& receipt : read_receipts(run.receipts())) {
+    ConversionSummary conversion;
+    conversion.validation_loss_after_10_steps = validation_at(rows, receipt.stage, receipt.step + 10);
+    conversion.validation_loss_after_50_steps = validation_at(rows, receipt.stage, receipt.step + 50);
+    conversion.receipt = std::move(receipt);
+    summary.conversions.push_back(std::move(conversion));
+  }
+  return summary;
+}
+
+std::vector<std::string> format_summary(const RunSummary& summary) {
+  std::vector<std::string> lines;
+  lines.push_back(fmt::format("run '{}': {}", summary.name, summary.finished ? "finished" : "not finished"));
+  std::size_t width = 5;
+  for (const StageSummary& stage : summary.stages) width = std::max(width, stage.name.size());
+  lines.push_back(fmt::format("  {:<{}}  {:<9}{:>8}{:>18}{:>18}", "stage", width, "type", "steps", "validation loss", "bits per byte"));
+  for (const StageSummary& stage : summary.stages) {
+    std::string loss = "-", bits = "-";
+    if (const auto& last = stage.last_validation) {
+      const Validation& first = *stage.first_validation;
+      const bool moved = first.step != last->step;
+      loss = moved ? fmt::format("{:.4f} -> {:.4f}", first.loss, last->loss) : fmt::format("{:.4f}", last->loss);
+      bits = moved ? fmt::format("{:.4f} -> {:.4f}", first.bits_per_byte, last->bits_per_byte) : fmt::format("{:.4f}", last->bits_per_byte);
+    }
+    lines.push_back(fmt::format("  {:<{}}  {:<9}{:>8}{:>18}{:>18}", stage.name, width, stage.type, stage.steps, loss, bits));
+  }
+  for (const ConversionSummary& conversion : summary.conversions) {
+    for (const std::string& line : format_receipt(conversion.receipt, summary.dtype)) lines.push_back("  " + line);
+    if (conversion.receipt.note.empty())
+      lines.push_back(fmt::format("    validation loss 10 steps after: {}, 50 steps after: {}",
+                                  shown(conversion.validation_loss_after_10_steps), shown(conversion.validation_loss_after_50_steps)));
+  }
+  lines.push_back(fmt::format("  {} steps, {} tokens in {}; run directory {}", summary.steps,
+                              human_count(static_cast<double>(summary.tokens)), human_duration(summary.seconds), summary.directory));
+  return lines;
+}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,68 @@
+// What a run comes to: steps and validation of each stage, each conversion's receipt with validation 10 and 50 steps later,
+// totals. It is gathered from metrics.jsonl and receipts.jsonl alone, so a run that was stopped and resumed sums up the same.
+// summary.json holds it; with "finished": true it is the completion marker of the run.
+// Gives: StagePlan, StageSummary, ConversionSummary, RunSummary, summarize_run(), format_summary(), write_summary(), read_summary().
+#pragma once
+
+#include "core/base/dtype.hpp"
+#include "recipes/run/receipts.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::recipes {
+
+/// A stage as the recipe has it: it trains steps first_step+1 .. last_step, counted over all stages.
+struct StagePlan {
+  std::string name;
+  std::string type;
+  std::int64_t first_step = 0;
+  std::int64_t last_step = 0;
+};
+
+struct Validation {
+  std::int64_t step = 0;
+  double loss = 0.0;  // nats per token; NaN where it was not finite
+  double bits_per_byte = 0.0;
+};
+
+struct StageSummary {
+  std::string name;
+  std::string type;
+  std::int64_t steps = 0;
+  std::optional<Validation> first_validation;  // the earliest of the stage
+  std::optional<Validation> last_validation;
+};
+
+struct ConversionSummary {
+  Receipt receipt;
+  std::optional<double> validation_loss_after_10_steps;
+  std::optional<double> validation_loss_after_50_steps;
+};
+
+struct RunSummary {
+  bool finished = false;
+  std::string name;
+  std::string directory;
+  DType dtype = DType::kFloat32;
+  std::int64_t steps = 0;
+  std::int64_t tokens = 0;
+  double seconds = 0.0;  // of training, evaluation and saving, over all starts
+  std::vector<StageSummary> stages;
+  std::vector<ConversionSummary> conversions;
+};
+
+/// Gathers the summary of the run in `directory` as far as it got; `finished`, `name`, `directory` and `dtype` are left to the caller.
+RunSummary summarize_run(const std::filesystem::path& directory, const std::vector<StagePlan>& stages);
+
+/// For the terminal: one line per stage, the receipts, the totals and where the run is.
+std::vector<std::string> format_summary(const RunSummary& summary);
+
+void write_summary(const std::filesystem::path& path, const RunSummary& summary);
+/// Data error (exit 3) if the file is not a summary.
+RunSummary read_summary(const std::filesystem::path& path);
+
+}  // namespace sluice::recipes

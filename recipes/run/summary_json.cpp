@@ -1,0 +1,101 @@
+// summary.json: writing and reading.
+#include "core/base/error.hpp"
+#include "core/base/files.hpp"
+#include "recipes/run/summary.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <limits>
+
+namespace sluice::recipes {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json from_validation(const std::optional<Validation>& validation) {
+  if (!validation) return nullptr;
+  return {{"step", validation->step}, {"validation_loss", validation->loss}, {"validation_bits_per_byte", validation->bits_per_byte}};
+}
+
+/// NaN is written as null and read back as NaN.
+double number(const Json& value) {
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
+
+std::optional<Validation> to_validation(const Json& value) {
+  if (value.is_null()) return std::nullopt;
+  return Validation{value.at("step").get<std::int64_t>(), number(value.at("validation_loss")),
+                    number(value.at("validation_bits_per_byte"))};
+}
+
+/// Absent, unlike null, means that no evaluation took place at that step.
+std::optional<double> optional_number(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end()) return std::nullopt;
+  return number(*found);
+}
+
+Json from_conversion(const ConversionSummary& conversion) {
+  Json object = Json::parse(receipt_row(conversion.receipt).to_json());
+  if (conversion.validation_loss_after_10_steps) object["validation_loss_after_10_steps"] = *conversion.validation_loss_after_10_steps;
+  if (conversion.validation_loss_after_50_steps) object["validation_loss_after_50_steps"] = *conversion.validation_loss_after_50_steps;
+  return object;
+}
+
+ConversionSummary to_conversion(const Json& object) {
+  JsonRow row;
+  if (!JsonRow::parse(object.dump(), row)) throw std::runtime_error("a conversion is not a flat object");
+  return {receipt_from_row(row), optional_number(object, "validation_loss_after_10_steps"),
+          optional_number(object, "validation_loss_after_50_steps")};
+}
+
+DType dtype_named(const std::string& name) {
+  for (const DType type : {DType::kFloat32, DType::kBFloat16, DType::kFloat64})
+    if (name == name_of(type)) return type;
+  throw std::runtime_error("unknown dtype '" + name + "'");
+}
+
+}  // namespace
+
+void write_summary(const std::filesystem::path& path, const RunSummary& summary) {
+  Json json = {{"finished", summary.finished},   {"name", summary.name},
+               {"directory", summary.directory}, {"dtype", std::string(name_of(summary.dtype))},
+               {"steps", summary.steps},         {"tokens", summary.tokens},
+               {"seconds", summary.seconds}};
+  json["stages"] = Json::array();
+  for (const StageSummary& stage : summary.stages) {
+    json["stages"].push_back({{"name", stage.name},
+                              {"type", stage.type},
+                              {"steps", stage.steps},
+                              {"first_validation", from_validation(stage.first_validation)},
+                              {"last_validation", from_validation(stage.last_validation)}});
+  }
+  json["conversions"] = Json::array();
+  for (const ConversionSummary& conversion : summary.conversions) json["conversions"].push_back(from_conversion(conversion));
+  write_file_atomically(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+RunSummary read_summary(const std::filesystem::path& path) {
+  const std::string content = read_file(path);
+  RunSummary summary;
+  try {
+    const Json json = Json::parse(content);
+    summary.finished = json.at("finished").get<bool>();
+    summary.name = json.at("name").get<std::string>();
+    summary.directory = json.at("directory").get<std::string>();
+    summary.dtype = dtype_named(json.at("dtype").get<std::string>());
+    summary.steps = json.at("steps").get<std::int64_t>();
+    summary.tokens = json.at("tokens").get<std::int64_t>();
+    summary.seconds = number(json.at("seconds"));
+    for (const Json& stage : json.at("stages"))
+      summary.stages.push_back({stage.at("name").get<std::string>(), stage.at("type").get<std::string>(),
+                                stage.at("steps").get<std::int64_t>(), to_validation(stage.at("first_validation")),
+                                to_validation(stage.at("last_validation"))});
+    for (const Json& conversion : json.at("conversions")) summary.conversions.push_back(to_conversion(conversion));
+  } catch (const std::exception& problem) {
+    throw data_error("{}: not a run summary ({}); remove it to continue the run from its last checkpoint", path.string(), problem.what());
+  }
+  return summary;
+}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,136 @@
+#include "recipes/stages/convert_model.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/random.hpp"
+
+#include <map>
+
+namespace sluice::recipes {
+namespace {
+
+at::Tensor as_rows(const at::Tensor& leaf) {
+  return leaf.dim() > 1 ? leaf : leaf.view({-1, 1});
+}
+
+struct Rows {
+  at::Tensor to, from;  // new and old row numbers, int64
+};
+
+Rows mapped_rows(const std::vector<std::int64_t>& rows) {
+  std::vector<std::int64_t> to, from;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i] < 0) continue;
+    to.push_back(static_cast<std::int64_t>(i));
+    from.push_back(rows[i]);
+  }
+  return {at::tensor(to, at::kLong), at::tensor(from, at::kLong)};
+}
+
+// out += factor^power * source[rows, columns]
+void add_term(at::Tensor out, const at::Tensor& source, const moe::LeafTerm& term, double factor) {
+  const Rows rows = mapped_rows(term.rows);
+  const at::Tensor part = as_rows(source).narrow(1, term.column_begin, term.column_count).index_select(0, rows.from);
+  out.index_add_(0, rows.to, part * factor);
+}
+
+bool is_expert(const std::string& name) { return name.find(".mlp.experts.") != std::string::npos; }
+
+}  // namespace
+
+TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion, const Layout& layout, const std::string& exchange, std::uint64_t seed,
+                         bool keep_moments) {
+  at::NoGradGuard no_grad;
+  std::map<std::string, LeafView> sources;
+  for (LeafView& view : leaves_of(old)) sources.emplace(view.leaf.name, view);
+  const auto source = [&](const std::string& name, const std::string& wanted_by) -> LeafView& {
+    const auto found = sources.find(name);
+    if (found == sources.end()) throw data_error("conversion: {} needs {}, which the model before has not", wanted_by, name);
+    return found->second;
+  };
+  TrainModel model = build_model(old.config, conversion.after, layout, old.decoder->type(), exchange);
+  for (LeafView& view : leaves_of(model)) {
+    const std::string& name = view.leaf.name;
+    const std::optional<moe::LeafPlan> plan = moe::plan_leaf(conversion, name, view.leaf.shape);
+    if (!plan) {
+      LeafView& same = source(name, name);
+      view.value.copy_(same.value);
+      view.exp_avg.copy_(same.exp_avg);
+      view.exp_avg_sq.copy_(same.exp_avg_sq);
+      continue;
+    }
+    const bool has_fresh_rows = plan->terms.empty() || !mapped_rows(plan->terms[0].rows).to.sizes().equals({static_cast<std::int64_t>(plan->terms[0].rows.size())});
+    if (has_fresh_rows && plan->fresh_std > 0) fill_normal(view.value, seed, name, plan->fresh_std, plan->tied_rows);
+    bool first = true;
+    for (const moe::LeafTerm& term : plan->terms) {
+      LeafView& from = source(term.from, name);
+      if (first) as_rows(view.value).index_fill_(0, mapped_rows(term.rows).to, 0.0);
+      add_term(as_rows(view.value), from.value, term, term.factor);
+      if (first) {
+        add_term(as_rows(view.exp_avg), from.exp_avg, term, 1.0 / term.factor);
+        add_term(as_rows(view.exp_avg_sq), from.exp_avg_sq, term, 1.0 / (term.factor * term.factor));
+      }
+      first = false;
+    }
+  }
+  for (std::size_t i = 0; i < model.sparse.size() && conversion.before; ++i) {
+    moe::Router& now = model.sparse[i]->router;
+    const moe::Router& then = old.sparse[i]->router;
+    now.bias_loaded = then.has_bias();
+    now.correction_bias.copy_(then.correction_bias.repeat_interleave(now.correction_bias.numel() / then.correction_bias.numel()));
+  }
+  if (keep_moments) {
+    model.optimizer.set_steps(old.optimizer.steps());
+  } else {
+    model.optimizer = AdamW(model.parameters);
+  }
+  model.decoder->refresh_compute();
+  return model;
+}
+
+void perturb_experts(TrainModel& model, double relative_noise, double reinit_fraction, std::int64_t copies, std::uint64_t seed) {
+  at::NoGradGuard no_grad;
+  for (LeafView& view : leaves_of(model)) {
+    const std::string& name = view.leaf.name;
+    if (!is_expert(name)) continue;
+    const std::size_t begin = name.find(".experts.") + 9;
+    const std::string expert = name.substr(0, name.find('.', begin));
+    const std::int64_t id = std::stoll(name.substr(begin));
+    if (copies > 1 && id % copies == 0) continue;
+    const double std = view.value.std(false).item<double>(), mean = view.value.mean().item<double>();
+    at::Tensor draw = at::empty_like(view.value);
+    if (relative_noise > 0) {
+      fill_normal(draw, seed, name + "#noise", relative_noise * std);
+      view.value.add_(draw);
+    }
+    if (reinit_fraction > 0) {
+      // The same columns in gate, up and down: keyed by the expert, not by the leaf.
+      const bool down = name.find(".down_proj.") != std::string::npos;
+      const std::int64_t width = down ? view.value.size(1) : view.value.size(0);
+      const std::uint64_t key = random_key(seed, expert + "#reinit");
+      std::vector<std::int64_t> columns;
+      const auto count = static_cast<std::int64_t>(reinit_fraction * static_cast<double>(width));
+      for (std::int64_t i = 0; i < count; ++i)
+        columns.push_back(static_cast<std::int64_t>(random_permutation(key, static_cast<std::uint64_t>(width), static_cast<std::uint64_t>(i))));
+      fill_normal(draw, seed, name + "#reinit", std);
+      const at::Tensor index = at::tensor(columns, at::kLong);
+      const std::int64_t dim = down ? 1 : 0;
+      view.value.index_copy_(dim, index, draw.index_select(dim, index) + mean);
+    }
+  }
+  model.decoder->refresh_compute();
+}
+
+void part_twins(TrainModel& model, double relative, std::uint64_t seed) {
+  at::NoGradGuard no_grad;
+  for (moe::MoeFeedForward* slot : model.sparse) {
+    at::Tensor rows = slot->router.gate.value;
+    at::Tensor draw = at::empty_like(rows);
+    fill_normal(draw, seed, slot->router.gate.name + "#twins", relative, 2);
+    const at::Tensor rms = rows.square().mean(1, true).sqrt();
+    const at::Tensor sign = 1 - 2 * (at::arange(rows.size(0), rows.options()).remainder(2)).unsqueeze(1);
+    rows.add_(draw * rms * sign);
+  }
+  model.decoder->refresh_compute();
+}
+
+}  // namespace sluice::recipes

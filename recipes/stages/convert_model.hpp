@@ -1,0 +1,23 @@
+// A conversion carried out: the new model's leaves made from the old model's as moe/conversion_plan says. Local on every
+// rank: a new expert's parent is always owned by the new expert's owner.
+#pragma once
+
+#include "moe/conversion_plan.hpp"
+#include "recipes/stages/train_model.hpp"
+
+namespace sluice::recipes {
+
+/// `keep_moments`: Adam moments follow the weights (a tensor scaled by c scales m by 1/c and v by 1/c^2), rows drawn anew start
+/// at zero, and the update counter goes on; otherwise the optimizer starts over.
+TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion, const Layout& layout, const std::string& exchange, std::uint64_t seed,
+                         bool keep_moments);
+
+/// Relative noise on the experts' weights (std = relative * the leaf's own std), and re-drawing of a share of each expert's
+/// intermediate columns from N(mean, std) of the leaf (drop-upcycling, arXiv:2502.19261). Growth spares the first of each family
+/// of copies (`copies` > 1). Both are functions of (seed, leaf name).
+void perturb_experts(TrainModel& model, double relative_noise, double reinit_fraction, std::int64_t copies, std::uint64_t seed);
+
+/// Parts the router rows of twins: +d for the first, -d for the second, d ~ N(0, (relative * rms of the row)^2).
+void part_twins(TrainModel& model, double relative, std::uint64_t seed);
+
+}  // namespace sluice::recipes

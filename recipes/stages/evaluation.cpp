@@ -1,0 +1,66 @@
+#include "recipes/stages/evaluation.hpp"
+
+#include "core/base/sha256.hpp"
+#include "core/nn/cross_entropy.hpp"
+#include "core/tensor/dtype_map.hpp"
+#include "parallel/plan/shards.hpp"
+#include "recipes/stages/training_step.hpp"
+
+#include <cmath>
+#include <numbers>
+
+namespace sluice::recipes {
+namespace {
+
+ModelInput evaluation_input(const EvaluationSet& set, std::int64_t begin, std::int64_t count) {
+  LocalBatch batch;
+  batch.length = set.length;
+  batch.tokens.assign(set.tokens.begin() + begin * (set.length + 1), set.tokens.begin() + (begin + count) * (set.length + 1));
+  for (std::int64_t i = 0; i < count; ++i) batch.sample_indices.push_back(begin + i);
+  return make_input(batch, 0, count);
+}
+
+}  // namespace
+
+Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet& set, std::int64_t batch, std::int64_t step) {
+  at::NoGradGuard no_grad;
+  const parallel::IndexRange mine = parallel::shard_of(set.sequences(), layout.size(), layout.rank());
+  const std::int64_t most = parallel::shard_of(set.sequences(), layout.size(), 0).count;
+  double nats = 0.0;
+  for (std::int64_t done = 0; done < most; done += batch) {
+    const std::int64_t begin = std::min<std::int64_t>(done, mine.count);
+    const std::int64_t count = std::min<std::int64_t>(batch, mine.count - begin);
+    const ModelInput input = evaluation_input(set, mine.first + begin, count);
+    const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "eval", false});
+    nats += token_nll(output.hidden, input.targets, model.decoder->head()).sum(at::kDouble).item<double>();
+  }
+  layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", step, -1, "eval"}).finish();
+  Evaluation result;
+  result.nats = nats;
+  result.loss = nats / static_cast<double>(set.targets());
+  result.bits_per_byte = nats / std::numbers::ln2 / static_cast<double>(set.target_bytes);
+  return result;
+}
+
+HeldOutput run_held_batch(TrainModel& model, const EvaluationSet& held, std::int64_t step) {
+  at::NoGradGuard no_grad;
+  const at::ScalarType type = model.decoder->type();
+  if (type == at::kBFloat16) model.decoder->set_type(at::kFloat);
+  const ModelInput input = evaluation_input(held, 0, held.sequences());
+  const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "receipt", false});
+  HeldOutput result;
+  const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), &result.logits);
+  result.loss = nll.mean(at::kDouble).item<double>();
+  if (type == at::kBFloat16) model.decoder->set_type(type);
+  return result;
+}
+
+double max_abs_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
+std::string held_sha256(const EvaluationSet& held) {
+  return sha256_hex({reinterpret_cast<const char*>(held.tokens.data()), held.tokens.size() * sizeof(std::int32_t)});
+}
+
+}  // namespace sluice::recipes

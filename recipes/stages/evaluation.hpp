@@ -1,0 +1,44 @@
+// Evaluation: cross-entropy of a model over given sequences, shared over the ranks; and the held batch of receipts.
+#pragma once
+
+#include "data/tokenizer.hpp"
+#include "recipes/stages/layout.hpp"
+#include "recipes/stages/train_model.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sluice::recipes {
+
+/// Sequences to evaluate, the same on every rank: `tokens` [count, length + 1].
+struct EvaluationSet {
+  std::vector<std::int32_t> tokens;
+  std::int64_t length = 0;
+  std::int64_t target_bytes = 0;  // bytes of all targets (EOS 0)
+  std::int64_t target_words = 0;  // whitespace-separated words of all targets
+
+  std::int64_t sequences() const { return length == 0 ? 0 : static_cast<std::int64_t>(tokens.size()) / (length + 1); }
+  std::int64_t targets() const { return sequences() * length; }
+};
+
+struct Evaluation {
+  double loss = 0.0;           // nats per token
+  double nats = 0.0;           // all of them
+  double bits_per_byte = 0.0;  // nats / ln 2 / target_bytes
+};
+
+/// Collective: every rank runs the same number of passes (with zero rows if need be). `batch` sequences a pass.
+Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet& set, std::int64_t batch, std::int64_t step);
+
+/// Logits and loss of the held batch, computed whole on every rank, in float32 for bfloat16 models.
+struct HeldOutput {
+  at::Tensor logits;  // [N, V]
+  double loss = 0.0;
+};
+HeldOutput run_held_batch(TrainModel& model, const EvaluationSet& held, std::int64_t step);
+double max_abs_difference(const at::Tensor& a, const at::Tensor& b);
+/// SHA-256 over the held batch's token ids as little-endian int32.
+std::string held_sha256(const EvaluationSet& held);
+
+}  // namespace sluice::recipes

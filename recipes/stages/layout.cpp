@@ -1,0 +1,17 @@
+#include "recipes/stages/layout.hpp"
+
+namespace sluice::recipes {
+
+Layout make_layout(parallel::World& world, int expert) {
+  Layout layout;
+  layout.mesh = std::make_shared<const parallel::Mesh>(world.size(), expert, world.layout().node_of_rank);
+  const parallel::MeshGroups groups = world.make_groups(*layout.mesh, world.world());
+  layout.world = groups.all;
+  layout.expert_group = groups.expert;
+  layout.replicas = groups.replica;
+  for (const int rank : layout.mesh->expert_group(layout.mesh->expert_group_of(world.rank())))
+    layout.node_of_member.push_back(world.layout().node_of_rank[static_cast<std::size_t>(rank)]);
+  return layout;
+}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,26 @@
+// Where a model lives: its mesh and the groups made from it. Passed to whoever needs it; nothing distributed is global.
+#pragma once
+
+#include "parallel/comm/world.hpp"
+#include "parallel/plan/mesh.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace sluice::recipes {
+
+struct Layout {
+  std::shared_ptr<const parallel::Mesh> mesh;
+  parallel::CommunicatorPtr world;         // all ranks of the model's mesh: data parallel
+  parallel::CommunicatorPtr expert_group;  // ranks that share one set of experts
+  parallel::CommunicatorPtr replicas;      // ranks that hold the same experts
+  std::vector<int> node_of_member;         // node of each member of expert_group
+
+  int rank() const { return world->rank(); }
+  int size() const { return world->size(); }
+};
+
+/// Collective over the world. Usage error if `expert` does not divide its ranks.
+Layout make_layout(parallel::World& world, int expert);
+
+}  // namespace sluice::recipes

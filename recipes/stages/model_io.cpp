@@ -1,0 +1,113 @@
+#include "recipes/stages/model_io.hpp"
+
+#include "core/base/error.hpp"
+#include "core/checkpoint/accounting.hpp"
+#include "core/tensor/dtype_map.hpp"
+
+#include <fmt/core.h>
+
+#include <cstring>
+
+namespace sluice::recipes {
+namespace {
+
+using checkpoint::StoredType;
+
+at::ScalarType scalar_type(const checkpoint::TensorView& view) {
+  switch (view.info.type) {
+    case StoredType::kF32: return at::kFloat;
+    case StoredType::kF64: return at::kDouble;
+    case StoredType::kBF16: return at::kBFloat16;
+    case StoredType::kF16: return at::kHalf;
+    case StoredType::kI64: return at::kLong;
+    case StoredType::kI32: return at::kInt;
+    default: throw data_error("tensor {}: element type {} is not one that Sluice reads", view.info.name, checkpoint::name_of(view.info.type));
+  }
+}
+
+bool is_trained(const CanonicalTensor& tensor) { return tensor.role != TensorRole::kRouterBias; }
+
+}  // namespace
+
+ModelDescription describe(const TrainModel& model, std::int64_t eos_token_id) {
+  ModelDescription description;
+  description.decoder = model.config;
+  description.moe = model.moe;
+  description.eos_token_id = eos_token_id;
+  description.dtype = from_torch(model.decoder->type());
+  description.has_router_bias = !model.sparse.empty() && model.sparse.front()->router.bias_loaded;
+  return description;
+}
+
+std::map<std::string, at::Tensor> routing_state(TrainModel& model) {
+  std::map<std::string, at::Tensor> state;
+  for (std::size_t i = 0; i < model.sparse.size(); ++i) {
+    const std::int64_t layer = model.moe->layers[i];
+    if (model.sparse[i]->router.has_bias()) state[fmt::format("correction_bias/{}", layer)] = model.sparse[i]->router.correction_bias;
+    if (!model.lagged[i].counts.defined()) continue;
+    state[fmt::format("counts/{}", layer)] = model.lagged[i].counts;
+    state[fmt::format("child_counts/{}", layer)] = model.lagged[i].child_counts;
+  }
+  return state;
+}
+
+at::Tensor to_tensor(const checkpoint::TensorView& view) {
+  at::Tensor tensor = at::empty(view.info.shape, at::TensorOptions().dtype(scalar_type(view)));
+  std::memcpy(tensor.data_ptr(), view.bytes.data(), view.bytes.size());
+  return tensor;
+}
+
+void load_weights(TrainModel& model, const ModelFolder& folder) {
+  at::NoGradGuard no_grad;
+  for (LeafView& view : leaves_of(model)) {
+    const auto found = folder.tensors.find(view.leaf.name);
+    if (found == folder.tensors.end()) throw data_error("{}: tensor {} is missing", folder.index.folder().string(), view.leaf.name);
+    view.value.copy_(to_tensor(found->second));
+  }
+  for (std::size_t i = 0; i < model.sparse.size(); ++i) {
+    moe::Router& router = model.sparse[i]->router;
+    const auto found = folder.tensors.find(fmt::format("model.layers.{}.mlp.gate.e_score_correction_bias", model.moe->layers[i]));
+    if (found == folder.tensors.end()) continue;
+    router.correction_bias.copy_(to_tensor(found->second));
+    router.bias_loaded = folder.config.model.has_router_bias;
+  }
+  model.decoder->refresh_compute();
+}
+
+std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model) {
+  const StoredType type = model.dtype == DType::kFloat64 ? StoredType::kF64 : StoredType::kF32;
+  std::vector<checkpoint::TensorInfo> tensors;
+  for (const CanonicalTensor& tensor : canonical_tensors(model)) {
+    if (!is_trained(tensor)) continue;
+    tensors.push_back({"exp_avg/" + tensor.name, type, tensor.shape});
+    tensors.push_back({"exp_avg_sq/" + tensor.name, type, tensor.shape});
+    if (model.dtype == DType::kBFloat16) tensors.push_back({"master/" + tensor.name, type, tensor.shape});
+  }
+  return tensors;
+}
+
+void load_state(TrainModel& model, const std::filesystem::path& checkpoint, bool has_lagged_counts, std::int64_t optimizer_steps) {
+  at::NoGradGuard no_grad;
+  const auto index = checkpoint::TensorIndex::open(checkpoint / "state", "optimizer");
+  std::vector<checkpoint::TensorInfo> found;
+  for (const auto& [name, view] : index.tensors()) found.push_back(view.info);
+  checkpoint::require_all_accounted(checkpoint::account_tensors(optimizer_tensors(describe(model, -1)), found, checkpoint::TypeRule::kExact), (checkpoint / "state").string());
+  const bool masters = model.decoder->type() == at::kBFloat16;
+  for (LeafView& view : leaves_of(model)) {
+    view.exp_avg.copy_(to_tensor(index.at("exp_avg/" + view.leaf.name)));
+    view.exp_avg_sq.copy_(to_tensor(index.at("exp_avg_sq/" + view.leaf.name)));
+    if (masters) view.value.copy_(to_tensor(index.at("master/" + view.leaf.name)));
+  }
+  model.optimizer.set_steps(optimizer_steps);
+  if (!model.moe) return;
+  const auto routing = checkpoint::TensorIndex::open(checkpoint / "state", "routing");
+  for (std::size_t i = 0; i < model.sparse.size(); ++i) {
+    const std::int64_t layer = model.moe->layers[i];
+    if (model.sparse[i]->router.has_bias()) model.sparse[i]->router.correction_bias.copy_(to_tensor(routing.at(fmt::format("correction_bias/{}", layer))));
+    if (!has_lagged_counts) continue;
+    model.lagged[i] = {to_tensor(routing.at(fmt::format("counts/{}", layer))), to_tensor(routing.at(fmt::format("child_counts/{}", layer)))};
+  }
+  model.decoder->refresh_compute();
+}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,34 @@
+// Tensors of a model in training <-> tensors of a checkpoint, by canonical name. Every rank reads what it holds.
+#pragma once
+
+#include "recipes/convert/model_description.hpp"
+#include "recipes/convert/model_folder.hpp"
+#include "recipes/stages/train_model.hpp"
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+namespace sluice::recipes {
+
+/// The description of a model in training, as its checkpoints carry it.
+ModelDescription describe(const TrainModel& model, std::int64_t eos_token_id);
+
+/// Whole tensors that are state but no parameters: router biases and, after a first step, the counts of the previous one.
+/// Names: "correction_bias/LAYER", "counts/LAYER", "child_counts/LAYER".
+std::map<std::string, at::Tensor> routing_state(TrainModel& model);
+
+/// A stored tensor of any floating-point or integer type as a tensor of its own.
+at::Tensor to_tensor(const checkpoint::TensorView& view);
+
+/// Fills every parameter (and router bias) from a folder opened and accounted for; `model` has the folder's description.
+void load_weights(TrainModel& model, const ModelFolder& folder);
+
+/// Fills optimizer moments, float32 masters and routing state from CHECKPOINT/state. Data error unless exactly the expected
+/// tensors are there.
+void load_state(TrainModel& model, const std::filesystem::path& checkpoint, bool has_lagged_counts, std::int64_t optimizer_steps);
+
+/// What state/optimizer*.safetensors of a model holds: exp_avg/NAME, exp_avg_sq/NAME and, for bfloat16 models, master/NAME.
+std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model);
+
+}  // namespace sluice::recipes

@@ -1,0 +1,92 @@
+#include "recipes/stages/objective.hpp"
+
+#include "core/base/error.hpp"
+
+namespace sluice::recipes {
+
+void LayerCounts::add(const std::vector<SlotStatistics>& statistics) {
+  const bool first = layers_.empty();
+  if (first) layers_.resize(statistics.size());
+  for (std::size_t i = 0; i < statistics.size(); ++i) {
+    const SlotStatistics& s = statistics[i];
+    const Layer local = {s.counts.sum(0), s.child_counts.sum(0), at::tensor(s.expert_counts, at::kLong), at::tensor({s.dropped}, at::kLong)};
+    if (first) {
+      layers_[i] = local;
+      continue;
+    }
+    layers_[i].counts.add_(local.counts);
+    layers_[i].children.add_(local.children);
+    layers_[i].experts.add_(local.experts);
+    layers_[i].dropped.add_(local.dropped);
+  }
+}
+
+void LayerCounts::reduce(parallel::Communicator& world, std::int64_t step, const char* phase) {
+  if (layers_.empty() || world.size() == 1) return;
+  std::vector<at::Tensor> parts;
+  for (const Layer& layer : layers_) parts.insert(parts.end(), {layer.counts, layer.children, layer.experts, layer.dropped});
+  at::Tensor all = at::cat(parts, 0).contiguous();
+  world.start_all_reduce(all.data_ptr(), static_cast<std::size_t>(all.numel()), DType::kInt64, parallel::ReduceOp::kSum, {"routing counts", step, -1, phase}).finish();
+  std::int64_t begin = 0;
+  const auto take = [&](at::Tensor& part) {
+    part = all.narrow(0, begin, part.numel()).clone();
+    begin += part.numel();
+  };
+  for (Layer& layer : layers_) {
+    take(layer.counts);
+    take(layer.children);
+    take(layer.experts);
+    take(layer.dropped);
+  }
+}
+
+moe::BalanceCounts LayerCounts::of(std::size_t layer) const {
+  return {layers_[layer].counts.unsqueeze(0), layers_[layer].children.unsqueeze(0)};
+}
+
+std::int64_t LayerCounts::dropped() const {
+  std::int64_t total = 0;
+  for (const Layer& layer : layers_) total += layer.dropped.item<std::int64_t>();
+  return total;
+}
+
+bool LayerCounts::same_as(const LayerCounts& other) const {
+  if (layers_.size() != other.layers_.size()) return false;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (!at::equal(layers_[i].counts, other.layers_[i].counts) || !at::equal(layers_[i].children, other.layers_[i].children)) return false;
+  }
+  return true;
+}
+
+std::vector<moe::BalanceCounts> balance_counts(const TrainModel& model, const std::vector<SlotStatistics>& statistics, const LayerCounts& step_counts) {
+  std::vector<moe::BalanceCounts> counts;
+  for (std::size_t i = 0; i < statistics.size(); ++i) {
+    switch (model.moe->balance_loss) {
+      case moe::BalanceLoss::kGlobal: counts.push_back(step_counts.of(i)); break;
+      case moe::BalanceLoss::kSequence: counts.push_back({statistics[i].counts, statistics[i].child_counts}); break;
+      case moe::BalanceLoss::kLagged:
+        if (model.lagged[i].counts.defined()) counts.push_back(model.lagged[i]);
+        else counts.push_back({at::ones_like(statistics[i].counts), at::ones_like(statistics[i].child_counts)});
+        break;
+    }
+  }
+  return counts;
+}
+
+at::Tensor auxiliary_share(const TrainModel& model, const std::vector<SlotStatistics>& statistics, const std::vector<moe::BalanceCounts>& counts,
+                           const StepCounts& totals) {
+  at::Tensor sum;
+  for (std::size_t i = 0; i < statistics.size(); ++i) {
+    at::Tensor term;
+    if (model.moe->aux_loss_coef > 0)
+      term = model.moe->aux_loss_coef * moe::balance_loss_share(*model.moe, statistics[i], counts[i], totals.tokens, totals.sequences);
+    if (model.moe->z_loss_coef > 0) {
+      const at::Tensor z = model.moe->z_loss_coef * moe::z_loss_share(statistics[i], totals.tokens);
+      term = term.defined() ? term + z : z;
+    }
+    if (term.defined()) sum = sum.defined() ? sum + term : term;
+  }
+  return sum;
+}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,29 @@
+// Work that one rank does for all: data preparation, locks, decisions about files. It is outside the deadlines (heartbeats say
+// so), and its failure is everybody's: all ranks throw, rank 0 alone has something to print.
+#pragma once
+
+#include "core/base/error.hpp"
+#include "parallel/comm/world.hpp"
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace sluice::recipes {
+
+/// An error that every rank throws; only rank 0 prints it.
+class AgreedError : public Error {
+ public:
+  using Error::Error;
+};
+
+using Heartbeat = std::function<void(std::string_view)>;
+
+/// Collective. Runs `work` on rank 0 while the others wait; returns what it returned on every rank. Throws AgreedError on
+/// every rank if it throws. `what` names the work in heartbeats and failure reports.
+std::string on_rank0(parallel::World& world, const char* what, const std::function<std::string(const Heartbeat&)>& work);
+
+/// Collective: runs `work` on every rank; if any throws, all throw an AgreedError with the lowest such rank's text.
+void on_all_ranks(parallel::World& world, const char* what, const std::function<void()>& work);
+
+}  // namespace sluice::recipes

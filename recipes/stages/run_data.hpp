@@ -1,0 +1,30 @@
+// Tokenizer and corpora of a run: made by rank 0, opened by all.
+#pragma once
+
+#include "data/corpus.hpp"
+#include "parallel/comm/world.hpp"
+#include "recipes/run/run_directory.hpp"
+#include "recipes/schema/recipe.hpp"
+#include "recipes/stages/evaluation.hpp"
+
+#include <filesystem>
+#include <memory>
+
+namespace sluice::recipes {
+
+/// Collective. The run's tokenizer: RUN/tokenizer.json if it is there; else the recipe's (trained on its text, bytes, or a file) or
+/// `inherited` (of init_from, "" for none), kept in the run.
+data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const std::filesystem::path& inherited, int threads);
+
+/// Collective. Token caches live beside the runs, keyed by content, so that runs on the same text share them.
+std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const DataConfig& config, const RunDirectory& run, data::TokenizerPtr tokenizer, int threads);
+
+/// The evaluation windows of a corpus in memory; without validation text, windows of the training text.
+EvaluationSet load_evaluation(const data::Corpus& corpus, const data::TokenizerPtr& tokenizer);
+/// The first sequences of it, few enough that their logits fit in 128 MiB of float32.
+EvaluationSet held_batch(const EvaluationSet& evaluation, std::int64_t vocab_size);
+
+/// Bytes of text a training token stands for, on average.
+double bytes_per_token(const data::Corpus& corpus);
+
+}  // namespace sluice::recipes

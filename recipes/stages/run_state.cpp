@@ -1,0 +1,53 @@
+#include "recipes/stages/run_state.hpp"
+
+#include "core/base/error.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::recipes {
+namespace {
+
+// Every field once, for both directions.
+template <class State, class Visit>
+void visit_fields(State& s, Visit visit) {
+  visit("step", s.step);
+  visit("stage", s.stage);
+  visit("stage_name", s.stage_name);
+  visit("stage_step", s.stage_step);
+  visit("optimizer_steps", s.optimizer_steps);
+  visit("consumed_samples", s.consumed_samples);
+  visit("consumed_tokens", s.consumed_tokens);
+  visit("elapsed_seconds", s.elapsed_seconds);
+  visit("seed", s.seed);
+  visit("corpus_fingerprint", s.corpus_fingerprint);
+  visit("tokenizer_sha256", s.tokenizer_sha256);
+  visit("exchange", s.exchange);
+  visit("has_lagged_counts", s.has_lagged_counts);
+  visit("ranks", s.ranks);
+  visit("expert", s.expert);
+}
+
+}  // namespace
+
+std::string to_json(const RunState& state) {
+  nlohmann::ordered_json json;
+  visit_fields(state, [&](const char* key, const auto& value) { json[key] = value; });
+  return json.dump(1) + "\n";
+}
+
+RunState parse_run_state(const std::string& text, const std::string& file) {
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object()) throw data_error("{}: not a JSON object", file);
+  RunState state;
+  visit_fields(state, [&](const char* key, auto& value) {
+    if (!json.contains(key)) throw data_error("{}: '{}' is missing", file, key);
+    try {
+      json[key].get_to(value);
+    } catch (const nlohmann::json::exception&) {
+      throw data_error("{}: '{}' has the wrong type: {}", file, key, json[key].dump());
+    }
+  });
+  return state;
+}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,33 @@
+// Where a run stands: what state/run.json of a checkpoint holds besides tensors.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace sluice::recipes {
+
+struct RunState {
+  std::int64_t step = 0;              // optimizer steps finished, over all stages
+  std::int64_t stage = 0;             // index of the stage this step belongs to
+  std::string stage_name;
+  std::int64_t stage_step = 0;        // steps finished in that stage
+  std::int64_t optimizer_steps = 0;   // exponent of Adam's bias correction
+  std::int64_t consumed_samples = 0;  // global; the next sample's index
+  std::int64_t consumed_tokens = 0;
+  double elapsed_seconds = 0.0;       // of training, evaluation and saving, over all starts
+  std::uint64_t seed = 0;
+  std::string corpus_fingerprint;     // of data/, as text
+  std::string tokenizer_sha256;
+  std::string exchange;               // the chosen one; reused in the same layout
+  bool has_lagged_counts = false;
+  // The layout that wrote it: the same one continues bit for bit. Loading never depends on it.
+  std::int64_t ranks = 1, expert = 1;
+
+  bool operator==(const RunState&) const = default;
+};
+
+std::string to_json(const RunState& state);
+/// Data error naming `file` and the key.
+RunState parse_run_state(const std::string& text, const std::string& file);
+
+}  // namespace sluice::recipes

@@ -1,0 +1,238 @@
+#include "recipes/stages/save_checkpoint.hpp"
+
+#include "core/base/error.hpp"
+#include "core/checkpoint/checkpoint_directory.hpp"
+#include "core/checkpoint/shard_plan.hpp"
+#include "core/tensor/dtype_map.hpp"
+
+#include <fmt/core.h>
+
+#include <functional>
+#include <optional>
+
+namespace sluice::recipes {
+namespace {
+
+using checkpoint::StoredType;
+using parallel::OperationLabel;
+
+// One tensor of a file: who has it, and how that rank makes its bytes.
+struct Piece {
+  checkpoint::TensorInfo info;
+  std::int64_t expert = -1;  // -1: every rank has it
+  std::function<at::Tensor()> make;
+};
+
+struct FileJob {
+  std::string name;  // inside the checkpoint
+  std::vector<Piece> pieces;
+};
+
+at::ScalarType torch_type(StoredType type) { return to_torch(*checkpoint::dtype_of(type)); }
+
+class Saver {
+ public:
+  Saver(TrainModel& model, const Layout& layout, const SaveRequest& request) : model_(model), layout_(layout), request_(request) {
+    for (LeafView& view : leaves_of(model)) leaves_.emplace(view.leaf.name, view);
+    description_ = describe(model, request.tokenizer->eos_id());
+    plan_model();
+    plan_optimizer();
+    plan_routing();
+  }
+
+  std::filesystem::path run() {
+    guarded([&] {
+      if (layout_.rank() == 0) save_ = checkpoint::prepare_save(request_.checkpoints, request_.state.step);
+    });
+    agree("prepare");
+    save_ = checkpoint::save_path(request_.checkpoints, request_.state.step);
+    checkpoint::Manifest mine;
+    for (std::size_t i = 0; i < jobs_.size(); ++i) write_file(jobs_[i], checkpoint::writing_rank(i, jobs_.size(), layout_.size()), mine);
+    guarded([&] { checkpoint::require_undamaged(save_, checkpoint::verify_files(save_, mine, checkpoint::VerifyDepth::kEverything)); });
+    agree("write");
+    checkpoint::Manifest whole = collect(mine);
+    std::filesystem::path path;
+    guarded([&] {
+      if (layout_.rank() != 0) return;
+      add_small_files(whole);
+      path = checkpoint::commit_save(request_.checkpoints, whole);
+      checkpoint::prune_checkpoints(request_.checkpoints, request_.keep);
+    });
+    agree("commit");
+    return request_.checkpoints / checkpoint::step_folder_name(request_.state.step);
+  }
+
+ private:
+  void plan_model() {
+    std::map<std::string, StoredTensor> by_name;
+    std::vector<checkpoint::TensorInfo> infos;
+    for (StoredTensor& tensor : stored_tensors(description_)) {
+      infos.push_back(tensor.info);
+      by_name.emplace(tensor.info.name, std::move(tensor));
+    }
+    const checkpoint::ShardPlan plan = checkpoint::plan_shards(infos, request_.max_file_bytes);
+    for (const checkpoint::Shard& shard : plan.shards) {
+      FileJob job{shard.file, {}};
+      for (const checkpoint::TensorInfo& info : shard.tensors) {
+        const StoredTensor& tensor = by_name.at(info.name);
+        Piece piece{info, tensor.source ? tensor.source->expert : -1, {}};
+        const std::string name = tensor.canonical_name;
+        const bool zeros = !tensor.source;
+        const bool bias = tensor.source && tensor.source->role == TensorRole::kRouterBias;
+        const std::int64_t layer = tensor.source ? tensor.source->layer : -1;
+        piece.make = [this, info, name, zeros, bias, layer] {
+          if (zeros) return at::zeros(info.shape, at::TensorOptions().dtype(torch_type(info.type)));
+          if (bias) return router(layer).correction_bias.to(torch_type(info.type));
+          return leaves_.at(name).value.to(torch_type(info.type));
+        };
+        job.pieces.push_back(std::move(piece));
+      }
+      jobs_.push_back(std::move(job));
+    }
+    if (!plan.single_file()) small_files_.emplace(plan.index_name(), plan.index_json());
+  }
+
+  void plan_optimizer() {
+    const checkpoint::ShardPlan plan = checkpoint::plan_shards(optimizer_tensors(description_), request_.max_file_bytes, "optimizer");
+    std::map<std::string, std::int64_t> expert_of;
+    for (const CanonicalTensor& tensor : canonical_tensors(description_)) expert_of[tensor.name] = tensor.expert;
+    for (const checkpoint::Shard& shard : plan.shards) {
+      FileJob job{"state/" + shard.file, {}};
+      for (const checkpoint::TensorInfo& info : shard.tensors) {
+        const std::size_t slash = info.name.find('/');
+        const std::string kind = info.name.substr(0, slash), leaf = info.name.substr(slash + 1);
+        job.pieces.push_back({info, expert_of.at(leaf), [this, kind, leaf] {
+          const LeafView& view = leaves_.at(leaf);
+          return kind == "exp_avg" ? view.exp_avg : kind == "exp_avg_sq" ? view.exp_avg_sq : view.value;
+        }});
+      }
+      jobs_.push_back(std::move(job));
+    }
+    if (!plan.single_file()) small_files_.emplace("state/" + plan.index_name(), plan.index_json());
+  }
+
+  void plan_routing() {
+    if (!model_.moe) return;
+    FileJob job{"state/routing.safetensors", {}};
+    for (const auto& [name, tensor] : routing_state(model_)) {
+      const checkpoint::TensorInfo info{name, checkpoint::stored_type_of(from_torch(tensor.scalar_type())), tensor.sizes().vec()};
+      job.pieces.push_back({info, -1, [tensor = tensor] { return tensor; }});
+    }
+    jobs_.push_back(std::move(job));
+  }
+
+  moe::Router& router(std::int64_t layer) {
+    for (std::size_t i = 0; i < model_.sparse.size(); ++i) {
+      if (model_.moe->layers[i] == layer) return model_.sparse[i]->router;
+    }
+    throw data_error("layer {} has no router", layer);
+  }
+
+  // The rank that hands over a piece: the writer itself if it has it, else the first rank that does.
+  int holder(const Piece& piece, int writer) const {
+    if (piece.expert < 0) return writer;
+    const parallel::Mesh& mesh = *layout_.mesh;
+    const int member = parallel::owner_of_expert(static_cast<int>(model_.moe->num_experts), mesh.expert(), static_cast<int>(piece.expert));
+    return mesh.expert_member_of(writer) == member ? writer : mesh.expert_group(0)[static_cast<std::size_t>(member)];
+  }
+
+  void write_file(const FileJob& job, int writer, checkpoint::Manifest& manifest) {
+    const int rank = layout_.rank();
+    std::optional<checkpoint::SafetensorsWriter> out;
+    if (rank == writer) {
+      guarded([&] {
+        std::vector<checkpoint::TensorInfo> infos;
+        for (const Piece& piece : job.pieces) infos.push_back(piece.info);
+        out.emplace(save_ / job.name, checkpoint::plan_safetensors(std::move(infos)));
+      });
+    }
+    for (const Piece& piece : job.pieces) {
+      const int from = holder(piece, writer);
+      if (rank != from && rank != writer) continue;
+      const OperationLabel label{"save tensor", request_.state.step, -1, "save"};
+      at::Tensor bytes;
+      if (rank == from) bytes = piece.make().contiguous();
+      else bytes = at::empty(piece.info.shape, at::TensorOptions().dtype(torch_type(piece.info.type)));
+      if (from != writer) {
+        if (rank == from) layout_.world->start_send(bytes.data_ptr(), bytes.nbytes(), writer, label).finish();
+        else layout_.world->start_receive(bytes.data_ptr(), bytes.nbytes(), from, label).finish();
+      }
+      if (rank == writer && problem_.empty())
+        guarded([&] { out->write(piece.info.name, {static_cast<const std::byte*>(bytes.data_ptr()), bytes.nbytes()}); });
+    }
+    if (rank == writer && problem_.empty()) guarded([&] { manifest.tensor_files[job.name] = out->finish(); });
+  }
+
+  // A rank that fails keeps taking part in the exchange, so that all learn of it together.
+  void guarded(const std::function<void()>& work) {
+    if (!problem_.empty()) return;
+    try {
+      work();
+    } catch (const std::exception& error) {
+      problem_ = error.what();
+      if (problem_.empty()) problem_ = "unknown error";
+    }
+  }
+
+  void agree(const char* phase) {
+    std::int64_t failing = problem_.empty() ? layout_.size() : layout_.rank();
+    layout_.world->start_all_reduce(&failing, 1, DType::kInt64, parallel::ReduceOp::kMin, {"save verdict", request_.state.step, -1, phase}).finish();
+    if (failing == layout_.size()) return;
+    char text[1024] = {};
+    if (layout_.rank() == failing) problem_.copy(text, sizeof text - 1);
+    layout_.world->start_broadcast(text, sizeof text, static_cast<int>(failing), {"save problem", request_.state.step, -1, phase}).finish();
+    throw data_error("checkpoint of step {} was not written (rank {}): {}; the checkpoints before it are as they were", request_.state.step, failing, text);
+  }
+
+  checkpoint::Manifest collect(const checkpoint::Manifest& mine) {
+    checkpoint::Manifest whole;
+    whole.step = request_.state.step;
+    whole.stage = request_.state.stage_name;
+    const OperationLabel label{"save manifest", request_.state.step, -1, "save"};
+    std::string text = to_json(mine);
+    std::int64_t size = static_cast<std::int64_t>(text.size());
+    std::vector<std::int64_t> sizes(static_cast<std::size_t>(layout_.size()));
+    layout_.world->start_all_gather(&size, sizes.data(), sizeof size, label).finish();
+    if (layout_.rank() != 0) {
+      layout_.world->start_send(text.data(), text.size(), 0, label).finish();
+      return whole;
+    }
+    for (int rank = 0; rank < layout_.size(); ++rank) {
+      std::string part = text;
+      if (rank != 0) {
+        part.resize(static_cast<std::size_t>(sizes[static_cast<std::size_t>(rank)]));
+        layout_.world->start_receive(part.data(), part.size(), rank, label).finish();
+      }
+      checkpoint::merge(whole, checkpoint::parse_manifest(part, fmt::format("manifest of rank {}", rank)));
+    }
+    return whole;
+  }
+
+  void add_small_files(checkpoint::Manifest& manifest) {
+    small_files_.emplace("config.json", config_json(description_));
+    small_files_.emplace("generation_config.json", generation_config_json(description_));
+    small_files_.emplace("tokenizer.json", request_.tokenizer->json());
+    small_files_.emplace("tokenizer_config.json", tokenizer_config_json(request_.tokenizer->eos_token(), model_.config.max_position_embeddings));
+    small_files_.emplace("state/run.json", to_json(request_.state));
+    for (const auto& [name, content] : small_files_) manifest.files[name] = checkpoint::write_checkpoint_file(save_, name, content);
+  }
+
+  TrainModel& model_;
+  const Layout& layout_;
+  const SaveRequest& request_;
+  ModelDescription description_;
+  std::map<std::string, LeafView> leaves_;
+  std::vector<FileJob> jobs_;
+  std::map<std::string, std::string> small_files_;
+  std::filesystem::path save_;
+  std::string problem_;
+};
+
+}  // namespace
+
+std::filesystem::path save_checkpoint(TrainModel& model, const Layout& layout, const SaveRequest& request) {
+  at::NoGradGuard no_grad;
+  return Saver(model, layout, request).run();
+}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,27 @@
+// A checkpoint written by all ranks together: each file by one of them, tensors fetched from the ranks that hold them one at a
+// time, so that nobody gathers the model. Names and the cut into files are functions of the model alone.
+#pragma once
+
+#include "recipes/stages/model_io.hpp"
+#include "recipes/stages/run_state.hpp"
+
+#include "data/tokenizer.hpp"
+
+#include <cstdint>
+#include <filesystem>
+
+namespace sluice::recipes {
+
+struct SaveRequest {
+  std::filesystem::path checkpoints;  // RUN/checkpoints
+  RunState state;
+  const data::Tokenizer* tokenizer = nullptr;
+  std::int64_t keep = 3;
+  std::uint64_t max_file_bytes = 5'000'000'000;
+};
+
+/// Collective. Returns the checkpoint's path on every rank. If any rank cannot write (a full disk), every rank throws a data
+/// error naming rank, file and reason; the last good checkpoint stays as it was.
+std::filesystem::path save_checkpoint(TrainModel& model, const Layout& layout, const SaveRequest& request);
+
+}  // namespace sluice::recipes

@@ -1,0 +1,92 @@
+#include "recipes/stages/stage_plan.hpp"
+
+#include "core/optim/lr_schedule.hpp"
+
+#include <algorithm>
+
+namespace sluice::recipes {
+std::vector<StagePlan> plan_stages(const Recipe& recipe) {
+  static constexpr const char* kNames[] = {"pretrain", "sparsify", "grow", "flatten"};
+  std::vector<StagePlan> plans;
+  std::int64_t step = 0;
+  for (const Stage& stage : recipe.stages) {
+    plans.push_back({stage.name, kNames[static_cast<std::size_t>(stage.type)], step, step + stage.max_steps});
+    step += stage.max_steps;
+  }
+  return plans;
+}
+
+std::int64_t total_steps(const Recipe& recipe) {
+  std::int64_t total = 0;
+  for (const Stage& stage : recipe.stages) total += stage.max_steps;
+  return total;
+}
+
+namespace {
+
+LrShape shape_of(recipes::LrSchedule schedule) {
+  switch (schedule) {
+    case recipes::LrSchedule::kConstant: return LrShape::kConstant;
+    case recipes::LrSchedule::kLinear: return LrShape::kLinear;
+    case recipes::LrSchedule::kCosine: return LrShape::kCosine;
+    case recipes::LrSchedule::kWsd: return LrShape::kWsd;
+  }
+  return LrShape::kConstant;
+}
+
+}  // namespace
+
+double learning_rate(const Recipe& recipe, std::size_t stage, std::int64_t stage_step) {
+  const Stage& now = recipe.stages[stage];
+  sluice::LrSchedule schedule;
+  schedule.shape = shape_of(now.train.lr_scheduler);
+  schedule.peak = now.train.learning_rate;
+  schedule.minimum = now.train.min_learning_rate;
+  schedule.warmup_steps = now.train.warmup_steps;
+  schedule.decay_fraction = now.train.decay_fraction;
+  schedule.total_steps = now.max_steps;
+  std::int64_t position = stage_step;
+  if (!now.own_lr_schedule) {
+    schedule.total_steps = 0;
+    for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
+      if (recipe.stages[i].own_lr_schedule) continue;
+      schedule.total_steps += recipe.stages[i].max_steps;
+      if (i < stage) position += recipe.stages[i].max_steps;
+    }
+  }
+  double rate = schedule.at(position);
+  const bool rewarm = now.type != StageType::kPretrain && now.optimizer_state == OptimizerState::kReset;
+  if (rewarm && stage_step < now.train.warmup_steps) rate *= static_cast<double>(stage_step + 1) / static_cast<double>(now.train.warmup_steps);
+  return rate;
+}
+
+std::int64_t top_k(const Recipe& recipe, std::size_t stage, std::int64_t stage_step) {
+  const Stage& now = recipe.stages[stage];
+  if (!now.moe) return 0;
+  if (now.method != ConversionMethod::kDoubleTopK || now.top_k_anneal_steps <= 0) return now.moe->top_k;
+  const std::int64_t target = now.moe->top_k / 2;
+  const std::int64_t lost = target * std::min(stage_step, now.top_k_anneal_steps) / now.top_k_anneal_steps;
+  return now.moe->top_k - lost;
+}
+
+bool validation_due(const Recipe& recipe, std::size_t stage, std::int64_t stage_step, std::int64_t global_step) {
+  const Stage& now = recipe.stages[stage];
+  if (stage_step == now.max_steps) return true;
+  if (recipe.eval_interval > 0 && global_step % recipe.eval_interval == 0) return true;
+  return now.type != StageType::kPretrain && (stage_step == 10 || stage_step == 50);
+}
+
+std::optional<moe::ConversionKind> conversion_kind(const Stage& stage) {
+  switch (stage.type) {
+    case StageType::kPretrain: return std::nullopt;
+    case StageType::kSparsify:
+      return stage.method == ConversionMethod::kVirtualGroup ? moe::ConversionKind::kSparsifyVirtualGroup : moe::ConversionKind::kSparsifyCopy;
+    case StageType::kGrow:
+      if (stage.method == ConversionMethod::kDoubleTopK) return moe::ConversionKind::kGrowDoubleTopK;
+      return stage.method == ConversionMethod::kCopy ? moe::ConversionKind::kGrowCopy : moe::ConversionKind::kGrowFamily;
+    case StageType::kFlatten: return moe::ConversionKind::kFlatten;
+  }
+  return std::nullopt;
+}
+
+}  // namespace sluice::recipes

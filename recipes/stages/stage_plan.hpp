@@ -1,0 +1,33 @@
+// The stages of a recipe as ranges of global steps, and what each step uses: pure functions of the recipe.
+#pragma once
+
+#include "core/models/decoder_config.hpp"
+#include "moe/conversion_plan.hpp"
+#include "recipes/run/summary.hpp"
+#include "recipes/schema/recipe.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace sluice::recipes {
+
+/// Stages trained one after the other; stage i trains steps first_step+1 .. last_step.
+std::vector<StagePlan> plan_stages(const Recipe& recipe);
+std::int64_t total_steps(const Recipe& recipe);
+
+/// Learning rate of the step that follows `stage_step` finished steps of stage `stage`: within the stage if it has its own
+/// lr_scheduler, else within all stages that share the top level's. A stage that resets the optimizer warms up again.
+double learning_rate(const Recipe& recipe, std::size_t stage, std::int64_t stage_step);
+
+/// top_k of that step: a double_top_k stage lets it fall from twice its old value back to it, evenly over top_k_anneal_steps.
+std::int64_t top_k(const Recipe& recipe, std::size_t stage, std::int64_t stage_step);
+
+/// Whether a validation is due after `stage_step` finished steps of the stage: at intervals of global steps, at the ends of
+/// stages, and 10 and 50 steps after a conversion.
+bool validation_due(const Recipe& recipe, std::size_t stage, std::int64_t stage_step, std::int64_t global_step);
+
+/// The conversion at the start of a stage; nothing for pretrain.
+std::optional<moe::ConversionKind> conversion_kind(const Stage& stage);
+
+}  // namespace sluice::recipes

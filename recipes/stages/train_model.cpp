@@ -1,0 +1,84 @@
+#include "recipes/stages/train_model.hpp"
+
+#include "core/base/random.hpp"
+#include "core/tensor/dtype_map.hpp"
+#include "core/tensor/pointers.hpp"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace sluice::recipes {
+void TrainModel::set_top_k(std::int64_t top_k) {
+  moe->top_k = top_k;
+  for (moe::MoeFeedForward* slot : sparse) slot->router.set_top_k(top_k);
+}
+
+TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, at::ScalarType type,
+                       const std::string& exchange) {
+  TrainModel model;
+  model.config = config;
+  model.moe = moe;
+  if (moe) {
+    const bool local = layout.expert_group->size() == 1 && exchange != "flat";
+    model.exchange = local ? parallel::make_local_exchange() : parallel::make_flat_exchange(layout.expert_group, layout.node_of_member);
+    model.lagged.resize(moe->layers.size());
+  }
+  model.decoder = std::make_unique<Decoder>(config, type, [&](std::int64_t layer, const std::string& prefix) -> std::unique_ptr<FeedForward> {
+    if (!moe || std::find(moe->layers.begin(), moe->layers.end(), layer) == moe->layers.end()) return nullptr;
+    auto slot = std::make_unique<moe::MoeFeedForward>(prefix, layer, *moe, config.hidden_size,
+                                                      moe::ExpertPlacement{layout.expert_group->rank(), layout.expert_group->size()}, model.exchange, type);
+    model.sparse.push_back(slot.get());
+    return slot;
+  });
+  model.parameters = ParameterSet(model.decoder->parameters());
+  model.optimizer = AdamW(model.parameters);
+  return model;
+}
+
+void fill_normal(at::Tensor leaf, std::uint64_t seed, const std::string& name, double std, std::int64_t tied_rows) {
+  const std::uint64_t key = random_key(seed, name);
+  const std::int64_t columns = leaf.dim() > 1 ? leaf.size(1) : 1;
+  SLUICE_DISPATCH(leaf.scalar_type(), [&] {
+    A* out = data_of<A>(leaf);
+    at::parallel_for(0, leaf.numel(), 4096, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t row = i / columns / tied_rows;
+        out[i] = static_cast<A>(std * random_normal(key, static_cast<std::uint64_t>(row * columns + i % columns)));
+      }
+    });
+  });
+}
+
+void initialize(TrainModel& model, std::uint64_t seed) {
+  at::NoGradGuard no_grad;
+  const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(model.config.num_layers));
+  const auto ends_with = [](const std::string& name, const std::string& end) {
+    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+  };
+  for (LeafView& view : leaves_of(model)) {
+    const std::string& name = view.leaf.name;
+    if (ends_with(name, "norm.weight")) {
+      view.value.fill_(1.0);
+    } else if (ends_with(name, "mlp.gate.weight") || ends_with(name, "family_gate.weight")) {
+      fill_normal(view.value, seed, name, model.moe->router_init_std);
+    } else {
+      const bool into_residual = ends_with(name, "o_proj.weight") || ends_with(name, "down_proj.weight");
+      fill_normal(view.value, seed, name, into_residual ? 0.02 * residual : 0.02);
+    }
+  }
+  model.decoder->refresh_compute();
+}
+
+std::vector<LeafView> leaves_of(TrainModel& model) {
+  std::vector<LeafView> views;
+  for (std::size_t i = 0; i < model.parameters.all().size(); ++i) {
+    Parameter* p = model.parameters.all()[i];
+    AdamW::Moments& moments = model.optimizer.moments()[i];
+    for (const Leaf& leaf : p->leaves) views.push_back({p, leaf, p->view(p->value, leaf), p->view(moments.exp_avg, leaf), p->view(moments.exp_avg_sq, leaf)});
+  }
+  return views;
+}
+
+}  // namespace sluice::recipes

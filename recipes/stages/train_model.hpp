@@ -1,0 +1,52 @@
+// A model in training: decoder, parameters with gradients, optimizer, and the state that balance rules carry from step to step.
+#pragma once
+
+#include "core/models/decoder.hpp"
+#include "core/optim/adamw.hpp"
+#include "moe/balance.hpp"
+#include "moe/moe_feed_forward.hpp"
+#include "recipes/stages/layout.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::recipes {
+
+struct TrainModel {
+  DecoderConfig config;
+  std::optional<moe::MoeConfig> moe;
+  std::unique_ptr<Decoder> decoder;
+  std::vector<moe::MoeFeedForward*> sparse;  // ascending layers, owned by the decoder
+  std::shared_ptr<parallel::TokenExchange> exchange;  // null while dense
+  ParameterSet parameters;
+  AdamW optimizer;
+  std::vector<moe::BalanceCounts> lagged;    // per sparse layer; counts of the previous step (kLagged), undefined at first
+
+  void set_top_k(std::int64_t top_k);
+};
+
+/// Allocates the model with zero weights; every rank makes the same dense parameters and its own experts.
+/// `exchange`: "local" or "flat"; "auto" takes local when this rank owns all experts.
+TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, at::ScalarType type,
+                       const std::string& exchange);
+
+/// Fresh weights, a function of (seed, leaf name, element) alone: N(0, 0.02^2), projections into the residual stream scaled by
+/// 1/sqrt(2L), norms 1, routers N(0, router_init_std^2).
+void initialize(TrainModel& model, std::uint64_t seed);
+
+/// Fills a [rows, columns] (or flat) leaf with N(0, std^2) drawn for `name`; rows come in runs of `tied_rows` equal ones.
+void fill_normal(at::Tensor leaf, std::uint64_t seed, const std::string& name, double std, std::int64_t tied_rows = 1);
+
+/// A leaf of a model with its optimizer state, all views.
+struct LeafView {
+  Parameter* parameter;
+  Leaf leaf;
+  at::Tensor value, exp_avg, exp_avg_sq;
+};
+/// Every leaf that this rank holds, in parameter order.
+std::vector<LeafView> leaves_of(TrainModel& model);
+
+}  // namespace sluice::recipes

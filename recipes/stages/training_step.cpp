@@ -1,0 +1,152 @@
+#include "recipes/stages/training_step.hpp"
+
+#include "core/base/error.hpp"
+#include "core/nn/cross_entropy.hpp"
+#include "parallel/gradient_reduction.hpp"
+#include "parallel/plan/shards.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sluice::recipes {
+namespace {
+
+// Names the first leaf, in parameter order, whose gradient is not finite.
+std::string first_bad_gradient(TrainModel& model) {
+  for (Parameter* p : model.parameters.all()) {
+    for (const Leaf& leaf : p->leaves) {
+      if (!p->view(p->grad, leaf).isfinite().all().item<bool>()) return leaf.name;
+    }
+  }
+  return "a tensor of another rank";
+}
+
+LayerCounts count_routing(TrainModel& model, const LocalBatch& batch, const std::vector<parallel::IndexRange>& micro, std::int64_t step) {
+  at::NoGradGuard no_grad;
+  LayerCounts counts;
+  for (const parallel::IndexRange& range : micro) {
+    const ModelInput input = make_input(batch, range.first, range.count);
+    counts.add(model.decoder->forward(input.ids, input.rows, {step, "prepass", true}).statistics);
+  }
+  return counts;
+}
+
+// What is reported, summed over ranks in one message: cross-entropy sum, then balance and z shares.
+struct Report {
+  double values[3] = {0.0, 0.0, 0.0};
+};
+
+}  // namespace
+
+ModelInput make_input(const LocalBatch& batch, std::int64_t begin, std::int64_t count) {
+  const std::int64_t length = batch.length;
+  const at::Tensor tokens = at::from_blob(const_cast<std::int32_t*>(batch.tokens.data()) + begin * (length + 1), {count, length + 1}, at::TensorOptions().dtype(at::kInt)).to(at::kLong);
+  ModelInput input;
+  input.ids = tokens.narrow(1, 0, length).reshape({count * length});
+  input.targets = tokens.narrow(1, 1, length).reshape({count * length});
+  input.rows.sequences = count;
+  input.rows.length = length;
+  input.rows.sample_indices.assign(batch.sample_indices.begin() + begin, batch.sample_indices.begin() + begin + count);
+  return input;
+}
+
+bool needs_prepass(const TrainModel& model, std::int64_t micro_batches) {
+  return model.moe && model.moe->balance_loss == moe::BalanceLoss::kGlobal && model.moe->aux_loss_coef > 0 && micro_batches > 1;
+}
+
+StepResult compute_gradients(TrainModel& model, const Layout& layout, const LocalBatch& batch, const StepOptions& options) {
+  const std::vector<parallel::IndexRange> micro = parallel::micro_batches({0, batch.sequences()}, options.micro_batch_size);
+  const StepCounts totals = {batch.global_sequences * batch.length, batch.global_sequences * batch.length, batch.global_sequences};
+  const bool prepass = needs_prepass(model, static_cast<std::int64_t>(micro.size()));
+  LayerCounts step_counts;
+  if (prepass) {
+    step_counts = count_routing(model, batch, micro, options.step);
+    step_counts.reduce(*layout.world, options.step, "prepass");
+  }
+  LayerCounts seen;
+  std::vector<SlotStatistics> sums;  // over micro-batches, detached: for the report
+  Report report;
+  model.parameters.clear_gradients();
+  for (const parallel::IndexRange& range : micro) {
+    const ModelInput input = make_input(batch, range.first, range.count);
+    ForwardOutput output = model.decoder->forward(input.ids, input.rows, {options.step, "forward", true});
+    seen.add(output.statistics);
+    if (model.moe && !prepass && micro.size() == 1) {
+      step_counts = seen;
+      step_counts.reduce(*layout.world, options.step, "forward");
+    }
+    at::Tensor nll;
+    at::Tensor objective = linear_cross_entropy(output.hidden, input.targets, model.decoder->head(), 1.0 / static_cast<double>(totals.targets), &nll);
+    report.values[0] += nll.sum(at::kDouble).item<double>();
+    if (model.moe) {
+      // Without a coefficient nothing of the counts enters the gradient; the report below then uses the finished counts.
+      const bool counts_known = !step_counts.empty() || model.moe->balance_loss != moe::BalanceLoss::kGlobal;
+      const auto counts = counts_known ? balance_counts(model, output.statistics, step_counts) : std::vector<moe::BalanceCounts>(output.statistics.size());
+      const at::Tensor auxiliary = auxiliary_share(model, output.statistics, counts, totals);
+      if (auxiliary.defined()) objective = objective + auxiliary.to(objective.scalar_type());
+      for (std::size_t i = 0; i < output.statistics.size(); ++i) {
+        const SlotStatistics& s = output.statistics[i];
+        report.values[2] += moe::z_loss_share(s, totals.tokens).item<double>();
+        if (model.moe->balance_loss == moe::BalanceLoss::kSequence) {
+          report.values[1] += moe::balance_loss_share(*model.moe, s, counts[i], totals.tokens, totals.sequences).item<double>();
+        } else if (sums.size() <= i) {
+          sums.push_back({s.path, s.probability_sum.detach().clone(), {}, s.child_probability_sum.detach().clone(), {}, {}, {}, 0});
+        } else {
+          sums[i].probability_sum.add_(s.probability_sum.detach());
+          sums[i].child_probability_sum.add_(s.child_probability_sum.detach());
+        }
+      }
+    }
+    objective.backward();
+  }
+  StepResult result;
+  if (model.moe) {
+    if (step_counts.empty()) {
+      step_counts = seen;
+      step_counts.reduce(*layout.world, options.step, "forward");
+    } else if (prepass) {
+      LayerCounts check = seen;
+      check.reduce(*layout.world, options.step, "forward");
+      if (!check.same_as(step_counts)) throw diverged_error("step {}: the second pass routed otherwise than the first; this is a defect of Sluice", options.step);
+      step_counts = check;
+    }
+    if (model.moe->balance_loss != moe::BalanceLoss::kSequence) {
+      const auto counts = balance_counts(model, sums, step_counts);
+      for (std::size_t i = 0; i < sums.size(); ++i)
+        report.values[1] += moe::balance_loss_share(*model.moe, sums[i], counts[i], totals.tokens, totals.sequences).item<double>();
+    }
+  }
+  parallel::reduce_gradients(model.parameters, *layout.world, *layout.replicas, options.step);
+  layout.world->start_all_reduce(report.values, 3, DType::kFloat64, parallel::ReduceOp::kSum, {"loss", options.step, -1, "backward"}).finish();
+  result.loss = report.values[0] / static_cast<double>(totals.targets);
+  result.grad_norm = parallel::gradient_norm(model.parameters, *layout.expert_group, options.step);
+  if (model.moe) {
+    const auto layers = static_cast<double>(model.sparse.size());
+    result.load_balancing_loss = report.values[1] / layers;
+    result.z_loss = report.values[2] / layers;
+    result.dropped_fraction = static_cast<double>(step_counts.dropped()) / (static_cast<double>(totals.tokens * model.moe->top_k) * layers);
+    for (std::size_t i = 0; i < model.sparse.size(); ++i) {
+      const at::Tensor& experts = step_counts.experts(i);
+      result.expert_counts.emplace_back(experts.const_data_ptr<std::int64_t>(), experts.const_data_ptr<std::int64_t>() + experts.numel());
+      model.lagged[i] = step_counts.of(i);
+    }
+  }
+  return result;
+}
+
+StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch& batch, const StepOptions& options) {
+  const StepResult result = compute_gradients(model, layout, batch, options);
+  // Loss and norm are the same on every rank, so all ranks stop at the same place.
+  if (!std::isfinite(result.loss)) throw diverged_error("step {}: the loss is {}; first non-finite gradient: {}", options.step, result.loss, first_bad_gradient(model));
+  if (!std::isfinite(result.grad_norm))
+    throw diverged_error("step {}: the gradient norm is {} (loss {}); first non-finite gradient: {}", options.step, result.grad_norm, result.loss, first_bad_gradient(model));
+  double scale = 1.0;
+  if (options.max_grad_norm > 0) scale = std::min(1.0, options.max_grad_norm / (result.grad_norm + 1e-6));  // PyTorch's clip_grad_norm_
+  at::NoGradGuard no_grad;
+  model.optimizer.step(model.parameters, options.adamw, options.learning_rate, scale);
+  model.decoder->refresh_compute();
+  for (std::size_t i = 0; i < model.sparse.size(); ++i) model.sparse[i]->router.update_bias(model.lagged[i].counts.squeeze(0));
+  return result;
+}
+
+}  // namespace sluice::recipes

@@ -1,0 +1,105 @@
+#include "recipes/run/metrics_log.hpp"
+
+#include "core/base/error.hpp"
+#include "recipes/run/jsonl.hpp"
+#include "tests/support/files_and_output.hpp"
+#include "tests/support/catch.hpp"
+
+#include <cmath>
+
+using namespace sluice;
+using namespace sluice::recipes;
+using namespace sluice::testing;
+
+namespace {
+
+StepMetrics at(std::int64_t step, double loss) {
+  StepMetrics metrics;
+  metrics.step = step;
+  metrics.stage = "dense";
+  metrics.tokens = 1024 * step;
+  metrics.loss = loss;
+  return metrics;
+}
+
+}  // namespace
+
+TEST_CASE("a row has the contract's names in its order; what is absent is absent") {
+  StepMetrics metrics = at(10, 3.5);
+  REQUIRE(metrics_row(metrics).to_json() == R"({"step": 10, "stage": "dense", "tokens": 10240, "loss": 3.5})");
+  metrics.bits_per_byte = metrics.learning_rate = metrics.grad_norm = metrics.tokens_per_second = metrics.step_seconds = 1.5;
+  metrics.elapsed_seconds = metrics.exposed_comm_seconds = metrics.load_balancing_loss = metrics.z_loss = metrics.max_violation = 1.5;
+  metrics.dropped_fraction = metrics.imbalance_tax = metrics.mfu = metrics.validation_loss = metrics.validation_bits_per_byte = 1.5;
+  metrics.dead_experts = metrics.exchange_bytes_intra = metrics.exchange_bytes_inter = metrics.memory_bytes = 3;
+  std::string names;
+  const JsonRow full = metrics_row(metrics);
+  for (const auto& item : full.items()) names += item.first + " ";
+  REQUIRE(
+      names ==
+      "step stage tokens loss bits_per_byte learning_rate grad_norm tokens_per_second step_seconds elapsed_seconds exposed_comm_seconds "
+      "load_balancing_loss z_loss max_violation dead_experts dropped_fraction imbalance_tax exchange_bytes_intra exchange_bytes_inter "
+      "memory_bytes mfu "
+      "validation_loss validation_bits_per_byte ");
+}
+
+TEST_CASE("rows are in the file when write returns") {
+  const TemporaryDirectory folder;
+  const auto path = folder.path() / "metrics.jsonl";
+  MetricsLog log(path, -1);
+  log.write(metrics_row(at(10, 2.0)));
+  REQUIRE(read_file(path) == "{\"step\": 10, \"stage\": \"dense\", \"tokens\": 10240, \"loss\": 2.0}\n");
+  log.write(metrics_row(at(20, NAN)));
+  REQUIRE(read_jsonl(path).size() == 2);
+  REQUIRE(read_jsonl(path)[1].to_json() == R"({"step": 20, "stage": "dense", "tokens": 20480, "loss": null})");
+}
+
+TEST_CASE("resuming cuts the file back to the resumed step and goes on") {
+  const TemporaryDirectory folder;
+  const auto path = folder.path() / "metrics.jsonl";
+  {
+    MetricsLog log(path, -1);
+    for (const int step : {10, 20, 20, 30, 40}) log.write(metrics_row(at(step, 0.1 * step)));
+  }
+  const std::string before = read_file(path);
+  SECTION("to a step in the middle: rows of that step stay, bytes untouched") {
+    MetricsLog log(path, 20);
+    const std::string after = read_file(path);
+    REQUIRE(after == before.substr(0, after.size()));
+    REQUIRE(read_jsonl(path).size() == 3);
+    log.write(metrics_row(at(30, 7)));
+    REQUIRE(read_jsonl(path).back().number("loss") == 7.0);
+    REQUIRE(read_jsonl(path).size() == 4);
+  }
+  SECTION("to the last step: nothing changes") {
+    MetricsLog log(path, 40);
+    REQUIRE(read_file(path) == before);
+  }
+  SECTION("from scratch: all rows go, that of step 0 too") {
+    MetricsLog(path, 40).write(metrics_row(at(0, 9)));
+    MetricsLog log(path, -1);
+    REQUIRE(read_file(path).empty());
+  }
+  SECTION("a last line cut short goes, whatever its step") {
+    for (const char* torn : {"{\"step\": 1", "{\"step\": 15, \"loss\": 1.0}", "\n{"}) {
+      write_text(path, before + torn);
+      captured(STDERR_FILENO, [&] { MetricsLog(path, 40).write(metrics_row(at(50, 1))); });
+      REQUIRE(read_file(path) == before + metrics_row(at(50, 1)).to_json() + "\n");
+    }
+  }
+  SECTION("other unreadable lines go with a warning that names them") {
+    write_text(path, "{\"step\": 1}\ngarbage\n{\"step\": [2]}\n{\"loss\": 3}\n{\"step\": 4}\n");
+    const std::string said = captured(STDERR_FILENO, [&] { MetricsLog log(path, 100); });
+    REQUIRE(contains(said, "metrics.jsonl:2: not a flat JSON object"));
+    REQUIRE(contains(said, "metrics.jsonl:3: not a flat JSON object"));
+    REQUIRE(read_file(path) == "{\"step\": 1}\n{\"step\": 4}\n");
+  }
+}
+
+TEST_CASE("no space left and no such folder are data errors with path and reason") {
+  REQUIRE(contains(message_of<Error>([] { MetricsLog("/nowhere/at/all/metrics.jsonl", -1); }),
+                   "/nowhere/at/all/metrics.jsonl: cannot be written: No such file"));
+  if (std::filesystem::exists("/dev/full")) {
+    AppendFile full("/dev/full");
+    REQUIRE(contains(message_of<Error>([&] { full.append("x"); }), "/dev/full: writing failed: No space left on device"));
+  }
+}

@@ -1,0 +1,81 @@
+#include "recipes/run/stop_signal.hpp"
+
+#include "tests/support/catch.hpp"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+using namespace sluice::recipes;
+
+namespace {
+
+/// Runs `body` in a process of its own (handlers are per process) and returns how it ended: its exit code, or minus the signal.
+template <class Body>
+int ended(const Body& body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    // The test runner catches these to report them.
+    for (const int number : {SIGUSR1, SIGTERM, SIGINT}) signal(number, SIG_DFL);
+    _exit(body());
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int after(bool with_interrupt, std::initializer_list<int> signals, const char* name) {
+  return ended([&] {
+    install_stop_signals(with_interrupt);
+    if (stop_requested() || std::strcmp(stop_signal_name(), "") != 0) return 1;
+    for (const int number : signals) raise(number);
+    return stop_requested() && std::strcmp(stop_signal_name(), name) == 0 ? 75 : 2;
+  });
+}
+
+}  // namespace
+
+TEST_CASE("the first signal is a request that is noted") {
+  CHECK(after(false, {SIGUSR1}, "SIGUSR1") == 75);
+  CHECK(after(false, {SIGTERM}, "SIGTERM") == 75);
+  CHECK(after(true, {SIGINT}, "SIGINT") == 75);
+  CHECK(after(true, {SIGUSR1, SIGTERM, SIGINT}, "SIGUSR1") == 75);
+}
+
+TEST_CASE("a second signal of a kind ends the process") {
+  CHECK(after(false, {SIGUSR1, SIGUSR1}, "") == -SIGUSR1);
+  CHECK(after(false, {SIGTERM, SIGTERM}, "") == -SIGTERM);
+  CHECK(after(true, {SIGINT, SIGINT}, "") == -SIGINT);
+}
+
+TEST_CASE("an interrupt is the launcher's under mpirun, and stays ignored where it was") {
+  CHECK(after(false, {SIGINT}, "") == -SIGINT);
+  CHECK(ended([] {
+          signal(SIGINT, SIG_IGN);
+          install_stop_signals(true);
+          raise(SIGINT);
+          return stop_requested() ? 1 : 0;
+        }) == 0);
+}
+
+TEST_CASE("a signal does not break a blocking read") {
+  CHECK(ended([] {
+          install_stop_signals(true);
+          int pipes[2];
+          if (pipe(pipes) != 0) return 1;
+          const pid_t parent = getpid();
+          const pid_t child = fork();
+          if (child == 0) {
+            usleep(50000);
+            kill(parent, SIGUSR1);
+            usleep(50000);
+            _exit(write(pipes[1], "x", 1) == 1 ? 0 : 1);
+          }
+          char byte = 0;
+          const bool got = read(pipes[0], &byte, 1) == 1;
+          waitpid(child, nullptr, 0);
+          return got && stop_requested() ? 0 : 2;
+        }) == 0);
+}
