@@ -1,0 +1,51 @@
+# shellcheck shell=bash disable=SC2034  # some variables are for the scripts that source this file
+# The set-up that setup, quickstart and test share: packages, LibTorch, build.
+# Gives: take_setup_option, SETUP_OPTIONS_HELP, SETUP_ENVIRONMENT_HELP, set_up, and what the parts give.
+
+LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source-path=SCRIPTDIR source=common.sh
+source "$LIB/common.sh"
+# shellcheck source-path=SCRIPTDIR source=packages.sh
+source "$LIB/packages.sh"
+# shellcheck source-path=SCRIPTDIR source=libtorch.sh
+source "$LIB/libtorch.sh"
+# shellcheck source-path=SCRIPTDIR source=build.sh
+source "$LIB/build.sh"
+
+OWN_LIBTORCH=
+SETUP_OPTIONS_HELP="  --libtorch DIR   use this LibTorch (a folder with include/ and lib/) and install none; \$LIBTORCH and \$Torch_DIR do the same
+  --jobs N         compile N files at once (default: by cores and free memory)
+  --verbose        show what the steps print, not only their logs' ends on failure
+  --help           this text"
+SETUP_ENVIRONMENT_HELP="Environment: LIBTORCH, Torch_DIR, CXX, CMAKE_PREFIX_PATH, pip's and apt's own settings;
+  SLUICE_TORCH_CPU_INDEX=URL   a mirror of PyTorch's index of CPU builds
+  SLUICE_BUILD_TYPE=Debug      another CMake build type (default: Release)"
+
+# take_setup_option WORDS...: if the first word is an option of the set-up, takes it and sets TAKEN to the number of words.
+take_setup_option() {
+  TAKEN=0
+  case $1 in
+    --libtorch | --jobs)
+      [ -n "${2:-}" ] || usage_error "$1 needs a value"
+      if [ "$1" = --libtorch ]; then OWN_LIBTORCH=$2; else JOBS=$2; fi
+      TAKEN=2
+      ;;
+    --libtorch=*) OWN_LIBTORCH=${1#*=} TAKEN=1 ;;
+    --jobs=*) JOBS=${1#*=} TAKEN=1 ;;
+    --verbose) VERBOSE=1 TAKEN=1 ;;
+  esac
+  case ${JOBS:-1} in '' | 0 | *[!0-9]*) usage_error "--jobs '$JOBS' is not a number of at least 1" ;; esac
+}
+
+# set_up TARGET...: everything up to the built targets.
+set_up() {
+  local started=$EPOCHREALTIME
+  cd "$ROOT" || exit
+  forget_foreign_build
+  # A wrong LibTorch is named before anything is installed.
+  [ -z "$OWN_LIBTORCH${LIBTORCH:-}${Torch_DIR:-}" ] || find_or_install_libtorch "$OWN_LIBTORCH"
+  install_packages
+  [ -n "${TORCH_ROOT:-}" ] || find_or_install_libtorch
+  build_sluice "$@"
+  say "    set-up took $(seconds_since "$started") in all"
+}

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# launch/quickstart from start to end under the real mpirun, with a stand-in for the set-up and for build/sluice:
+# flags, threads, own text, Ctrl-C and SIGTERM that save, a second one that stops at once, exit codes.
+set -euo pipefail
+source_dir=$1
+command -v mpirun >/dev/null || { echo "skipped: no mpirun"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+checkout=$work/checkout
+mkdir -p "$checkout/build" "$checkout/recipes" "$checkout/.data/quickstart" "$work/texts"
+cp -a "$source_dir/launch" "$checkout/"
+cat >>"$checkout/launch/lib/setup.sh" <<'STUB'
+set_up() { cd "$ROOT" || exit; echo "set up: $*"; }
+STUB
+touch "$checkout/recipes/quickstart.yaml" "$checkout/recipes/quickstart_dense.yaml"
+echo "some text" >"$checkout/.data/quickstart/gcide.txt"
+echo "my text" >"$work/texts/my \"own\" text.txt"
+
+# A rank that behaves as `sluice train` promises to: SIGUSR1 saves and ends with 75.
+cat >"$checkout/build/sluice" <<'RANK'
+#!/bin/bash
+if [ "$1" = generate ]; then
+  echo "generated: $*"
+  exit 0
+fi
+rank=$OMPI_COMM_WORLD_RANK
+trap 'echo "rank $rank saved"; exit 75' USR1
+[ "$FAKE_MODE" != stubborn ] || trap '' USR1
+echo "rank $rank of $OMPI_COMM_WORLD_SIZE threads $OMP_NUM_THREADS terminal $SLUICE_TERMINAL: $*"
+[ "$FAKE_MODE" != fails ] || exit 3
+touch "$FAKE_STARTED.$rank"
+if [ "$FAKE_MODE" != quick ]; then for ((i = 0; i < 300; ++i)); do sleep 0.1; done; fi
+RANK
+chmod +x "$checkout/build/sluice"
+export FAKE_MODE FAKE_STARTED=$work/started
+unset VERBOSE OMP_NUM_THREADS OMPI_MCA_btl
+
+check() {
+  if grep -q -E -e "$2" "$work/out"; then
+    echo "ok: $1"
+  else
+    echo "FAILED: $1: expected /$2/ in:"
+    sed 's/^/  | /' "$work/out"
+    failures=$((failures + 1))
+  fi
+}
+check_code() {
+  if [ "$2" = "$3" ]; then
+    echo "ok: $1"
+  else
+    echo "FAILED: $1: exit code $2, expected $3; output:"
+    sed 's/^/  | /' "$work/out"
+    failures=$((failures + 1))
+  fi
+}
+quickstart() { "$checkout/launch/quickstart" "$@" >"$work/out" 2>&1 </dev/null; }
+
+FAKE_MODE=quick
+code=0
+(cd / && OMP_NUM_THREADS=1 quickstart --ranks 2 train.learning_rate=2.0e-3) || code=$?
+check_code "from any folder" "$code" 0
+check "two ranks start with the recipe and the overrides" 'rank [01] of 2 threads 1 terminal 0: train recipes/quickstart.yaml train.learning_rate=2.0e-3'
+check "a sample of text follows" 'generated: generate runs/quickstart --prompt Sluice'
+check "the next commands name the control recipe" 'mpirun .*recipes/quickstart_dense.yaml'
+
+code=0
+(cd "$work/texts" && quickstart --ranks 1 --data 'my "own" text.txt') || code=$?
+check_code "own text" "$code" 0
+check "own text is found from the caller's folder, quoted for YAML, in a run of its own" \
+  'train recipes/quickstart.yaml name=quickstart-my--own--text data.train=\["/.*/my \\"own\\" text.txt"\]'
+check "and sampled from that run" 'generated: generate runs/quickstart-my--own--text'
+
+code=0
+quickstart --ranks 5 name=many || code=$?
+check_code "more ranks than this machine may have cores" "$code" 0
+check "each with at least one thread" 'rank 4 of 5 threads [1-9]'
+check "the run follows name=" 'generate runs/many'
+
+FAKE_MODE=fails
+code=0
+quickstart || code=$?
+check_code "the exit code of training is passed on" "$code" 3
+check "and said" 'training ended with exit code 3 .*runs/quickstart/log.txt'
+
+# start_and_wait: starts quickstart with its interrupts as a terminal would leave them, until both ranks run.
+start_and_wait() {
+  rm -f "$FAKE_STARTED".*
+  set -m
+  "$checkout/launch/quickstart" >"$work/out" 2>&1 </dev/null &
+  process=$!
+  set +m
+  for ((i = 0; i < 300; ++i)); do
+    if [ -e "$FAKE_STARTED.0" ] && [ -e "$FAKE_STARTED.1" ]; then return; fi
+    sleep 0.1
+  done
+  check "both ranks start" 'rank 1 of 2'
+}
+
+for signal in INT TERM HUP; do
+  FAKE_MODE=slow
+  start_and_wait
+  # To the whole group, as Ctrl-C in a terminal does.
+  kill "-$signal" -- "-$process"
+  code=0
+  wait "$process" || code=$?
+  check_code "SIG$signal ends with 75" "$code" 75
+  check "SIG$signal: the ranks save" 'rank 1 saved'
+  check "SIG$signal: and the user is told how to go on" 'Stopped as asked .*runs/quickstart/checkpoints. The same command goes on'
+  if grep -q -E 'Primary job|non-zero' "$work/out"; then
+    check "SIG$signal: mpirun's notice is hidden after a wanted stop" 'never'
+  fi
+done
+
+FAKE_MODE=stubborn
+start_and_wait
+kill -INT -- "-$process"
+sleep 0.5
+kill -INT -- "-$process"
+code=0
+wait "$process" || code=$?
+check "a second Ctrl-C stops at once" 'stopping at once'
+check "and says that nothing new was saved" 'without a new checkpoint'
+case $code in 0 | 75) check_code "with mpirun's code" "$code" "neither 0 nor 75" ;; esac
+
+echo "$failures failures"
+[ "$failures" = 0 ]
