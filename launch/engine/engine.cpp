@@ -1,0 +1,36 @@
+// The engine's door: runs one command and turns what it throws into one line and an exit code.
+#include "core/base/error.hpp"
+#include "core/base/log.hpp"
+#include "launch/commands/commands.hpp"
+#include "launch/engine/commands.hpp"
+#include "recipes/stages/rank0.hpp"
+
+#include <exception>
+
+namespace {
+
+int dispatch(const sluice::CommandLine& line) {
+  switch (line.command) {
+    case sluice::Command::kTrain: return sluice::train_command(line.train);
+    case sluice::Command::kEval: return sluice::eval_command(line.eval);
+    case sluice::Command::kGenerate: return sluice::generate_command(line.generate);
+    case sluice::Command::kInspect: return sluice::inspect_command(line.inspect);
+    case sluice::Command::kTokenize: return sluice::tokenize_command(line.tokenize);
+    case sluice::Command::kBench: return sluice::bench_command(line.bench);
+  }
+  throw sluice::usage_error("unknown command {}", static_cast<int>(line.command));
+}
+
+}  // namespace
+
+extern "C" int sluice_run(const sluice::CommandLine* command_line) {
+  try {
+    return dispatch(*command_line);
+  } catch (const sluice::Error& error) {
+    sluice::log_error("{}", error.what());
+    return static_cast<int>(error.code());
+  } catch (const std::exception& error) {
+    sluice::log_error("{}", error.what());
+    return static_cast<int>(sluice::ExitCode::kData);
+  }
+}

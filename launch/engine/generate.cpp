@@ -1,0 +1,83 @@
+#include "core/base/error.hpp"
+#include "core/base/random.hpp"
+#include "launch/engine/commands.hpp"
+#include "launch/engine/loaded_model.hpp"
+#include "launch/engine/world_session.hpp"
+#include "recipes/stages/threads.hpp"
+
+#include <cstdio>
+#include <vector>
+
+namespace sluice {
+namespace {
+
+// The next id from one row of logits [V]: a function of (seed, position) alone.
+std::int64_t choose(at::Tensor logits, const GenerateOptions& options, std::int64_t position) {
+  if (options.temperature <= 0) return logits.argmax().item<std::int64_t>();
+  logits = logits.to(at::kDouble) / options.temperature;
+  if (options.top_k > 0 && options.top_k < logits.numel()) {
+    const at::Tensor least = std::get<0>(logits.topk(options.top_k)).min();
+    logits = logits.masked_fill(logits < least, -std::numeric_limits<double>::infinity());
+  }
+  const at::Tensor cumulative = at::softmax(logits, 0).cumsum(0);
+  const double draw = random_uniform(random_key(options.seed, "generate"), static_cast<std::uint64_t>(position)) * cumulative[-1].item<double>();
+  return (cumulative <= draw).sum().clamp_max(logits.numel() - 1).item<std::int64_t>();
+}
+
+// The part of `bytes` that ends with a whole UTF-8 character.
+std::size_t whole_characters(const std::string& bytes) {
+  std::size_t end = bytes.size();
+  std::size_t back = 0;
+  while (end > 0 && back < 4 && (static_cast<unsigned char>(bytes[end - 1]) & 0xC0) == 0x80) --end, ++back;
+  if (end == 0) return bytes.size();
+  const auto lead = static_cast<unsigned char>(bytes[end - 1]);
+  const std::size_t needed = lead < 0x80 ? 0 : lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
+  return back >= needed ? bytes.size() : end - 1;
+}
+
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int generate_command(const GenerateOptions& options) {
+  return run_in_world({}, [&](parallel::World& world) {
+    if (world.size() > 1) throw usage_error("generate runs on one rank, not {}: start it without mpirun", world.size());
+    recipes::use_threads(0, 1);
+    LoadedModel loaded = load_model(options.model, recipes::make_layout(world, 1));
+    if (!loaded.tokenizer) throw data_error("{}: there is no tokenizer.json in it", loaded.folder.string());
+    std::vector<std::int32_t> ids;
+    loaded.tokenizer->encode(options.prompt, ids, true);
+    if (ids.empty()) ids.push_back(loaded.tokenizer->eos_id());  // an empty prompt starts a document
+    at::NoGradGuard no_grad;
+    ModelState state;
+    std::vector<std::int32_t> pending = ids;
+    std::string bytes;
+    print(options.prompt);
+    for (std::int64_t produced = 0; produced < options.max_tokens; ++produced) {
+      RowTable rows;
+      rows.sequences = 1;
+      rows.length = static_cast<std::int64_t>(pending.size());
+      rows.sample_indices = {0};
+      ForwardRequest request;
+      request.state = &state;
+      const at::Tensor input = at::tensor(pending, at::kInt).to(at::kLong);
+      const at::Tensor hidden = loaded.model.decoder->forward(input, rows, {produced, "generate", false}, request).hidden;
+      Parameter& head = loaded.model.decoder->head();
+      const at::Tensor last = hidden.narrow(0, hidden.size(0) - 1, 1).to(head.compute.scalar_type());
+      const auto id = static_cast<std::int32_t>(choose(at::mm(last, head.compute.t()).squeeze(0), options, produced));
+      if (id == loaded.tokenizer->eos_id()) break;
+      pending = {id};
+      bytes += loaded.tokenizer->decode(pending);
+      const std::size_t whole = whole_characters(bytes);
+      print(bytes.substr(0, whole));
+      bytes.erase(0, whole);
+    }
+    print("\n");
+    return 0;
+  });
+}
+
+}  // namespace sluice

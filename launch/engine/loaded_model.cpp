@@ -1,0 +1,26 @@
+#include "launch/engine/loaded_model.hpp"
+
+#include "core/base/log.hpp"
+#include "core/checkpoint/model_location.hpp"
+#include "core/tensor/dtype_map.hpp"
+#include "data/load_tokenizer.hpp"
+#include "recipes/convert/model_folder.hpp"
+#include "recipes/stages/model_io.hpp"
+
+namespace sluice {
+
+LoadedModel load_model(const std::string& name, const recipes::Layout& layout) {
+  const checkpoint::ModelLocation location = checkpoint::locate_model(name);
+  for (const std::string& warning : location.warnings) log_warning("{}", warning);
+  LoadedModel loaded;
+  loaded.folder = location.path;
+  loaded.run = location.run;
+  const recipes::ModelFolder folder = recipes::open_model_folder(location.path);
+  loaded.description = folder.config.model;
+  loaded.model = recipes::build_model(loaded.description.decoder, loaded.description.moe, layout, to_torch(loaded.description.dtype), "auto");
+  recipes::load_weights(loaded.model, folder);
+  if (std::filesystem::exists(location.path / "tokenizer.json")) loaded.tokenizer = data::load_tokenizer(location.path / "tokenizer.json");
+  return loaded;
+}
+
+}  // namespace sluice

@@ -1,0 +1,36 @@
+#include "core/checkpoint/model_location.hpp"
+#include "launch/engine/commands.hpp"
+#include "launch/engine/world_session.hpp"
+#include "recipes/convert/model_folder.hpp"
+#include "recipes/schema/dump.hpp"
+#include "recipes/schema/read_recipe.hpp"
+#include "recipes/stages/run.hpp"
+
+#include <filesystem>
+
+namespace sluice {
+namespace {
+
+recipes::InitialModel read_initial_model(const std::string& init_from) {
+  const std::filesystem::path folder = checkpoint::locate_model(init_from, checkpoint::VerifyDepth::kStructure).path;
+  const recipes::ModelFolder model = recipes::open_model_folder(folder);
+  const std::filesystem::path tokenizer = folder / "tokenizer.json";
+  return {model.config.model.decoder, model.config.model.moe, std::filesystem::exists(tokenizer) ? tokenizer.string() : std::string()};
+}
+
+}  // namespace
+
+int train_command(const TrainOptions& options) {
+  // A wrong recipe is told before any other rank is waited for.
+  const recipes::Recipe recipe = recipes::read_recipe(options.recipe, options.overrides, read_initial_model);
+  parallel::WorldOptions world;
+  world.deadline_seconds = recipe.parallel.timeout_seconds;
+  switch (recipe.parallel.backend) {
+    case recipes::Backend::kAuto: world.backend = parallel::CommBackend::kAuto; break;
+    case recipes::Backend::kLoopback: world.backend = parallel::CommBackend::kLoopback; break;
+    case recipes::Backend::kMpi: world.backend = parallel::CommBackend::kMpi; break;
+  }
+  return run_in_world(world, [&](parallel::World& w) { return static_cast<int>(recipes::run_recipe(w, recipe, recipes::dump(recipe))); });
+}
+
+}  // namespace sluice

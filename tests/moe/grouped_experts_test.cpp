@@ -1,0 +1,86 @@
+// The fused expert function against its composed oracle, and the work-sharing loop.
+#include "moe/grouped_experts.hpp"
+
+#include "tests/support/catch.hpp"
+#include "tests/support/tiny_model.hpp"
+
+#include <ATen/Parallel.h>
+
+using namespace sluice;
+using namespace sluice::moe;
+
+namespace {
+
+at::Tensor normal(std::vector<std::int64_t> shape, const char* name, at::ScalarType type) {
+  at::Tensor t = at::empty(shape, at::TensorOptions().dtype(type == at::kBFloat16 ? at::kFloat : type));
+  recipes::fill_normal(t.dim() == 3 ? t.view({-1, t.size(2)}) : t, 7, name, 0.5);
+  return t.to(type);
+}
+
+struct Result {
+  at::Tensor y, dx, dw, d_gate_up, d_down;
+};
+
+Result run(GroupedExperts& experts, const std::vector<std::int64_t>& counts, at::ScalarType type, bool fused) {
+  std::int64_t rows = 0;
+  for (const std::int64_t c : counts) rows += c;
+  at::Tensor x = normal({rows, 16}, "x", type).set_requires_grad(true);
+  at::Tensor w = normal({rows}, "w", type == at::kBFloat16 ? at::kFloat : type).set_requires_grad(true);
+  std::vector<Parameter*> all;
+  experts.collect(all);
+  ParameterSet parameters(all);
+  const parallel::ExpertChunk chunk{x, w, counts};
+  at::Tensor y = fused ? experts.forward(chunk) : experts.forward_composed(chunk);
+  (y.to(w.scalar_type()) * normal({rows, 16}, "dy", w.scalar_type())).sum().backward();
+  parameters.fill_missing_gradients();
+  return {y.detach(), x.grad(), w.grad(), experts.gate_up.grad.clone(), experts.down.grad.clone()};
+}
+
+double difference(const at::Tensor& a, const at::Tensor& b) {
+  if (a.numel() == 0) return 0.0;
+  return ((a - b).abs().max() / (b.abs().max() + 1e-30)).item<double>();
+}
+
+}  // namespace
+
+TEST_CASE("fused experts equal the composed ones, uneven and empty groups included") {
+  for (const auto& [type, tolerance] : {std::pair{at::kDouble, 1e-13}, {at::kFloat, 2e-5}, {at::kBFloat16, 3e-2}}) {
+    GroupedExperts experts("model.layers.0.mlp", 4, 4, 16, 12, type);
+    experts.gate_up.value.copy_(normal({4, 24, 16}, "gate_up", experts.gate_up.value.scalar_type()));
+    experts.down.value.copy_(normal({4, 16, 12}, "down", experts.gate_up.value.scalar_type()));
+    experts.gate_up.refresh_compute(type);
+    experts.down.refresh_compute(type);
+    for (const std::vector<std::int64_t>& counts : {std::vector<std::int64_t>{5, 0, 9, 1}, {40, 1, 1, 1}, {0, 0, 0, 0}, {0, 3, 0, 0}}) {
+      const Result fused = run(experts, counts, type, true), composed = run(experts, counts, type, false);
+      CHECK(difference(fused.y, composed.y) <= tolerance);
+      CHECK(difference(fused.dx, composed.dx) <= tolerance);
+      CHECK(difference(fused.dw, composed.dw) <= tolerance);
+      CHECK(difference(fused.d_gate_up, composed.d_gate_up) <= tolerance);
+      CHECK(difference(fused.d_down, composed.d_down) <= tolerance);
+    }
+  }
+}
+
+TEST_CASE("leaves carry global expert ids") {
+  GroupedExperts experts("model.layers.0.mlp", 4, 2, 16, 12, at::kFloat);
+  CHECK(experts.gate_up.leaves[0].name == "model.layers.0.mlp.experts.4.gate_proj.weight");
+  CHECK(experts.gate_up.leaves[3].name == "model.layers.0.mlp.experts.5.up_proj.weight");
+  CHECK(experts.down.leaves[1].name == "model.layers.0.mlp.experts.5.down_proj.weight");
+}
+
+TEST_CASE("for_each_group visits every group with rows once, whatever the threads") {
+  const int before = at::get_num_threads();
+  for (const int threads : {1, 2, 3}) {
+    at::set_num_threads(threads);
+    for (const std::vector<std::int64_t>& counts : {std::vector<std::int64_t>{3, 0, 100, 2}, {7, 7, 7, 7, 7}, {0, 0}}) {
+      std::vector<std::atomic<int>> seen(counts.size());
+      for_each_group(counts, [&](std::int64_t group, std::int64_t begin, std::int64_t rows) {
+        std::int64_t expected = 0;
+        for (std::int64_t e = 0; e < group; ++e) expected += counts[static_cast<std::size_t>(e)];
+        if (begin == expected && rows == counts[static_cast<std::size_t>(group)]) ++seen[static_cast<std::size_t>(group)];
+      });
+      for (std::size_t e = 0; e < counts.size(); ++e) CHECK(seen[e] == (counts[e] > 0 ? 1 : 0));
+    }
+  }
+  at::set_num_threads(before);
+}

@@ -1,0 +1,68 @@
+// A model small enough for finite differences, and batches for it. One rank, no launcher.
+#pragma once
+
+#include "core/base/random.hpp"
+#include "recipes/stages/layout.hpp"
+#include "recipes/stages/train_model.hpp"
+#include "recipes/stages/training_step.hpp"
+
+#include <memory>
+
+namespace sluice::testing {
+
+inline parallel::World& alone() {
+  static const std::unique_ptr<parallel::World> world = parallel::World::start({.backend = parallel::CommBackend::kLoopback});
+  return *world;
+}
+
+inline recipes::Layout alone_layout() { return recipes::make_layout(alone(), 1); }
+
+inline DecoderConfig tiny_decoder() {
+  DecoderConfig config;
+  config.vocab_size = 37;
+  config.hidden_size = 16;
+  config.num_layers = 2;
+  config.num_attention_heads = 4;
+  config.num_key_value_heads = 2;
+  config.head_dim = 4;
+  config.intermediate_size = 24;
+  config.max_position_embeddings = 8;
+  return config;
+}
+
+inline moe::MoeConfig tiny_moe() {
+  moe::MoeConfig config;
+  config.num_experts = 4;
+  config.top_k = 2;
+  config.expert_hidden_size = 12;
+  config.layers = {0, 1};
+  config.aux_loss_coef = 0.05;
+  config.z_loss_coef = 0.01;
+  config.router_init_std = 0.5;
+  return config;
+}
+
+inline recipes::LocalBatch tiny_batch(std::int64_t sequences, std::int64_t length, std::int64_t vocabulary, std::uint64_t seed = 3) {
+  recipes::LocalBatch batch;
+  batch.length = length;
+  batch.global_sequences = sequences;
+  for (std::int64_t i = 0; i < sequences * (length + 1); ++i)
+    batch.tokens.push_back(static_cast<std::int32_t>(random_uniform(random_key(seed, "tokens"), static_cast<std::uint64_t>(i)) * static_cast<double>(vocabulary)));
+  for (std::int64_t i = 0; i < sequences; ++i) batch.sample_indices.push_back(i);
+  return batch;
+}
+
+/// Larger weights than training starts from, so that every nonlinearity is in play.
+inline recipes::TrainModel tiny_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, at::ScalarType type, std::uint64_t seed = 11) {
+  recipes::TrainModel model = recipes::build_model(config, moe, alone_layout(), type, "auto");
+  recipes::initialize(model, seed);
+  at::NoGradGuard no_grad;
+  for (recipes::LeafView& view : recipes::leaves_of(model)) {
+    if (view.value.dim() == 1) recipes::fill_normal(view.value, seed, view.leaf.name, 0.3), view.value.add_(1.0);
+    else if (view.leaf.name.find("gate.weight") == std::string::npos) view.value.mul_(12.0);
+  }
+  model.decoder->refresh_compute();
+  return model;
+}
+
+}  // namespace sluice::testing
