@@ -11,48 +11,14 @@
 #include "core/kernels/simd/for_each_isa.inc"
 
 namespace sluice::kernels {
-namespace {
-
-// An integer that orders as the value does; NaN is the smallest, and -0 equals 0.
-template <class A>
-auto order_key(A value) {
-  using Bits = std::conditional_t<sizeof(A) == 4, std::int32_t, std::int64_t>;
-  if (value != value) return std::numeric_limits<Bits>::min();
-  const A positive_zero = value + A(0);
-  Bits bits;
-  std::memcpy(&bits, &positive_zero, sizeof bits);
-  return bits < 0 ? static_cast<Bits>(bits ^ std::numeric_limits<Bits>::max()) : bits;
-}
-
-template <class A>
-void top_k_row(const A* scores, const A* bias, std::int64_t E, std::int64_t K, decltype(order_key(A(0)))* keys, std::int32_t* chosen) {
-  std::int64_t count = 0;
-  for (std::int64_t e = 0; e < E; ++e) {
-    const auto key = order_key(bias ? scores[e] + bias[e] : scores[e]);
-    if (count == K && key <= keys[K - 1]) continue;
-    std::int64_t at = count < K ? count++ : K - 1;
-    for (; at > 0 && keys[at - 1] < key; --at) {  // an equal key stays before: its index is smaller
-      keys[at] = keys[at - 1];
-      chosen[at] = chosen[at - 1];
-    }
-    keys[at] = key;
-    chosen[at] = static_cast<std::int32_t>(e);
-  }
-}
-
-}  // namespace
-
 template <class A>
 void top_k(const A* scores, const A* bias, std::int64_t N, std::int64_t E, std::int64_t K, std::int32_t* experts) {
+  using Key = std::conditional_t<sizeof(A) == 4, std::int32_t, std::int64_t>;
   if (K > E || K < 0) throw usage_error("top_k: cannot choose {} of {} experts; top_k must be in [0, num_experts]", K, E);
-  if (K == 0) return;
+  const auto block = SLUICE_FOR_THIS_CPU(top_k_rows<A, Key>);
   parallel_blocks(N, rows_per_block(E), [&](std::int64_t begin, std::int64_t end) {
-    constexpr std::int64_t on_stack = 64;
-    decltype(order_key(A(0))) small[on_stack];
-    std::vector<decltype(order_key(A(0)))> large(static_cast<std::size_t>(K > on_stack ? K : 0));
-    for (std::int64_t n = begin; n < end; ++n) {
-      top_k_row(scores + n * E, bias, E, K, K > on_stack ? large.data() : small, experts + n * K);
-    }
+    std::vector<Key> keys(static_cast<std::size_t>(E));
+    block(scores + begin * E, bias, end - begin, E, K, keys.data(), experts + begin * K);
   });
 }
 
