@@ -15,6 +15,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr double kSpinSeconds = 50e-6;
+
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 void sleep_for(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
 
@@ -48,7 +50,11 @@ std::uint64_t FailureMonitor::heartbeats() const {
 }
 
 void FailureMonitor::await(Operation& operation, double deadline_seconds, int group_slot) {
-  if (!operation.done()) {
+  // Small operations are over in microseconds: give the core away, but do not go to sleep for them.
+  const Clock::time_point called = Clock::now();
+  while (!operation.done() && seconds_since(called) < kSpinSeconds) sched_yield();
+  const bool sleeps = !operation.done();
+  if (sleeps) {
     board_->begin_wait(operation);
     operation.awaited.store(true, std::memory_order_relaxed);
     const Clock::time_point begin = Clock::now();
@@ -76,7 +82,7 @@ void FailureMonitor::await(Operation& operation, double deadline_seconds, int gr
       }
     }
   }
-  board_->end_wait(group_slot, operation.info().sequence);
+  board_->end_wait(group_slot, operation.info().sequence, sleeps);
   operation.rethrow();
 }
 

@@ -33,7 +33,7 @@ Handle MpiCommunicator::submit(OperationLabel label, bool collective, std::int64
     std::lock_guard lock(mutex_);
     const std::int64_t sequence = collective ? next_sequence_++ : -1;
     operation = make(OperationInfo{label, group_->name, sequence, bytes_to_send, bytes_to_receive});
-    if (collective) process_->board->started(slot_, sequence);
+    process_->board->started(slot_, operation->info());
     process_->thread.submit(operation);
   }
   return Handle(std::make_unique<UnderWay>(process_, std::move(operation), deadline_seconds_, slot_));

@@ -124,37 +124,42 @@ int RecordBoard::add_group(const std::string& name) {
   return slot;
 }
 
-void RecordBoard::started(int slot, std::int64_t sequence) {
-  if (slot < 0) return;
+void RecordBoard::describe(RankRecord& record, const OperationInfo& info) {
+  set_text(record.operation, info.label.operation);
+  set_text(record.phase, info.label.phase);
+  set_text(record.group, info.group);
+  record.step = info.label.step;
+  record.layer = info.label.layer;
+  record.sequence = info.sequence;
+  record.bytes_to_send = info.bytes_to_send;
+  record.bytes_to_receive = info.bytes_to_receive;
+}
+
+void RecordBoard::started(int slot, const OperationInfo& info) {
   std::lock_guard lock(mutex_);
-  change([&](RankRecord& record) { record.groups[slot].started = sequence; });
+  change([&](RankRecord& record) {
+    if (slot >= 0 && info.sequence >= 0) record.groups[slot].started = info.sequence;
+    if (record.state == RankState::kComputing) describe(record, info);
+  });
 }
 
 void RecordBoard::begin_wait(const Operation& operation) {
-  const OperationInfo& info = operation.info();
   const double now = wall_clock();
   std::lock_guard lock(mutex_);
   ++num_waiting_;
   change([&](RankRecord& record) {
+    describe(record, operation.info());
     record.state = RankState::kWaiting;
     record.since = now;
-    set_text(record.operation, info.label.operation);
-    set_text(record.phase, info.label.phase);
-    set_text(record.group, info.group);
-    record.step = info.label.step;
-    record.layer = info.label.layer;
-    record.sequence = info.sequence;
-    record.bytes_to_send = info.bytes_to_send;
-    record.bytes_to_receive = info.bytes_to_receive;
-    record.waits_for_group = info.group.empty() ? 0 : 1;
+    record.waits_for_group = 1;  // until the communication thread knows better
     record.num_waits_for = 0;
   });
 }
 
-void RecordBoard::end_wait(int slot, std::int64_t sequence) {
+void RecordBoard::end_wait(int slot, std::int64_t sequence, bool began) {
   const double now = wall_clock();
   std::lock_guard lock(mutex_);
-  --num_waiting_;
+  if (began) --num_waiting_;
   change([&](RankRecord& record) {
     if (slot >= 0 && sequence > record.groups[slot].finished) record.groups[slot].finished = sequence;
     if (num_waiting_ > 0) return;

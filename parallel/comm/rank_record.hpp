@@ -45,7 +45,7 @@ struct RankRecord {
   std::uint64_t heartbeat = 0;  // grows while the rank works alone
   char heartbeat_text[96] = {};
 
-  // The operation that is waited for, or the last one that was.
+  // The operation that is waited for; for a rank that waits for nobody, the last one that it started.
   char operation[40] = {};
   char phase[16] = {};
   char group[40] = {};
@@ -88,9 +88,10 @@ class RecordBoard {
   void set_job(std::uint64_t job);
   /// `slot` of a group that add_group() returned, or -1.
   int add_group(const std::string& name);
-  void started(int slot, std::int64_t sequence);
+  void started(int slot, const OperationInfo& info);
   void begin_wait(const Operation& operation);
-  void end_wait(int slot, std::int64_t sequence);
+  /// The operation is complete; `began` tells whether begin_wait() was called for it.
+  void end_wait(int slot, std::int64_t sequence, bool began);
   /// Publishes for whom the operation waits, as a sign of life of the communication thread.
   void waits_for(const Operation& operation);
   void heartbeat(std::string_view text);
@@ -104,6 +105,7 @@ class RecordBoard {
  private:
   template <class Change>
   void change(Change&& change);
+  static void describe(RankRecord& record, const OperationInfo& info);
 
   mutable std::mutex mutex_;
   int num_waiting_ = 0;

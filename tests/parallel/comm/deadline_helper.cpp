@@ -1,0 +1,78 @@
+// A tiny job of a few steps in which one rank misbehaves: deadline_helper MODE RANK DEADLINE_SECONDS RECORDS
+// or, afterwards: deadline_helper report RECORDS. Not a test itself; deadline_test.sh runs it under mpirun.
+#include "core/base/log.hpp"
+#include "parallel/comm/failure_monitor.hpp"
+#include "parallel/comm/world.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+using namespace sluice;
+using namespace sluice::parallel;
+
+namespace {
+
+void misbehave(const std::string& mode, World& world, int step) {
+  Communicator& group = *world.world();
+  if (mode == "sleep") sleep(1000);
+  if (mode == "spin")
+    for (volatile bool forever = true; forever;) {
+    }
+  if (mode == "stop") raise(SIGSTOP);
+  if (mode == "kill") raise(SIGKILL);
+  if (mode == "leave") std::_Exit(0);
+  if (mode == "throw") throw data_error("corpus/train.txt: cannot be read");
+  if (mode == "other_operation") group.start_barrier({"checkpoint barrier", step, -1, "save"}).finish();
+  if (mode == "other_layer") {
+    std::vector<std::int64_t> counts(static_cast<std::size_t>(group.size())), received = counts;
+    group.start_exchange_counts(counts.data(), received.data(), 1, {"dispatch counts", step, 9, "backward"}).finish();
+  }
+  if (mode == "heartbeat")
+    for (int i = 0; i < 12; ++i) {
+      usleep(500000);
+      world.heartbeat("building the token cache");
+    }
+}
+
+void run(const std::string& mode, int culprit, double deadline, const char* records) {
+  // As a trainer does: SIGTERM is a request, not the end.
+  if (std::getenv("IGNORE_SIGTERM") != nullptr) signal(SIGTERM, SIG_IGN);
+  const auto world = World::start({.deadline_seconds = deadline});
+  if (std::string(records) != "none") world->open_records(records);
+  Communicator& group = *world->world();
+  const auto pairs = world->split(world->world(), world->rank() / 2, world->rank(), "pair");
+  for (int step = 1; step <= 5; ++step) {
+    if (step == 4 && world->rank() == culprit) misbehave(mode, *world, step);
+    // Only the pair of the culprit waits for it directly; the others wait for that pair.
+    std::int64_t one = 1;
+    pairs->start_all_reduce(&one, 1, DType::kInt64, ReduceOp::kSum, {"pair sum", step, -1, "forward"}).finish();
+    const auto size = static_cast<std::size_t>(group.size());
+    std::vector<std::int64_t> counts(size, 8), received(size, 0), send(size, world->rank()), receive(size, -1);
+    group.start_exchange_counts(counts.data(), received.data(), 1, {"dispatch counts", step, 2, "forward"}).finish();
+    group.start_all_to_all_v(send.data(), counts, receive.data(), received, {"dispatch rows", step, 2, "forward"}).finish();
+  }
+  world->shutdown();
+  if (world->rank() == 0) std::puts("done");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc == 3 && std::string(argv[1]) == "report") {
+      std::fputs(report_on_records(argv[2]).c_str(), stdout);
+      return 0;
+    }
+    if (argc != 5) throw usage_error("deadline_helper MODE RANK DEADLINE_SECONDS RECORDS, or: deadline_helper report RECORDS");
+    run(argv[1], std::atoi(argv[2]), std::atof(argv[3]), argv[4]);
+    return 0;
+  } catch (const Error& error) {
+    log_error("{}", error.what());
+    return static_cast<int>(error.code());
+  }
+}

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# One rank of four hangs, stops, dies, leaves or disagrees: the job must end, name the culprit, and end with the right code.
+set -u
+build=$2
+helper=$build/deadline_helper
+if ! command -v mpirun >/dev/null; then
+  echo "SKIPPED: mpirun was not found, the deadlines were NOT tested"
+  exit 77
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+# try NAME EXPECTED_CODE PATTERN MODE RANK DEADLINE [records|none]
+try() {
+  local name=$1 expected=$2 pattern=$3 mode=$4 rank=$5 deadline=$6 records=${7:-$work/$1/records}
+  local begin=$SECONDS code=0
+  mkdir -p "$work/$name"
+  timeout -s KILL 60 mpirun -np 4 "$helper" "$mode" "$rank" "$deadline" "$records" >"$work/$name/output" 2>&1 || code=$?
+  local seconds=$((SECONDS - begin)) problem=""
+  [[ $code == 137 && $seconds -ge 60 ]] && problem="it hung; "
+  [[ $expected != any && $code != "$expected" ]] && problem+="exit code $code instead of $expected; "
+  [[ $expected == any && $code == 0 ]] && problem+="exit code 0; "
+  grep -Eq -- "$pattern" "$work/$name/output" || problem+="no line matches '$pattern'; "
+  report_result "$name" "$problem" "$work/$name/output" "$seconds"
+}
+
+report_result() {
+  if [[ -n $2 ]]; then
+    echo "FAILED $1: $2 its output was:"
+    sed 's/^/    /' "$3"
+    failures=$((failures + 1))
+  else
+    echo "passed $1 ($4 s)"
+  fi
+}
+
+try good 0 '^done$' none 0 10
+try sleep 4 'because of rank 2 on .*: it waits for nobody: outside communication for .* last waited for .dispatch rows. \(step 3, layer 2, forward' sleep 2 2
+try first_rank_sleeps 4 'because of rank 0 on .*: it waits for nobody' sleep 0 2
+try busy_loop 4 'because of rank 3 on .*: it waits for nobody' spin 3 2
+try stopped 4 'because of rank 1 on .*: its process is stopped \(SIGSTOP' stop 1 2
+try other_operation 4 "because of rank 2 on .*: it is behind|because of rank 2 on .*: the ranks disagree|because of rank 2 on .*: .*checkpoint barrier" other_operation 2 2
+try other_layer 4 "the ranks disagree: rank .* 'dispatch counts' \(step 4, layer .*rank .* 'dispatch counts' \(step 4, layer" other_layer 1 10
+try leaves 4 'because of rank 2 on .*: its process has died|exited|terminated' leave 2 20
+try throws 3 'rank 2 on .*: corpus/train.txt: cannot be read' throw 2 20
+try without_records 4 "rank .* waited .* s for pair sum of group pair\[1\], for rank\(s\) 2" sleep 2 2 none
+# Its heartbeats go on for 6 s; the deadline is 3 s.
+try heartbeat 0 '^done$' heartbeat 1 3
+
+# A killed rank: mpirun ends the job by itself and names the rank; the records of the dead tell the rest afterwards.
+try killed any 'rank 2 |Killed|signal 9' kill 2 20
+"$helper" report "$work/killed/records" >"$work/killed/report" 2>&1
+problem=""
+grep -Eq 'because of rank 2 on ' "$work/killed/report" || problem="the records do not name rank 2;"
+report_result killed_afterwards "$problem" "$work/killed/report" 0
+# If the others outlive the launcher's SIGTERM for a moment, as trainers do, they say it themselves.
+export IGNORE_SIGTERM=1
+try killed_slowly any 'because of rank 2 on .*: its process has died|rank 2 |signal 9' kill 2 20
+
+exit $((failures > 0))
