@@ -1,0 +1,84 @@
+// What the user typed, as plain values: made by the thin command, handed to the engine. Knows neither CLI11 nor torch.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice {
+
+inline constexpr const char* kVersion = "0.1.0";
+
+enum class Command { kTrain, kEval, kGenerate, kInspect, kTokenize, kBench };
+
+/// A model in every command: a checkpoint folder, a run (its last checkpoint), RUN@STEP or a Hugging Face folder.
+using ModelName = std::string;
+
+struct TrainOptions {
+  std::string recipe;
+  std::vector<std::string> overrides;  // "section.key=value"
+};
+
+struct EvalOptions {
+  ModelName model;
+  std::vector<std::string> data;     // empty: the run's own validation text
+  std::vector<std::int64_t> tokens;  // literal ids; if any, log-probabilities are printed instead
+  std::int64_t seq_length = 0;       // 0: the model's
+  std::int64_t stride = 0;           // 0: seq_length
+  std::int64_t batch = 0;            // sequences at once; 0: chosen
+  bool json = false;
+};
+
+struct GenerateOptions {
+  ModelName model;
+  std::string prompt;
+  std::int64_t max_tokens = 200;
+  double temperature = 0.8;  // 0: always the most likely token
+  std::int64_t top_k = 0;    // 0: all tokens
+  std::uint64_t seed = 17;
+};
+
+struct InspectOptions {
+  ModelName model;
+  ModelName diff;  // "" = none
+  bool json = false;
+};
+
+enum class TokenizeAction { kTrain, kEncode, kDecode, kCount };
+struct TokenizeOptions {
+  TokenizeAction action = TokenizeAction::kCount;
+  std::string tokenizer;           // encode, decode, count: a tokenizer.json, or a folder that holds one
+  std::vector<std::string> files;  // train, encode, count
+  std::optional<std::string> text; // encode, count
+  std::vector<std::int64_t> ids;   // decode
+  std::int64_t vocab_size = 4096;  // train
+  std::string output;              // train: the tokenizer.json to write
+};
+
+struct BenchOptions {
+  std::string target;                          // "moe", "exchange", "attention", "checkpoint"
+  std::map<std::string, std::string> options;  // shapes: key=value
+  bool json = false;
+};
+
+/// The options of `command` mean something, the others are defaults.
+struct CommandLine {
+  Command command = Command::kTrain;
+  TrainOptions train;
+  EvalOptions eval;
+  GenerateOptions generate;
+  InspectOptions inspect;
+  TokenizeOptions tokenize;
+  BenchOptions bench;
+};
+
+/// Fills `out`. Returns an exit code when nothing is left to do: 0 after --help and --version, 2 after a mistake, which
+/// has been told in one line on standard error.
+std::optional<int> parse_command_line(int argc, char** argv, CommandLine& out);
+
+}  // namespace sluice
+
+/// Defined by libsluice_engine.so: does what the command line says and returns the exit code. Lets no exception out.
+extern "C" int sluice_run(const sluice::CommandLine* command_line);

@@ -1,0 +1,50 @@
+// The thin `sluice` command: reads the command line and loads the engine only when a command needs it, so that --help
+// takes milliseconds although the engine brings LibTorch along.
+#include "launch/command_line.hpp"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstdio>
+#include <string>
+
+namespace {
+
+constexpr const char* kEngine = "libsluice_engine.so";
+
+// The engine lies beside the command, wherever both are.
+std::string engine_path() {
+  char path[PATH_MAX];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+  if (length <= 0 || length == static_cast<ssize_t>(sizeof path)) return kEngine;
+  const std::string self(path, static_cast<std::size_t>(length));
+  return self.substr(0, self.rfind('/') + 1) + kEngine;
+}
+
+int run(const sluice::CommandLine& command_line) {
+  const std::string path = engine_path();
+  // Global, because Open MPI's own plug-ins look for its symbols.
+  void* engine = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  if (!engine) {
+    const bool absent = access(path.c_str(), F_OK) != 0;
+    fmt::print(stderr, "sluice: {}; build it with ./launch/setup\n", absent ? fmt::format("the engine {} is missing", path) : fmt::format("the engine cannot be loaded: {}", dlerror()));
+    return 2;
+  }
+  const auto entry = reinterpret_cast<decltype(&sluice_run)>(dlsym(engine, "sluice_run"));
+  if (!entry) {
+    fmt::print(stderr, "sluice: the engine {} has no sluice_run; build both anew with ./launch/setup\n", path);
+    return 2;
+  }
+  // Never unloaded: its threads and at-exit handlers outlive main.
+  return entry(&command_line);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  sluice::CommandLine command_line;
+  if (const auto done = sluice::parse_command_line(argc, argv, command_line)) return *done;
+  return run(command_line);
+}
