@@ -49,7 +49,7 @@ void refuse_unsupported(const ConfigKeys& keys, Architecture architecture) {
   if (keys.has("architectures")) {
     const json& names = keys.at("architectures");
     if (!names.is_array()) throw keys.wrong("architectures", "a list of strings");
-    if (!names.empty() && std::find(names.begin(), names.end(), class_of(architecture)) == names.end())
+    if (!names.empty() && std::find(names.begin(), names.end(), std::string(class_of(architecture))) == names.end())
       throw keys.unsupported("architectures", fmt::format("only {} is supported", class_of(architecture)));
   }
 }

@@ -19,7 +19,7 @@ json shared_keys(const ModelDescription& model, Architecture architecture) {
   if (architecture == Architecture::kGlm4Moe) rope["partial_rotary_factor"] = 1.0;
   const std::string dtype(name_of(model.dtype));
   const bool mixtral = architecture == Architecture::kMixtral;
-  json keys = {{"architectures", {std::string(class_of(architecture))}},
+  json keys = {{"architectures", json::array({std::string(class_of(architecture))})},
                {"model_type", std::string(model_type_of(architecture))},
                {"vocab_size", config.vocab_size},
                {"hidden_size", config.hidden_size},
