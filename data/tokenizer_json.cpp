@@ -25,6 +25,8 @@ class Reader {
 
   TokenizerSpec read() {
     if (!root_.is_object()) throw data_error("{}: a tokenizer.json is an object, this is {}", origin_, root_.type_name());
+    if (root_.contains("version") && !(root_["version"].is_string() && root_["version"].get<std::string>() == "1.0"))
+      throw data_error("{}: version {} is not supported; expected \"1.0\"", origin_, root_["version"].dump());
     const json& model = member(root_, "model", "model");
     check_model(model);
     read_vocabulary(member(model, "vocab", "model.vocab"));
@@ -59,10 +61,10 @@ class Reader {
     // Old files leave the type out; a BPE model is known by its merges.
     const std::string type = model.is_object() && !model.contains("type") && model.contains("merges") ? "BPE" : type_of(model);
     if (type != "BPE") throw data_error("{}: model {} is not supported; expected BPE", origin_, type);
-    if (model.contains("dropout") && !model["dropout"].is_null() && model["dropout"] != 0)
+    if (model.contains("dropout") && !model["dropout"].is_null() && !(model["dropout"].is_number() && model["dropout"].get<double>() == 0))
       throw data_error("{}: model.dropout {} is not supported; expected null", origin_, model["dropout"].dump());
     for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"})
-      if (model.contains(affix) && !model[affix].is_null() && model[affix] != "")
+      if (model.contains(affix) && !model[affix].is_null() && !(model[affix].is_string() && model[affix].get<std::string>().empty()))
         throw data_error("{}: model.{} {} is not supported; expected null", origin_, affix, model[affix].dump());
   }
 
@@ -101,7 +103,7 @@ class Reader {
     for (std::size_t i = 0; i < list.size(); ++i) {
       const std::string path = fmt::format("added_tokens[{}]", i);
       const json& item = list[i];
-      if (!item.is_object() || !item.contains("content") || !item["content"].is_string() || item["content"] == "")
+      if (!item.is_object() || !item.contains("content") || !item["content"].is_string() || item["content"].get<std::string>().empty())
         throw data_error("{}: '{}' has no content", origin_, path);
       AddedToken token;
       token.content = item["content"].get<std::string>();

@@ -15,6 +15,7 @@ constexpr const char* kSupported =
     "ByteLevel (SmolLM2)";
 
 std::string type_of(const json& step) {
+  if (step.is_null()) return "null";
   return step.is_object() && step.contains("type") && step["type"].is_string() ? step["type"].get<std::string>() : "without type";
 }
 
@@ -55,7 +56,7 @@ Splitter splitter_of_pre_tokenizer(const json& pre_tokenizer, const std::string&
   if (found == "ByteLevel" && splits(steps[0], origin)) return Splitter::kGpt2;
   if (found == "Split + ByteLevel" && !splits(steps[1], origin)) return of_split(steps[0], origin);
   if (found == "Digits + ByteLevel" && flag(steps[0], "individual_digits", false) && splits(steps[1], origin)) return Splitter::kDigitsGpt2;
-  throw data_error("{}: pre_tokenizer {} with these settings is not supported; {}", origin, found.empty() ? "null" : found, kSupported);
+  throw data_error("{}: pre_tokenizer {} with these settings is not supported; {}", origin, found.empty() ? "of no steps" : found, kSupported);
 }
 
 }  // namespace sluice::data
