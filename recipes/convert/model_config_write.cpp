@@ -19,7 +19,7 @@ json shared_keys(const ModelDescription& model, Architecture architecture) {
   if (architecture == Architecture::kGlm4Moe) rope["partial_rotary_factor"] = 1.0;
   const std::string dtype(name_of(model.dtype));
   const bool mixtral = architecture == Architecture::kMixtral;
-  json keys = {{"architectures", {std::string(class_of(architecture))}},
+  json keys = {{"architectures", json::array({std::string(class_of(architecture))})},
                {"model_type", std::string(model_type_of(architecture))},
                {"vocab_size", config.vocab_size},
                {"hidden_size", config.hidden_size},
@@ -86,9 +86,7 @@ void add_family_keys(const ModelDescription& model, Architecture architecture, j
       keys["mlp_bias"] = false;
       keys["pretraining_tp"] = 1;
       return;
-    case Architecture::kQwen3:
-      keys["max_window_layers"] = model.decoder.num_layers;
-      [[fallthrough]];
+    case Architecture::kQwen3: keys["max_window_layers"] = model.decoder.num_layers; [[fallthrough]];
     case Architecture::kQwen3Moe: keys["use_sliding_window"] = false; [[fallthrough]];
     case Architecture::kMixtral: keys["sliding_window"] = nullptr; return;
     case Architecture::kGlm4Moe: keys["use_qk_norm"] = model.decoder.qk_norm == QkNorm::kHead; return;
