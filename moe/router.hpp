@@ -31,8 +31,11 @@ class Router {
   Routing route(const at::Tensor& x, const RowTable& rows) const;
   void collect(std::vector<Parameter*>& parameters);
 
-  /// From the next route() on (annealing after double_top_k).
-  void set_top_k(std::int64_t top_k) { config_.top_k = top_k; }
+  /// Settings of the same shape (coefficients, capacity, top_k) from the next route() on. A bias that was there stays.
+  void set_config(const MoeConfig& config) {
+    bias_loaded = has_bias();
+    config_ = config;
+  }
 
   /// Loss-free balancing (DeepSeek-V3): adds rate * sign(T*k - E*count) of the whole step, in integers. counts [E].
   void update_bias(const at::Tensor& counts);

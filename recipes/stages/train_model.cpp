@@ -1,5 +1,6 @@
 #include "recipes/stages/train_model.hpp"
 
+#include "core/base/error.hpp"
 #include "core/base/random.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/pointers.hpp"
@@ -10,9 +11,13 @@
 #include <cmath>
 
 namespace sluice::recipes {
-void TrainModel::set_top_k(std::int64_t top_k) {
-  moe->top_k = top_k;
-  for (moe::MoeFeedForward* slot : sparse) slot->router.set_top_k(top_k);
+void TrainModel::set_moe(const moe::MoeConfig& settings) {
+  if (settings.num_experts != moe->num_experts || settings.family_size != moe->family_size || settings.expert_hidden_size != moe->expert_hidden_size ||
+      settings.layers != moe->layers)
+    throw usage_error("the stage's experts ({} of width {}, families of {}) are not the model's ({} of width {}, families of {})", settings.num_experts,
+                      settings.expert_hidden_size, settings.family_size, moe->num_experts, moe->expert_hidden_size, moe->family_size);
+  moe = settings;
+  for (moe::MoeFeedForward* slot : sparse) slot->router.set_config(settings);
 }
 
 TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, at::ScalarType type,

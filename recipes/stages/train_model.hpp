@@ -25,7 +25,8 @@ struct TrainModel {
   AdamW optimizer;
   std::vector<moe::BalanceCounts> lagged;    // per sparse layer; counts of the previous step (kLagged), undefined at first
 
-  void set_top_k(std::int64_t top_k);
+  /// Settings that belong to a stage and not to the shape: coefficients, capacity, bias rate, top_k.
+  void set_moe(const moe::MoeConfig& settings);
 };
 
 /// Allocates the model with zero weights; every rank makes the same dense parameters and its own experts.

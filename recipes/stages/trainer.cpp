@@ -143,8 +143,9 @@ void Trainer::train_stage(std::size_t index) {
     data::Batch loaded = loader->next();
     LocalBatch batch{std::move(loaded.tokens), {loaded.samples.begin(), loaded.samples.end()}, stage.data.seq_length, batch_size};
     if (model_->moe) {
-      const std::int64_t k = top_k(recipe_, index, state_.stage_step);
-      if (k != model_->moe->top_k) model_->set_top_k(k);
+      moe::MoeConfig settings = *stage.moe;
+      settings.top_k = top_k(recipe_, index, state_.stage_step);
+      if (!(settings == *model_->moe)) model_->set_moe(settings);
     }
     const StepOptions options = step_options(index);
     const double waited_before = model_->exchange ? model_->exchange->counters().seconds : 0.0;

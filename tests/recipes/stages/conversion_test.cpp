@@ -109,7 +109,9 @@ TEST_CASE("growth by doubling top_k is exact, and parted twins specialise") {
 
   // Share of (token, choice) pairs whose twin is chosen too once top_k is back at 2.
   const auto twins_together = [](TrainModel& model) {
-    model.set_top_k(2);
+    moe::MoeConfig two = *model.moe;
+    two.top_k = 2;
+    model.set_moe(two);
     const LocalBatch batch = tiny_batch(8, 8, model.config.vocab_size, 77);
     const ModelInput input = make_input(batch, 0, 8);
     at::NoGradGuard no_grad;
