@@ -14,10 +14,7 @@ bool may_drop(const moe::MoeConfig& moe) {
 
 Exactness exact_sparsify(const Conversion& c) {
   if (!c.after.norm_topk_prob) return {false, "without norm_topk_prob the weights of the chosen experts do not sum to 1"};
-  if (c.after.routed_scaling_factor != 1.0) {
-    return {false, fmt::format("routed_scaling_factor({}) scales what the dense layer gave", write_number(c.after.routed_scaling_factor))};
-  }
-  if (c.method == ConversionMethod::kCopy) return {true, "every expert is the dense layer and the weights sum to 1"};
+  if (c.method == ConversionMethod::kCopy) return {true, "every expert is the dense layer and the weights sum to 1 (a routed_scaling_factor is folded into down_proj)"};
   const std::int64_t shards = routed_columns(c.model, c.after) / c.after.expert_hidden_size;
   if (c.after.top_k % shards != 0) {
     return {false,

@@ -164,8 +164,7 @@ TEST_CASE("copy: widths and exactness") {
         "x.yaml:6:21: stage 's': sparsify by copy is not exact: without norm_topk_prob the weights of the chosen experts do not sum to 1; "
         "set allow_jump: true to accept the jump");
   CHECK(sparsify("norm_topk_prob: false", "allow_jump: true, ").empty());
-  CHECK(sparsify("routed_scaling_factor: 2.5")
-            .find("sparsify by copy is not exact: routed_scaling_factor(2.5) scales what the dense layer gave;") != std::string::npos);
+  CHECK(sparsify("routed_scaling_factor: 2.5").empty());  // folded into down_proj
   CHECK(sparsify("capacity_factor: 1.25").find("sparsify by copy is not exact: capacity_factor(1.25) drops tokens;") != std::string::npos);
   CHECK(sparsify("capacity_factor: 4, num_experts: 8, top_k: 2").empty());  // room for every token
   CHECK(sparsify("top_k: 2", "method: family, ") ==
