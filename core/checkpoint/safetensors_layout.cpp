@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_set>
 
 namespace sluice::checkpoint {
 namespace {
@@ -27,31 +28,63 @@ std::uint64_t read_u64le(std::string_view bytes) {
   return value;
 }
 
-/// JSON as the format allows it: no duplicate keys, nothing nested deeper than a shape. nlohmann's parser keeps the last of two
-/// equal keys silently, so they are caught while parsing.
-json parse_strictly(std::string_view text, const std::string& file) {
-  std::vector<std::set<std::string>> open;
-  std::string outer;
-  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start || event == json::parse_event_t::array_start) {
-      if (depth > 2) throw data_error("{}: the safetensors header nests deeper than the format allows, in '{}'", file, outer);
-    }
-    if (event == json::parse_event_t::object_start) open.emplace_back();
-    if (event == json::parse_event_t::object_end) open.pop_back();
-    if (event == json::parse_event_t::key) {
-      std::string key = parsed.get<std::string>();
-      if (open.size() == 1) outer = key;
-      if (!open.back().insert(key).second)
-        throw data_error("{}: the safetensors header has the key '{}' twice{}", file, key,
-                         open.size() == 1 ? "" : fmt::format(" in '{}'", outer));
-    }
+/// Finds what nlohmann's parser would pass over: equal keys (it keeps the last), and nesting deeper than a shape. A walk of its own,
+/// since parsing with a callback is quadratic in the number of tensors.
+class StrictWalk : public nlohmann::json_sax<json> {
+ public:
+  explicit StrictWalk(const std::string& file) : file_(file) {}
+
+  bool start_object(std::size_t) override {
+    open();
+    keys_.emplace_back();
     return true;
-  };
-  try {
-    return json::parse(text.begin(), text.end(), watch);
-  } catch (const json::exception& error) {
-    throw data_error("{}: the safetensors header is not valid JSON: {}", file, error.what());
   }
+  bool key(std::string& key) override {
+    if (keys_.size() == 1) tensor_ = key;
+    if (!keys_.back().insert(key).second)
+      throw data_error("{}: the safetensors header has the key '{}' twice{}", file_, key,
+                       keys_.size() == 1 ? "" : fmt::format(" in '{}'", tensor_));
+    return true;
+  }
+  bool end_object() override {
+    --depth_;
+    keys_.pop_back();
+    return true;
+  }
+  bool start_array(std::size_t) override {
+    open();
+    return true;
+  }
+  bool end_array() override {
+    --depth_;
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) override {
+    throw data_error("{}: the safetensors header is not valid JSON: {}", file_, error.what());
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(json::number_integer_t) override { return true; }
+  bool number_unsigned(json::number_unsigned_t) override { return true; }
+  bool number_float(json::number_float_t, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(json::binary_t&) override { return true; }
+
+ private:
+  void open() {
+    if (++depth_ > 3) throw data_error("{}: the safetensors header nests deeper than the format allows, in '{}'", file_, tensor_);
+  }
+
+  const std::string& file_;
+  std::string tensor_;
+  int depth_ = 0;
+  std::vector<std::unordered_set<std::string>> keys_;
+};
+
+json parse_strictly(std::string_view text, const std::string& file) {
+  StrictWalk walk(file);
+  json::sax_parse(text.begin(), text.end(), &walk);
+  return json::parse(text.begin(), text.end());
 }
 
 std::uint64_t read_size(const json& value, const std::string& file, const std::string& name, const char* what) {

@@ -18,7 +18,7 @@ if [ -z "$python" ]; then
     if ! { python3 -m venv "$venv" &&
            "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 1 --timeout 20 \
              torch==2.13.0 transformers==5.17.0 safetensors accelerate; }; then
-      echo "SKIPPED: the Python packages torch and transformers cannot be had here; the parity of config.json with Transformers was NOT checked" >&2
+      echo "SKIPPED: the Python packages torch and transformers cannot be had here; config.json was NOT checked against Transformers" >&2
       exit 77
     fi
   fi
