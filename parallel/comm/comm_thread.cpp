@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace sluice::parallel {
 namespace {
@@ -23,7 +24,9 @@ struct Patience {
   double eager_seconds;
 };
 
-Patience patience_for(double bytes) { return {400e-6 + bytes / 1e9, 20e-3 + bytes / 50e6}; }
+Patience patience_for(double bytes) {
+  return {400e-6 + bytes / 1e9, 20e-3 + bytes / 50e6};
+}
 
 double sleep_seconds(double idle_seconds, const Patience& patience) {
   if (idle_seconds < patience.eager_seconds) return 50e-6;
@@ -56,7 +59,9 @@ class RunOnThread final : public Operation {
 
 CommThread::CommThread() : thread_([this] { loop(); }) {}
 
-CommThread::~CommThread() { stop(); }
+CommThread::~CommThread() {
+  stop();
+}
 
 void CommThread::submit(std::shared_ptr<Operation> operation) {
   std::exception_ptr failure;

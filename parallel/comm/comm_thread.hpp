@@ -56,10 +56,10 @@ class CommThread {
   std::atomic<bool> failed_{false};
   std::atomic<bool> yield_{true};
 
-  std::deque<std::shared_ptr<Operation>> starting_;               // communication thread only
-  std::vector<std::shared_ptr<Operation>> under_way_;             // communication thread only
-  std::vector<std::shared_ptr<Operation>> abandoned_;             // communication thread only: MPI may still hold their buffers
-  std::chrono::steady_clock::time_point observed_{};              // communication thread only
+  std::deque<std::shared_ptr<Operation>> starting_;    // communication thread only
+  std::vector<std::shared_ptr<Operation>> under_way_;  // communication thread only
+  std::vector<std::shared_ptr<Operation>> abandoned_;  // communication thread only: MPI may still hold their buffers
+  std::chrono::steady_clock::time_point observed_{};   // communication thread only
   std::thread thread_;
 };
 
