@@ -3,7 +3,6 @@
 #include "core/base/error.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,7 +14,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kSpinSeconds = 50e-6;
+constexpr auto kSpin = std::chrono::microseconds(50);
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -54,10 +53,8 @@ std::uint64_t FailureMonitor::heartbeats() const {
 }
 
 void FailureMonitor::await(Operation& operation, double deadline_seconds, int group_slot) {
-  // Small operations are over in microseconds: give the core away, but do not go to sleep for them.
-  const Clock::time_point called = Clock::now();
-  while (!operation.done() && seconds_since(called) < kSpinSeconds) sched_yield();
-  const bool sleeps = !operation.done();
+  // Small operations are over in microseconds: do not go to sleep for them.
+  const bool sleeps = !spin_.until([&] { return operation.done(); }, kSpin);
   if (sleeps) {
     board_->begin_wait(operation);
     operation.awaited.store(true, std::memory_order_relaxed);
