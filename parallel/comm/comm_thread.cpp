@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace sluice::parallel {
 namespace {
@@ -23,9 +24,12 @@ struct Patience {
   double eager_seconds;
 };
 
-Patience patience_for(double bytes) { return {400e-6 + bytes / 1e9, 20e-3 + bytes / 50e6}; }
+Patience patience_for(double bytes) {
+  return {400e-6 + bytes / 1e9, 20e-3 + bytes / 50e6};
+}
 
 double sleep_seconds(double idle_seconds, const Patience& patience) {
+  if (idle_seconds < patience.spin_seconds) return 20e-6;  // sleeping instead of spinning: the core is busy
   if (idle_seconds < patience.eager_seconds) return 50e-6;
   // Proportional: a wait grows by at most a tenth, and a long one costs next to nothing.
   return std::clamp((idle_seconds - patience.eager_seconds) / 10, 100e-6, 2e-3);
@@ -56,7 +60,9 @@ class RunOnThread final : public Operation {
 
 CommThread::CommThread() : thread_([this] { loop(); }) {}
 
-CommThread::~CommThread() { stop(); }
+CommThread::~CommThread() {
+  stop();
+}
 
 void CommThread::submit(std::shared_ptr<Operation> operation) {
   std::exception_ptr failure;
@@ -201,8 +207,7 @@ void CommThread::loop() {
   while (true) {
     if (under_way_.empty()) {
       // The next operation often follows at once.
-      const Clock::time_point idle = Clock::now();
-      while (num_submitted_.load(std::memory_order_acquire) == 0 && Clock::now() - idle < kLinger) sched_yield();
+      spin_.until([this] { return num_submitted_.load(std::memory_order_acquire) != 0; }, kLinger);
       if (!take_submitted(true, -1)) break;
     } else if (num_submitted_.load(std::memory_order_acquire) != 0) {
       if (!take_submitted(false, 0)) break;
@@ -222,10 +227,11 @@ void CommThread::loop() {
         last_progress = Clock::now();
         break;
       }
-      const Clock::time_point now = Clock::now();
+      Clock::time_point now = Clock::now();
       const double idle = std::chrono::duration<double>(now - last_progress).count();
-      if (idle < patience.spin_seconds) {
-        if (yield_.load(std::memory_order_relaxed)) sched_yield();
+      const bool yields = yield_.load(std::memory_order_relaxed);
+      if (idle < patience.spin_seconds && !(yields && spin_.busy(now))) {
+        if (yields) spin_.yield(now);
         continue;
       }
       observe(now);

@@ -3,6 +3,7 @@
 // ever longer (a spinning wait burns its core); with nothing under way it sleeps until something is submitted.
 #pragma once
 
+#include "parallel/comm/courteous_spin.hpp"
 #include "parallel/comm/operation.hpp"
 
 #include <condition_variable>
@@ -55,11 +56,12 @@ class CommThread {
   std::atomic<std::size_t> num_submitted_{0};         // lets the polling loop look without the lock
   std::atomic<bool> failed_{false};
   std::atomic<bool> yield_{true};
+  CourteousSpin spin_;
 
-  std::deque<std::shared_ptr<Operation>> starting_;               // communication thread only
-  std::vector<std::shared_ptr<Operation>> under_way_;             // communication thread only
-  std::vector<std::shared_ptr<Operation>> abandoned_;             // communication thread only: MPI may still hold their buffers
-  std::chrono::steady_clock::time_point observed_{};              // communication thread only
+  std::deque<std::shared_ptr<Operation>> starting_;    // communication thread only
+  std::vector<std::shared_ptr<Operation>> under_way_;  // communication thread only
+  std::vector<std::shared_ptr<Operation>> abandoned_;  // communication thread only: MPI may still hold their buffers
+  std::chrono::steady_clock::time_point observed_{};   // communication thread only
   std::thread thread_;
 };
 

@@ -3,7 +3,6 @@
 #include "core/base/error.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,10 +14,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kSpinSeconds = 50e-6;
+constexpr auto kSpin = std::chrono::microseconds(50);
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-void sleep_for(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+void sleep_for(double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
 
 /// Straight to the descriptor: the process is about to end without flushing anything.
 void write_whole(int fd, std::string_view text) {
@@ -50,10 +53,8 @@ std::uint64_t FailureMonitor::heartbeats() const {
 }
 
 void FailureMonitor::await(Operation& operation, double deadline_seconds, int group_slot) {
-  // Small operations are over in microseconds: give the core away, but do not go to sleep for them.
-  const Clock::time_point called = Clock::now();
-  while (!operation.done() && seconds_since(called) < kSpinSeconds) sched_yield();
-  const bool sleeps = !operation.done();
+  // Small operations are over in microseconds: do not go to sleep for them.
+  const bool sleeps = !spin_.until([&] { return operation.done(); }, kSpin);
   if (sleeps) {
     board_->begin_wait(operation);
     operation.awaited.store(true, std::memory_order_relaxed);
@@ -124,7 +125,8 @@ void FailureMonitor::fail(const Operation& operation, double waited, int dead_ra
   const RankRecord own = board_->record();
   int speaker = own.rank;
   for (const auto& observed : all)
-    if (observed.record && observed.record->late != 0 && observed.process != ProcessState::kGone && observed.process != ProcessState::kStopped)
+    if (observed.record && observed.record->late != 0 && observed.process != ProcessState::kGone &&
+        observed.process != ProcessState::kStopped)
       speaker = std::min(speaker, static_cast<int>(observed.record->rank));
   if (speaker != own.rank && !board_->directory().empty()) {
     sleep_for(5.0);  // the speaker ends the job, and this process with it
@@ -140,7 +142,8 @@ void FailureMonitor::fail(const Operation& operation, double waited, int dead_ra
   }
   std::string text;
   if (board_->directory().empty()) {
-    text = fmt::format("rank {} on {} waited {:.1f} s for {} of group {}, for rank(s)", own.rank, own.host, waited, own.operation, own.group);
+    text =
+        fmt::format("rank {} on {} waited {:.1f} s for {} of group {}, for rank(s)", own.rank, own.host, waited, own.operation, own.group);
     for (int i = 0; i < std::min(own.num_waits_for, RankRecord::kMaxWaitsFor); ++i) text += fmt::format(" {}", own.waits_for[i]);
     if (own.num_waits_for == 0) text += " of the group";
     if (dead_rank >= 0) text += fmt::format("; the process of rank {} has died", dead_rank);
@@ -162,7 +165,8 @@ void FailureMonitor::fail(const Operation& operation, double waited, int dead_ra
 std::string report_on_records(const std::filesystem::path& directory) {
   std::vector<RankObservation> all;
   for (auto& record : read_records(directory)) all.push_back({std::move(record), ProcessState::kUnknown, true});
-  if (std::all_of(all.begin(), all.end(), [](const RankObservation& o) { return o.record && o.record->state == RankState::kFinished; })) return "";
+  if (std::all_of(all.begin(), all.end(), [](const RankObservation& o) { return o.record && o.record->state == RankState::kFinished; }))
+    return "";
   return compose_failure_report(all, wall_clock()).text;
 }
 

@@ -7,6 +7,7 @@
 // those who wait by its heartbeats.
 #pragma once
 
+#include "parallel/comm/courteous_spin.hpp"
 #include "parallel/comm/failure_report.hpp"
 
 #include <functional>
@@ -44,6 +45,7 @@ class FailureMonitor {
   std::shared_ptr<RecordBoard> board_;
   std::function<void(int)> abort_;
   std::vector<PeerProcess> peers_;
+  CourteousSpin spin_;
 };
 
 /// The report on the records in a directory, for a later program: empty if there are none or all ranks finished.

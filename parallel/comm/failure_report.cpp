@@ -75,8 +75,8 @@ class Investigation {
     const auto& record = at(rank).record;
     if (!record) return "it left no record: it never started, or its records are not on a shared file system";
     if (record->state == RankState::kFinished) return "it left the job while others wait for it";
-    std::string text = fmt::format("it waits for nobody: outside communication for {:.1f} s, its last operation was {}", std::max(0.0, now_ - record->since),
-                                   operation_of(*record));
+    std::string text = fmt::format("it waits for nobody: outside communication for {:.1f} s, its last operation was {}",
+                                   std::max(0.0, now_ - record->since), operation_of(*record));
     if (*record->heartbeat_text != '\0') text += fmt::format(", last heartbeat: {}", record->heartbeat_text);
     return text;
   }
@@ -147,7 +147,8 @@ class Investigation {
       std::vector<int> behind, same, different;
       for (int other = 0; other < size(); ++other) {
         const auto& theirs = at(other).record;
-        if (!theirs || theirs->state != RankState::kWaiting || std::string_view(theirs->group) != mine->group || theirs->sequence < 0) continue;
+        if (!theirs || theirs->state != RankState::kWaiting || std::string_view(theirs->group) != mine->group || theirs->sequence < 0)
+          continue;
         if (theirs->sequence < mine->sequence) behind.push_back(other);
         if (theirs->sequence != mine->sequence) continue;
         const bool agrees = std::string_view(theirs->operation) == mine->operation && std::string_view(theirs->phase) == mine->phase &&
@@ -155,7 +156,8 @@ class Investigation {
         (agrees ? same : different).push_back(other);
       }
       if (!behind.empty())
-        return {behind, fmt::format("it is behind, in {}, where rank {} is in {}", operation_of(*at(behind.front()).record), rank, operation_of(*mine))};
+        return {behind, fmt::format("it is behind, in {}, where rank {} is in {}", operation_of(*at(behind.front()).record), rank,
+                                    operation_of(*mine))};
       if (!different.empty()) {
         const auto& odd = different.size() <= same.size() ? different : same;
         const auto& rest = different.size() <= same.size() ? same : different;
@@ -175,10 +177,14 @@ const char* state_of(const RankObservation& observed) {
   if (observed.process == ProcessState::kStopped) return "stopped";
   if (!observed.record) return "no record";
   switch (observed.record->state) {
-    case RankState::kFinished: return "finished";
-    case RankState::kFailed: return "failed";
-    case RankState::kComputing: return "computing";
-    case RankState::kWaiting: break;
+    case RankState::kFinished:
+      return "finished";
+    case RankState::kFailed:
+      return "failed";
+    case RankState::kComputing:
+      return "computing";
+    case RankState::kWaiting:
+      break;
   }
   if (!observed.responsive) return "silent";
   return observed.record->late != 0 ? "late" : "waiting";
@@ -194,13 +200,15 @@ std::string waits_for_of(const RankRecord& record) {
   return text.empty() ? "nobody" : text;
 }
 
-std::string number_or_dash(std::int64_t number) { return number < 0 ? "-" : std::to_string(number); }
+std::string number_or_dash(std::int64_t number) {
+  return number < 0 ? "-" : std::to_string(number);
+}
 
 using Row = std::array<std::string, 14>;
 
 std::string table(std::span<const RankObservation> all, const std::vector<int>& order, double now) {
-  std::vector<Row> rows = {{"rank", "host", "pid", "state", "seconds", "operation", "step", "layer", "phase", "group", "sequence", "sends", "receives",
-                            "waits for"}};
+  std::vector<Row> rows = {{"rank", "host", "pid", "state", "seconds", "operation", "step", "layer", "phase", "group", "sequence", "sends",
+                            "receives", "waits for"}};
   for (const int rank : order) {
     const RankObservation& observed = all[static_cast<std::size_t>(rank)];
     Row row;
@@ -210,10 +218,20 @@ std::string table(std::span<const RankObservation> all, const std::vector<int>& 
     if (observed.record) {
       const RankRecord& record = *observed.record;
       const auto text_or_dash = [](const char* text) { return *text == '\0' ? "-" : text; };
-      row = {row[0], record.host, std::to_string(record.pid), row[3], fmt::format("{:.1f}", std::max(0.0, now - record.since)),
-             text_or_dash(record.operation), number_or_dash(record.step), number_or_dash(record.layer), text_or_dash(record.phase),
-             text_or_dash(record.group), number_or_dash(record.sequence), std::to_string(record.bytes_to_send),
-             std::to_string(record.bytes_to_receive), waits_for_of(record)};
+      row = {row[0],
+             record.host,
+             std::to_string(record.pid),
+             row[3],
+             fmt::format("{:.1f}", std::max(0.0, now - record.since)),
+             text_or_dash(record.operation),
+             number_or_dash(record.step),
+             number_or_dash(record.layer),
+             text_or_dash(record.phase),
+             text_or_dash(record.group),
+             number_or_dash(record.sequence),
+             std::to_string(record.bytes_to_send),
+             std::to_string(record.bytes_to_receive),
+             waits_for_of(record)};
     }
     rows.push_back(std::move(row));
   }

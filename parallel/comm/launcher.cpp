@@ -38,9 +38,10 @@ LauncherEnvironment detect_launcher(const std::function<const char*(const char*)
 
 void check_launcher_size(const LauncherEnvironment& launcher, int mpi_size, const std::string& mpi_library) {
   if (!launcher.launched() || launcher.size == 0 || launcher.size == mpi_size) return;
-  throw usage_error("{} started {} ranks ({}) but MPI counts {}: this program was built with another MPI than the one that started it ({}); "
-                    "use the launcher of that MPI (with srun: --mpi=pmix)",
-                    launcher.name, launcher.size, launcher.variable, mpi_size, mpi_library);
+  throw usage_error(
+      "{} started {} ranks ({}) but MPI counts {}: this program was built with another MPI than the one that started it ({}); "
+      "use the launcher of that MPI (with srun: --mpi=pmix)",
+      launcher.name, launcher.size, launcher.variable, mpi_size, mpi_library);
 }
 
 }  // namespace sluice::parallel

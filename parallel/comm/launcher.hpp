@@ -11,7 +11,7 @@ struct LauncherEnvironment {
   std::string name;      // "mpirun", "srun", "PMIx", "PMI"; empty: started alone
   std::string variable;  // the one that gave the size
   int rank = 0;
-  int size = 1;          // 0: launched, but the environment does not say how many
+  int size = 1;  // 0: launched, but the environment does not say how many
   bool launched() const { return !name.empty(); }
 };
 

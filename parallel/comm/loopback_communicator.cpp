@@ -46,7 +46,8 @@ class ReceiveState final : public Handle::State {
       : mailbox_(std::move(mailbox)), receive_(std::move(receive)), label_(label) {}
   void finish() override {
     std::lock_guard lock(mailbox_->mutex);
-    if (!receive_->done) throw communication_error("'{}': a single rank waits for a message from itself that it never sent", label_.operation);
+    if (!receive_->done)
+      throw communication_error("'{}': a single rank waits for a message from itself that it never sent", label_.operation);
   }
 
  private:
@@ -115,6 +116,8 @@ class LoopbackCommunicator final : public Communicator {
 
 }  // namespace
 
-CommunicatorPtr make_loopback_communicator(std::string name) { return std::make_shared<LoopbackCommunicator>(std::move(name)); }
+CommunicatorPtr make_loopback_communicator(std::string name) {
+  return std::make_shared<LoopbackCommunicator>(std::move(name));
+}
 
 }  // namespace sluice::parallel

@@ -24,10 +24,14 @@ class UnderWay final : public Handle::State {
 }  // namespace
 
 MpiCommunicator::MpiCommunicator(std::shared_ptr<MpiProcess> process, MpiGroupPtr group, double deadline_seconds)
-    : process_(std::move(process)), group_(std::move(group)), deadline_seconds_(deadline_seconds), slot_(process_->board->add_group(group_->name)) {}
+    : process_(std::move(process)),
+      group_(std::move(group)),
+      deadline_seconds_(deadline_seconds),
+      slot_(process_->board->add_group(group_->name)) {}
 
 template <class Make>
-Handle MpiCommunicator::submit(OperationLabel label, bool collective, std::int64_t bytes_to_send, std::int64_t bytes_to_receive, Make&& make) {
+Handle MpiCommunicator::submit(OperationLabel label, bool collective, std::int64_t bytes_to_send, std::int64_t bytes_to_receive,
+                               Make&& make) {
   OperationPtr operation;
   {
     std::lock_guard lock(mutex_);
@@ -47,7 +51,8 @@ void MpiCommunicator::check_peer(int peer, OperationLabel label) const {
 Handle MpiCommunicator::start_all_reduce(void* data, std::size_t count, DType type, ReduceOp op, OperationLabel label) {
   check_reducible(type);
   const auto bytes = static_cast<std::int64_t>(count * size_of(type));
-  return submit(label, true, bytes, bytes, [&](OperationInfo info) { return mpi_all_reduce(std::move(info), group_, data, count, type, op); });
+  return submit(label, true, bytes, bytes,
+                [&](OperationInfo info) { return mpi_all_reduce(std::move(info), group_, data, count, type, op); });
 }
 
 Handle MpiCommunicator::start_broadcast(void* data, std::size_t bytes, int root, OperationLabel label) {
@@ -63,7 +68,8 @@ Handle MpiCommunicator::start_all_gather(const void* send, void* receive, std::s
                 [&](OperationInfo info) { return mpi_all_gather(std::move(info), group_, send, receive, bytes_per_rank); });
 }
 
-Handle MpiCommunicator::start_exchange_counts(const std::int64_t* send, std::int64_t* receive, std::size_t count_per_rank, OperationLabel label) {
+Handle MpiCommunicator::start_exchange_counts(const std::int64_t* send, std::int64_t* receive, std::size_t count_per_rank,
+                                              OperationLabel label) {
   const auto bytes = static_cast<std::int64_t>(count_per_rank * sizeof(std::int64_t)) * (size() - 1);
   return submit(label, true, bytes, bytes,
                 [&](OperationInfo info) { return mpi_exchange_counts(std::move(info), group_, send, receive, count_per_rank); });
@@ -74,17 +80,19 @@ Handle MpiCommunicator::start_all_to_all_v(const void* send, std::span<const std
   const auto members = static_cast<std::size_t>(size());
   const auto me = static_cast<std::size_t>(rank());
   if (send_bytes.size() != members || receive_bytes.size() != members)
-    throw communication_error("'{}': {} send and {} receive sizes for a group of {} ranks", label.operation, send_bytes.size(), receive_bytes.size(),
-                              members);
+    throw communication_error("'{}': {} send and {} receive sizes for a group of {} ranks", label.operation, send_bytes.size(),
+                              receive_bytes.size(), members);
   for (std::size_t peer = 0; peer < members; ++peer)
     if (send_bytes[peer] < 0 || receive_bytes[peer] < 0)
       throw communication_error("'{}': a negative size for rank {} of group {}", label.operation, peer, name());
   if (send_bytes[me] != receive_bytes[me])
-    throw communication_error("'{}': rank {} sends {} bytes to itself but expects {}", label.operation, rank(), send_bytes[me], receive_bytes[me]);
-  const auto total = [me](std::span<const std::int64_t> bytes) { return std::accumulate(bytes.begin(), bytes.end(), std::int64_t{0}) - bytes[me]; };
-  return submit(label, true, total(send_bytes), total(receive_bytes), [&](OperationInfo info) {
-    return mpi_all_to_all_v(std::move(info), group_, send, send_bytes, receive, receive_bytes);
-  });
+    throw communication_error("'{}': rank {} sends {} bytes to itself but expects {}", label.operation, rank(), send_bytes[me],
+                              receive_bytes[me]);
+  const auto total = [me](std::span<const std::int64_t> bytes) {
+    return std::accumulate(bytes.begin(), bytes.end(), std::int64_t{0}) - bytes[me];
+  };
+  return submit(label, true, total(send_bytes), total(receive_bytes),
+                [&](OperationInfo info) { return mpi_all_to_all_v(std::move(info), group_, send, send_bytes, receive, receive_bytes); });
 }
 
 Handle MpiCommunicator::start_send(const void* data, std::size_t bytes, int to, OperationLabel label) {

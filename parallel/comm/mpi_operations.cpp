@@ -155,7 +155,8 @@ class ExchangeCounts final : public MpiOperation {
     // Each message is looked at as it comes: a rank at another operation is to be told now, not once all have come.
     for (const int from : requests_.take_received()) accept(from);
     if (!complete) return false;
-    if (count_ != 0) std::memcpy(receive_ + offset_of(rank()), message_of(outgoing_, rank()) + sizeof(MessageHeader), count_ * sizeof(std::int64_t));
+    if (count_ != 0)
+      std::memcpy(receive_ + offset_of(rank()), message_of(outgoing_, rank()) + sizeof(MessageHeader), count_ * sizeof(std::int64_t));
     return true;
   }
 
@@ -165,13 +166,15 @@ class ExchangeCounts final : public MpiOperation {
     MessageHeader theirs;
     std::memcpy(&theirs, message, sizeof theirs);
     if (!agree(header_, theirs))
-      throw communication_error("the ranks disagree: rank {} is at {}, rank {} at {}", world_rank(rank()), describe(header_), world_rank(from),
-                                describe(theirs));
+      throw communication_error("the ranks disagree: rank {} is at {}, rank {} at {}", world_rank(rank()), describe(header_),
+                                world_rank(from), describe(theirs));
     if (count_ != 0) std::memcpy(receive_ + offset_of(from), message + sizeof theirs, count_ * sizeof(std::int64_t));
   }
   std::size_t message_bytes() const { return sizeof(MessageHeader) + count_ * sizeof(std::int64_t); }
   std::size_t offset_of(int rank) const { return static_cast<std::size_t>(rank) * count_; }
-  std::byte* message_of(std::vector<std::byte>& messages, int rank) { return messages.data() + static_cast<std::size_t>(rank) * message_bytes(); }
+  std::byte* message_of(std::vector<std::byte>& messages, int rank) {
+    return messages.data() + static_cast<std::size_t>(rank) * message_bytes();
+  }
 
   std::int64_t* receive_;
   std::size_t count_;
@@ -242,7 +245,9 @@ class Receive final : public MpiOperation {
 
 }  // namespace
 
-OperationPtr mpi_barrier(OperationInfo info, MpiGroupPtr group) { return std::make_shared<Barrier>(std::move(info), std::move(group)); }
+OperationPtr mpi_barrier(OperationInfo info, MpiGroupPtr group) {
+  return std::make_shared<Barrier>(std::move(info), std::move(group));
+}
 
 OperationPtr mpi_broadcast(OperationInfo info, MpiGroupPtr group, void* data, std::size_t bytes, int root) {
   return std::make_shared<Broadcast>(std::move(info), std::move(group), data, bytes, root);
@@ -257,8 +262,8 @@ OperationPtr mpi_exchange_counts(OperationInfo info, MpiGroupPtr group, const st
   return std::make_shared<ExchangeCounts>(std::move(info), std::move(group), send, receive, count_per_rank);
 }
 
-OperationPtr mpi_all_to_all_v(OperationInfo info, MpiGroupPtr group, const void* send, std::span<const std::int64_t> send_bytes, void* receive,
-                              std::span<const std::int64_t> receive_bytes) {
+OperationPtr mpi_all_to_all_v(OperationInfo info, MpiGroupPtr group, const void* send, std::span<const std::int64_t> send_bytes,
+                              void* receive, std::span<const std::int64_t> receive_bytes) {
   return std::make_shared<AllToAllV>(std::move(info), std::move(group), send, send_bytes, receive, receive_bytes);
 }
 

@@ -29,10 +29,14 @@ int error_class(int code) {
 
 const char* name_of_level(int level) {
   switch (level) {
-    case MPI_THREAD_SINGLE: return "MPI_THREAD_SINGLE";
-    case MPI_THREAD_FUNNELED: return "MPI_THREAD_FUNNELED";
-    case MPI_THREAD_SERIALIZED: return "MPI_THREAD_SERIALIZED";
-    default: return "MPI_THREAD_MULTIPLE";
+    case MPI_THREAD_SINGLE:
+      return "MPI_THREAD_SINGLE";
+    case MPI_THREAD_FUNNELED:
+      return "MPI_THREAD_FUNNELED";
+    case MPI_THREAD_SERIALIZED:
+      return "MPI_THREAD_SERIALIZED";
+    default:
+      return "MPI_THREAD_MULTIPLE";
   }
 }
 
@@ -42,7 +46,7 @@ const char* name_of_level(int level) {
 
 struct MpiRequests::Impl {
   struct About {
-    int peer;        // group rank, or -1 for a collective
+    int peer;  // group rank, or -1 for a collective
     bool receiving;
     std::size_t bytes;
   };
@@ -61,8 +65,9 @@ struct MpiRequests::Impl {
 
   [[noreturn]] void refuse(const About& what, int code) const {
     if (error_class(code) == MPI_ERR_TRUNCATE)
-      throw communication_error("a message from group rank {} is longer than the {} bytes that were expected: the ranks disagree about the exchange",
-                                what.peer, what.bytes);
+      throw communication_error(
+          "a message from group rank {} is longer than the {} bytes that were expected: the ranks disagree about the exchange", what.peer,
+          what.bytes);
     if (what.peer < 0) throw communication_error("a collective operation failed: {}", text_of(code));
     throw communication_error("a message {} group rank {} failed: {}", what.receiving ? "from" : "to", what.peer, text_of(code));
   }
@@ -74,8 +79,8 @@ struct MpiRequests::Impl {
     int count = 0;
     check(MPI_Get_count(&status, MPI_BYTE, &count), "MPI_Get_count");
     if (static_cast<std::size_t>(count) != what.bytes)
-      throw communication_error("group rank {} sent {} bytes where {} were expected: the ranks disagree about the exchange", what.peer, count,
-                                what.bytes);
+      throw communication_error("group rank {} sent {} bytes where {} were expected: the ranks disagree about the exchange", what.peer,
+                                count, what.bytes);
     received.push_back(what.peer);
   }
 };
@@ -85,7 +90,9 @@ MpiRequests::~MpiRequests() = default;
 MpiRequests::MpiRequests(MpiRequests&&) noexcept = default;
 MpiRequests& MpiRequests::operator=(MpiRequests&&) noexcept = default;
 
-bool MpiRequests::empty() const { return impl_->pending == 0; }
+bool MpiRequests::empty() const {
+  return impl_->pending == 0;
+}
 
 bool MpiRequests::test() {
   Impl& my = *impl_;
@@ -109,7 +116,9 @@ bool MpiRequests::test() {
   return true;
 }
 
-std::vector<int> MpiRequests::take_received() { return std::exchange(impl_->received, {}); }
+std::vector<int> MpiRequests::take_received() {
+  return std::exchange(impl_->received, {});
+}
 
 void MpiRequests::pending_peers(std::vector<int>& peers) const {
   for (std::size_t i = 0; i < impl_->requests.size(); ++i)
@@ -149,9 +158,13 @@ std::shared_ptr<MpiWire> MpiWire::initialise() {
   return std::shared_ptr<MpiWire>(new MpiWire(std::make_unique<Impl>(world)));
 }
 
-void MpiWire::finalise() { check(MPI_Finalize(), "MPI_Finalize"); }
+void MpiWire::finalise() {
+  check(MPI_Finalize(), "MPI_Finalize");
+}
 
-void MpiWire::abort(int code) { MPI_Abort(MPI_COMM_WORLD, code); }
+void MpiWire::abort(int code) {
+  MPI_Abort(MPI_COMM_WORLD, code);
+}
 
 std::string MpiWire::library_version() {
   char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
@@ -161,8 +174,12 @@ std::string MpiWire::library_version() {
   return version.substr(0, version.find_first_of(",\n"));
 }
 
-int MpiWire::rank() const { return impl_->rank; }
-int MpiWire::size() const { return impl_->size; }
+int MpiWire::rank() const {
+  return impl_->rank;
+}
+int MpiWire::size() const {
+  return impl_->size;
+}
 
 std::shared_ptr<MpiWire> MpiWire::split(int color, int key) const {
   MPI_Comm comm = MPI_COMM_NULL;

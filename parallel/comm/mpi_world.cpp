@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <random>
@@ -62,7 +63,8 @@ class MpiWorld final : public World {
     // With ranks on every core, a spinning one must let others work.
     process_->thread.set_yield(layout_.local_size >= num_usable_cores());
     process_->board = std::make_shared<RecordBoard>(wire_->rank(), wire_->size(), 0);
-    process_->monitor = std::make_shared<FailureMonitor>(process_->board, [process = process_.get()](int code) { end_job(*process, code); });
+    process_->monitor =
+        std::make_shared<FailureMonitor>(process_->board, [process = process_.get()](int code) { end_job(*process, code); });
     process_->thread.set_observer([board = process_->board](const Operation& operation) { board->waits_for(operation); });
 
     auto group = std::make_shared<MpiGroup>(MpiGroup{"world", wire_, {}});
@@ -76,9 +78,11 @@ class MpiWorld final : public World {
     process_->thread.stop();
   }
 
-  CommunicatorPtr split(const CommunicatorPtr& parent, int color, int key, const std::string& name, std::optional<double> deadline_seconds) override {
+  CommunicatorPtr split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
+                        std::optional<double> deadline_seconds) override {
     const auto from = std::dynamic_pointer_cast<MpiCommunicator>(parent);
-    if (!from) throw usage_error("group '{}' is to be split from '{}', which is not of this world", name, parent ? parent->name() : "nothing");
+    if (!from)
+      throw usage_error("group '{}' is to be split from '{}', which is not of this world", name, parent ? parent->name() : "nothing");
     // Meets under the deadline first: splitting blocks.
     from->start_barrier({"split", -1, -1, ""}).finish();
     std::shared_ptr<MpiWire> wire;

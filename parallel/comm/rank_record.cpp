@@ -19,9 +19,13 @@ namespace sluice::parallel {
 
 static_assert(std::is_trivially_copyable_v<RankRecord>);
 
-double wall_clock() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+double wall_clock() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
-std::filesystem::path record_path(const std::filesystem::path& directory, int rank) { return directory / fmt::format("rank-{:04}", rank); }
+std::filesystem::path record_path(const std::filesystem::path& directory, int rank) {
+  return directory / fmt::format("rank-{:04}", rank);
+}
 
 std::uint64_t machine_identity() {
   std::string identity;
@@ -44,10 +48,13 @@ ProcessState process_state(int pid) {
   if (end == std::string::npos || end + 2 >= text.size()) return ProcessState::kUnknown;
   switch (text[end + 2]) {
     case 'Z':
-    case 'X': return ProcessState::kGone;
+    case 'X':
+      return ProcessState::kGone;
     case 'T':
-    case 't': return ProcessState::kStopped;
-    default: return ProcessState::kRunning;
+    case 't':
+      return ProcessState::kStopped;
+    default:
+      return ProcessState::kRunning;
   }
 }
 
@@ -174,7 +181,8 @@ void RecordBoard::waits_for(const Operation& operation) {
   std::lock_guard lock(mutex_);
   change([&](RankRecord& record) {
     ++record.alive;
-    if (record.state != RankState::kWaiting || record.sequence != operation.info().sequence || operation.info().group != record.group) return;
+    if (record.state != RankState::kWaiting || record.sequence != operation.info().sequence || operation.info().group != record.group)
+      return;
     record.waits_for_group = collective ? 1 : 0;
     record.num_waits_for = static_cast<std::int32_t>(peers.size());
     for (std::size_t i = 0; i < peers.size() && i < RankRecord::kMaxWaitsFor; ++i) record.waits_for[i] = peers[i];

@@ -39,8 +39,8 @@ struct RankRecord {
   char host[64] = {};
 
   RankState state = RankState::kComputing;
-  std::int32_t late = 0;  // 1: past its deadline
-  double since = 0;       // wall clock (seconds) of the last change of state
+  std::int32_t late = 0;        // 1: past its deadline
+  double since = 0;             // wall clock (seconds) of the last change of state
   std::uint64_t alive = 0;      // grows while the communication thread polls for an operation that is waited for
   std::uint64_t heartbeat = 0;  // grows while the rank works alone
   char heartbeat_text[96] = {};

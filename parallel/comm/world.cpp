@@ -51,6 +51,13 @@ std::unique_ptr<World> World::start(const WorldOptions& options) {
   return start_mpi_world(options, launcher);
 }
 
+std::vector<int> World::nodes_of(const Communicator& group) const {
+  std::vector<int> nodes;
+  for (int rank = 0; rank < group.size(); ++rank)
+    nodes.push_back(layout_.node_of_rank.at(static_cast<std::size_t>(group.world_rank(rank))));
+  return nodes;
+}
+
 MeshGroups World::make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix) {
   if (mesh.num_ranks() != parent->size())
     throw usage_error("the mesh has {} ranks, the group '{}' it is built from {}", mesh.num_ranks(), parent->name(), parent->size());

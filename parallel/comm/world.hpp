@@ -2,8 +2,8 @@
 //
 //     auto world = World::start({.deadline_seconds = recipe.parallel.timeout_seconds});
 //     world->open_records(run / "records");
-//     const Mesh mesh(world->size(), expert, world->layout().node_of_rank);
-//     auto groups = world->make_groups(mesh);
+//     const Mesh mesh(world->size(), expert, world->nodes_of(*world->world()));
+//     const MeshGroups groups = world->make_groups(mesh, world->world());
 //     ...
 //     world->shutdown();     // collective. Without it (an exception), the process must exit non-zero: the launcher ends the rest.
 //
@@ -26,18 +26,18 @@ namespace sluice::parallel {
 enum class CommBackend { kAuto, kLoopback, kMpi };
 
 struct WorldOptions {
-  CommBackend backend = CommBackend::kAuto;  // auto: MPI under a launcher, loopback alone
-  double deadline_seconds = 600;             // of every group that names none of its own; 0: none
-  double start_seconds = 120;                // for MPI to come up
+  CommBackend backend = CommBackend::kAuto;              // auto: MPI under a launcher, loopback alone
+  double deadline_seconds = 600;                         // of every group that names none of its own; 0: none
+  double start_seconds = 120;                            // for MPI to come up
   std::size_t max_message_bytes = std::size_t{1} << 30;  // longer messages travel in pieces
 };
 
 /// Where the ranks live, from MPI's own view of shared memory.
 struct NodeLayout {
-  std::vector<int> node_of_rank;          // nodes numbered by their lowest rank
+  std::vector<int> node_of_rank;  // nodes numbered by their lowest rank
   std::vector<std::string> host_of_rank;
   int num_nodes = 1;
-  int local_rank = 0;                     // among the ranks of this node
+  int local_rank = 0;  // among the ranks of this node
   int local_size = 1;
 };
 
@@ -58,6 +58,8 @@ class World {
   int rank() const { return world_->rank(); }
   int size() const { return world_->size(); }
   const NodeLayout& layout() const { return layout_; }
+  /// The node of each member of a group, for a mesh that is built from it.
+  std::vector<int> nodes_of(const Communicator& group) const;
   /// "loopback" or "mpi (Open MPI v4.1.4)".
   const std::string& backend() const { return backend_; }
 

@@ -72,8 +72,7 @@ std::string Mesh::describe() const {
 }
 
 IndexRange experts_of_member(int num_experts, int expert, int member) {
-  if (expert < 1 || num_experts % expert != 0)
-    throw usage_error("num_experts({}) is not a multiple of expert({})", num_experts, expert);
+  if (expert < 1 || num_experts % expert != 0) throw usage_error("num_experts({}) is not a multiple of expert({})", num_experts, expert);
   const long long each = num_experts / expert;
   return {member * each, each};
 }

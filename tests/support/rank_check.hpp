@@ -22,7 +22,8 @@ struct Verdict {
 
 /// Collective: evaluates `condition` (an exception counts as false) and tells whether it holds on every rank.
 /// `values` is evaluated for the text if the condition is false on this rank.
-Verdict agree(const std::function<bool()>& condition, const std::function<std::string()>& values, const char* text, const char* file, int line);
+Verdict agree(const std::function<bool()>& condition, const std::function<std::string()>& values, const char* text, const char* file,
+              int line);
 
 /// Called before a test case is failed with a verdict: a rank whose own condition held has nothing to print.
 void note_failure(const Verdict& verdict);
@@ -37,19 +38,19 @@ void note_failure(const Verdict& verdict);
   SUCCEED()
 
 /// Collective. Fails on all ranks if the condition is false, or throws, on any.
-#define REQUIRE_ALL_RANKS(...)                                                                                             \
-  do {                                                                                                                     \
-    const auto sluice_verdict = ::sluice::testing::agree([&]() -> bool { return static_cast<bool>(__VA_ARGS__); },         \
-                                                         [] { return std::string(); }, #__VA_ARGS__, __FILE__, __LINE__);  \
-    SLUICE_FAIL_UNLESS_PASSED(sluice_verdict);                                                                             \
+#define REQUIRE_ALL_RANKS(...)                                                                                            \
+  do {                                                                                                                    \
+    const auto sluice_verdict = ::sluice::testing::agree([&]() -> bool { return static_cast<bool>(__VA_ARGS__); },        \
+                                                         [] { return std::string(); }, #__VA_ARGS__, __FILE__, __LINE__); \
+    SLUICE_FAIL_UNLESS_PASSED(sluice_verdict);                                                                            \
   } while (false)
 
 /// Collective. As REQUIRE_ALL_RANKS(actual == expected), and shows the values where they differ. Both are evaluated once more then.
-#define REQUIRE_EQUAL_ALL_RANKS(actual, expected)                                                                          \
-  do {                                                                                                                     \
-    const auto sluice_verdict = ::sluice::testing::agree(                                                                  \
-        [&]() -> bool { return (actual) == (expected); },                                                                  \
-        [&] { return Catch::Detail::stringify(actual) + " is not " + Catch::Detail::stringify(expected); },                \
-        #actual " == " #expected, __FILE__, __LINE__);                                                                     \
-    SLUICE_FAIL_UNLESS_PASSED(sluice_verdict);                                                                             \
+#define REQUIRE_EQUAL_ALL_RANKS(actual, expected)                                                                                    \
+  do {                                                                                                                               \
+    const auto sluice_verdict =                                                                                                      \
+        ::sluice::testing::agree([&]() -> bool { return (actual) == (expected); },                                                   \
+                                 [&] { return Catch::Detail::stringify(actual) + " is not " + Catch::Detail::stringify(expected); }, \
+                                 #actual " == " #expected, __FILE__, __LINE__);                                                      \
+    SLUICE_FAIL_UNLESS_PASSED(sluice_verdict);                                                                                       \
   } while (false)

@@ -10,6 +10,7 @@
 #include "core/base/log.hpp"
 
 #if __has_include(<catch2/catch_test_macros.hpp>)
+#include <catch2/catch_test_case_info.hpp>
 #include <catch2/reporters/catch_reporter_event_listener.hpp>
 #include <catch2/reporters/catch_reporter_registrars.hpp>
 using ListenerBase = Catch::EventListenerBase;
@@ -20,7 +21,9 @@ using ListenerBase = Catch::TestEventListenerBase;
 #include <stdlib.h>
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -130,8 +133,8 @@ void watch() {
   while (!my.over) {
     my.changed.wait_for(lock, std::chrono::milliseconds(500));
     if (my.running.empty() || std::chrono::steady_clock::now() - my.since < std::chrono::duration<double>(limit)) continue;
-    const std::string text = fmt::format("rank {}: watchdog: test case '{}' has run for {} s and waits for {}\n", my.world->rank(), my.running, limit,
-                                         my.world->current_operation());
+    const std::string text = fmt::format("rank {}: watchdog: test case '{}' has run for {} s and waits for {}\n", my.world->rank(),
+                                         my.running, limit, my.world->current_operation());
     std::fputs(text.c_str(), stderr);
     std::fflush(stderr);
     std::this_thread::sleep_for(std::chrono::seconds(2));  // until the others have spoken too
@@ -202,13 +205,16 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-parallel::World& world() { return *program().world; }
+parallel::World& world() {
+  return *program().world;
+}
 
 void note_failure(const Verdict& verdict) {
   if (verdict.mine) ++program().num_failures_of_others;
 }
 
-Verdict agree(const std::function<bool()>& condition, const std::function<std::string()>& values, const char* text, const char* file, int line) {
+Verdict agree(const std::function<bool()>& condition, const std::function<std::string()>& values, const char* text, const char* file,
+              int line) {
   std::string why;
   bool mine = false;
   try {

@@ -14,9 +14,13 @@ using sluice::testing::world;
 
 namespace {
 
-OperationLabel label(const char* operation) { return {operation, 7, 3, "forward"}; }
+OperationLabel label(const char* operation) {
+  return {operation, 7, 3, "forward"};
+}
 
-std::int64_t value(int from, int to, std::size_t i) { return 1000003LL * from + 1009LL * to + static_cast<std::int64_t>(i); }
+std::int64_t value(int from, int to, std::size_t i) {
+  return 1000003LL * from + 1009LL * to + static_cast<std::int64_t>(i);
+}
 
 /// Uneven and partly empty: 0 for a third of the pairs, else up to `most`.
 std::size_t count_between(int from, int to, std::size_t most) {
@@ -144,7 +148,9 @@ void check_every_operation(Communicator& group) {
 
 }  // namespace
 
-TEST_CASE("every operation of the world moves the right values") { check_every_operation(*world().world()); }
+TEST_CASE("every operation of the world moves the right values") {
+  check_every_operation(*world().world());
+}
 
 TEST_CASE("every operation of a group moves the right values, groups at the same time") {
   const int half = world().size() >= 2 ? world().size() / 2 : 1;
@@ -166,14 +172,15 @@ TEST_CASE("every operation of a group moves the right values, groups at the same
 
 TEST_CASE("the groups of a mesh are those of the plan") {
   for (int expert = 1; expert <= world().size(); expert *= 2) {
-    const Mesh mesh(world().size(), expert, world().layout().node_of_rank);
+    const Mesh mesh(world().size(), expert, world().nodes_of(*world().world()));
     const MeshGroups groups = world().make_groups(mesh, world().world(), "test" + std::to_string(expert));
     REQUIRE_ALL_RANKS(groups.expert->size() == expert);
     REQUIRE_ALL_RANKS(groups.replica->size() == mesh.num_expert_groups());
     REQUIRE_ALL_RANKS(groups.expert->rank() == mesh.expert_member_of(world().rank()));
     REQUIRE_ALL_RANKS([&] {
       for (int member = 0; member < expert; ++member)
-        if (groups.expert->world_rank(member) != mesh.expert_group(mesh.expert_group_of(world().rank()))[static_cast<std::size_t>(member)]) return false;
+        if (groups.expert->world_rank(member) != mesh.expert_group(mesh.expert_group_of(world().rank()))[static_cast<std::size_t>(member)])
+          return false;
       for (int group = 0; group < mesh.num_expert_groups(); ++group)
         if (groups.replica->world_rank(group) != mesh.replica_group(groups.expert->rank())[static_cast<std::size_t>(group)]) return false;
       return true;
@@ -210,7 +217,8 @@ TEST_CASE("all_reduce adds in rank order, with the same bits on every rank") {
   Communicator& group = *world().world();
   for (const std::size_t count : {std::size_t{100}, std::size_t{300000}}) {
     const auto contribution = [](int from, std::size_t i) {
-      return std::ldexp(1.0f + static_cast<float>((i * 2654435761u + static_cast<unsigned>(from) * 40503u) % 8191) / 8191.0f, static_cast<int>((i + static_cast<std::size_t>(from) * 5) % 40) - 20);
+      return std::ldexp(1.0f + static_cast<float>((i * 2654435761u + static_cast<unsigned>(from) * 40503u) % 8191) / 8191.0f,
+                        static_cast<int>((i + static_cast<std::size_t>(from) * 5) % 40) - 20);
     };
     std::vector<float> data(count);
     for (std::size_t i = 0; i < count; ++i) data[i] = contribution(group.rank(), i);
@@ -254,7 +262,8 @@ TEST_CASE("many operations under way at once, finished in another order") {
   const int size = group.size();
   for (int i = 0; i < kMany; ++i) {
     if (i % 2 == 0) wrong += values[static_cast<std::size_t>(i)] != size * (size - 1) / 2 + std::int64_t{i} * size;
-    for (int from = 0; from < size && i % 2 == 1; ++from) wrong += gathered[static_cast<std::size_t>(i)][static_cast<std::size_t>(from)] != from + i;
+    for (int from = 0; from < size && i % 2 == 1; ++from)
+      wrong += gathered[static_cast<std::size_t>(i)][static_cast<std::size_t>(from)] != from + i;
   }
   REQUIRE_EQUAL_ALL_RANKS(wrong, 0);
 }

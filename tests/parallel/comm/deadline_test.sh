@@ -50,6 +50,14 @@ try without_records 4 "rank .* waited .* s for pair sum of group pair\[1\], for 
 # Its heartbeats go on for 6 s; the deadline is 3 s.
 try heartbeat 0 '^done$' heartbeat 1 3
 
+# A process that its launcher counts among four, but that MPI believes to be alone.
+code=0
+OMPI_COMM_WORLD_SIZE=4 OMPI_COMM_WORLD_RANK=0 timeout -s KILL 60 "$helper" none 0 5 none >"$work/alone" 2>&1 || code=$?
+problem=""
+[[ $code == 2 ]] || problem="exit code $code instead of 2;"
+grep -q 'started 4 ranks (OMPI_COMM_WORLD_SIZE) but MPI counts 1' "$work/alone" || problem+=" the sizes are not compared;"
+report_result launcher_and_mpi_disagree "$problem" "$work/alone" 0
+
 # A killed rank: mpirun ends the job by itself and names the rank; the records of the dead tell the rest afterwards.
 try killed any 'rank 2 |Killed|signal 9' kill 2 20
 "$helper" report "$work/killed/records" >"$work/killed/report" 2>&1

@@ -8,7 +8,8 @@ namespace {
 
 constexpr double kNow = 1000;
 
-RankObservation waiting(int rank, const char* operation, const char* group, std::int64_t sequence, std::vector<int> waits_for, bool late = true) {
+RankObservation waiting(int rank, const char* operation, const char* group, std::int64_t sequence, std::vector<int> waits_for,
+                        bool late = true) {
   RankRecord record;
   record.rank = rank;
   record.pid = 100 + rank;
@@ -42,7 +43,9 @@ RankObservation computing(int rank, const char* group, std::int64_t started) {
 
 using Ranks = std::vector<int>;
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -53,7 +56,8 @@ TEST_CASE("the rank that waits for nobody is the culprit, also through a chain")
   const FailureReport report = compose_failure_report(all, kNow);
   REQUIRE(report.culprits == Ranks{2});
   REQUIRE(report.headline ==
-          "communication failed because of rank 2 on node1 (pid 102): it waits for nobody: outside communication for 61.5 s, its last operation was "
+          "communication failed because of rank 2 on node1 (pid 102): it waits for nobody: outside communication for 61.5 s, its last "
+          "operation was "
           "'combine' (step 12, layer 3, forward, group pair[0], sequence 8)");
   // The culprit is the first row of the table.
   REQUIRE(report.text.find("\n  2 ") < report.text.find("\n  0 "));
@@ -78,7 +82,8 @@ TEST_CASE("dead, stopped, failed, silent and departed ranks are said to be so") 
   std::vector<RankObservation> all = {waiting(0, "rows", "world", 7, {1}), waiting(1, "rows", "world", 7, {0}, false)};
   SECTION("dead") {
     all[1].process = ProcessState::kGone;
-    REQUIRE(contains(compose_failure_report(all, kNow).headline, "rank 1 on node0 (pid 101): its process has died; its last operation was 'rows'"));
+    REQUIRE(contains(compose_failure_report(all, kNow).headline,
+                     "rank 1 on node0 (pid 101): its process has died; its last operation was 'rows'"));
   }
   SECTION("stopped") {
     all[1].process = ProcessState::kStopped;
@@ -109,7 +114,8 @@ TEST_CASE("ranks that wait for each other: one is behind, or at another operatio
     REQUIRE(contains(report.headline, "it is behind, in 'counts'"));
   }
   SECTION("another operation under the same number: the minority") {
-    std::vector<RankObservation> all = {waiting(0, "rows", "world", 8, {1}), waiting(1, "barrier", "world", 8, {}), waiting(2, "rows", "world", 8, {1})};
+    std::vector<RankObservation> all = {waiting(0, "rows", "world", 8, {1}), waiting(1, "barrier", "world", 8, {}),
+                                        waiting(2, "rows", "world", 8, {1})};
     const FailureReport report = compose_failure_report(all, kNow);
     REQUIRE(report.culprits == Ranks{1});
     REQUIRE(contains(report.headline, "the ranks disagree: it is in 'barrier'"));

@@ -28,7 +28,8 @@ TEST_CASE("a process started alone has no launcher") {
 }
 
 TEST_CASE("launchers are known by their variables") {
-  const auto mpirun = detect({{"OMPI_COMM_WORLD_SIZE", "4"}, {"OMPI_COMM_WORLD_RANK", "3"}, {"SLURM_STEP_NUM_TASKS", "2"}, {"PMIX_RANK", "3"}});
+  const auto mpirun =
+      detect({{"OMPI_COMM_WORLD_SIZE", "4"}, {"OMPI_COMM_WORLD_RANK", "3"}, {"SLURM_STEP_NUM_TASKS", "2"}, {"PMIX_RANK", "3"}});
   REQUIRE((mpirun.name == "mpirun" && mpirun.size == 4 && mpirun.rank == 3));
   const auto srun = detect({{"SLURM_STEP_NUM_TASKS", "2"}, {"SLURM_PROCID", "1"}});
   REQUIRE((srun.name == "srun" && srun.size == 2 && srun.rank == 1));
