@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 
 if ! "$venv/bin/python" -c 'import tokenizers; assert tokenizers.__version__.startswith("0.23.")' 2>/dev/null; then
   rm -rf "$venv"
-  if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check 'tokenizers==0.23.*'; } >"$work/pip.log" 2>&1; then
+  if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 1 --timeout 20 'tokenizers==0.23.*'; } >"$work/pip.log" 2>&1; then
     tail -n 3 "$work/pip.log"
     echo "SKIPPED: the Python package tokenizers 0.23 could not be installed; ids were NOT compared with Hugging Face's"
     exit 77
