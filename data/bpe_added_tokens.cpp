@@ -8,7 +8,9 @@ namespace sluice::data {
 
 namespace {
 
-std::uint64_t edge(std::uint64_t node, char byte) { return node << 8 | static_cast<unsigned char>(byte); }
+std::uint64_t edge(std::uint64_t node, char byte) {
+  return node << 8 | static_cast<unsigned char>(byte);
+}
 
 bool is_space_at(std::string_view text, std::size_t at) {
   return (unicode_classes()[code_point_at(text.data() + at, text.data() + text.size()).value] & kSpace) != 0;
@@ -16,7 +18,8 @@ bool is_space_at(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens, const std::vector<std::string>& patterns) : tokens_(std::move(tokens)) {
+AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens, const std::vector<std::string>& patterns)
+    : tokens_(std::move(tokens)) {
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     any_plain_ = any_plain_ || !tokens_[i].special;
     begins_[static_cast<unsigned char>(patterns[i].front())] = true;

@@ -16,7 +16,9 @@ PieceCache::PieceCache() : slots_(std::make_unique<std::atomic<const Entry*>[]>(
   for (std::size_t i = 0; i < kSlots; ++i) slots_[i].store(nullptr, std::memory_order_relaxed);
 }
 
-std::uint64_t PieceCache::hash(std::string_view piece) { return XXH3_64bits(piece.data(), piece.size()); }
+std::uint64_t PieceCache::hash(std::string_view piece) {
+  return XXH3_64bits(piece.data(), piece.size());
+}
 
 std::span<const std::int32_t> PieceCache::find(std::uint64_t hash, std::string_view piece) const {
   for (std::size_t i = hash & (kSlots - 1);; i = (i + 1) & (kSlots - 1)) {
@@ -46,7 +48,8 @@ void PieceCache::insert(std::uint64_t hash, std::string_view piece, std::span<co
   std::memcpy(kept_ids, ids.data(), ids.size_bytes());
   auto* kept_piece = static_cast<char*>(allocate(piece.size()));
   std::memcpy(kept_piece, piece.data(), piece.size());
-  auto* entry = new (allocate(sizeof(Entry))) Entry{hash, static_cast<std::uint32_t>(piece.size()), static_cast<std::uint32_t>(ids.size()), kept_piece, kept_ids};
+  auto* entry = new (allocate(sizeof(Entry)))
+      Entry{hash, static_cast<std::uint32_t>(piece.size()), static_cast<std::uint32_t>(ids.size()), kept_piece, kept_ids};
   std::size_t i = hash & (kSlots - 1);
   while (slots_[i].load(std::memory_order_relaxed)) i = (i + 1) & (kSlots - 1);
   slots_[i].store(entry, std::memory_order_release);

@@ -34,8 +34,8 @@ BpeModel make_model(const TokenizerSpec& spec, const std::string& origin) {
   }
   const auto missing = std::find(byte_ids.begin(), byte_ids.end(), -1);
   if (missing != byte_ids.end())
-    throw data_error("{}: not a byte-level vocabulary: byte 0x{:02X} has no token (expected {} in model.vocab)", origin, missing - byte_ids.begin(),
-                     to_byte_level(std::string(1, static_cast<char>(missing - byte_ids.begin()))));
+    throw data_error("{}: not a byte-level vocabulary: byte 0x{:02X} has no token (expected {} in model.vocab)", origin,
+                     missing - byte_ids.begin(), to_byte_level(std::string(1, static_cast<char>(missing - byte_ids.begin()))));
   return BpeModel(byte_ids, spec.merges, std::move(whole));
 }
 
@@ -52,7 +52,8 @@ AddedTokenMatcher make_matcher(const TokenizerSpec& spec, bool normalized) {
 
 const AddedToken& find_end_of_text(const TokenizerSpec& spec, std::string_view wanted, const std::string& origin) {
   const auto named = [&](std::string_view name) {
-    return std::find_if(spec.added_tokens.begin(), spec.added_tokens.end(), [&](const AddedToken& token) { return token.special && token.content == name; });
+    return std::find_if(spec.added_tokens.begin(), spec.added_tokens.end(),
+                        [&](const AddedToken& token) { return token.special && token.content == name; });
   };
   std::string specials;
   std::size_t count = 0;
@@ -66,9 +67,12 @@ const AddedToken& find_end_of_text(const TokenizerSpec& spec, std::string_view w
   }
   for (const char* name : kUsualEndOfText)
     if (const auto found = named(name); found != spec.added_tokens.end()) return *found;
-  if (count == 1) return *std::find_if(spec.added_tokens.begin(), spec.added_tokens.end(), [](const AddedToken& token) { return token.special; });
-  throw data_error("{}: cannot tell its end-of-text token: none of the usual names (<|endoftext|>, <|end_of_text|>, </s>, …) is among its special added tokens ({})",
-                   origin, count ? specials : "none");
+  if (count == 1)
+    return *std::find_if(spec.added_tokens.begin(), spec.added_tokens.end(), [](const AddedToken& token) { return token.special; });
+  throw data_error(
+      "{}: cannot tell its end-of-text token: none of the usual names (<|endoftext|>, <|end_of_text|>, </s>, …) is among its special added "
+      "tokens ({})",
+      origin, count ? specials : "none");
 }
 
 }  // namespace

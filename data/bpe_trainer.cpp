@@ -21,7 +21,8 @@ constexpr const char* kEndOfText = "<|endoftext|>";
 BpeTrainer::BpeTrainer(const BpeTrainerOptions& options) : options_(options) {
   if (options.vocab_size < 257)
     throw usage_error("tokenizer.vocab_size is {}; a byte-level BPE needs at least 257 (256 bytes and {})", options.vocab_size, kEndOfText);
-  if (options.vocab_size > std::int64_t{1} << 24) throw usage_error("tokenizer.vocab_size is {}; at most {} is supported", options.vocab_size, 1 << 24);
+  if (options.vocab_size > std::int64_t{1} << 24)
+    throw usage_error("tokenizer.vocab_size is {}; at most {} is supported", options.vocab_size, 1 << 24);
   if (options.threads < 1) throw usage_error("BpeTrainer: threads is {}; expected at least 1", options.threads);
   counts_.resize(static_cast<std::size_t>(options.threads));
 }

@@ -12,7 +12,8 @@ namespace {
 
 class ZstdStream : public ByteStream {
  public:
-  explicit ZstdStream(const std::filesystem::path& path) : path_(path), file_(path), input_(ZSTD_DStreamInSize()), stream_(ZSTD_createDStream()) {
+  explicit ZstdStream(const std::filesystem::path& path)
+      : path_(path), file_(path), input_(ZSTD_DStreamInSize()), stream_(ZSTD_createDStream()) {
     if (stream_ == nullptr) throw std::bad_alloc();
     // Public text dumps are often written with --long=31; the default limit of the library refuses them.
     ZSTD_DCtx_setParameter(stream_, ZSTD_d_windowLogMax, ZSTD_dParam_getBounds(ZSTD_d_windowLogMax).upperBound);
@@ -56,6 +57,8 @@ class ZstdStream : public ByteStream {
 
 }  // namespace
 
-std::unique_ptr<ByteStream> open_zstd_stream(const std::filesystem::path& path) { return std::make_unique<ZstdStream>(path); }
+std::unique_ptr<ByteStream> open_zstd_stream(const std::filesystem::path& path) {
+  return std::make_unique<ZstdStream>(path);
+}
 
 }  // namespace sluice::data

@@ -49,18 +49,19 @@ Sampler Corpus::sampler(std::uint64_t seed, std::int64_t global_batch_size) cons
   return Sampler(options_.order, seed, global_batch_size, train_.windows(), std::move(weights));
 }
 
-std::unique_ptr<Loader> Corpus::loader(std::uint64_t seed, std::int64_t global_batch_size, int rank, int world_size, std::uint64_t step) const {
+std::unique_ptr<Loader> Corpus::loader(std::uint64_t seed, std::int64_t global_batch_size, int rank, int world_size,
+                                       std::uint64_t step) const {
   shard_of_step(0, global_batch_size, rank, world_size);  // refuses what does not fit here, not in the thread
-  const auto make = [this, order = sampler(seed, global_batch_size), global_batch_size, rank, world_size](std::uint64_t at) {
+  const auto make = [dataset = train_, order = sampler(seed, global_batch_size), global_batch_size, rank, world_size](std::uint64_t at) {
     const SampleRange range = shard_of_step(at, global_batch_size, rank, world_size);
     Batch batch;
     batch.step = at;
     batch.rows = static_cast<std::int64_t>(range.end - range.begin);
-    batch.width = train_.seq_length() + 1;
+    batch.width = dataset.seq_length() + 1;
     batch.tokens.resize(static_cast<std::size_t>(batch.rows * batch.width));
     std::int32_t* row = batch.tokens.data();
     for (std::uint64_t sample = range.begin; sample < range.end; ++sample, row += batch.width) {
-      train_.read(order(sample), row);
+      dataset.read(order(sample), row);
       batch.samples.push_back(sample);
     }
     return batch;
@@ -68,6 +69,8 @@ std::unique_ptr<Loader> Corpus::loader(std::uint64_t seed, std::int64_t global_b
   return std::make_unique<Loader>(make, step);
 }
 
-EvaluationSet Corpus::evaluation() const { return EvaluationSet(validation_, tokenizer_, options_.eval_sequences); }
+EvaluationSet Corpus::evaluation() const {
+  return EvaluationSet(validation_, tokenizer_, options_.eval_sequences);
+}
 
 }  // namespace sluice::data

@@ -77,8 +77,9 @@ class Corpus {
   const CorpusFingerprint& fingerprint() const { return fingerprint_; }
 
   Sampler sampler(std::uint64_t seed, std::int64_t global_batch_size) const;
-  /// Batches of rank `rank` of `world_size` from `step` on. The corpus must outlive it.
-  std::unique_ptr<Loader> loader(std::uint64_t seed, std::int64_t global_batch_size, int rank, int world_size, std::uint64_t step = 0) const;
+  /// Batches of rank `rank` of `world_size` from `step` on; it keeps what it needs of the corpus.
+  std::unique_ptr<Loader> loader(std::uint64_t seed, std::int64_t global_batch_size, int rank, int world_size,
+                                 std::uint64_t step = 0) const;
   /// The first eval_sequences windows of validation, evenly spread. Empty without validation text.
   EvaluationSet evaluation() const;
 

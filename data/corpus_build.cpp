@@ -38,10 +38,11 @@ void summarize(const std::vector<DataSource>& sources, const std::vector<TokenCa
     const auto files = find_source_files(sources[i].path);
     std::string places;
     for (const LocatedFault& fault : statistics.located)
-      places += fmt::format("{}{} byte {} ({})", places.empty() ? "" : ", ", fault.file < files.size() ? files[fault.file].path.string() : "?",
-                            fault.offset, fault.bytes);
+      places += fmt::format("{}{} byte {} ({})", places.empty() ? "" : ", ",
+                            fault.file < files.size() ? files[fault.file].path.string() : "?", fault.offset, fault.bytes);
     warnings.push_back(fmt::format("{}: {} invalid UTF-8 sequence{} replaced by U+FFFD: {}{}", sources[i].path, statistics.invalid_utf8,
-                                   statistics.invalid_utf8 == 1 ? "" : "s", places, statistics.located.size() < statistics.invalid_utf8 ? ", …" : ""));
+                                   statistics.invalid_utf8 == 1 ? "" : "s", places,
+                                   statistics.located.size() < statistics.invalid_utf8 ? ", …" : ""));
   }
 }
 
@@ -49,17 +50,19 @@ void find_overlap(const DataOptions& options, const std::vector<TokenCachePtr>& 
                   std::vector<std::string>& warnings) {
   for (std::size_t v = 0; v < validation.size(); ++v) {
     const auto held_out = validation[v]->document_hashes();
+    const std::unordered_set<std::uint64_t> wanted(held_out.begin(), held_out.end());
     for (std::size_t t = 0; t < train.size(); ++t) {
-      std::unordered_set<std::uint64_t> wanted(held_out.begin(), held_out.end());
       std::unordered_set<std::uint64_t> shared;
       for (const std::uint64_t hash : train[t]->document_hashes())
         if (wanted.count(hash) > 0) shared.insert(hash);
       if (shared.empty()) continue;
       std::size_t documents = 0;
       for (const std::uint64_t hash : held_out) documents += shared.count(hash);
-      warnings.push_back(fmt::format("validation {} overlaps training {}: {} of its {} document{} {} there word for word, so validation loss will look "
-                                     "better than it is", options.validation[v].path, options.train[t].path, documents, held_out.size(),
-                                     held_out.size() == 1 ? "" : "s", documents == 1 ? "is" : "are"));
+      warnings.push_back(
+          fmt::format("validation {} overlaps training {}: {} of its {} document{} {} there word for word, so validation loss will look "
+                      "better than it is",
+                      options.validation[v].path, options.train[t].path, documents, held_out.size(), held_out.size() == 1 ? "" : "s",
+                      documents == 1 ? "is" : "are"));
     }
   }
 }
@@ -79,7 +82,9 @@ void require_valid_options(const DataOptions& options) {
     throw usage_error("data.validation_split({}) must be at least 0 and less than 1", options.validation_split);
 }
 
-ReadOptions read_options(const DataOptions& options) { return {options.text_key, options.invalid_utf8}; }
+ReadOptions read_options(const DataOptions& options) {
+  return {options.text_key, options.invalid_utf8};
+}
 
 fs::path corpus_note_path(const DataOptions& options, const Tokenizer& tokenizer, const fs::path& cache_dir) {
   Hash128 hash;
@@ -95,14 +100,16 @@ fs::path corpus_note_path(const DataOptions& options, const Tokenizer& tokenizer
 std::pair<Dataset, Dataset> make_datasets(const DataOptions& options, const std::vector<TokenCachePtr>& train,
                                           const std::vector<TokenCachePtr>& validation) {
   std::vector<TokenRange> train_ranges, validation_ranges;
-  for (std::size_t i = 0; i < train.size(); ++i) train_ranges.push_back(whole_range(options.train[i].path, train[i], options.train[i].weight));
+  for (std::size_t i = 0; i < train.size(); ++i)
+    train_ranges.push_back(whole_range(options.train[i].path, train[i], options.train[i].weight));
   for (std::size_t i = 0; i < validation.size(); ++i) validation_ranges.push_back(whole_range(options.validation[i].path, validation[i]));
   if (validation.empty() && options.validation_split > 0.0)
     for (TokenRange& range : train_ranges) validation_ranges.push_back(split_tail(range, options.validation_split, options.seq_length));
   return {Dataset(std::move(train_ranges), options.seq_length), Dataset(std::move(validation_ranges), options.seq_length)};
 }
 
-CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokenizer, const fs::path& cache_dir, const ProgressCallback& progress) {
+CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokenizer, const fs::path& cache_dir,
+                             const ProgressCallback& progress) {
   require_valid_options(options);
   std::error_code failed;
   fs::create_directories(cache_dir, failed);
@@ -125,7 +132,8 @@ CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokeni
   return summary;
 }
 
-void for_each_text_chunk(const DataOptions& options, const std::function<void(std::string_view, bool)>& sink, const ProgressCallback& progress) {
+void for_each_text_chunk(const DataOptions& options, const std::function<void(std::string_view, bool)>& sink,
+                         const ProgressCallback& progress) {
   for (const DataSource& source : options.train) {
     const std::vector<SourceFile> files = find_source_files(source.path);
     std::uint64_t total = 0, before = 0, said = 0;

@@ -15,7 +15,8 @@ void require_valid_options(const DataOptions& options);
 
 ReadOptions read_options(const DataOptions& options);
 
-/// Where prepare_corpus() notes which caches serve these options: a function of the paths (made absolute), how they are read, and the tokenizer.
+/// Where prepare_corpus() notes which caches serve these options: a function of the paths (made absolute), how they are read, and the
+/// tokenizer.
 std::filesystem::path corpus_note_path(const DataOptions& options, const Tokenizer& tokenizer, const std::filesystem::path& cache_dir);
 
 /// Training and validation windows, the split applied. Data error if a source is too short.

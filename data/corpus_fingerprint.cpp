@@ -49,7 +49,8 @@ CorpusFingerprint CorpusFingerprint::from_json(const std::string& json, const st
   try {
     const auto parsed = nlohmann::json::parse(json);
     for (const auto& [key, sources] : {std::pair("train", &result.train), std::pair("validation", &result.validation)})
-      for (const auto& source : parsed.at(key)) sources->push_back({source.at("name").get<std::string>(), source.at("key").get<std::string>()});
+      for (const auto& source : parsed.at(key))
+        sources->push_back({source.at("name").get<std::string>(), source.at("key").get<std::string>()});
     if (parsed.at("fingerprint").get<std::string>() != result.hex())
       throw data_error("{}: the corpus fingerprint is damaged: {} does not follow from the sources listed with it ({})", where,
                        parsed.at("fingerprint").get<std::string>(), result.hex());

@@ -19,11 +19,13 @@ std::uint64_t window_count(std::uint64_t tokens, std::int64_t seq_length) {
 
 TokenRange split_tail(TokenRange& range, double fraction, std::int64_t seq_length) {
   const std::uint64_t windows = window_count(range.count, seq_length);
-  const std::uint64_t wanted = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::llround(fraction * static_cast<double>(windows))));
+  const std::uint64_t wanted =
+      std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::llround(fraction * static_cast<double>(windows))));
   const std::uint64_t tail = wanted * static_cast<std::uint64_t>(seq_length) + 1;
   if (tail > range.count || window_count(range.count - tail, seq_length) == 0)
     throw data_error(
-        "{}: {} tokens cannot be split: validation_split({}) takes {} window{} of seq_length({}) + 1 tokens and training needs at least one more "
+        "{}: {} tokens cannot be split: validation_split({}) takes {} window{} of seq_length({}) + 1 tokens and training needs at least "
+        "one more "
         "({} tokens together); use more text, a shorter seq_length, or name validation files",
         range.name, range.count, fraction, wanted, wanted == 1 ? "" : "s", seq_length, tail + static_cast<std::uint64_t>(seq_length) + 1);
   TokenRange validation = range;
@@ -38,8 +40,9 @@ Dataset::Dataset(std::vector<TokenRange> sources, std::int64_t seq_length) : sou
     windows_.push_back(window_count(source.count, seq_length));
     total_windows_ += windows_.back();
     if (windows_.back() == 0)
-      throw data_error("{}: {} tokens are less than one sequence: seq_length({}) + 1 = {} are needed; use more text or a shorter seq_length",
-                       source.name, source.count, seq_length, seq_length + 1);
+      throw data_error(
+          "{}: {} tokens are less than one sequence: seq_length({}) + 1 = {} are needed; use more text or a shorter seq_length",
+          source.name, source.count, seq_length, seq_length + 1);
   }
 }
 

@@ -31,7 +31,9 @@ DocumentReader::DocumentReader(SourceFile file, ReadOptions options)
       utf8_(file_.path.string(), options_.invalid_utf8),
       block_(std::size_t{1} << 18) {}
 
-bool DocumentReader::next(TextPiece& piece) { return file_.format == TextFormat::kText ? next_text(piece) : next_json(piece); }
+bool DocumentReader::next(TextPiece& piece) {
+  return file_.format == TextFormat::kText ? next_text(piece) : next_json(piece);
+}
 
 bool DocumentReader::fill() {
   if (finished_) return false;
@@ -59,9 +61,9 @@ bool DocumentReader::fill() {
 void DocumentReader::check_block(std::string_view block, std::uint64_t invalid_before) const {
   const std::uint64_t invalid = utf8_.invalid_bytes() - invalid_before;
   if (invalid < 32 || invalid * 8 <= block.size()) return;
-  throw data_error("{}: looks binary or not UTF-8: {} of the {} bytes from byte {} on are invalid UTF-8 (first: {} at byte {}); convert it to UTF-8",
-                   file_.path.string(), invalid, block.size(), read_, describe_bytes(utf8_.located().front().bytes),
-                   utf8_.located().front().offset);
+  throw data_error(
+      "{}: looks binary or not UTF-8: {} of the {} bytes from byte {} on are invalid UTF-8 (first: {} at byte {}); convert it to UTF-8",
+      file_.path.string(), invalid, block.size(), read_, describe_bytes(utf8_.located().front().bytes), utf8_.located().front().offset);
 }
 
 void DocumentReader::emit(std::string text, bool ends, TextPiece& piece) {

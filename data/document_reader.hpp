@@ -18,7 +18,8 @@ namespace sluice::data {
 struct ReadOptions {
   std::string text_key = "text";
   InvalidUtf8 invalid_utf8 = InvalidUtf8::kReplace;
-  std::size_t piece_bytes = std::size_t{1} << 20;  // longer documents are cut into pieces of at most this size, where they can be; at least 16
+  /// Longer documents are cut into pieces of at most this size, where they can be. At least 16.
+  std::size_t piece_bytes = std::size_t{1} << 20;
 };
 
 /// A document or a part of it, never empty. Pieces are cut so that their ids, joined, are the ids of the document.
@@ -54,13 +55,13 @@ class DocumentReader {
   Utf8Repairer utf8_;
   Hash64 hash_;
   std::vector<char> block_;
-  std::uint64_t read_ = 0;   // bytes after decompression
-  bool finished_ = false;    // everything is in buffer_
-  bool inside_ = false;      // a document has begun and not ended
-  std::string buffer_;       // text: the uncut rest; JSONL: lines
+  std::uint64_t read_ = 0;  // bytes after decompression
+  bool finished_ = false;   // everything is in buffer_
+  bool inside_ = false;     // a document has begun and not ended
+  std::string buffer_;      // text: the uncut rest; JSONL: lines
   std::size_t line_start_ = 0;
   std::uint64_t line_number_ = 0;
-  std::string document_;     // JSONL: the text being cut, from document_at_ on
+  std::string document_;  // JSONL: the text being cut, from document_at_ on
   std::size_t document_at_ = 0;
 };
 

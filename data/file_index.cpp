@@ -40,7 +40,8 @@ FileIndex::Entry FileIndex::stat_of(const std::filesystem::path& file) {
 std::string FileIndex::content_hash(const std::filesystem::path& file, std::string_view source, const ProgressCallback& progress) {
   const std::string name = std::filesystem::absolute(file).lexically_normal().string();
   Entry now = stat_of(file);
-  if (const auto known = entries_.find(name); known != entries_.end() && known->second.size == now.size && known->second.mtime_ns == now.mtime_ns) {
+  if (const auto known = entries_.find(name);
+      known != entries_.end() && known->second.size == now.size && known->second.mtime_ns == now.mtime_ns) {
     learnt_[name] = known->second;
     return known->second.hash;
   }

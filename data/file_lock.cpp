@@ -27,6 +27,8 @@ FileLock::FileLock(const std::filesystem::path& path, const std::function<void()
   }
 }
 
-FileLock::~FileLock() { close(fd_); }
+FileLock::~FileLock() {
+  close(fd_);
+}
 
 }  // namespace sluice::data

@@ -9,7 +9,7 @@
 
 namespace sluice::data {
 
-/// XXH3-128 of everything given to update(). Copies of the state are not offered: nobody needs them.
+/// XXH3-128 of everything given to update().
 class Hash128 {
  public:
   Hash128();
@@ -29,6 +29,7 @@ class Hash128 {
   std::unique_ptr<State> state_;
 };
 
+/// XXH3-64.
 std::uint64_t hash64(std::string_view bytes);
 
 /// XXH3-64 of everything given to update(), restartable: one per document.

@@ -42,8 +42,10 @@ class TextHandler : public nlohmann::json_sax<Json> {
   bool key(string_t& name) override {
     if (depth_ == 1) {
       wanted_ = name == key_;
-      if (keys.size() < 12) keys.push_back(name);
-      else more_keys = true;
+      if (keys.size() < 12)
+        keys.push_back(name);
+      else
+        more_keys = true;
     }
     return true;
   }
@@ -64,7 +66,7 @@ class TextHandler : public nlohmann::json_sax<Json> {
   }
 
   bool found = false;
-  const char* kind = "";        // what the wanted key holds instead of a string
+  const char* kind = "";       // what the wanted key holds instead of a string
   const char* top_level = "";  // what the line holds instead of an object
   std::vector<std::string> keys;
   bool more_keys = false;

@@ -15,10 +15,10 @@ namespace sluice::data {
 /// One rank's samples of one step.
 struct Batch {
   std::uint64_t step = 0;
-  std::int64_t rows = 0;                // local batch size
-  std::int64_t width = 0;               // seq_length + 1
-  std::vector<std::int32_t> tokens;     // [rows, width], row-major
-  std::vector<std::uint64_t> samples;   // [rows] global sample indices
+  std::int64_t rows = 0;               // local batch size
+  std::int64_t width = 0;              // seq_length + 1
+  std::vector<std::int32_t> tokens;    // [rows, width], row-major
+  std::vector<std::uint64_t> samples;  // [rows] global sample indices
 
   const std::int32_t* row(std::int64_t index) const { return tokens.data() + index * width; }
 };

@@ -18,7 +18,8 @@ SampleRange shard_of_step(std::uint64_t step, std::int64_t global_batch_size, in
   return {begin, begin + local};
 }
 
-Sampler::Sampler(Order order, std::uint64_t seed, std::int64_t global_batch_size, std::vector<std::uint64_t> windows, std::vector<double> weights)
+Sampler::Sampler(Order order, std::uint64_t seed, std::int64_t global_batch_size, std::vector<std::uint64_t> windows,
+                 std::vector<double> weights)
     : order_(order), seed_(seed), lanes_(static_cast<std::uint64_t>(global_batch_size)), windows_(std::move(windows)) {
   if (global_batch_size <= 0) throw usage_error("global_batch_size({}) must be positive", global_batch_size);
   const std::uint64_t total = std::accumulate(windows_.begin(), windows_.end(), std::uint64_t{0});
@@ -28,7 +29,8 @@ Sampler::Sampler(Order order, std::uint64_t seed, std::int64_t global_batch_size
     if (!(weight > 0.0) || !(weight * static_cast<double>(windows_[s]) < 0x1p62))
       throw usage_error("data.train[{}].weight({}) must be a positive number of reasonable size", s, weight);
     if (order == Order::kContiguous && weight != 1.0)
-      throw usage_error("data.train[{}].weight({}): order: contiguous reads each source once in its own order; leave the weights at 1", s, weight);
+      throw usage_error("data.train[{}].weight({}): order: contiguous reads each source once in its own order; leave the weights at 1", s,
+                        weight);
     quotas_.push_back(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::llround(weight * static_cast<double>(windows_[s])))));
   }
   const auto& counts = order == Order::kShuffled ? quotas_ : windows_;
@@ -39,13 +41,17 @@ Sampler::Sampler(Order order, std::uint64_t seed, std::int64_t global_batch_size
   } else {
     samples_per_epoch_ = total / lanes_ * lanes_;
     if (samples_per_epoch_ == 0)
-      throw data_error("order: contiguous needs a window for each of global_batch_size({}) lanes, the training text has {}; use more text, a "
-                       "shorter seq_length or a smaller batch", lanes_, total);
+      throw data_error(
+          "order: contiguous needs a window for each of global_batch_size({}) lanes, the training text has {}; use more text, a "
+          "shorter seq_length or a smaller batch",
+          lanes_, total);
   }
   if (samples_per_epoch_ == 0) throw data_error("the training text has no window to sample from");
 }
 
-WindowId Sampler::operator()(std::uint64_t sample) const { return order_ == Order::kShuffled ? shuffled(sample) : contiguous(sample); }
+WindowId Sampler::operator()(std::uint64_t sample) const {
+  return order_ == Order::kShuffled ? shuffled(sample) : contiguous(sample);
+}
 
 WindowId Sampler::shuffled(std::uint64_t sample) const {
   const std::uint64_t epoch = sample / samples_per_epoch_;

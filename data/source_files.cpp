@@ -24,8 +24,10 @@ std::optional<std::pair<TextFormat, Compression>> format_of(std::string_view nam
     name.remove_suffix(suffix.size());
     return true;
   };
-  if (drop(".gz")) compression = Compression::kGzip;
-  else if (drop(".zst")) compression = Compression::kZstd;
+  if (drop(".gz"))
+    compression = Compression::kGzip;
+  else if (drop(".zst"))
+    compression = Compression::kZstd;
   if (name.ends_with(".txt")) return std::pair(TextFormat::kText, compression);
   if (name.ends_with(".jsonl")) return std::pair(TextFormat::kJsonl, compression);
   return std::nullopt;
@@ -43,10 +45,14 @@ class FolderWalk {
       const std::string name = entry.path().filename().string();
       if (name.starts_with(".")) continue;
       std::error_code unknown;
-      if (entry.is_directory(unknown)) walk(entry.path());
-      else if (!entry.is_regular_file(unknown)) continue;
-      else if (const auto format = format_of(name)) files.push_back({entry.path(), format->first, format->second, entry.file_size()});
-      else ++other;
+      if (entry.is_directory(unknown))
+        walk(entry.path());
+      else if (!entry.is_regular_file(unknown))
+        continue;
+      else if (const auto format = format_of(name))
+        files.push_back({entry.path(), format->first, format->second, entry.file_size()});
+      else
+        ++other;
     }
   }
 
@@ -64,13 +70,15 @@ void add(const fs::path& path, std::vector<SourceFile>& files) {
     FolderWalk walk;
     walk.walk(path);
     if (walk.files.empty())
-      throw data_error("{}: the folder holds no text: expected files named {} ({} with other names are there)", path.string(), kKnown, walk.other);
+      throw data_error("{}: the folder holds no text: expected files named {} ({} with other names are there)", path.string(), kKnown,
+                       walk.other);
     files.insert(files.end(), walk.files.begin(), walk.files.end());
     return;
   }
   if (!fs::exists(status))
     throw data_error("{}: no such file or folder (relative paths start at {})", path.string(), fs::current_path().string());
-  if (!fs::is_regular_file(status)) throw data_error("{}: not a regular file; write its content to a .txt or .jsonl file first", path.string());
+  if (!fs::is_regular_file(status))
+    throw data_error("{}: not a regular file; write its content to a .txt or .jsonl file first", path.string());
   const auto format = format_of(path.filename().string());
   if (!format)
     throw data_error("{}: unknown kind of file; expected {} (if it is plain text, rename it or link to it as .txt)", path.string(), kKnown);
@@ -102,7 +110,8 @@ std::vector<SourceFile> find_source_files(const std::string& spec) {
   }
   std::sort(files.begin(), files.end(), [](const SourceFile& a, const SourceFile& b) { return a.path.native() < b.path.native(); });
   // A glob may match a folder and a file inside it; the file still counts once.
-  files.erase(std::unique(files.begin(), files.end(), [](const SourceFile& a, const SourceFile& b) { return a.path == b.path; }), files.end());
+  files.erase(std::unique(files.begin(), files.end(), [](const SourceFile& a, const SourceFile& b) { return a.path == b.path; }),
+              files.end());
   return files;
 }
 

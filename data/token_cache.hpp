@@ -64,7 +64,9 @@ class TokenCache {
 
 using TokenCachePtr = std::shared_ptr<const TokenCache>;
 
-constexpr std::uint32_t token_bytes_for(std::int64_t vocab_size) { return vocab_size <= 65536 ? 2 : 4; }
+constexpr std::uint32_t token_bytes_for(std::int64_t vocab_size) {
+  return vocab_size <= 65536 ? 2 : 4;
+}
 
 /// Writes such a file beside its place and moves it there in commit(); dropped without commit() it leaves nothing.
 class TokenCacheWriter {

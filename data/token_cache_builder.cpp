@@ -42,7 +42,8 @@ Tokenized tokenize(const std::vector<TextPiece>& pieces, const Tokenizer& tokeni
   result.tokens.resize(ids.size() * width);
   char* out = result.tokens.data();
   for (const std::int32_t id : ids) {
-    if (id < 0 || id >= vocab_size) throw data_error("the tokenizer gave id {}, expected 0 to {}: its vocabulary is inconsistent", id, vocab_size - 1);
+    if (id < 0 || id >= vocab_size)
+      throw data_error("the tokenizer gave id {}, expected 0 to {}: its vocabulary is inconsistent", id, vocab_size - 1);
     if (width == 2) {
       const auto narrow = static_cast<std::uint16_t>(id);
       std::memcpy(out, &narrow, 2);
@@ -66,7 +67,8 @@ class Builder {
     submit();
     while (workers_.size() > 0) store();
     if (statistics_.documents == 0)
-      throw data_error("{}: holds no text ({} file{}, {} bytes)", source_.name, source_.files.size(), source_.files.size() == 1 ? "" : "s", total_);
+      throw data_error("{}: holds no text ({} file{}, {} bytes)", source_.name, source_.files.size(), source_.files.size() == 1 ? "" : "s",
+                       total_);
     if (source_.require_unchanged) source_.require_unchanged();
     statistics_.files = source_.files.size();
     writer_.commit(statistics_, document_hashes_);
@@ -85,7 +87,8 @@ class Builder {
     before_ += source_.files[index].size;
     statistics_.invalid_utf8 += reader.utf8().faults();
     for (const Utf8Fault& fault : reader.utf8().located())
-      if (statistics_.located.size() < Utf8Repairer::kLocated) statistics_.located.push_back({index, fault.offset, describe_bytes(fault.bytes)});
+      if (statistics_.located.size() < Utf8Repairer::kLocated)
+        statistics_.located.push_back({index, fault.offset, describe_bytes(fault.bytes)});
   }
 
   void submit() {
@@ -137,7 +140,9 @@ std::string token_cache_key(const SourceText& source, const Tokenizer& tokenizer
   return hash.hex();
 }
 
-std::filesystem::path token_cache_path(const std::filesystem::path& cache_dir, const std::string& key) { return cache_dir / ("tokens-" + key + ".bin"); }
+std::filesystem::path token_cache_path(const std::filesystem::path& cache_dir, const std::string& key) {
+  return cache_dir / ("tokens-" + key + ".bin");
+}
 
 TokenCachePtr build_token_cache(const SourceText& source, const Tokenizer& tokenizer, const std::filesystem::path& cache_dir, int threads,
                                 const ProgressCallback& progress) {

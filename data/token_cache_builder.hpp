@@ -15,7 +15,7 @@
 namespace sluice::data {
 
 struct SourceText {
-  std::string name;                 // as the recipe names it
+  std::string name;  // as the recipe names it
   std::vector<SourceFile> files;
   std::vector<std::string> hashes;  // XXH3-128 of each file's bytes
   ReadOptions options;

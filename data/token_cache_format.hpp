@@ -30,6 +30,8 @@ inline std::uint64_t hash_of(const Header& header) {
 }
 
 /// Zeros after the tokens, so that the document hashes are aligned.
-constexpr std::uint64_t padding_after(std::uint64_t token_bytes) { return (8 - token_bytes % 8) % 8; }
+constexpr std::uint64_t padding_after(std::uint64_t token_bytes) {
+  return (8 - token_bytes % 8) % 8;
+}
 
 }  // namespace sluice::data::token_cache_format

@@ -34,7 +34,11 @@ struct TokenCacheWriter::Hash {
 };
 
 TokenCacheWriter::TokenCacheWriter(std::filesystem::path path, std::string key, std::uint32_t token_bytes)
-    : path_(std::move(path)), temporary_(unfinished_name(path_)), key_(std::move(key)), token_bytes_(token_bytes), hash_(std::make_unique<Hash>()) {
+    : path_(std::move(path)),
+      temporary_(unfinished_name(path_)),
+      key_(std::move(key)),
+      token_bytes_(token_bytes),
+      hash_(std::make_unique<Hash>()) {
   fd_ = open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd_ < 0) throw data_error("{}: the token cache cannot be written: {}", temporary_.string(), std::strerror(errno));
   const Header empty{};
@@ -51,8 +55,8 @@ void TokenCacheWriter::write(std::string_view bytes) {
     const ssize_t done = ::write(fd_, bytes.data(), bytes.size());
     if (done < 0 && errno == EINTR) continue;
     if (done < 0)
-      throw data_error("{}: writing the token cache failed after {} bytes: {}; free space there or choose another cache folder", path_.string(),
-                       written_, std::strerror(errno));
+      throw data_error("{}: writing the token cache failed after {} bytes: {}; free space there or choose another cache folder",
+                       path_.string(), written_, std::strerror(errno));
     bytes.remove_prefix(static_cast<std::size_t>(done));
     written_ += static_cast<std::uint64_t>(done);
   }
@@ -68,12 +72,12 @@ void TokenCacheWriter::commit(const SourceStatistics& statistics, std::span<cons
   append({reinterpret_cast<const char*>(document_hashes.data()), document_hashes.size_bytes()});
   nlohmann::json located = nlohmann::json::array();
   for (const LocatedFault& fault : statistics.located) located.push_back({fault.file, fault.offset, fault.bytes});
-  const std::string json = nlohmann::json{{"files", statistics.files},
-                                          {"bytes", statistics.bytes},
-                                          {"words", statistics.words},
-                                          {"invalid_utf8", statistics.invalid_utf8},
-                                          {"located", located}}
-                               .dump();
+  const std::string json = nlohmann::json{
+      {"files", statistics.files},
+      {"bytes", statistics.bytes},
+      {"words", statistics.words},
+      {"invalid_utf8", statistics.invalid_utf8},
+      {"located", located}}.dump();
   append(json);
 
   Header header{};

@@ -1,8 +1,7 @@
 #include "data/tokenizer_json.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -70,7 +69,8 @@ class Reader {
 
   std::int32_t checked_id(const json& id, const std::string& token) const {
     if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() >= kMostIds)
-      throw data_error("{}: token {} has id {}; expected a whole number from 0 to {}", origin_, json(token).dump(), id.dump(), kMostIds - 1);
+      throw data_error("{}: token {} has id {}; expected a whole number from 0 to {}", origin_, json(token).dump(), id.dump(),
+                       kMostIds - 1);
     return id.get<std::int32_t>();
   }
 
@@ -83,7 +83,8 @@ class Reader {
   }
 
   void read_vocabulary(const json& vocabulary) {
-    if (!vocabulary.is_object()) throw data_error("{}: 'model.vocab' is {}; expected an object of tokens and ids", origin_, vocabulary.type_name());
+    if (!vocabulary.is_object())
+      throw data_error("{}: 'model.vocab' is {}; expected an object of tokens and ids", origin_, vocabulary.type_name());
     spec_.tokens.reserve(vocabulary.size());
     for (const auto& [token, id] : vocabulary.items()) {
       if (token.empty()) throw data_error("{}: 'model.vocab' has an empty token", origin_);
@@ -117,8 +118,8 @@ class Reader {
       const auto known = ids_.find(token.content);
       const std::int32_t expected = known != ids_.end() ? known->second : next++;
       if (token.id != expected)
-        throw data_error("{}: added token {} has id {}, but its place in the vocabulary of {} tokens gives it {}", origin_, json(token.content).dump(),
-                         token.id, in_vocabulary, expected);
+        throw data_error("{}: added token {} has id {}, but its place in the vocabulary of {} tokens gives it {}", origin_,
+                         json(token.content).dump(), token.id, in_vocabulary, expected);
       if (known == ids_.end()) {
         place(token.content, token.id);
         ids_.emplace(token.content, token.id);
@@ -129,7 +130,8 @@ class Reader {
 
   std::int32_t merged_id(const std::string& token, std::size_t index) const {
     const auto found = ids_.find(token);
-    if (found == ids_.end()) throw data_error("{}: model.merges[{}] needs token {}, which is not in model.vocab", origin_, index, json(token).dump());
+    if (found == ids_.end())
+      throw data_error("{}: model.merges[{}] needs token {}, which is not in model.vocab", origin_, index, json(token).dump());
     return found->second;
   }
 
@@ -142,7 +144,8 @@ class Reader {
         const auto& both = merges[i].get_ref<const std::string&>();
         if (both.rfind("#version", 0) == 0) continue;
         const std::size_t space = both.find(' ');
-        if (space != std::string::npos && both.find(' ', space + 1) == std::string::npos) left = both.substr(0, space), right = both.substr(space + 1);
+        if (space != std::string::npos && both.find(' ', space + 1) == std::string::npos)
+          left = both.substr(0, space), right = both.substr(space + 1);
       } else if (merges[i].is_array() && merges[i].size() == 2 && merges[i][0].is_string() && merges[i][1].is_string()) {
         left = merges[i][0].get<std::string>();
         right = merges[i][1].get<std::string>();

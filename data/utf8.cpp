@@ -111,8 +111,7 @@ void Utf8Repairer::repair(std::string_view bytes, std::string& out) {
 }
 
 void Utf8Repairer::fault(std::uint64_t offset, std::string_view bytes, std::string& out) {
-  if (policy_ == InvalidUtf8::kError)
-    throw invalid_utf8_error(name_, offset, describe_bytes(bytes));
+  if (policy_ == InvalidUtf8::kError) throw invalid_utf8_error(name_, offset, describe_bytes(bytes));
   ++faults_;
   invalid_bytes_ += bytes.size();
   if (located_.size() < kLocated) located_.push_back({offset, std::string(bytes)});
@@ -125,12 +124,12 @@ std::size_t whitespace_length(std::string_view text) {
   const unsigned lead = at(0);
   if (lead <= 0x20) return (lead >= 0x09 && lead <= 0x0D) || (lead >= 0x1C && lead <= 0x20) ? 1 : 0;
   if (lead == 0xC2) return at(1) == 0x85 || at(1) == 0xA0 ? 2 : 0;
-  if (lead == 0xE1) return at(1) == 0x9A && at(2) == 0x80 ? 3 : 0;                       // U+1680
-  if (lead == 0xE3) return at(1) == 0x80 && at(2) == 0x80 ? 3 : 0;                       // U+3000
+  if (lead == 0xE1) return at(1) == 0x9A && at(2) == 0x80 ? 3 : 0;  // U+1680
+  if (lead == 0xE3) return at(1) == 0x80 && at(2) == 0x80 ? 3 : 0;  // U+3000
   if (lead != 0xE2) return 0;
-  if (at(1) == 0x81) return at(2) == 0x9F ? 3 : 0;                                       // U+205F
+  if (at(1) == 0x81) return at(2) == 0x9F ? 3 : 0;  // U+205F
   if (at(1) != 0x80) return 0;
-  const unsigned last = at(2);                                                           // U+2000-200A, 2028, 2029, 202F
+  const unsigned last = at(2);  // U+2000-200A, 2028, 2029, 202F
   return (last >= 0x80 && last <= 0x8A) || last == 0xA8 || last == 0xA9 || last == 0xAF ? 3 : 0;
 }
 

@@ -1,16 +1,15 @@
 #include "launch/command_line.hpp"
 
 #include "launch/help.hpp"
+#include "launch/help_mistakes.hpp"
 #include "recipes/schema/nearest.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 namespace sluice {
@@ -46,7 +45,8 @@ auto integer_from(std::int64_t low, std::int64_t high = std::numeric_limits<std:
     const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error == std::errc() && stop == text.data() + text.size() && value >= low && value <= high) return "";
     const bool open = high == std::numeric_limits<std::int64_t>::max();
-    return fmt::format("must be an integer {}, found '{}'", open ? fmt::format("of at least {}", low) : fmt::format("between {} and {}", low, high), text);
+    return fmt::format("must be an integer {}, found '{}'",
+                       open ? fmt::format("of at least {}", low) : fmt::format("between {} and {}", low, high), text);
   };
 }
 
@@ -55,6 +55,12 @@ std::string at_least_zero(const std::string& text) {
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc() && stop == text.data() + text.size() && value >= 0 && std::isfinite(value)) return "";
   return fmt::format("must be a number of at least 0, found '{}'", text);
+}
+
+// CLI11 2.5 and newer reflow the examples and lose their indent unless told not to; older ones have no such switch.
+template <class Formatter>
+void keep_footer(Formatter& formatter) {
+  if constexpr (requires { formatter.enable_footer_formatting(false); }) formatter.enable_footer_formatting(false);
 }
 
 CLI::App* add_command(CLI::App& app, const std::string& name, const help::Text& text) {
@@ -78,16 +84,23 @@ void add_model(CLI::App* command, std::string& model) {
 void add_train(CLI::App& app, CommandLine& out) {
   CLI::App* command = add_command(app, "train", help::kTrain);
   command->add_option("RECIPE", out.train.recipe, "YAML file")->required()->option_text(kNoType);
-  command->add_option("OVERRIDES", out.train.overrides, "section.key=value, values are YAML, stages by name: stages.dense.max_steps=20")->option_text(kNoType);
+  command->add_option("OVERRIDES", out.train.overrides, "section.key=value, values are YAML, stages by name: stages.dense.max_steps=20")
+      ->option_text(kNoType);
 }
 
 void add_eval(CLI::App& app, CommandLine& out, Raw& raw) {
   CLI::App* command = add_command(app, "eval", help::kEval);
   add_model(command, out.eval.model);
-  command->add_option("--data", out.eval.data, "Text: file, glob or folder; may be repeated (default: the run's validation text)")->allow_extra_args(false)->option_text("PATH");
+  command->add_option("--data", out.eval.data, "Text: file, glob or folder; may be repeated (default: the run's validation text)")
+      ->allow_extra_args(false)
+      ->option_text("PATH");
   command->add_option("--tokens", raw.tokens, "Token ids 1,2,3: print the log-probability of each next one instead")->option_text("IDS");
-  command->add_option("--seq-length", out.eval.seq_length, "Tokens of context (default: the model's)")->check(integer_from(1))->option_text("N");
-  command->add_option("--stride", out.eval.stride, "Tokens between windows (default: seq-length)")->check(integer_from(1))->option_text("N");
+  command->add_option("--seq-length", out.eval.seq_length, "Tokens of context (default: the model's)")
+      ->check(integer_from(1))
+      ->option_text("N");
+  command->add_option("--stride", out.eval.stride, "Tokens between windows (default: seq-length)")
+      ->check(integer_from(1))
+      ->option_text("N");
   command->add_option("--batch", out.eval.batch, "Sequences at once (default: chosen)")->check(integer_from(1))->option_text("N");
   command->add_flag("--json", out.eval.json, "One JSON object on standard output");
 }
@@ -97,10 +110,19 @@ void add_generate(CLI::App& app, CommandLine& out) {
   CLI::App* command = add_command(app, "generate", help::kGenerate);
   add_model(command, options.model);
   command->add_option("--prompt", options.prompt, "Text to continue; required")->required()->option_text("TEXT");
-  command->add_option("--max-tokens", options.max_tokens, fmt::format("Tokens to write (default: {})", options.max_tokens))->check(integer_from(1))->option_text("N");
-  command->add_option("--temperature", options.temperature, fmt::format("0: always the most likely token (default: {})", options.temperature))->check(at_least_zero)->option_text("N");
-  command->add_option("--top-k", options.top_k, "Choose among so many tokens; 0: all (default: 0)")->check(integer_from(0))->option_text("N");
-  command->add_option("--seed", options.seed, fmt::format("Of the random choice (default: {})", options.seed))->check(integer_from(0))->option_text("N");
+  command->add_option("--max-tokens", options.max_tokens, fmt::format("Tokens to write (default: {})", options.max_tokens))
+      ->check(integer_from(1))
+      ->option_text("N");
+  command
+      ->add_option("--temperature", options.temperature, fmt::format("0: always the most likely token (default: {})", options.temperature))
+      ->check(at_least_zero)
+      ->option_text("N");
+  command->add_option("--top-k", options.top_k, "Choose among so many tokens; 0: all (default: 0)")
+      ->check(integer_from(0))
+      ->option_text("N");
+  command->add_option("--seed", options.seed, fmt::format("Of the random choice (default: {})", options.seed))
+      ->check(integer_from(0))
+      ->option_text("N");
 }
 
 void add_inspect(CLI::App& app, CommandLine& out) {
@@ -115,12 +137,16 @@ void add_tokenize(CLI::App& app, CommandLine& out, Raw& raw) {
   CLI::App* command = add_command(app, "tokenize", help::kTokenize);
   command->require_subcommand(0, 1);
   const auto with_tokenizer = [&](CLI::App* action) {
-    action->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a folder that holds one; required")->required()->option_text("FILE");
+    action->add_option("--tokenizer", options.tokenizer, "tokenizer.json, or a folder that holds one; required")
+        ->required()
+        ->option_text("FILE");
     return action;
   };
   CLI::App* train = add_command(*command, "train", help::kTokenizeTrain);
   train->add_option("FILES", options.files, "Text: files, globs or folders")->required()->option_text(kNoType);
-  train->add_option("--vocab-size", options.vocab_size, fmt::format("256 bytes, merges and one end-of-text token (default: {})", options.vocab_size))
+  train
+      ->add_option("--vocab-size", options.vocab_size,
+                   fmt::format("256 bytes, merges and one end-of-text token (default: {})", options.vocab_size))
       ->check(integer_from(257, 1 << 20))
       ->option_text("N");
   train->add_option("--output", options.output, "The tokenizer.json to write; required")->required()->option_text("FILE");
@@ -145,7 +171,8 @@ void add_bench(CLI::App& app, CommandLine& out, Raw& raw) {
         const std::vector<std::string> known = {"moe", "exchange", "attention", "checkpoint"};
         if (std::find(known.begin(), known.end(), target) != known.end()) return std::string();
         const std::string meant = nearest(target, known);
-        return fmt::format("unknown bench '{}'; {}", target, meant.empty() ? "known: moe, exchange, attention, checkpoint" : "did you mean '" + meant + "'?");
+        return fmt::format("unknown bench '{}'; {}", target,
+                           meant.empty() ? "known: moe, exchange, attention, checkpoint" : "did you mean '" + meant + "'?");
       });
   command->add_option("SHAPES", raw.bench_pairs, "key=value, for example num_experts=64")->option_text(kNoType);
   command->add_flag("--json", out.bench.json, "One JSON object on standard output");
@@ -154,19 +181,22 @@ void add_bench(CLI::App& app, CommandLine& out, Raw& raw) {
 // What CLI11 cannot check: combinations, and the texts it keeps as they are.
 void finish(const CLI::App& app, const Raw& raw, CommandLine& out) {
   const std::string name = app.get_subcommands().front()->get_name();
-  static const std::map<std::string, Command> kCommands = {{"train", Command::kTrain},     {"eval", Command::kEval},         {"generate", Command::kGenerate},
-                                                           {"inspect", Command::kInspect}, {"tokenize", Command::kTokenize}, {"bench", Command::kBench}};
+  static const std::map<std::string, Command> kCommands = {{"train", Command::kTrain},       {"eval", Command::kEval},
+                                                           {"generate", Command::kGenerate}, {"inspect", Command::kInspect},
+                                                           {"tokenize", Command::kTokenize}, {"bench", Command::kBench}};
   out.command = kCommands.at(name);
   for (const std::string& text : out.train.overrides) {
     if (text.find('=') == std::string::npos) {
-      throw CLI::ValidationError(fmt::format("'{}' is no override: expected section.key=value, for example train.learning_rate=1e-3", text));
+      throw CLI::ValidationError(
+          fmt::format("'{}' is no override: expected section.key=value, for example train.learning_rate=1e-3", text));
     }
   }
   if (!raw.tokens.empty()) out.eval.tokens = parse_ids({raw.tokens}, "--tokens");
   if (!out.eval.tokens.empty() && !out.eval.data.empty()) throw CLI::ValidationError("--tokens and --data exclude each other");
   for (const std::string& pair : raw.bench_pairs) {
     const std::size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0) throw CLI::ValidationError(fmt::format("'{}' is no option: expected key=value, for example num_experts=64", pair));
+    if (equals == std::string::npos || equals == 0)
+      throw CLI::ValidationError(fmt::format("'{}' is no option: expected key=value, for example num_experts=64", pair));
     if (!out.bench.options.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second) {
       throw CLI::ValidationError(fmt::format("'{}' is given twice", pair.substr(0, equals)));
     }
@@ -174,65 +204,15 @@ void finish(const CLI::App& app, const Raw& raw, CommandLine& out) {
   if (out.command != Command::kTokenize) return;
   const auto actions = app.get_subcommands().front()->get_subcommands();
   if (actions.empty()) throw CLI::ValidationError("an action is missing: train, encode, decode or count");
-  static const std::map<std::string, TokenizeAction> kActions = {
-      {"train", TokenizeAction::kTrain}, {"encode", TokenizeAction::kEncode}, {"decode", TokenizeAction::kDecode}, {"count", TokenizeAction::kCount}};
+  static const std::map<std::string, TokenizeAction> kActions = {{"train", TokenizeAction::kTrain},
+                                                                 {"encode", TokenizeAction::kEncode},
+                                                                 {"decode", TokenizeAction::kDecode},
+                                                                 {"count", TokenizeAction::kCount}};
   out.tokenize.action = kActions.at(actions.front()->get_name());
   out.tokenize.ids = parse_ids(raw.ids, "IDS");
   if (raw.text_option[0]->count() + raw.text_option[1]->count() > 0) out.tokenize.text = raw.text;
   const bool reads = out.tokenize.action == TokenizeAction::kEncode || out.tokenize.action == TokenizeAction::kCount;
   if (reads && out.tokenize.text.has_value() == !out.tokenize.files.empty()) throw CLI::ValidationError("give either --text or files");
-}
-
-std::vector<std::string> names_of(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(command->get_name());
-  return names;
-}
-
-std::string join(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
-int complain(const std::string& who, std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  // After a suggestion nobody needs the help.
-  const std::string more = text.back() == '?' ? "" : fmt::format("; see '{} --help'", who);
-  fmt::print(stderr, "{}: {}{}\n", who, text, more);
-  return 2;
-}
-
-// Misspelt commands and options, told before CLI11 can only say that something was not expected.
-std::optional<int> find_unknown(const CLI::App& app, const std::vector<std::string>& args) {
-  const CLI::App* command = &app;
-  std::string who = "sluice";
-  std::size_t next = 0;
-  while (next < args.size() && args[next].rfind("-", 0) != 0) {
-    const std::vector<std::string> known = names_of(*command);
-    if (known.empty()) break;
-    if (std::find(known.begin(), known.end(), args[next]) == known.end()) {
-      const std::string meant = nearest(args[next], known);
-      return complain(who, fmt::format("unknown command '{}'; {}", args[next], meant.empty() ? "commands: " + join(known) : "did you mean '" + meant + "'?"));
-    }
-    command = command->get_subcommand(args[next]);
-    who += " " + args[next++];
-  }
-  for (; next < args.size() && args[next] != "--"; ++next) {
-    const std::string name = args[next].substr(0, args[next].find('='));
-    // "--- a line" is a value for CLI11, and so for us.
-    if (name.size() < 3 || name.rfind("--", 0) != 0 || !std::isalnum(static_cast<unsigned char>(name[2])) || command->get_option_no_throw(name)) continue;
-    std::vector<std::string> known;
-    for (const CLI::Option* option : command->get_options()) {
-      for (const std::string& long_name : option->get_lnames()) known.push_back("--" + long_name);
-    }
-    if (name.find('.') != std::string::npos && command->get_name() == "train") {
-      return complain(who, fmt::format("unknown option '{}'; recipe keys are written {}=VALUE, without dashes", name, name.substr(2)));
-    }
-    const std::string meant = nearest(name, known);
-    return complain(who, fmt::format("unknown option '{}'; {}", name, meant.empty() ? "options: " + join(known) : "did you mean '" + meant + "'?"));
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -242,6 +222,7 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& out) {
   app.footer(help::kSluice.examples);
   app.set_version_flag("--version", fmt::format("sluice {}", kVersion), "Print the version and end");
   app.get_formatter()->column_width(26);
+  keep_footer(*app.get_formatter());
   app.require_subcommand(1);
   Raw raw;
   add_train(app, out);
@@ -255,8 +236,8 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& out) {
     args.erase(args.begin());
     args.emplace_back("--help");
   }
-  if (args.empty()) return complain("sluice", "a command is needed: " + join(names_of(app)));
-  if (const auto unknown = find_unknown(app, args)) return unknown;
+  if (args.empty()) return help::complain("sluice", "a command is needed: " + help::join(help::names_of(app)));
+  if (const auto unknown = help::find_unknown(app, args)) return unknown;
   try {
     // CLI11 takes them from the back.
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
@@ -269,7 +250,7 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& out) {
       command = command->get_subcommands().front();
       who += " " + command->get_name();
     }
-    return complain(who, error.what());
+    return help::complain(who, error.what());
   }
   return std::nullopt;
 }

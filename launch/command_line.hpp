@@ -49,13 +49,13 @@ struct InspectOptions {
 enum class TokenizeAction { kTrain, kEncode, kDecode, kCount };
 struct TokenizeOptions {
   TokenizeAction action = TokenizeAction::kCount;
-  std::string tokenizer;           // encode, decode, count: a tokenizer.json, or a folder that holds one
-  std::vector<std::string> files;  // train, encode, count
-  std::optional<std::string> text; // encode, count
-  std::vector<std::int64_t> ids;   // decode
-  bool special = false;            // encode, count: special tokens written in the text are themselves, not text
-  std::int64_t vocab_size = 4096;  // train
-  std::string output;              // train: the tokenizer.json to write
+  std::string tokenizer;            // encode, decode, count: a tokenizer.json, or a folder that holds one
+  std::vector<std::string> files;   // train, encode, count
+  std::optional<std::string> text;  // encode, count
+  std::vector<std::int64_t> ids;    // decode
+  bool special = false;             // encode, count: special tokens written in the text are themselves, not text
+  std::int64_t vocab_size = 4096;   // train
+  std::string output;               // train: the tokenizer.json to write
 };
 
 struct BenchOptions {

@@ -2,77 +2,66 @@
 
 namespace sluice::help {
 
-const Text kSluice = {
-    "Sluice trains mixture-of-experts models from a dense start, on anything mpirun reaches.",
-    "A MODEL is a run (runs/NAME, its last checkpoint), RUN@STEP, a checkpoint folder or a Hugging Face folder.\n"
-    "Examples:\n"
-    "  sluice train recipes/tiny.yaml\n"
-    "  mpirun -np 2 build/sluice train recipes/quickstart.yaml parallel.expert=2\n"
-    "  sluice generate runs/quickstart --prompt \"The word\"\n"
-    "Exit codes: 0 done, 2 bad usage or recipe, 3 bad data or checkpoint, 4 communication failure,\n"
-    "            5 training diverged, 75 stopped on request with a checkpoint."};
+const Text kSluice = {"Sluice trains mixture-of-experts models from a dense start, on anything mpirun reaches.",
+                      "A MODEL is a run (runs/NAME, its last checkpoint), RUN@STEP, a checkpoint folder or a Hugging Face folder.\n"
+                      "Examples:\n"
+                      "  sluice train recipes/tiny.yaml\n"
+                      "  mpirun -np 2 build/sluice train recipes/quickstart.yaml parallel.expert=2\n"
+                      "  sluice generate runs/quickstart --prompt \"The word\"\n"
+                      "Exit codes: 0 done, 2 bad usage or recipe, 3 bad data or checkpoint, 4 communication failure,\n"
+                      "            5 training diverged, 75 stopped on request with a checkpoint."};
 
-const Text kTrain = {
-    "Train as a recipe says; alone it is one rank, under mpirun all of them. A run that was begun goes on.",
-    "Examples:\n"
-    "  sluice train recipes/tiny.yaml\n"
-    "  mpirun -np 4 build/sluice train recipes/quickstart.yaml parallel.expert=4\n"
-    "  sluice train recipes/quickstart.yaml name=mine train.learning_rate=5e-4 stages.dense.max_steps=20\n"
-    "All recipe keys: recipes/KEYS.md. SIGUSR1 stops with a checkpoint (exit code 75)."};
+const Text kTrain = {"Train as a recipe says; alone it is one rank, under mpirun all of them. A run that was begun goes on.",
+                     "Examples:\n"
+                     "  sluice train recipes/tiny.yaml\n"
+                     "  mpirun -np 4 build/sluice train recipes/quickstart.yaml parallel.expert=4\n"
+                     "  sluice train recipes/quickstart.yaml name=mine train.learning_rate=5e-4 stages.dense.max_steps=20\n"
+                     "All recipe keys: recipes/KEYS.md. SIGUSR1 stops with a checkpoint (exit code 75)."};
 
-const Text kEval = {
-    "Loss, bits per byte and word perplexity of a model on text; runs under mpirun too.",
-    "Examples:\n"
-    "  sluice eval runs/quickstart\n"
-    "  sluice eval runs/quickstart@500 --data corpus/test.txt --data more/ --json\n"
-    "  sluice eval path/to/hf-folder --tokens 1,2,3"};
+const Text kEval = {"Loss, bits per byte and word perplexity of a model on text; runs under mpirun too.",
+                    "Examples:\n"
+                    "  sluice eval runs/quickstart\n"
+                    "  sluice eval runs/quickstart@500 --data corpus/test.txt --data more/ --json\n"
+                    "  sluice eval path/to/hf-folder --tokens 1,2,3"};
 
-const Text kGenerate = {
-    "Continue a text.",
-    "Examples:\n"
-    "  sluice generate runs/quickstart --prompt \"The word\"\n"
-    "  sluice generate runs/quickstart@300 --prompt \"The word\" --temperature 0 --max-tokens 40"};
+const Text kGenerate = {"Continue a text.",
+                        "Examples:\n"
+                        "  sluice generate runs/quickstart --prompt \"The word\"\n"
+                        "  sluice generate runs/quickstart@300 --prompt \"The word\" --temperature 0 --max-tokens 40"};
 
-const Text kInspect = {
-    "Show what a run or checkpoint holds, check its checksums, or compare it with another.",
-    "Examples:\n"
-    "  sluice inspect runs/quickstart\n"
-    "  sluice inspect runs/quickstart@300 --diff runs/quickstart@400 --json"};
+const Text kInspect = {"Show what a run or checkpoint holds, check its checksums, or compare it with another.",
+                       "Examples:\n"
+                       "  sluice inspect runs/quickstart\n"
+                       "  sluice inspect runs/quickstart@300 --diff runs/quickstart@400 --json"};
 
-const Text kTokenize = {
-    "Train a tokenizer, or use one: text to ids, ids to text, or counts.",
-    "Examples:\n"
-    "  sluice tokenize train corpus/*.txt --vocab-size 4096 --output tokenizer.json\n"
-    "  sluice tokenize encode --tokenizer tokenizer.json --text \"Hello world\"\n"
-    "  sluice tokenize decode --tokenizer runs/quickstart 15496,995\n"
-    "  sluice tokenize count --tokenizer tokenizer.json corpus/"};
+const Text kTokenize = {"Train a tokenizer, or use one: text to ids, ids to text, or counts.",
+                        "Examples:\n"
+                        "  sluice tokenize train corpus/*.txt --vocab-size 4096 --output tokenizer.json\n"
+                        "  sluice tokenize encode --tokenizer tokenizer.json --text \"Hello world\"\n"
+                        "  sluice tokenize decode --tokenizer runs/quickstart 15496,995\n"
+                        "  sluice tokenize count --tokenizer tokenizer.json corpus/"};
 
-const Text kTokenizeTrain = {
-    "Train a byte-level BPE on text and write a Hugging Face tokenizer.json.",
-    "Example:\n"
-    "  sluice tokenize train corpus/*.txt --vocab-size 4096 --output tokenizer.json"};
+const Text kTokenizeTrain = {"Train a byte-level BPE on text and write a Hugging Face tokenizer.json.",
+                             "Example:\n"
+                             "  sluice tokenize train corpus/*.txt --vocab-size 4096 --output tokenizer.json"};
 
-const Text kTokenizeEncode = {
-    "Print the ids of a text.",
-    "Examples:\n"
-    "  sluice tokenize encode --tokenizer tokenizer.json --text \"Hello world\"\n"
-    "  sluice tokenize encode --tokenizer tokenizer.json corpus/page.txt"};
+const Text kTokenizeEncode = {"Print the ids of a text.",
+                              "Examples:\n"
+                              "  sluice tokenize encode --tokenizer tokenizer.json --text \"Hello world\"\n"
+                              "  sluice tokenize encode --tokenizer tokenizer.json corpus/page.txt"};
 
-const Text kTokenizeDecode = {
-    "Print the text of ids.",
-    "Example:\n"
-    "  sluice tokenize decode --tokenizer tokenizer.json 15496,995"};
+const Text kTokenizeDecode = {"Print the text of ids.",
+                              "Example:\n"
+                              "  sluice tokenize decode --tokenizer tokenizer.json 15496,995"};
 
-const Text kTokenizeCount = {
-    "Print bytes, words and tokens of text.",
-    "Example:\n"
-    "  sluice tokenize count --tokenizer tokenizer.json corpus/"};
+const Text kTokenizeCount = {"Print bytes, words and tokens of text.",
+                             "Example:\n"
+                             "  sluice tokenize count --tokenizer tokenizer.json corpus/"};
 
-const Text kBench = {
-    "Measure a part against a reference in the same run: moe, exchange, attention or checkpoint.",
-    "Examples:\n"
-    "  sluice bench moe --json\n"
-    "  sluice bench moe num_experts=64 top_k=2 hidden_size=512 tokens=4096\n"
-    "  mpirun -np 2 build/sluice bench exchange"};
+const Text kBench = {"Measure a part against a reference in the same run: moe, exchange, attention or checkpoint.",
+                     "Examples:\n"
+                     "  sluice bench moe --json\n"
+                     "  sluice bench moe num_experts=64 top_k=2 hidden_size=512 tokens=4096\n"
+                     "  mpirun -np 2 build/sluice bench exchange"};
 
 }  // namespace sluice::help

@@ -29,7 +29,8 @@ int run(const sluice::CommandLine& command_line) {
   void* engine = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (!engine) {
     const bool absent = access(path.c_str(), F_OK) != 0;
-    fmt::print(stderr, "sluice: {}; build it with ./launch/setup\n", absent ? fmt::format("the engine {} is missing", path) : fmt::format("the engine cannot be loaded: {}", dlerror()));
+    fmt::print(stderr, "sluice: {}; build it with ./launch/setup\n",
+               absent ? fmt::format("the engine {} is missing", path) : fmt::format("the engine cannot be loaded: {}", dlerror()));
     return 2;
   }
   const auto entry = reinterpret_cast<decltype(&sluice_run)>(dlsym(engine, "sluice_run"));

@@ -63,7 +63,8 @@ std::string Accounting::line(std::size_t shown) const {
   if (ok()) return text + ": all match";
   if (!missing.empty()) text += fmt::format("; {} missing: {}", missing.size(), joined(fold_names(missing), shown));
   if (!extra.empty()) text += fmt::format("; {} extra: {}", extra.size(), joined(fold_names(extra), shown));
-  if (!misshaped.empty()) text += fmt::format("; {} of another shape or type: {}", misshaped.size(), joined(difference_entries(misshaped), shown));
+  if (!misshaped.empty())
+    text += fmt::format("; {} of another shape or type: {}", misshaped.size(), joined(difference_entries(misshaped), shown));
   return text;
 }
 

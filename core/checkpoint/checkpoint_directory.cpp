@@ -73,7 +73,8 @@ std::vector<CheckpointEntry> list_checkpoints(const fs::path& checkpoints) {
   std::error_code error;
   if (!fs::exists(checkpoints, error)) return entries;
   for (fs::directory_iterator it(checkpoints, error), end; !error && it != end; it.increment(error))
-    if (const auto step = parse_step_folder(it->path().filename().string()); step && it->is_directory()) entries.push_back({*step, it->path()});
+    if (const auto step = parse_step_folder(it->path().filename().string()); step && it->is_directory())
+      entries.push_back({*step, it->path()});
   if (error) throw data_error("{}: cannot be listed: {}", checkpoints.string(), error.message());
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
   return entries;
@@ -158,7 +159,8 @@ std::vector<std::string> remove_leftovers(const fs::path& checkpoints) {
   return cleared;
 }
 
-std::vector<std::int64_t> steps_to_prune(const std::vector<StepAndStage>& checkpoints, std::int64_t keep, const std::set<std::int64_t>& protected_steps) {
+std::vector<std::int64_t> steps_to_prune(const std::vector<StepAndStage>& checkpoints, std::int64_t keep,
+                                         const std::set<std::int64_t>& protected_steps) {
   std::map<std::string, std::int64_t> last_of_stage;
   std::vector<std::int64_t> steps;
   for (const StepAndStage& checkpoint : checkpoints) {

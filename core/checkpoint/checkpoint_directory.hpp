@@ -19,7 +19,7 @@
 
 namespace sluice::checkpoint {
 
-std::string step_folder_name(std::int64_t step);                      // "step-00001000"
+std::string step_folder_name(std::int64_t step);  // "step-00001000"
 std::optional<std::int64_t> parse_step_folder(std::string_view name);
 
 struct CheckpointEntry {
@@ -55,7 +55,8 @@ FileRecord write_checkpoint_file(const std::filesystem::path& save, const std::s
 /// Adds the manifest, verifies the save to `depth` (ranks have verified their own bytes; the coordinator sees all files), flushes the
 /// folders and renames. An older checkpoint of the same step is replaced. Data error if anything is wrong; the save then stays aside
 /// and every earlier checkpoint as it was. Returns the checkpoint's path.
-std::filesystem::path commit_save(const std::filesystem::path& checkpoints, const Manifest& manifest, VerifyDepth depth = VerifyDepth::kStructure);
+std::filesystem::path commit_save(const std::filesystem::path& checkpoints, const Manifest& manifest,
+                                  VerifyDepth depth = VerifyDepth::kStructure);
 
 /// Clears what killed saves and removals left, and brings back a checkpoint that was being replaced. Only when no save is under way.
 /// Returns the names that were cleared.
@@ -66,9 +67,11 @@ struct StepAndStage {
   std::string stage;
 };
 /// Which of the readable checkpoints to remove: all but the newest `keep`, each stage's last and the protected ones. Pure.
-std::vector<std::int64_t> steps_to_prune(const std::vector<StepAndStage>& checkpoints, std::int64_t keep, const std::set<std::int64_t>& protected_steps = {});
+std::vector<std::int64_t> steps_to_prune(const std::vector<StepAndStage>& checkpoints, std::int64_t keep,
+                                         const std::set<std::int64_t>& protected_steps = {});
 
 /// Removes them. One whose manifest cannot be read does not count; it goes once `keep` readable ones are newer.
-std::vector<std::int64_t> prune_checkpoints(const std::filesystem::path& checkpoints, std::int64_t keep, const std::set<std::int64_t>& protected_steps = {});
+std::vector<std::int64_t> prune_checkpoints(const std::filesystem::path& checkpoints, std::int64_t keep,
+                                            const std::set<std::int64_t>& protected_steps = {});
 
 }  // namespace sluice::checkpoint

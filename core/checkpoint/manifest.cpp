@@ -58,8 +58,7 @@ std::string to_json(const Manifest& manifest) {
   body["tensor_files"] = json::object();
   for (const auto& [path, record] : manifest.tensor_files) body["tensor_files"][path] = to_object(record);
   body["files"] = json::object();
-  for (const auto& [path, record] : manifest.files)
-    body["files"][path] = {{"bytes", record.bytes}, {"xxh3_128", to_hex(record.checksum)}};
+  for (const auto& [path, record] : manifest.files) body["files"][path] = {{"bytes", record.bytes}, {"xxh3_128", to_hex(record.checksum)}};
   // Over the compact form with sorted keys, so that it does not depend on how the file is laid out.
   const std::string checksum = to_hex(checksum_of(std::string_view(body.dump())));
   return json{{"manifest", std::move(body)}, {"xxh3_128", checksum}}.dump(1) + "\n";
@@ -73,7 +72,8 @@ Manifest parse_manifest(std::string_view text, const std::string& file) {
     if (body.at("format") != kFormat) throw data_error("{}: not a manifest of a Sluice checkpoint", file);
     manifest.format_version = body.at("format_version").get<int>();
     if (manifest.format_version != kManifestFormatVersion)
-      throw data_error("{}: checkpoint format version {}, this program reads version {}: {}", file, manifest.format_version, kManifestFormatVersion,
+      throw data_error("{}: checkpoint format version {}, this program reads version {}: {}", file, manifest.format_version,
+                       kManifestFormatVersion,
                        manifest.format_version > kManifestFormatVersion ? "use a newer Sluice" : "use an older Sluice");
     const Checksum expected = checksum_from(document.at("xxh3_128"), file);
     const Checksum found = checksum_of(std::string_view(body.dump()));
@@ -83,7 +83,8 @@ Manifest parse_manifest(std::string_view text, const std::string& file) {
     for (const auto& [path, record] : body.at("tensor_files").items())
       manifest.tensor_files.emplace(inside(path, file), tensor_file_from(record, file));
     for (const auto& [path, record] : body.at("files").items())
-      manifest.files.emplace(inside(path, file), FileRecord{record.at("bytes").get<std::uint64_t>(), checksum_from(record.at("xxh3_128"), file)});
+      manifest.files.emplace(inside(path, file),
+                             FileRecord{record.at("bytes").get<std::uint64_t>(), checksum_from(record.at("xxh3_128"), file)});
   } catch (const json::exception& error) {
     throw data_error("{}: damaged: {}", file, error.what());
   }

@@ -48,7 +48,10 @@ ModelLocation locate_model(const std::string& name, VerifyDepth depth) {
   if (const auto run = find_run(name)) return latest_of(*run, depth);
   if (fs::exists(path / "config.json")) return {path, {}, std::nullopt, {}};
   if (fs::is_directory(path))
-    throw data_error("{}: neither a run (no 'checkpoints' in it), nor a checkpoint of ours (no manifest.json), nor a Hugging Face folder (no config.json)", name);
+    throw data_error(
+        "{}: neither a run (no 'checkpoints' in it), nor a checkpoint of ours (no manifest.json), nor a Hugging Face folder (no "
+        "config.json)",
+        name);
   const std::size_t at = name.rfind('@');
   const auto run = at == name.npos ? std::nullopt : find_run(name.substr(0, at));
   if (!run) throw data_error("{}: no such run, checkpoint or folder (runs are also looked up in runs/)", name);
@@ -59,7 +62,8 @@ ModelLocation locate_model(const std::string& name, VerifyDepth depth) {
   if (!fs::is_directory(checkpoint)) {
     std::vector<std::int64_t> steps;
     for (const CheckpointEntry& entry : list_checkpoints(*run / "checkpoints")) steps.push_back(entry.step);
-    throw data_error("{}: the run has no checkpoint of step {}; it has: {}", name, digits, steps.empty() ? "none" : fmt::format("{}", fmt::join(steps, ", ")));
+    throw data_error("{}: the run has no checkpoint of step {}; it has: {}", name, digits,
+                     steps.empty() ? "none" : fmt::format("{}", fmt::join(steps, ", ")));
   }
   ModelLocation location = verified(checkpoint, depth);
   location.run = *run;

@@ -12,10 +12,10 @@
 namespace sluice::checkpoint {
 
 struct ModelLocation {
-  std::filesystem::path path;               // the folder with config.json
-  std::filesystem::path run;                // the run it belongs to, "" if none
-  std::optional<std::int64_t> step;         // of our checkpoints
-  std::vector<std::string> warnings;        // damaged newer checkpoints that were skipped
+  std::filesystem::path path;         // the folder with config.json
+  std::filesystem::path run;          // the run it belongs to, "" if none
+  std::optional<std::int64_t> step;   // of our checkpoints
+  std::vector<std::string> warnings;  // damaged newer checkpoints that were skipped
 };
 
 /// A run is a folder with `checkpoints` in it, or the name of one in `runs`; without @STEP its latest good checkpoint is meant.

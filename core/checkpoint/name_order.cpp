@@ -30,7 +30,8 @@ Parts split(const std::string& name) {
   Parts parts;
   for (std::size_t i = 0; i < name.size();) {
     const std::size_t digits = digits_at(name, i);
-    const bool whole = digits > 0 && digits < 10 && (i == 0 || name[i - 1] == '.') && (i + digits == name.size() || name[i + digits] == '.');
+    const bool whole =
+        digits > 0 && digits < 10 && (i == 0 || name[i - 1] == '.') && (i + digits == name.size() || name[i + digits] == '.');
     if (whole && (digits == 1 || name[i] != '0')) {
       parts.numbers.push_back(std::stoull(name.substr(i, digits)));
       parts.texts.emplace_back();

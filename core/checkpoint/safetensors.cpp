@@ -84,7 +84,8 @@ void SafetensorsWriter::write_at(std::uint64_t offset, std::span<const std::byte
     const ssize_t done = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (done < 0 && errno == EINTR) continue;
     if (done <= 0)
-      throw data_error("{}: writing {} failed with {} bytes to go: {}", path_, what, bytes.size(), done < 0 ? reason_of(errno, path_) : "nothing was written");
+      throw data_error("{}: writing {} failed with {} bytes to go: {}", path_, what, bytes.size(),
+                       done < 0 ? reason_of(errno, path_) : "nothing was written");
     offset += static_cast<std::uint64_t>(done);
     bytes = bytes.subspan(static_cast<std::size_t>(done));
   }
@@ -125,7 +126,8 @@ TensorFileRecord SafetensorsWriter::finish() {
   for (std::size_t i = 0; i < progress_.size(); ++i) {
     const TensorSlot& slot = layout_.tensors[i];
     if (progress_[i].written != slot.bytes())
-      throw data_error("{}: tensor '{}' is incomplete: {} of {} bytes were written", path_, slot.info.name, progress_[i].written, slot.bytes());
+      throw data_error("{}: tensor '{}' is incomplete: {} of {} bytes were written", path_, slot.info.name, progress_[i].written,
+                       slot.bytes());
     record.tensors.emplace(slot.info.name, TensorRecord{slot.info.type, slot.info.shape, progress_[i].checksum});
   }
   if (fsync(fd_) != 0) throw data_error("{}: flushing failed: {}", path_, reason_of(errno, path_));

@@ -42,7 +42,8 @@ json parse_strictly(std::string_view text, const std::string& file) {
       std::string key = parsed.get<std::string>();
       if (open.size() == 1) outer = key;
       if (!open.back().insert(key).second)
-        throw data_error("{}: the safetensors header has the key '{}' twice{}", file, key, open.size() == 1 ? "" : fmt::format(" in '{}'", outer));
+        throw data_error("{}: the safetensors header has the key '{}' twice{}", file, key,
+                         open.size() == 1 ? "" : fmt::format(" in '{}'", outer));
     }
     return true;
   };
@@ -57,7 +58,8 @@ std::uint64_t read_size(const json& value, const std::string& file, const std::s
   if (!value.is_number_unsigned())
     throw data_error("{}: tensor '{}': {} must be non-negative integers, found {}", file, name, what, value.dump());
   const auto number = value.get<std::uint64_t>();
-  if (number > static_cast<std::uint64_t>(INT64_MAX)) throw data_error("{}: tensor '{}': {} has the impossible value {}", file, name, what, number);
+  if (number > static_cast<std::uint64_t>(INT64_MAX))
+    throw data_error("{}: tensor '{}': {} has the impossible value {}", file, name, what, number);
   return number;
 }
 
@@ -81,7 +83,8 @@ TensorSlot read_slot(const std::string& name, const json& entry, const std::stri
   slot.end = read_size(offsets[1], file, name, "data_offsets");
   const auto expected = byte_count(slot.info.type, slot.info.shape);
   if (!expected)
-    throw data_error("{}: tensor '{}': {} of shape {} has no possible size in bytes", file, name, name_of(*type), to_string(slot.info.shape));
+    throw data_error("{}: tensor '{}': {} of shape {} has no possible size in bytes", file, name, name_of(*type),
+                     to_string(slot.info.shape));
   if (slot.end < slot.begin || slot.bytes() != *expected)
     throw data_error("{}: tensor '{}': {} of shape {} takes {} bytes, data_offsets say [{}, {}]", file, name, name_of(*type),
                      to_string(slot.info.shape), *expected, slot.begin, slot.end);
@@ -148,14 +151,16 @@ std::string header_bytes(const SafetensorsLayout& layout) {
 }
 
 SafetensorsLayout parse_safetensors(std::string_view bytes, const std::string& file) {
-  if (bytes.size() < 8) throw data_error("{}: {} bytes are too few for a safetensors file (8 for the header's length alone)", file, bytes.size());
+  if (bytes.size() < 8)
+    throw data_error("{}: {} bytes are too few for a safetensors file (8 for the header's length alone)", file, bytes.size());
   const std::uint64_t length = read_u64le(bytes);
   if (length > kMaxHeaderBytes)
     throw data_error("{}: not a safetensors file, or damaged: its header would have {} bytes (limit {})", file, length, kMaxHeaderBytes);
   if (length > bytes.size() - 8)
     throw data_error("{}: truncated: the safetensors header should have {} bytes, only {} are there", file, length, bytes.size() - 8);
   const std::string_view text = bytes.substr(8, length);
-  if (text.empty() || text.front() != '{') throw data_error("{}: not a safetensors file, or damaged: its header does not begin with '{{'", file);
+  if (text.empty() || text.front() != '{')
+    throw data_error("{}: not a safetensors file, or damaged: its header does not begin with '{{'", file);
   const json header = parse_strictly(text, file);
 
   SafetensorsLayout layout;

@@ -13,7 +13,8 @@ std::string ShardPlan::index_json() const {
   nlohmann::json map = nlohmann::json::object();
   for (const Shard& shard : shards)
     for (const TensorInfo& tensor : shard.tensors) map[tensor.name] = shard.file;
-  const nlohmann::json index = {{"metadata", {{"total_size", total_bytes}, {"total_parameters", total_parameters}}}, {"weight_map", std::move(map)}};
+  const nlohmann::json index = {{"metadata", {{"total_size", total_bytes}, {"total_parameters", total_parameters}}},
+                                {"weight_map", std::move(map)}};
   return index.dump(2) + "\n";
 }
 
@@ -26,15 +27,19 @@ ShardPlan plan_shards(std::vector<TensorInfo> tensors, std::uint64_t max_bytes, 
     const TensorInfo& tensor = tensors[i];
     if (i > 0 && tensors[i - 1].name == tensor.name) throw data_error("checkpoint: tensor '{}' was given twice", tensor.name);
     const auto bytes = byte_count(tensor.type, tensor.shape);
-    if (!bytes) throw data_error("checkpoint: tensor '{}': {} of shape {} has no possible size", tensor.name, name_of(tensor.type), to_string(tensor.shape));
-    if (!plan.shards.back().tensors.empty() && (*bytes > max_bytes || plan.shards.back().bytes > max_bytes - *bytes)) plan.shards.emplace_back();
+    if (!bytes)
+      throw data_error("checkpoint: tensor '{}': {} of shape {} has no possible size", tensor.name, name_of(tensor.type),
+                       to_string(tensor.shape));
+    if (!plan.shards.back().tensors.empty() && (*bytes > max_bytes || plan.shards.back().bytes > max_bytes - *bytes))
+      plan.shards.emplace_back();
     plan.shards.back().bytes += *bytes;
     plan.total_bytes += *bytes;
     plan.total_parameters += *element_count(tensor.shape);
     plan.shards.back().tensors.push_back(tensor);
   }
   for (std::size_t i = 0; i < plan.shards.size(); ++i)
-    plan.shards[i].file = plan.single_file() ? stem + ".safetensors" : fmt::format("{}-{:05}-of-{:05}.safetensors", stem, i + 1, plan.shards.size());
+    plan.shards[i].file =
+        plan.single_file() ? stem + ".safetensors" : fmt::format("{}-{:05}-of-{:05}.safetensors", stem, i + 1, plan.shards.size());
   return plan;
 }
 

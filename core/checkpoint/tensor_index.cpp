@@ -67,7 +67,9 @@ TensorIndex TensorIndex::open(const fs::path& folder, const std::string& stem) {
     throw data_error("{}: no {} and no {}", folder.string(), single.filename().string(), map_path.filename().string());
   }
   if (!sharded) {
-    if (present.size() > 1) throw data_error("{}: {} and stale shards beside it ({}): remove what is out of date", folder.string(), single.filename().string(), fmt::join(present, ", "));
+    if (present.size() > 1)
+      throw data_error("{}: {} and stale shards beside it ({}): remove what is out of date", folder.string(), single.filename().string(),
+                       fmt::join(present, ", "));
     index.add_file(single);
     return index;
   }
@@ -78,7 +80,8 @@ TensorIndex TensorIndex::open(const fs::path& folder, const std::string& stem) {
     if (present.erase(file) == 0 && !fs::exists(folder / file)) throw data_error("{}: names {}, which is missing", map_path.string(), file);
     index.add_file(folder / file);
   }
-  if (!present.empty()) throw data_error("{}: stale shards that the index does not name: {}: remove them", folder.string(), fmt::join(present, ", "));
+  if (!present.empty())
+    throw data_error("{}: stale shards that the index does not name: {}: remove them", folder.string(), fmt::join(present, ", "));
   std::vector<std::string> missing, extra, moved;
   for (const auto& [tensor, file] : map) {
     const auto found = index.tensors_.find(tensor);

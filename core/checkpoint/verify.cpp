@@ -36,8 +36,9 @@ void verify_tensors(const SafetensorsFile& file, const std::string& name, const 
     if (expected == record.tensors.end()) {
       damages.push_back({name, info.name, "is not in the manifest"});
     } else if (expected->second.type != info.type || expected->second.shape != info.shape) {
-      damages.push_back({name, info.name, fmt::format("expected {} {}, found {} {}", name_of(expected->second.type), to_string(expected->second.shape),
-                                                      name_of(info.type), to_string(info.shape))});
+      damages.push_back({name, info.name,
+                         fmt::format("expected {} {}, found {} {}", name_of(expected->second.type), to_string(expected->second.shape),
+                                     name_of(info.type), to_string(info.shape))});
     } else if (depth == VerifyDepth::kEverything) {
       const Checksum checksum = checksum_of(file.bytes(slot));
       if (checksum != expected->second.checksum) damages.push_back({name, info.name, mismatch(expected->second.checksum, checksum)});

@@ -15,8 +15,12 @@ void convert_all(const From* from, To* to, std::int64_t n) {
 
 }  // namespace
 
-void convert(const float* from, BFloat16* to, std::int64_t n) { convert_all(from, to, n); }
-void convert(const BFloat16* from, float* to, std::int64_t n) { convert_all(from, to, n); }
+void convert(const float* from, BFloat16* to, std::int64_t n) {
+  convert_all(from, to, n);
+}
+void convert(const BFloat16* from, float* to, std::int64_t n) {
+  convert_all(from, to, n);
+}
 
 namespace reference {
 

@@ -29,12 +29,24 @@ inline BFloat16 to_bfloat16(float value) {
 }
 
 // For code that is written once for every storage type.
-inline float widen(float value) { return value; }
-inline double widen(double value) { return value; }
-inline float widen(BFloat16 value) { return to_float(value); }
-inline void narrow(double value, double& to) { to = value; }
-inline void narrow(double value, float& to) { to = static_cast<float>(value); }
-inline void narrow(double value, BFloat16& to) { to = to_bfloat16(static_cast<float>(value)); }
+inline float widen(float value) {
+  return value;
+}
+inline double widen(double value) {
+  return value;
+}
+inline float widen(BFloat16 value) {
+  return to_float(value);
+}
+inline void narrow(double value, double& to) {
+  to = value;
+}
+inline void narrow(double value, float& to) {
+  to = static_cast<float>(value);
+}
+inline void narrow(double value, BFloat16& to) {
+  to = to_bfloat16(static_cast<float>(value));
+}
 
 template <class T>
 struct Accumulate {

@@ -45,8 +45,8 @@ void cross_entropy(T* logits, const std::int64_t* targets, std::int64_t rows, st
 
 }  // namespace reference
 
-#define SLUICE_INSTANTIATE(T)                                                                                                        \
-  template void cross_entropy(T*, const std::int64_t*, std::int64_t, std::int64_t, AccumulateOf<T>*, const AccumulateOf<T>*);        \
+#define SLUICE_INSTANTIATE(T)                                                                                                 \
+  template void cross_entropy(T*, const std::int64_t*, std::int64_t, std::int64_t, AccumulateOf<T>*, const AccumulateOf<T>*); \
   template void reference::cross_entropy(T*, const std::int64_t*, std::int64_t, std::int64_t, AccumulateOf<T>*, const AccumulateOf<T>*);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)

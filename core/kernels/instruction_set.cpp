@@ -25,8 +25,12 @@ InstructionSet best_instruction_set() {
   return InstructionSet::kBaseline;
 }
 
-InstructionSet instruction_set() { return current().load(std::memory_order_relaxed); }
+InstructionSet instruction_set() {
+  return current().load(std::memory_order_relaxed);
+}
 
-void limit_instruction_set(InstructionSet highest) { current().store(std::min(highest, best_instruction_set())); }
+void limit_instruction_set(InstructionSet highest) {
+  current().store(std::min(highest, best_instruction_set()));
+}
 
 }  // namespace sluice::kernels

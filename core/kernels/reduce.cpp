@@ -74,18 +74,18 @@ void add(AccumulateOf<T>* into, const T* from, std::int64_t n) {
 
 }  // namespace reference
 
-#define SLUICE_INSTANTIATE(A)                                                   \
-  template double sum_of_squares(const A*, std::int64_t);                       \
-  template std::int64_t first_non_finite(const A*, std::int64_t);               \
-  template void scale(A*, std::int64_t, double);                                \
-  template double reference::sum_of_squares(const A*, std::int64_t);            \
-  template std::int64_t reference::first_non_finite(const A*, std::int64_t);    \
+#define SLUICE_INSTANTIATE(A)                                                \
+  template double sum_of_squares(const A*, std::int64_t);                    \
+  template std::int64_t first_non_finite(const A*, std::int64_t);            \
+  template void scale(A*, std::int64_t, double);                             \
+  template double reference::sum_of_squares(const A*, std::int64_t);         \
+  template std::int64_t reference::first_non_finite(const A*, std::int64_t); \
   template void reference::scale(A*, std::int64_t, double);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)
 #undef SLUICE_INSTANTIATE
-#define SLUICE_INSTANTIATE(T)                                            \
-  template void add<T>(AccumulateOf<T>*, const T*, std::int64_t);        \
+#define SLUICE_INSTANTIATE(T)                                     \
+  template void add<T>(AccumulateOf<T>*, const T*, std::int64_t); \
   template void reference::add<T>(AccumulateOf<T>*, const T*, std::int64_t);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)

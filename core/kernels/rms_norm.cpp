@@ -105,16 +105,16 @@ void add_rms_norm_backward(const T* dy, const T* dsum, const T* sum, const Accum
 
 }  // namespace reference
 
-#define SLUICE_INSTANTIATE(T)                                                                                                              \
-  template void rms_norm_forward(const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, double, T*, AccumulateOf<T>*);              \
-  template void add_rms_norm_forward(const T*, const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, double, T*, T*,               \
-                                     AccumulateOf<T>*);                                                                                    \
-  template void rms_norm_backward(const T*, const T*, const AccumulateOf<T>*, const AccumulateOf<T>*, std::int64_t, std::int64_t, T*,      \
-                                  AccumulateOf<T>*);                                                                                       \
-  template void add_rms_norm_backward(const T*, const T*, const T*, const AccumulateOf<T>*, const AccumulateOf<T>*, std::int64_t,          \
-                                      std::int64_t, T*, AccumulateOf<T>*);                                                                 \
-  template void reference::rms_norm_forward(const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, double, T*, AccumulateOf<T>*);   \
-  template void reference::add_rms_norm_backward(const T*, const T*, const T*, const AccumulateOf<T>*, const AccumulateOf<T>*,             \
+#define SLUICE_INSTANTIATE(T)                                                                                                            \
+  template void rms_norm_forward(const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, double, T*, AccumulateOf<T>*);            \
+  template void add_rms_norm_forward(const T*, const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, double, T*, T*,             \
+                                     AccumulateOf<T>*);                                                                                  \
+  template void rms_norm_backward(const T*, const T*, const AccumulateOf<T>*, const AccumulateOf<T>*, std::int64_t, std::int64_t, T*,    \
+                                  AccumulateOf<T>*);                                                                                     \
+  template void add_rms_norm_backward(const T*, const T*, const T*, const AccumulateOf<T>*, const AccumulateOf<T>*, std::int64_t,        \
+                                      std::int64_t, T*, AccumulateOf<T>*);                                                               \
+  template void reference::rms_norm_forward(const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, double, T*, AccumulateOf<T>*); \
+  template void reference::add_rms_norm_backward(const T*, const T*, const T*, const AccumulateOf<T>*, const AccumulateOf<T>*,           \
                                                  std::int64_t, std::int64_t, T*, AccumulateOf<T>*);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)

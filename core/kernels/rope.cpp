@@ -54,10 +54,10 @@ void rope_rotate(T* x, const AccumulateOf<T>* cos, const AccumulateOf<T>* sin, c
 
 }  // namespace reference
 
-#define SLUICE_INSTANTIATE(T)                                                                                                      \
-  template void rope_rotate(T*, const AccumulateOf<T>*, const AccumulateOf<T>*, const std::int64_t*, std::int64_t, std::int64_t,   \
-                            std::int64_t, std::int64_t, bool);                                                                     \
-  template void reference::rope_rotate(T*, const AccumulateOf<T>*, const AccumulateOf<T>*, const std::int64_t*, std::int64_t,      \
+#define SLUICE_INSTANTIATE(T)                                                                                                    \
+  template void rope_rotate(T*, const AccumulateOf<T>*, const AccumulateOf<T>*, const std::int64_t*, std::int64_t, std::int64_t, \
+                            std::int64_t, std::int64_t, bool);                                                                   \
+  template void reference::rope_rotate(T*, const AccumulateOf<T>*, const AccumulateOf<T>*, const std::int64_t*, std::int64_t,    \
                                        std::int64_t, std::int64_t, std::int64_t, bool);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)

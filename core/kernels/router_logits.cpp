@@ -39,8 +39,8 @@ void router_logits(const T* x, const AccumulateOf<T>* w, std::int64_t N, std::in
 
 }  // namespace reference
 
-#define SLUICE_INSTANTIATE(T)                                                                                                            \
-  template void router_logits(const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, std::int64_t, AccumulateOf<T>*);             \
+#define SLUICE_INSTANTIATE(T)                                                                                                \
+  template void router_logits(const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, std::int64_t, AccumulateOf<T>*); \
   template void reference::router_logits(const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, std::int64_t, AccumulateOf<T>*);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)

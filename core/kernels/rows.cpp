@@ -26,9 +26,8 @@ void gather_rows(const T* x, const std::int64_t* index, std::int64_t rows, std::
 template <class T>
 void combine_rows(const T* rows, const std::int64_t* slot, std::int64_t N, std::int64_t K, std::int64_t width, T* y) {
   const auto block = SLUICE_FOR_THIS_CPU(combine_block<T>);
-  parallel_blocks(N, rows_per_block(width), [&](std::int64_t begin, std::int64_t end) {
-    block(rows, slot + begin * K, end - begin, K, width, y + begin * width);
-  });
+  parallel_blocks(N, rows_per_block(width),
+                  [&](std::int64_t begin, std::int64_t end) { block(rows, slot + begin * K, end - begin, K, width, y + begin * width); });
 }
 
 // Threads share the columns, not the rows: each column sees the tokens in order, however often an id comes, without a sort.
@@ -81,12 +80,12 @@ void embedding_backward(const T* dy, const std::int64_t* ids, std::int64_t N, st
 
 }  // namespace reference
 
-#define SLUICE_INSTANTIATE(T)                                                                                                            \
-  template void gather_rows(const T*, const std::int64_t*, std::int64_t, std::int64_t, T*);                                              \
-  template void combine_rows(const T*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t, T*);                               \
-  template void embedding_backward(const T*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t, AccumulateOf<T>*);           \
-  template void reference::gather_rows(const T*, const std::int64_t*, std::int64_t, std::int64_t, T*);                                   \
-  template void reference::combine_rows(const T*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t, T*);                    \
+#define SLUICE_INSTANTIATE(T)                                                                                                  \
+  template void gather_rows(const T*, const std::int64_t*, std::int64_t, std::int64_t, T*);                                    \
+  template void combine_rows(const T*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t, T*);                     \
+  template void embedding_backward(const T*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t, AccumulateOf<T>*); \
+  template void reference::gather_rows(const T*, const std::int64_t*, std::int64_t, std::int64_t, T*);                         \
+  template void reference::combine_rows(const T*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t, T*);          \
   template void reference::embedding_backward(const T*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t, AccumulateOf<T>*);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)

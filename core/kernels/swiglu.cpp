@@ -59,11 +59,12 @@ void swiglu_backward(const T* dh, const T* gate_up, const AccumulateOf<T>* row_w
 
 }  // namespace reference
 
-#define SLUICE_INSTANTIATE(T)                                                                                                           \
-  template void swiglu_forward(const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, T*);                                       \
-  template void swiglu_backward(const T*, const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, T*, AccumulateOf<T>*, T*);      \
-  template void reference::swiglu_forward(const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, T*);                            \
-  template void reference::swiglu_backward(const T*, const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, T*, AccumulateOf<T>*, T*);
+#define SLUICE_INSTANTIATE(T)                                                                                                            \
+  template void swiglu_forward(const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, T*);                                        \
+  template void swiglu_backward(const T*, const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, T*, AccumulateOf<T>*, T*);       \
+  template void reference::swiglu_forward(const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, T*);                             \
+  template void reference::swiglu_backward(const T*, const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, T*, AccumulateOf<T>*, \
+                                           T*);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)
 SLUICE_INSTANTIATE(BFloat16)

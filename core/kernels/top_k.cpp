@@ -67,12 +67,12 @@ void row_sigmoid(const A* logits, std::int64_t N, std::int64_t E, A* out) {
 
 }  // namespace reference
 
-#define SLUICE_INSTANTIATE(A)                                                                                     \
-  template void top_k(const A*, const A*, std::int64_t, std::int64_t, std::int64_t, std::int32_t*);               \
-  template void row_softmax(const A*, std::int64_t, std::int64_t, A*);                                            \
-  template void row_sigmoid(const A*, std::int64_t, std::int64_t, A*);                                            \
-  template void reference::top_k(const A*, const A*, std::int64_t, std::int64_t, std::int64_t, std::int32_t*);    \
-  template void reference::row_softmax(const A*, std::int64_t, std::int64_t, A*);                                 \
+#define SLUICE_INSTANTIATE(A)                                                                                  \
+  template void top_k(const A*, const A*, std::int64_t, std::int64_t, std::int64_t, std::int32_t*);            \
+  template void row_softmax(const A*, std::int64_t, std::int64_t, A*);                                         \
+  template void row_sigmoid(const A*, std::int64_t, std::int64_t, A*);                                         \
+  template void reference::top_k(const A*, const A*, std::int64_t, std::int64_t, std::int64_t, std::int32_t*); \
+  template void reference::row_softmax(const A*, std::int64_t, std::int64_t, A*);                              \
   template void reference::row_sigmoid(const A*, std::int64_t, std::int64_t, A*);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)

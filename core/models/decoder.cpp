@@ -85,6 +85,7 @@ ForwardOutput Decoder::forward(const at::Tensor& ids, const RowTable& rows, cons
     if (i > 0) capture(fmt::format("layers.{}", i - 1), residual);
     delta = layer.attention->forward(normed, table, request.state != nullptr ? &request.state->layers[i] : nullptr);
     std::tie(residual, normed) = add_rms_norm(delta, residual, layer.post_attention_norm, config.rms_norm_eps);
+    capture(fmt::format("layers.{}.feed_forward.input", i), normed);
     SlotOutput slot = layer.feed_forward->forward(normed, table, context);
     if (slot.statistics) output.statistics.push_back(std::move(*slot.statistics));
     delta = slot.y;

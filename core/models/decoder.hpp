@@ -31,7 +31,7 @@ struct ForwardOutput {
 
 struct ForwardRequest {
   ModelState* state = nullptr;        // inference only: continue and grow it
-  std::vector<std::string> features;  // paths to capture: "embedding", "layers.I" (the residual stream after layer I)
+  std::vector<std::string> features;  // to capture: "embedding", "layers.I" (residual stream after layer I), "layers.I.feed_forward.input"
 };
 
 class Decoder {

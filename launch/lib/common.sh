@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034  # some variables are for the scripts that source this file
 # What all launch scripts share: how they speak, how they run one timed step, what the machine has.
-# Gives: ROOT, BUILD, LOGS, say, warn, die, usage_error, step, have, number_of_cores, free_memory_mb, free_disk_mb, find_existing_parent.
+# Gives: ROOT, BUILD, LOGS, say, warn, die, usage_error, step, shell_words, have, version_at_least, number_of_cores, free_memory_mb, free_disk_mb, find_existing_parent.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 BUILD=$ROOT/build
@@ -24,6 +24,15 @@ die() {
 usage_error() {
   printf '%serror:%s %s; %s --help lists the options\n' "$RED" "$PLAIN" "$*" "$0" >&2
   exit 2
+}
+
+# The words as they could be typed again.
+shell_words() {
+  local word words=()
+  for word in "$@"; do
+    if [[ $word =~ ^[A-Za-z0-9_./:=,+@^-]+$ ]]; then words+=("$word"); else words+=("${word@Q}"); fi
+  done
+  printf '%s\n' "${words[*]}"
 }
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -76,7 +85,7 @@ last_line() { tail -c 600 "$1" 2>/dev/null | tr '\r' '\n' | tr -cd '[:print:]\n'
 # Shows that a long step is alive: the time and the last line of its log, in place on a terminal, else a line a minute.
 show_progress() {
   local log=$1 waited=0 width=120
-  [ ! -t 1 ] || width=$(stty size <&1 2>/dev/null | awk '{print ($2 > 40 ? $2 - 14 : 26)}')
+  if [ -t 1 ]; then { width=$(stty size <&3 2>/dev/null | awk '{width = $2} END {print (width > 40 ? width - 14 : 60)}') || true; } 3>&1; fi
   while sleep 1 >/dev/null 2>&1 && kill -0 "$$" 2>/dev/null; do
     waited=$((waited + 1))
     if [ -t 1 ]; then

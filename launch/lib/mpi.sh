@@ -23,8 +23,6 @@ export_rank_environment() {
   export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$threads}
   # Containers forbid one rank to read another's memory; Open MPI 4 then complains on every message.
   export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism:-none}
-  # mpirun gives each rank a terminal of its own, whether or not there is one at its end; this tells the truth.
-  if [ -t 1 ]; then export SLUICE_TERMINAL=1; else export SLUICE_TERMINAL=0; fi
   if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 }
 

@@ -75,7 +75,7 @@ class Investigation {
     const auto& record = at(rank).record;
     if (!record) return "it left no record: it never started, or its records are not on a shared file system";
     if (record->state == RankState::kFinished) return "it left the job while others wait for it";
-    std::string text = fmt::format("it waits for nobody: outside communication for {:.1f} s, last waited for {}", std::max(0.0, now_ - record->since),
+    std::string text = fmt::format("it waits for nobody: outside communication for {:.1f} s, its last operation was {}", std::max(0.0, now_ - record->since),
                                    operation_of(*record));
     if (*record->heartbeat_text != '\0') text += fmt::format(", last heartbeat: {}", record->heartbeat_text);
     return text;

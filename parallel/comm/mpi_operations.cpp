@@ -150,23 +150,27 @@ class ExchangeCounts final : public MpiOperation {
       wire().send(message_of(outgoing_, to), message_bytes(), to, kCountsTag, requests_);
     }
   }
-  bool advance() override {
-    std::memcpy(message_of(incoming_, rank()), message_of(outgoing_, rank()), message_bytes());
-    for (int from = 0; from < size(); ++from) {
-      const std::byte* message = message_of(incoming_, from);
-      MessageHeader theirs;
-      std::memcpy(&theirs, message, sizeof theirs);
-      if (!agree(header_, theirs))
-        throw communication_error("the ranks disagree: rank {} is at {}, rank {} at {}", world_rank(rank()), describe(header_), world_rank(from),
-                                  describe(theirs));
-      if (count_ != 0)
-        std::memcpy(receive_ + static_cast<std::size_t>(from) * count_, message + sizeof theirs, count_ * sizeof(std::int64_t));
-    }
+  bool proceed() override {
+    const bool complete = requests_.test();
+    // Each message is looked at as it comes: a rank at another operation is to be told now, not once all have come.
+    for (const int from : requests_.take_received()) accept(from);
+    if (!complete) return false;
+    if (count_ != 0) std::memcpy(receive_ + offset_of(rank()), message_of(outgoing_, rank()) + sizeof(MessageHeader), count_ * sizeof(std::int64_t));
     return true;
   }
 
  private:
+  void accept(int from) {
+    const std::byte* message = message_of(incoming_, from);
+    MessageHeader theirs;
+    std::memcpy(&theirs, message, sizeof theirs);
+    if (!agree(header_, theirs))
+      throw communication_error("the ranks disagree: rank {} is at {}, rank {} at {}", world_rank(rank()), describe(header_), world_rank(from),
+                                describe(theirs));
+    if (count_ != 0) std::memcpy(receive_ + offset_of(from), message + sizeof theirs, count_ * sizeof(std::int64_t));
+  }
   std::size_t message_bytes() const { return sizeof(MessageHeader) + count_ * sizeof(std::int64_t); }
+  std::size_t offset_of(int rank) const { return static_cast<std::size_t>(rank) * count_; }
   std::byte* message_of(std::vector<std::byte>& messages, int rank) { return messages.data() + static_cast<std::size_t>(rank) * message_bytes(); }
 
   std::int64_t* receive_;

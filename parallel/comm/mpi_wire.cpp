@@ -5,6 +5,7 @@
 #include <mpi.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::parallel {
 namespace {
@@ -50,6 +51,7 @@ struct MpiRequests::Impl {
   std::size_t pending = 0;
   std::vector<int> indices;
   std::vector<MPI_Status> statuses;
+  std::vector<int> received;
 
   void add(MPI_Request request, About what) {
     requests.push_back(request);
@@ -74,6 +76,7 @@ struct MpiRequests::Impl {
     if (static_cast<std::size_t>(count) != what.bytes)
       throw communication_error("group rank {} sent {} bytes where {} were expected: the ranks disagree about the exchange", what.peer, count,
                                 what.bytes);
+    received.push_back(what.peer);
   }
 };
 
@@ -105,6 +108,8 @@ bool MpiRequests::test() {
   my.about.clear();
   return true;
 }
+
+std::vector<int> MpiRequests::take_received() { return std::exchange(impl_->received, {}); }
 
 void MpiRequests::pending_peers(std::vector<int>& peers) const {
   for (std::size_t i = 0; i < impl_->requests.size(); ++i)

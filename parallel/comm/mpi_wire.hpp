@@ -20,6 +20,8 @@ class MpiRequests {
   /// Makes progress; true once all are complete (then it is empty again).
   bool test();
   bool empty() const;
+  /// Group ranks of messages that were received since the last call, in order of arrival.
+  std::vector<int> take_received();
   /// Adds the group ranks of incomplete point-to-point messages to `peers`.
   void pending_peers(std::vector<int>& peers) const;
 

@@ -16,7 +16,8 @@ namespace sluice::recipes {
 class ConfigKeys {
  public:
   /// `object` must outlive this; `path` stands before the keys in messages ("sluice.decoder.").
-  ConfigKeys(const nlohmann::json& object, std::string file, std::string path = "") : object_(object), file_(std::move(file)), path_(std::move(path)) {
+  ConfigKeys(const nlohmann::json& object, std::string file, std::string path = "")
+      : object_(object), file_(std::move(file)), path_(std::move(path)) {
     if (!object_.is_object()) throw data_error("{}: {} is not a JSON object", file_, path_.empty() ? "the file" : path_);
   }
 
@@ -65,7 +66,8 @@ class ConfigKeys {
       if (!has(key)) continue;
       if (*found == '\0') found = key;
       else if (object_[key] != object_[found])
-        throw data_error("{}: '{}{}' is {} but '{}{}' is {}: they mean the same", file_, path_, found, object_[found].dump(), path_, key, object_[key].dump());
+        throw data_error("{}: '{}{}' is {} but '{}{}' is {}: they mean the same", file_, path_, found, object_[found].dump(), path_, key,
+                         object_[key].dump());
     }
     return found;
   }

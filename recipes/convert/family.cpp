@@ -24,7 +24,8 @@ ArchitectureChoice none(std::string reason) {
 ArchitectureChoice dense_architecture(const DecoderConfig& config) {
   if (config.qk_norm == QkNorm::kHead) return {Architecture::kQwen3, ""};
   if (config.hidden_size % config.num_attention_heads != 0)
-    return none(fmt::format("Llama wants num_attention_heads({}) to divide hidden_size({})", config.num_attention_heads, config.hidden_size));
+    return none(
+        fmt::format("Llama wants num_attention_heads({}) to divide hidden_size({})", config.num_attention_heads, config.hidden_size));
   return {Architecture::kLlama, ""};
 }
 
@@ -33,15 +34,18 @@ ArchitectureChoice softmax_architecture(const ModelDescription& model) {
   if (model.router_bias()) return none("softmax scores with a selection bias: only sigmoid ones (Glm4Moe) have it");
   if (moe.num_shared_experts > 0) return none("softmax scores with shared experts: only sigmoid ones (Glm4Moe) have them");
   if (moe.routed_scaling_factor != 1.0)
-    return none(fmt::format("softmax scores with routed_scaling_factor {}: only sigmoid ones (Glm4Moe) have it", moe.routed_scaling_factor));
+    return none(
+        fmt::format("softmax scores with routed_scaling_factor {}: only sigmoid ones (Glm4Moe) have it", moe.routed_scaling_factor));
   if (model.decoder.qk_norm == QkNorm::kHead) return {Architecture::kQwen3Moe, ""};
   if (!moe.norm_topk_prob) return none("softmax scores without renormalisation and without query/key norms: Mixtral always renormalises");
-  if (!every_layer_is_sparse(model)) return none("dense layers among sparse ones without query/key norms: in Mixtral every layer is sparse");
+  if (!every_layer_is_sparse(model))
+    return none("dense layers among sparse ones without query/key norms: in Mixtral every layer is sparse");
   return {Architecture::kMixtral, ""};
 }
 
 ArchitectureChoice sigmoid_architecture(const ModelDescription& model) {
-  if (!sparse_layers_are_last(model)) return none("sigmoid scores with a dense layer after a sparse one: Glm4Moe has dense layers only at the beginning");
+  if (!sparse_layers_are_last(model))
+    return none("sigmoid scores with a dense layer after a sparse one: Glm4Moe has dense layers only at the beginning");
   if (model.moe->num_experts < 2) return none("sigmoid scores with one expert: Glm4Moe needs two");
   return {Architecture::kGlm4Moe, ""};
 }
@@ -77,7 +81,8 @@ std::optional<Architecture> parse_model_type(std::string_view model_type) {
 }
 
 ArchitectureChoice architecture_of(const ModelDescription& model) {
-  if (model.decoder.qk_norm == QkNorm::kProjection) return none("query/key norms over the whole projection: no supported architecture has them");
+  if (model.decoder.qk_norm == QkNorm::kProjection)
+    return none("query/key norms over the whole projection: no supported architecture has them");
   if (!model.moe) return dense_architecture(model.decoder);
   const moe::MoeConfig& moe = *model.moe;
   if (moe.family_size > 1) return none(fmt::format("a router of families of {} experts; `flatten` makes a plain one", moe.family_size));

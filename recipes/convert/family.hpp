@@ -11,8 +11,8 @@
 namespace sluice::recipes {
 
 enum class Architecture { kLlama, kQwen3, kMixtral, kQwen3Moe, kGlm4Moe };
-inline constexpr Architecture kArchitectures[] = {Architecture::kLlama, Architecture::kQwen3, Architecture::kMixtral, Architecture::kQwen3Moe,
-                                                  Architecture::kGlm4Moe};
+inline constexpr Architecture kArchitectures[] = {Architecture::kLlama, Architecture::kQwen3, Architecture::kMixtral,
+                                                  Architecture::kQwen3Moe, Architecture::kGlm4Moe};
 
 std::string_view model_type_of(Architecture architecture);  // "qwen3_moe"
 std::string_view class_of(Architecture architecture);       // "Qwen3MoeForCausalLM"
@@ -28,7 +28,7 @@ ArchitectureChoice architecture_of(const ModelDescription& model);
 
 /// A tensor as it lies in the model's safetensors files.
 struct StoredTensor {
-  checkpoint::TensorInfo info;           // under the family's name
+  checkpoint::TensorInfo info;  // under the family's name
   std::string canonical_name;
   std::optional<CanonicalTensor> source;  // absent: all zeros, which the architecture asks for and the model does not have
 };

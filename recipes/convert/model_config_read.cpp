@@ -79,7 +79,8 @@ std::int64_t heads_size(const ConfigKeys& keys, const DecoderConfig& config, std
   if (keys.has("head_dim")) return keys.integer("head_dim");
   if (absent > 0) return absent;
   if (config.num_attention_heads < 1 || config.hidden_size % config.num_attention_heads != 0)
-    throw data_error("{}: without 'head_dim', num_attention_heads({}) must divide hidden_size({})", keys.file(), config.num_attention_heads, config.hidden_size);
+    throw data_error("{}: without 'head_dim', num_attention_heads({}) must divide hidden_size({})", keys.file(), config.num_attention_heads,
+                     config.hidden_size);
   return config.hidden_size / config.num_attention_heads;
 }
 
@@ -111,7 +112,8 @@ std::vector<std::int64_t> read_sparse_layers(const ConfigKeys& keys, Architectur
   const std::int64_t first = architecture == Architecture::kGlm4Moe ? keys.integer_or("first_k_dense_replace", 1) : 0;
   std::vector<std::int64_t> layers;
   for (std::int64_t layer = 0; layer < num_layers; ++layer) {
-    const bool qwen_dense = architecture == Architecture::kQwen3Moe && ((layer + 1) % step != 0 || std::count(dense.begin(), dense.end(), layer) != 0);
+    const bool qwen_dense =
+        architecture == Architecture::kQwen3Moe && ((layer + 1) % step != 0 || std::count(dense.begin(), dense.end(), layer) != 0);
     if (layer >= first && !qwen_dense) layers.push_back(layer);
   }
   return layers;
@@ -167,7 +169,9 @@ ModelDescription read_foreign(const ConfigKeys& keys, Architecture architecture)
 /// The "sluice" object must agree with the architecture's keys, or one of them was changed behind our back.
 void require_agreement(const ModelDescription& own, const ModelDescription& keys, const std::string& file) {
   const auto compare = [&](const char* key, const auto& ours, const auto& theirs) {
-    if (ours != theirs) throw data_error("{}: '{}' is {}, but the \"sluice\" object says {}: one of them was changed", file, key, json(theirs).dump(), json(ours).dump());
+    if (ours != theirs)
+      throw data_error("{}: '{}' is {}, but the \"sluice\" object says {}: one of them was changed", file, key, json(theirs).dump(),
+                       json(ours).dump());
   };
   const DecoderConfig &a = own.decoder, &b = keys.decoder;
   compare("vocab_size", a.vocab_size, b.vocab_size);

@@ -86,9 +86,7 @@ void add_family_keys(const ModelDescription& model, Architecture architecture, j
       keys["mlp_bias"] = false;
       keys["pretraining_tp"] = 1;
       return;
-    case Architecture::kQwen3:
-      keys["max_window_layers"] = model.decoder.num_layers;
-      [[fallthrough]];
+    case Architecture::kQwen3: keys["max_window_layers"] = model.decoder.num_layers; [[fallthrough]];
     case Architecture::kQwen3Moe: keys["use_sliding_window"] = false; [[fallthrough]];
     case Architecture::kMixtral: keys["sliding_window"] = nullptr; return;
     case Architecture::kGlm4Moe: keys["use_qk_norm"] = model.decoder.qk_norm == QkNorm::kHead; return;

@@ -14,9 +14,11 @@ class TensorList {
   explicit TensorList(DType dtype) : dtype_(dtype) {}
 
   void add(std::string name, Shape shape, TensorRole role, std::int64_t layer = -1, std::int64_t expert = -1) {
-    tensors_.push_back({std::move(name), std::move(shape), role, role == TensorRole::kRouterBias ? DType::kFloat32 : dtype_, layer, expert});
+    tensors_.push_back(
+        {std::move(name), std::move(shape), role, role == TensorRole::kRouterBias ? DType::kFloat32 : dtype_, layer, expert});
   }
-  void add_swiglu(const std::string& prefix, std::int64_t hidden, std::int64_t width, TensorRole role, std::int64_t layer, std::int64_t expert = -1) {
+  void add_swiglu(const std::string& prefix, std::int64_t hidden, std::int64_t width, TensorRole role, std::int64_t layer,
+                  std::int64_t expert = -1) {
     add(prefix + "gate_proj.weight", {width, hidden}, role, layer, expert);
     add(prefix + "up_proj.weight", {width, hidden}, role, layer, expert);
     add(prefix + "down_proj.weight", {hidden, width}, role, layer, expert);
@@ -74,7 +76,8 @@ void check_description(const ModelDescription& model, const std::string& where) 
   at_least_one("head_dim", config.head_dim);
   at_least_one("intermediate_size", config.intermediate_size);
   if (config.num_attention_heads % config.num_key_value_heads != 0)
-    throw data_error("{}: num_key_value_heads({}) does not divide num_attention_heads({})", where, config.num_key_value_heads, config.num_attention_heads);
+    throw data_error("{}: num_key_value_heads({}) does not divide num_attention_heads({})", where, config.num_key_value_heads,
+                     config.num_attention_heads);
   if (config.head_dim % 2 != 0) throw data_error("{}: head_dim is {}, rotary embeddings need an even one", where, config.head_dim);
   if (!(config.rope_theta > 0)) throw data_error("{}: rope_theta is {}, expected a positive number", where, config.rope_theta);
   if (!(config.rms_norm_eps > 0)) throw data_error("{}: rms_norm_eps is {}, expected a positive number", where, config.rms_norm_eps);
@@ -84,7 +87,8 @@ void check_description(const ModelDescription& model, const std::string& where) 
   at_least_one("expert_hidden_size", moe.expert_hidden_size);
   at_least_one("top_k", moe.top_k);
   at_least_one("family_size", moe.family_size);
-  if (moe.num_experts % moe.family_size != 0) throw data_error("{}: family_size({}) does not divide num_experts({})", where, moe.family_size, moe.num_experts);
+  if (moe.num_experts % moe.family_size != 0)
+    throw data_error("{}: family_size({}) does not divide num_experts({})", where, moe.family_size, moe.num_experts);
   if (moe.top_k > moe.num_families())
     throw data_error("{}: top_k({}) is more than there is to choose from ({})", where, moe.top_k, moe.num_families());
   if (moe.num_shared_experts < 0) throw data_error("{}: num_shared_experts is {}, expected 0 or more", where, moe.num_shared_experts);

@@ -23,15 +23,17 @@ bool same_bytes(const TensorView& a, const TensorView& b) {
 /// A selection bias that the model does not have must not have become one.
 void require_zeros(const std::string& name, const TensorView& view) {
   if (std::ranges::any_of(view.bytes, [](std::byte byte) { return byte != std::byte{0}; }))
-    throw data_error("{}: tensor '{}' is not zero, although \"sluice\" in config.json says the model has no selection bias: set has_router_bias there",
-                     view.file->path(), name);
+    throw data_error(
+        "{}: tensor '{}' is not zero, although \"sluice\" in config.json says the model has no selection bias: set has_router_bias there",
+        view.file->path(), name);
 }
 
 /// Experts of a layer stacked into one tensor, as Transformers 5 writes them only on request.
 void refuse_fused_experts(const ModelFolder& folder) {
   for (const auto& [name, view] : folder.index.tensors())
     if (name.ends_with(".experts.gate_up_proj"))
-      throw data_error("{}: tensor '{}': experts stacked in one tensor are not read; save the model with save_original_format=True", view.file->path(), name);
+      throw data_error("{}: tensor '{}': experts stacked in one tensor are not read; save the model with save_original_format=True",
+                       view.file->path(), name);
 }
 
 }  // namespace
@@ -53,7 +55,8 @@ ModelFolder open_model_folder(const std::filesystem::path& path) {
     const auto canonical = architecture ? to_canonical_name(*architecture, name) : std::optional(name);
     if (const auto ignored = architecture && canonical ? ignored_on_load(model, *architecture, *canonical) : std::nullopt) {
       if (ignored->is_tied_head && folder.index.contains(kEmbedding) && !same_bytes(view, folder.index.at(kEmbedding)))
-        throw data_error("{}: tensor '{}' differs from '{}', although tie_word_embeddings says they are one", view.file->path(), name, kEmbedding);
+        throw data_error("{}: tensor '{}' differs from '{}', although tie_word_embeddings says they are one", view.file->path(), name,
+                         kEmbedding);
       folder.notes.push_back(name + " is left aside: " + ignored->reason);
       continue;
     }

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::string_view kMixtralBlock = ".block_sparse_moe.";
 constexpr std::string_view kMlp = ".mlp.";
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kExpertParts = {{{"gate_proj", "w1"}, {"up_proj", "w3"}, {"down_proj", "w2"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kExpertParts = {
+    {{"gate_proj", "w1"}, {"up_proj", "w3"}, {"down_proj", "w2"}}};
 
 /// The part of "…experts.E.PART.weight" that names the projection: its place and length; {npos, 0} elsewhere.
 std::pair<std::size_t, std::size_t> projection_in(std::string_view name, std::size_t block_end) {
@@ -17,7 +18,8 @@ std::pair<std::size_t, std::size_t> projection_in(std::string_view name, std::si
   if (name.substr(block_end, experts.size()) != experts) return {name.npos, 0};
   const std::size_t number = block_end + experts.size();
   const std::size_t dot = name.find('.', number);
-  if (dot == name.npos || dot == number || name.substr(number, dot - number).find_first_not_of("0123456789") != name.npos) return {name.npos, 0};
+  if (dot == name.npos || dot == number || name.substr(number, dot - number).find_first_not_of("0123456789") != name.npos)
+    return {name.npos, 0};
   const std::size_t end = name.find('.', dot + 1);
   return end == name.npos ? std::pair{name.npos, std::size_t{0}} : std::pair{dot + 1, end - dot - 1};
 }

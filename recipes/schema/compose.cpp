@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 // A recipe that changes the kind of tokenizer must not keep what belongs to the other kind.
 void drop_other_tokenizer(Node& into, const Node& over) {
   const auto drop = [&](const char* name) {
-    into.items.erase(std::remove_if(into.items.begin(), into.items.end(), [&](const Node& item) { return item.key == name; }), into.items.end());
+    into.items.erase(std::remove_if(into.items.begin(), into.items.end(), [&](const Node& item) { return item.key == name; }),
+                     into.items.end());
   };
   if (over.find("path") && !over.find("type")) {
     drop("type");
@@ -98,8 +99,10 @@ Node load(const fs::path& path, const Mark& said_at, std::vector<std::string>& c
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> parts(1);
   for (const char c : text) {
-    if (c == '.') parts.emplace_back();
-    else parts.back() += c;
+    if (c == '.')
+      parts.emplace_back();
+    else
+      parts.back() += c;
   }
   return parts;
 }
@@ -133,7 +136,8 @@ Node& find_stage(Node& root, const std::string& name, const Mark& mark) {
   const std::string meant = nearest(name, names);
   std::string all;
   for (const std::string& known : names) all += (all.empty() ? "" : ", ") + known;
-  fail_at(mark, fmt::format("no stage is called '{}'; {}", name, meant.empty() ? "stages: " + all : fmt::format("did you mean '{}'?", meant)));
+  fail_at(mark,
+          fmt::format("no stage is called '{}'; {}", name, meant.empty() ? "stages: " + all : fmt::format("did you mean '{}'?", meant)));
 }
 
 void apply_override(Node& root, const std::string& text) {

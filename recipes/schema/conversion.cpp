@@ -20,21 +20,24 @@ Exactness exact_sparsify(const Conversion& c) {
   if (c.method == ConversionMethod::kCopy) return {true, "every expert is the dense layer and the weights sum to 1"};
   const std::int64_t shards = routed_columns(c.model, c.after) / c.after.expert_hidden_size;
   if (c.after.top_k % shards != 0) {
-    return {false, fmt::format("top_k({}) is not a multiple of the {} shards, so not every shard is chosen equally often", c.after.top_k, shards)};
+    return {false,
+            fmt::format("top_k({}) is not a multiple of the {} shards, so not every shard is chosen equally often", c.after.top_k, shards)};
   }
   return {true, fmt::format("tied router rows choose each of the {} shards equally often", shards)};
 }
 
 Exactness exact_grow(const Conversion& c) {
   switch (c.method) {
-    case ConversionMethod::kFamily: return {true, "the family's row alone decides, and its children are equal"};
+    case ConversionMethod::kFamily:
+      return {true, "the family's row alone decides, and its children are equal"};
     case ConversionMethod::kDoubleTopK:
       // Softmax over twins halves each probability by itself; sigmoid scores only do so when renormalised.
       if (!c.after.norm_topk_prob && c.after.score_func != moe::ScoreFunction::kSoftmax) {
         return {false, "sigmoid scores without norm_topk_prob count every twin in full"};
       }
       return {true, "both twins of every chosen expert are chosen and share its weight"};
-    default: return {false, "top_k stays, so the chosen experts become copies of fewer ones"};
+    default:
+      return {false, "top_k stays, so the chosen experts become copies of fewer ones"};
   }
 }
 
@@ -50,7 +53,9 @@ moe::MoeConfig with_coefficients_of(const moe::MoeConfig& other, moe::MoeConfig 
   return shape;
 }
 
-std::int64_t shared_columns(const moe::MoeConfig& moe) { return moe.num_shared_experts * moe.expert_hidden_size; }
+std::int64_t shared_columns(const moe::MoeConfig& moe) {
+  return moe.num_shared_experts * moe.expert_hidden_size;
+}
 
 std::int64_t routed_columns(const DecoderConfig& model, const moe::MoeConfig& moe) {
   return model.intermediate_size - shared_columns(moe);
@@ -61,7 +66,8 @@ Exactness exact(const Conversion& c) {
     return {false, "a plain router cannot reproduce a family router, whose family row alone decides"};
   }
   if (may_drop(c.after) || (c.before && may_drop(*c.before))) {
-    return {false, fmt::format("capacity_factor({}) drops tokens", write_number(may_drop(c.after) ? c.after.capacity_factor : c.before->capacity_factor))};
+    return {false, fmt::format("capacity_factor({}) drops tokens",
+                               write_number(may_drop(c.after) ? c.after.capacity_factor : c.before->capacity_factor))};
   }
   return c.type == StageType::kSparsify ? exact_sparsify(c) : exact_grow(c);
 }

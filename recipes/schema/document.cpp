@@ -183,10 +183,14 @@ Node* Node::find(std::string_view name) {
 
 std::string describe(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::kNothing: return "nothing";
-    case Node::Kind::kList: return "a list";
-    case Node::Kind::kMap: return "a map";
-    case Node::Kind::kScalar: break;
+    case Node::Kind::kNothing:
+      return "nothing";
+    case Node::Kind::kList:
+      return "a list";
+    case Node::Kind::kMap:
+      return "a map";
+    case Node::Kind::kScalar:
+      break;
   }
   return fmt::format("{}'{}'", node.plain ? "" : "the string ", in_one_line(node.text));
 }

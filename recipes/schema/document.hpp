@@ -23,9 +23,9 @@ struct Node {
   enum class Kind { kNothing, kScalar, kList, kMap };
   Kind kind = Kind::kNothing;
   Mark mark;
-  std::string text;    // kScalar
-  bool plain = true;   // kScalar: written without quotes
-  std::string key;     // inside a map
+  std::string text;   // kScalar
+  bool plain = true;  // kScalar: written without quotes
+  std::string key;    // inside a map
   Mark key_mark;
   std::vector<Node> items;  // kList, kMap
 

@@ -55,10 +55,12 @@ std::string write_text(const std::string& text) {
   std::string lower = text;
   std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
   // What starts like a number is quoted: other YAML readers disagree about which of them are numbers.
-  const bool starts_like_text = !text.empty() && (std::isalpha(static_cast<unsigned char>(text[0])) || text[0] == '/' || text[0] == '_' ||
-                                                  (text[0] == '.' && text.size() > 1 && (std::isalpha(static_cast<unsigned char>(text[1])) || text[1] == '/') &&
-                                                   lower != ".inf" && lower != ".nan"));
-  if (starts_like_text && std::all_of(text.begin(), text.end(), safe) && std::find(kWords.begin(), kWords.end(), lower) == kWords.end()) return text;
+  const bool starts_like_text =
+      !text.empty() && (std::isalpha(static_cast<unsigned char>(text[0])) || text[0] == '/' || text[0] == '_' ||
+                        (text[0] == '.' && text.size() > 1 && (std::isalpha(static_cast<unsigned char>(text[1])) || text[1] == '/') &&
+                         lower != ".inf" && lower != ".nan"));
+  if (starts_like_text && std::all_of(text.begin(), text.end(), safe) && std::find(kWords.begin(), kWords.end(), lower) == kWords.end())
+    return text;
   std::string quoted = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {

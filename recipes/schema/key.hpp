@@ -50,7 +50,7 @@ struct ChoiceName {
 struct Choices {
   std::vector<ChoiceName> names;
   std::vector<std::string> unavailable = {};
-  std::string why = {};  // why they are unavailable; may be empty
+  std::string why = {};                                           // why they are unavailable; may be empty
   std::vector<std::pair<std::string, std::string>> aliases = {};  // {name elsewhere, name here}: suggested, not accepted
 
   std::string list() const;  // "auto, local, flat"

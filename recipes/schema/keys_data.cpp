@@ -46,9 +46,12 @@ TokenizerConfig read_tokenizer(const Node& node) {
 
 std::string write_tokenizer(const TokenizerConfig& tokenizer) {
   switch (tokenizer.type) {
-    case TokenizerType::kBytes: return "{type: bytes}";
-    case TokenizerType::kBpe: return fmt::format("{{type: bpe, vocab_size: {}}}", tokenizer.vocab_size);
-    case TokenizerType::kFile: return fmt::format("{{path: {}}}", write_text(tokenizer.path));
+    case TokenizerType::kBytes:
+      return "{type: bytes}";
+    case TokenizerType::kBpe:
+      return fmt::format("{{type: bpe, vocab_size: {}}}", tokenizer.vocab_size);
+    case TokenizerType::kFile:
+      return fmt::format("{{path: {}}}", write_text(tokenizer.path));
   }
   return "";
 }
@@ -59,9 +62,12 @@ DataSource read_source(const Node& node, const std::string& key) {
     source.path = node.text;
   } else if (node.is_map()) {
     for (const Node& item : node.items) {
-      if (item.key == "path") source.path = read_text(item);
-      else if (item.key == "weight") source.weight = read_number(item, {.low = 0, .without_low = true});
-      else fail_at(item.key_mark, fmt::format("unknown key '{}' in a source of '{}'; known: path, weight", item.key, key));
+      if (item.key == "path")
+        source.path = read_text(item);
+      else if (item.key == "weight")
+        source.weight = read_number(item, {.low = 0, .without_low = true});
+      else
+        fail_at(item.key_mark, fmt::format("unknown key '{}' in a source of '{}'; known: path, weight", item.key, key));
     }
   } else {
     fail_at(node.mark, fmt::format("a source of '{}' must be a path or {{path: ..., weight: ...}}, found {}", key, describe(node)));
@@ -72,7 +78,8 @@ DataSource read_source(const Node& node, const std::string& key) {
 
 Key<DataConfig> sources_key(std::string name, std::vector<DataSource> DataConfig::*member, std::string default_value, std::string doc,
                             std::vector<std::string> aliases) {
-  return {{std::move(name), "list of paths", "each a file, glob or folder, or {path: ..., weight: above 0}", std::move(doc), std::move(aliases), std::move(default_value)},
+  return {{std::move(name), "list of paths", "each a file, glob or folder, or {path: ..., weight: above 0}", std::move(doc),
+           std::move(aliases), std::move(default_value)},
           [member](DataConfig& out, const Node& node, const ReadContext&) {
             (out.*member).clear();
             if (node.kind == Node::Kind::kList) {
@@ -101,8 +108,8 @@ const Keys<TokenizerConfig>& tokenizer_keys() {
     Keys<TokenizerConfig> list = {
         choice_key("type", &TokenizerConfig::type, tokenizer_types(),
                    "bytes: one token a byte; bpe: byte-level, trained once on data.train and kept in the run; file: as `path` says"),
-        integer_key("vocab_size", &TokenizerConfig::vocab_size, {kSmallestBpe, kLargestBpe}, "of bpe: 256 bytes, the merges and one end-of-text token",
-                    {"padded_vocab_size", "num_merges"}),
+        integer_key("vocab_size", &TokenizerConfig::vocab_size, {kSmallestBpe, kLargestBpe},
+                    "of bpe: 256 bytes, the merges and one end-of-text token", {"padded_vocab_size", "num_merges"}),
         text_key("path", &TokenizerConfig::path, "a Hugging Face tokenizer.json (GPT-2, Llama-3 or Qwen splitter); type is then file",
                  {"tokenizer_model", "vocab_file", "tokenizer_name"}),
     };
@@ -118,22 +125,30 @@ const Keys<DataConfig>& data_keys() {
       sources_key("validation", &DataConfig::validation, "[]", "held-out text; takes precedence over validation_split",
                   {"valid", "val", "valid_data_path", "validation_files", "eval_files"}),
       number_key("validation_split", &DataConfig::validation_split, {.low = 0, .high = 1, .without_high = true},
-                 "share cut from train for validation when `validation` is empty", {"val_size", "val_set_size", "split", "validation_fraction"}),
+                 "share cut from train for validation when `validation` is empty",
+                 {"val_size", "val_set_size", "split", "validation_fraction"}),
       integer_key("eval_sequences", &DataConfig::eval_sequences, {1}, "sequences an evaluation looks at, at most",
                   {"eval_iters", "eval_samples", "max_eval_samples", "eval_batches"}),
-      text_key("text_key", &DataConfig::text_key, "the field of a .jsonl line that holds the text", {"text_field", "text_column", "json_keys", "column"}),
+      text_key("text_key", &DataConfig::text_key, "the field of a .jsonl line that holds the text",
+               {"text_field", "text_column", "json_keys", "column"}),
       choice_key("invalid_utf8", &DataConfig::invalid_utf8,
                  {{{static_cast<int>(InvalidUtf8::kReplace), "replace"}, {static_cast<int>(InvalidUtf8::kError), "error", {"strict"}}}},
                  "replace by U+FFFD (counted and located), or stop"),
-      {{"tokenizer", "bytes, bpe or a map", "see data.tokenizer", "how text becomes tokens", {"tokenizer_type", "tokenizer_path"}, "{type: bpe, vocab_size: 4096}"},
+      {{"tokenizer",
+        "bytes, bpe or a map",
+        "see data.tokenizer",
+        "how text becomes tokens",
+        {"tokenizer_type", "tokenizer_path"},
+        "{type: bpe, vocab_size: 4096}"},
        [](DataConfig& out, const Node& node, const ReadContext&) { out.tokenizer = read_tokenizer(node); },
        [](const DataConfig& in) { return write_tokenizer(in.tokenizer); }},
       integer_key("seq_length", &DataConfig::seq_length, {1, 1 << 24}, "tokens of a training sequence",
-                  {"seq_len", "sequence_len", "sequence_length", "cutoff_len", "max_seq_len", "max_seq_length", "context_length", "max_context_length",
-                   "block_size", "encoder_seq_length"}),
+                  {"seq_len", "sequence_len", "sequence_length", "cutoff_len", "max_seq_len", "max_seq_length", "context_length",
+                   "max_context_length", "block_size", "encoder_seq_length"}),
       choice_key("order", &DataConfig::order,
                  {{{static_cast<int>(Order::kShuffled), "shuffled", {"shuffle"}}, {static_cast<int>(Order::kContiguous), "contiguous"}}},
-                 "of samples: shuffled, or contiguous lanes (sample i is segment i div G of lane i mod G, G = global_batch_size)", {"shuffle"}),
+                 "of samples: shuffled, or contiguous lanes (sample i is segment i div G of lane i mod G, G = global_batch_size)",
+                 {"shuffle"}),
   };
   return keys;
 }

@@ -14,15 +14,18 @@ constexpr std::int64_t kMostSteps = std::int64_t{1} << 40;
 // Names become folders and parts of override paths.
 void require_name(const Node& node, const std::string& name, std::string_view more) {
   bool good = !name.empty() && name[0] != '.' && name[0] != '-';
-  for (const char c : name) good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || more.find(c) != std::string_view::npos);
+  for (const char c : name)
+    good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || more.find(c) != std::string_view::npos);
   if (!good) {
-    fail_at(node.mark, fmt::format("'{}' must be letters, digits, '_', '-'{}, found {}", node.key, more.empty() ? "" : " and '.'", describe(node)));
+    fail_at(node.mark,
+            fmt::format("'{}' must be letters, digits, '_', '-'{}, found {}", node.key, more.empty() ? "" : " and '.'", describe(node)));
   }
 }
 
 template <class T>
 Key<T> name_key(std::string T::*member, std::string_view more, std::string doc, std::vector<std::string> aliases) {
-  return {{"name", "text", more.empty() ? "letters, digits, _ and -" : "letters, digits, _, - and .", std::move(doc), std::move(aliases), "required"},
+  return {{"name", "text", more.empty() ? "letters, digits, _ and -" : "letters, digits, _, - and .", std::move(doc), std::move(aliases),
+           "required"},
           [member, more](T& out, const Node& node, const ReadContext&) {
             out.*member = read_text(node);
             require_name(node, out.*member, more);
@@ -32,15 +35,16 @@ Key<T> name_key(std::string T::*member, std::string_view more, std::string doc, 
 
 // A method is written only where there is one.
 Key<Stage> method_key() {
-  Key<Stage> key = choice_key("method", &Stage::method,
-                              {{{static_cast<int>(ConversionMethod::kCopy), "copy", {}},
-                                {static_cast<int>(ConversionMethod::kVirtualGroup), "virtual_group", {}},
-                                {static_cast<int>(ConversionMethod::kFamily), "family", {}},
-                                {static_cast<int>(ConversionMethod::kDoubleTopK), "double_top_k", {}}},
-                               {"drop_upcycling"},
-                               "",
-                               {{"upcycling", "copy"}, {"sparse_upcycling", "copy"}, {"virtual_groups", "virtual_group"}, {"split", "virtual_group"}}},
-                              "sparsify: copy or virtual_group; grow: family, double_top_k or copy", {"upcycling_method"});
+  Key<Stage> key =
+      choice_key("method", &Stage::method,
+                 {{{static_cast<int>(ConversionMethod::kCopy), "copy", {}},
+                   {static_cast<int>(ConversionMethod::kVirtualGroup), "virtual_group", {}},
+                   {static_cast<int>(ConversionMethod::kFamily), "family", {}},
+                   {static_cast<int>(ConversionMethod::kDoubleTopK), "double_top_k", {}}},
+                  {"drop_upcycling"},
+                  "",
+                  {{"upcycling", "copy"}, {"sparse_upcycling", "copy"}, {"virtual_groups", "virtual_group"}, {"split", "virtual_group"}}},
+                 "sparsify: copy or virtual_group; grow: family, double_top_k or copy", {"upcycling_method"});
   key.info.default_value = "sparsify: copy; grow: family";
   return key;
 }
@@ -49,14 +53,17 @@ Key<Stage> method_key() {
 
 const Keys<TrainConfig>& train_keys() {
   static const Keys<TrainConfig> keys = {
-      integer_key("global_batch_size", &TrainConfig::global_batch_size, {1, 1 << 30}, "sequences a step over all ranks; never depends on the layout",
+      integer_key("global_batch_size", &TrainConfig::global_batch_size, {1, 1 << 30},
+                  "sequences a step over all ranks; never depends on the layout",
                   {"train_batch_size", "total_batch_size", "effective_batch_size"}),
-      integer_key("micro_batch_size", &TrainConfig::micro_batch_size, {1, 1 << 30}, "sequences a rank computes at once, at most; accumulation is derived",
+      integer_key("micro_batch_size", &TrainConfig::micro_batch_size, {1, 1 << 30},
+                  "sequences a rank computes at once, at most; accumulation is derived",
                   {"per_device_train_batch_size", "local_batch_size", "rank_microbatch_size", "batch_size", "device_batch_size",
                    "num_tokens_per_microbatch_per_dp_rank"}),
       number_key("learning_rate", &TrainConfig::learning_rate, {.low = 0, .without_low = true}, "peak learning rate of AdamW",
                  {"lr", "peak_lr", "max_lr", "base_lr"}),
-      number_key("min_learning_rate", &TrainConfig::min_learning_rate, {.low = 0}, "learning rate at the end of the schedule; at most learning_rate",
+      number_key("min_learning_rate", &TrainConfig::min_learning_rate, {.low = 0},
+                 "learning rate at the end of the schedule; at most learning_rate",
                  {"min_lr", "cosine_min_lr_ratio", "min_lr_factor", "min_lr_ratio", "alpha_f", "end_lr"}),
       choice_key("lr_scheduler", &TrainConfig::lr_scheduler,
                  {{{static_cast<int>(LrSchedule::kConstant), "constant"},
@@ -65,19 +72,25 @@ const Keys<TrainConfig>& train_keys() {
                    {static_cast<int>(LrSchedule::kWsd), "wsd"}},
                   {"inverse_sqrt", "inverse-square-root", "polynomial"},
                   "",
-                  {{"WSD", "wsd"}, {"warmup_stable_decay", "wsd"}, {"CosWithWarmup", "cosine"}, {"LinearWithWarmup", "linear"},
+                  {{"WSD", "wsd"},
+                   {"warmup_stable_decay", "wsd"},
+                   {"CosWithWarmup", "cosine"},
+                   {"LinearWithWarmup", "linear"},
                    {"constant_with_warmup", "constant"}}},
                  "over all stages together; a stage that names its own has its own horizon",
                  {"lr_scheduler_type", "lr_decay_style", "decay_type", "scheduler", "schedule"}),
       integer_key("warmup_steps", &TrainConfig::warmup_steps, {0, kMostSteps}, "steps of linear warm-up",
-                  {"lr_warmup_iters", "num_warmup_steps", "warmup", "warmup_iters", "lr_warmup_samples", "lr_warmup_fraction", "warmup_ratio",
-                   "warmup_fraction", "lr_warmup_steps"}),
+                  {"lr_warmup_iters", "num_warmup_steps", "warmup", "warmup_iters", "lr_warmup_samples", "lr_warmup_fraction",
+                   "warmup_ratio", "warmup_fraction", "lr_warmup_steps"}),
       number_key("decay_fraction", &TrainConfig::decay_fraction, {.low = 0, .high = 1}, "wsd: share of the horizon that decays",
                  {"decay_ratio", "lr_wsd_decay_iters", "decay_steps"}),
       number_key("weight_decay", &TrainConfig::weight_decay, {.low = 0}, "of AdamW; spares norms, biases and the router", {"wd"}),
-      number_key("adam_beta1", &TrainConfig::adam_beta1, {.low = 0, .high = 1, .without_high = true}, "decay of the first moment", {"beta1", "betas", "adam_beta_1"}),
-      number_key("adam_beta2", &TrainConfig::adam_beta2, {.low = 0, .high = 1, .without_high = true}, "decay of the second moment", {"beta2", "adam_beta_2"}),
-      number_key("adam_eps", &TrainConfig::adam_eps, {.low = 0, .without_low = true}, "epsilon of AdamW", {"eps", "epsilon", "adam_epsilon"}),
+      number_key("adam_beta1", &TrainConfig::adam_beta1, {.low = 0, .high = 1, .without_high = true}, "decay of the first moment",
+                 {"beta1", "betas", "adam_beta_1"}),
+      number_key("adam_beta2", &TrainConfig::adam_beta2, {.low = 0, .high = 1, .without_high = true}, "decay of the second moment",
+                 {"beta2", "adam_beta_2"}),
+      number_key("adam_eps", &TrainConfig::adam_eps, {.low = 0, .without_low = true}, "epsilon of AdamW",
+                 {"eps", "epsilon", "adam_epsilon"}),
       number_key("max_grad_norm", &TrainConfig::max_grad_norm, {.low = 0}, "clips the global gradient norm; 0 is off",
                  {"clip_grad", "max_norm", "clip_grad_norm", "grad_clip", "gradient_clipping", "gradient_clip_val"}),
   };
@@ -86,26 +99,38 @@ const Keys<TrainConfig>& train_keys() {
 
 const Keys<ParallelConfig>& parallel_keys() {
   static const Keys<ParallelConfig> keys = {
-      integer_key("expert", &ParallelConfig::expert, {1, 1 << 20}, "ranks that share the experts of a layer; divides the ranks and num_experts",
-                  {"expert_model_parallel_size", "expert_parallel_degree", "expert_parallel_size", "expert_parallel", "ep", "ep_size", "ep_config", "ep_degree"}),
+      integer_key("expert", &ParallelConfig::expert, {1, 1 << 20},
+                  "ranks that share the experts of a layer; divides the ranks and num_experts",
+                  {"expert_model_parallel_size", "expert_parallel_degree", "expert_parallel_size", "expert_parallel", "ep", "ep_size",
+                   "ep_config", "ep_degree"}),
       choice_key("backend", &ParallelConfig::backend,
-                 {{{static_cast<int>(Backend::kAuto), "auto"}, {static_cast<int>(Backend::kLoopback), "loopback"}, {static_cast<int>(Backend::kMpi), "mpi"}},
+                 {{{static_cast<int>(Backend::kAuto), "auto"},
+                   {static_cast<int>(Backend::kLoopback), "loopback"},
+                   {static_cast<int>(Backend::kMpi), "mpi"}},
                   {"nccl", "mpi_cuda", "gloo"}},
                  "what carries data between ranks", {"distributed_backend", "comm_backend", "dist_backend"}),
-      number_key("timeout_seconds", &ParallelConfig::timeout_seconds, {.low = 0, .without_low = true}, "a rank that is later than this is named and the job ends",
-                 {"distributed_timeout_minutes", "distributed_timeout_seconds", "timeout", "comm_timeout", "ddp_timeout", "init_timeout_seconds"}),
+      number_key(
+          "timeout_seconds", &ParallelConfig::timeout_seconds, {.low = 0, .without_low = true},
+          "a rank that is later than this is named and the job ends",
+          {"distributed_timeout_minutes", "distributed_timeout_seconds", "timeout", "comm_timeout", "ddp_timeout", "init_timeout_seconds"}),
       choice_key("exchange", &ParallelConfig::exchange,
-                 {{{static_cast<int>(Exchange::kAuto), "auto"}, {static_cast<int>(Exchange::kLocal), "local"}, {static_cast<int>(Exchange::kFlat), "flat"}},
+                 {{{static_cast<int>(Exchange::kAuto), "auto"},
+                   {static_cast<int>(Exchange::kLocal), "local"},
+                   {static_cast<int>(Exchange::kFlat), "flat"}},
                   {"hierarchical", "hierarchical_dedup"},
                   "",
                   {{"alltoall", "flat"}, {"all_to_all", "flat"}, {"none", "local"}}},
                  "how tokens travel to their experts: inside the rank, or by all-to-all-v",
                  {"moe_token_dispatcher_type", "token_dispatcher", "dispatcher", "token_dispatcher_type"}),
-      fixed_key<ParallelConfig>("overlap", {{{0, "false"}}, {"true"}}, "computing while tokens travel", {"moe_shared_expert_overlap", "comm_overlap"}),
-      fixed_key<ParallelConfig>("chunks", {{{0, "auto"}, {1, "1"}}, {"2", "3", "4", "8", "16"}}, "pieces of an exchange", {"num_chunks", "moe_chunks"}),
-      fixed_key<ParallelConfig>("wire_dtype", {{{0, "same"}}, {"float32", "bfloat16", "float16", "float8"}}, "element type on the wire", {"dispatch_dtype", "comm_dtype"}),
-      fixed_key<ParallelConfig>("shard_optimizer", {{{0, "false"}}, {"true"}}, "optimizer state spread over the ranks that hold a copy (ZeRO-1)",
-                                {"use_distributed_optimizer", "zero_stage", "zero", "fsdp", "dp_config", "data_parallel_shard_degree", "dp_shard_size"}),
+      fixed_key<ParallelConfig>("overlap", {{{0, "false"}}, {"true"}}, "computing while tokens travel",
+                                {"moe_shared_expert_overlap", "comm_overlap"}),
+      fixed_key<ParallelConfig>("chunks", {{{0, "auto"}, {1, "1"}}, {"2", "3", "4", "8", "16"}}, "pieces of an exchange",
+                                {"num_chunks", "moe_chunks"}),
+      fixed_key<ParallelConfig>("wire_dtype", {{{0, "same"}}, {"float32", "bfloat16", "float16", "float8"}}, "element type on the wire",
+                                {"dispatch_dtype", "comm_dtype"}),
+      fixed_key<ParallelConfig>(
+          "shard_optimizer", {{{0, "false"}}, {"true"}}, "optimizer state spread over the ranks that hold a copy (ZeRO-1)",
+          {"use_distributed_optimizer", "zero_stage", "zero", "fsdp", "dp_config", "data_parallel_shard_degree", "dp_shard_size"}),
       integer_key("threads", &ParallelConfig::threads, {0, 4096}, "compute threads of a rank; 0: cores of the node / ranks of the node",
                   {"num_threads", "omp_num_threads", "cpu_threads"}),
   };
@@ -116,30 +141,32 @@ const Keys<Stage>& stage_keys() {
   static const Keys<Stage> keys = [] {
     Keys<Stage> list = {
         name_key(&Stage::name, "", "unique; overrides address a stage by it: stages.NAME.max_steps=20", {"stage_name", "id"}),
-        choice_key("type", &Stage::type,
-                   {{{static_cast<int>(StageType::kPretrain), "pretrain"},
-                     {static_cast<int>(StageType::kSparsify), "sparsify"},
-                     {static_cast<int>(StageType::kGrow), "grow"},
-                     {static_cast<int>(StageType::kFlatten), "flatten"}},
-                    {"align", "distil", "quantise", "export"},
-                    "",
-                    {{"upcycle", "sparsify"}, {"train", "pretrain"}, {"dense", "pretrain"}, {"distill", "distil"}, {"quantize", "quantise"}}},
-                   "pretrain trains; sparsify, grow and flatten convert the model first and then train", {"stage_type", "kind"}),
+        choice_key(
+            "type", &Stage::type,
+            {{{static_cast<int>(StageType::kPretrain), "pretrain"},
+              {static_cast<int>(StageType::kSparsify), "sparsify"},
+              {static_cast<int>(StageType::kGrow), "grow"},
+              {static_cast<int>(StageType::kFlatten), "flatten"}},
+             {"align", "distil", "quantise", "export"},
+             "",
+             {{"upcycle", "sparsify"}, {"train", "pretrain"}, {"dense", "pretrain"}, {"distill", "distil"}, {"quantize", "quantise"}}},
+            "pretrain trains; sparsify, grow and flatten convert the model first and then train", {"stage_type", "kind"}),
         integer_key("max_steps", &Stage::max_steps, {1, kMostSteps}, "optimizer steps of this stage",
-                    {"train_iters", "steps", "train_steps", "max_iters", "num_steps", "total_steps", "train_samples", "num_train_epochs", "num_epochs", "epochs",
-                     "max_duration", "max_steps_per_epoch"}),
+                    {"train_iters", "steps", "train_steps", "max_iters", "num_steps", "total_steps", "train_samples", "num_train_epochs",
+                     "num_epochs", "epochs", "max_duration", "max_steps_per_epoch"}),
         text_key("from", &Stage::from, "an earlier stage to start from; the one before unless given", {"start_from", "parent", "base"}),
         method_key(),
         choice_key("optimizer_state", &Stage::optimizer_state,
                    {{{static_cast<int>(OptimizerState::kKeep), "keep"}, {static_cast<int>(OptimizerState::kReset), "reset"}}},
                    "Adam moments over a conversion; reset warms up anew", {"reset_optimizer", "no_load_optim"}),
         boolean_key("allow_jump", &Stage::allow_jump, "accept a conversion that is not exact", {"allow_inexact"}),
-        number_key("weight_noise", &Stage::weight_noise, {.low = 0}, "relative standard deviation of noise on the new experts' weights, after the exact receipt",
+        number_key("weight_noise", &Stage::weight_noise, {.low = 0},
+                   "relative standard deviation of noise on the new experts' weights, after the exact receipt",
                    {"noise", "noise_std", "expert_noise"}),
-        number_key("reinit_fraction", &Stage::reinit_fraction, {.low = 0, .high = 1}, "share of each new expert's columns drawn anew, after the exact receipt",
-                   {"drop_ratio", "reinit_ratio", "reinit_rate"}),
-        integer_key("top_k_anneal_steps", &Stage::top_k_anneal_steps, {0, kMostSteps}, "double_top_k: steps over which top_k returns to its value before; 0 keeps it doubled",
-                    {"anneal_steps"}),
+        number_key("reinit_fraction", &Stage::reinit_fraction, {.low = 0, .high = 1},
+                   "share of each new expert's columns drawn anew, after the exact receipt", {"drop_ratio", "reinit_ratio", "reinit_rate"}),
+        integer_key("top_k_anneal_steps", &Stage::top_k_anneal_steps, {0, kMostSteps},
+                    "double_top_k: steps over which top_k returns to its value before; 0 keeps it doubled", {"anneal_steps"}),
     };
     for (Key<Stage>& key : list) {
       if (key.info.name == "type" || key.info.name == "max_steps") key.info.default_value = "required";
@@ -154,7 +181,8 @@ const Keys<CheckpointConfig>& checkpoint_keys() {
   static const Keys<CheckpointConfig> keys = {
       integer_key("save_interval", &CheckpointConfig::save_interval, {1, kMostSteps}, "steps between checkpoints",
                   {"save_steps", "interval", "save_every", "checkpoint_interval", "save_freq", "save_frequency"}),
-      integer_key("keep", &CheckpointConfig::keep, {1, 1 << 20}, "checkpoints kept beside each stage's last", {"save_total_limit", "keep_latest_k", "keep_last_n", "max_to_keep"}),
+      integer_key("keep", &CheckpointConfig::keep, {1, 1 << 20}, "checkpoints kept beside each stage's last",
+                  {"save_total_limit", "keep_latest_k", "keep_last_n", "max_to_keep"}),
   };
   return keys;
 }
@@ -166,22 +194,35 @@ const Keys<Recipe>& recipe_keys() {
                               [](const Recipe& in) { return std::to_string(in.seed); }};
     Keys<Recipe> list = {
         name_key(&Recipe::name, ".", "the run is runs/NAME", {"run_name", "experiment_name", "job_name", "wandb_exp_name"}),
-        text_key("run_dir", &Recipe::run_dir, "the run's folder", {"output_dir", "dump_folder", "save_folder", "save", "save_dir", "out_dir", "log_dir"}),
+        text_key("run_dir", &Recipe::run_dir, "the run's folder",
+                 {"output_dir", "dump_folder", "save_folder", "save", "save_dir", "out_dir", "log_dir"}),
         seed,
         choice_key("dtype", &Recipe::dtype,
-                   {{{static_cast<int>(DType::kFloat32), "float32"}, {static_cast<int>(DType::kBFloat16), "bfloat16"}, {static_cast<int>(DType::kFloat64), "float64"}},
+                   {{{static_cast<int>(DType::kFloat32), "float32"},
+                     {static_cast<int>(DType::kBFloat16), "bfloat16"},
+                     {static_cast<int>(DType::kFloat64), "float64"}},
                     {"float16"},
                     "",
-                    {{"bf16", "bfloat16"}, {"fp32", "float32"}, {"fp64", "float64"}, {"double", "float64"}, {"float", "float32"}, {"fp16", "bfloat16"}}},
-                   "of parameters and exchange; float64 is for tests", {"precision", "torch_dtype", "bf16", "fp16", "mixed_precision_param", "autocast_precision", "mixed_precision"}),
+                    {{"bf16", "bfloat16"},
+                     {"fp32", "float32"},
+                     {"fp64", "float64"},
+                     {"double", "float64"},
+                     {"float", "float32"},
+                     {"fp16", "bfloat16"}}},
+                   "of parameters and exchange; float64 is for tests",
+                   {"precision", "torch_dtype", "bf16", "fp16", "mixed_precision_param", "autocast_precision", "mixed_precision"}),
         choice_key("device", &Recipe::device,
-                   {{{static_cast<int>(Device::kAuto), "auto"}, {static_cast<int>(Device::kCpu), "cpu"}}, {"cuda"}, "it was built without CUDA", {{"gpu", "cpu"}}},
+                   {{{static_cast<int>(Device::kAuto), "auto"}, {static_cast<int>(Device::kCpu), "cpu"}},
+                    {"cuda"},
+                    "it was built without CUDA",
+                    {{"gpu", "cpu"}}},
                    "what computes", {"device_type", "accelerator"}),
         text_key("init_from", &Recipe::init_from, "a checkpoint of ours or a Hugging Face folder; model and tokenizer then come from there",
                  {"load", "model_name_or_path", "base_model", "pretrained_model_name_or_path", "pretrained_checkpoint", "load_path"}),
         integer_key("log_interval", &Recipe::log_interval, {1, kMostSteps}, "steps between lines of metrics",
                     {"log_freq", "logging_steps", "log_every_n_steps", "metrics_collect_interval", "log_every"}),
-        integer_key("eval_interval", &Recipe::eval_interval, {1, kMostSteps}, "steps between evaluations", {"eval_steps", "eval_freq", "val_check_interval", "eval_every"}),
+        integer_key("eval_interval", &Recipe::eval_interval, {1, kMostSteps}, "steps between evaluations",
+                    {"eval_steps", "eval_freq", "val_check_interval", "eval_every"}),
     };
     for (Key<Recipe>& key : list) {
       if (key.info.name == "run_dir") key.info.default_value = "runs/NAME";

@@ -21,7 +21,8 @@ void derive_model(const Node& node, DecoderConfig& model) {
   if (node.find("head_dim")) return;
   if (model.hidden_size % model.num_attention_heads != 0) {
     const Node* heads = node.find("num_attention_heads");
-    fail_at(heads ? heads->mark : node.mark, fmt::format("hidden_size({}) is not a multiple of num_attention_heads({}); state 'head_dim'", model.hidden_size, model.num_attention_heads));
+    fail_at(heads ? heads->mark : node.mark, fmt::format("hidden_size({}) is not a multiple of num_attention_heads({}); state 'head_dim'",
+                                                         model.hidden_size, model.num_attention_heads));
   }
   model.head_dim = model.hidden_size / model.num_attention_heads;
 }
@@ -34,7 +35,8 @@ void require_same(const Node& node, const Keys<T>& keys, const T& said, const T&
     const std::string there = key.write(loaded);
     if (here == there) continue;
     fail_at(node.find(key.info.name)->mark,
-            fmt::format("'{}' is {} here and {} in init_from '{}'; the model comes from there, leave it out", key.info.name, here, there, init_from));
+            fmt::format("'{}' is {} here and {} in init_from '{}'; the model comes from there, leave it out", key.info.name, here, there,
+                        init_from));
   }
 }
 
@@ -70,7 +72,8 @@ void take_initial_model(const Node& root, const Node& node, const InitialModel& 
   read_keys(node, model_keys(), said, "model", "'model'", {"moe"});
   require_same(node, model_keys(), said, recipe.model, recipe.init_from);
   if (const Node* moe = node.find("moe")) {
-    if (!initial.moe) fail_at(moe->key_mark, fmt::format("'moe' is said here and init_from '{}' is dense; use a sparsify stage", recipe.init_from));
+    if (!initial.moe)
+      fail_at(moe->key_mark, fmt::format("'moe' is said here and init_from '{}' is dense; use a sparsify stage", recipe.init_from));
     read_moe(*moe, {recipe.model.num_layers}, *recipe.initial_moe);
     require_same(*moe, moe_keys(), with_coefficients_of(*initial.moe, *recipe.initial_moe), *initial.moe, recipe.init_from);
   }
@@ -80,7 +83,8 @@ void take_initial_model(const Node& root, const Node& node, const InitialModel& 
   if (!tokenizer) {
     recipe.data.tokenizer = {TokenizerType::kFile, TokenizerConfig{}.vocab_size, initial.tokenizer_path};
   } else if (recipe.data.tokenizer.type != TokenizerType::kFile) {
-    fail_at(tokenizer->mark, fmt::format("'tokenizer' comes from init_from '{}' ({}); leave it out", recipe.init_from, initial.tokenizer_path));
+    fail_at(tokenizer->mark,
+            fmt::format("'tokenizer' comes from init_from '{}' ({}); leave it out", recipe.init_from, initial.tokenizer_path));
   }
 }
 
@@ -113,7 +117,8 @@ const Node& locate(const Node& root, const std::string& key) {
 
 }  // namespace
 
-Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides, const InitialModelReader& read_initial_model) {
+Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides,
+                   const InitialModelReader& read_initial_model) {
   const Node root = compose(path, overrides);
   Recipe recipe;
   read_keys(root, recipe_keys(), recipe, "", "the recipe", {"data", "model", "train", "parallel", "stages", "checkpoint"});
@@ -126,7 +131,8 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
     if (!root.find(key)) throw usage_error("{}: '{}' is missing; a recipe needs at least name, data.train and stages", path.string(), key);
   }
   require_map(section("data"), "'data'");
-  if (!section("data").find("train")) throw usage_error("{}: 'data.train' is missing; a recipe needs at least name, data.train and stages", path.string());
+  if (!section("data").find("train"))
+    throw usage_error("{}: 'data.train' is missing; a recipe needs at least name, data.train and stages", path.string());
   read_keys(section("data"), data_keys(), recipe.data, "data", "'data'");
   read_keys(section("train"), train_keys(), recipe.train, "train", "'train'");
   read_keys(section("parallel"), parallel_keys(), recipe.parallel, "parallel", "'parallel'");

@@ -26,7 +26,8 @@ void resolve_moe(const Node* node, const std::string& title, std::size_t index, 
   const bool sparse_before = shape.has_value();
   switch (stage.type) {
     case StageType::kPretrain:
-      if (!shape && node) fail_at(node->key_mark, fmt::format("'moe' means nothing in {}: its model is dense; use a sparsify stage", title));
+      if (!shape && node)
+        fail_at(node->key_mark, fmt::format("'moe' means nothing in {}: its model is dense; use a sparsify stage", title));
       break;
     case StageType::kSparsify:
       if (stage.method == ConversionMethod::kNone) stage.method = ConversionMethod::kCopy;

@@ -7,7 +7,9 @@
 namespace sluice::recipes {
 namespace {
 
-std::string code(const std::string& text) { return text.empty() ? "" : "`" + text + "`"; }
+std::string code(const std::string& text) {
+  return text.empty() ? "" : "`" + text + "`";
+}
 
 std::string anchor(const std::string& path) {
   std::string text;
@@ -30,7 +32,8 @@ std::string row(const KeyInfo& key) {
   std::string aliases;
   for (const std::string& alias : key.aliases) aliases += (aliases.empty() ? "" : ", ") + code(alias);
   const bool words = key.default_value == "required" || key.default_value.find(' ') != std::string::npos;
-  return fmt::format("| {} | {} | {} | {} | {} |\n", name, type, words && key.type != "list of paths" ? key.default_value : code(key.default_value), key.doc, aliases);
+  return fmt::format("| {} | {} | {} | {} | {} |\n", name, type,
+                     words && key.type != "list of paths" ? key.default_value : code(key.default_value), key.doc, aliases);
 }
 
 }  // namespace
@@ -41,11 +44,13 @@ std::string reference_page() {
       "Generated from the tables in `recipes/schema`; a test checks that it is current. To write it anew:\n"
       "`SLUICE_UPDATE_KEYS=1 build/plain_tests \"the reference page is current\"`.\n\n"
       "A recipe is strict: an unknown key, a mistyped value or one out of range stops with file, line and column.\n"
-      "On the command line, `section.key=value` wins over the file; values are YAML, and stages are addressed by name: `stages.dense.max_steps=20`.\n"
+      "On the command line, `section.key=value` wins over the file; values are YAML, and stages are addressed by name: "
+      "`stages.dense.max_steps=20`.\n"
       "`extends: other.yaml` merges maps and replaces lists.\n"
       "The names of other frameworks in the last column are not accepted; they are recognised, and the message says the name here.\n";
   for (const SectionInfo& section : sections()) {
-    page += fmt::format("\n## {}\n\n{}\n\n| key | value | default | meaning | known elsewhere as |\n|-|-|-|-|-|\n", section.path.empty() ? "Top level" : section.path, section.doc);
+    page += fmt::format("\n## {}\n\n{}\n\n| key | value | default | meaning | known elsewhere as |\n|-|-|-|-|-|\n",
+                        section.path.empty() ? "Top level" : section.path, section.doc);
     for (const KeyInfo& key : section.keys) page += row(key);
   }
   page += "\n## Names that stand for nothing here\n\n| key | what to do |\n|-|-|\n";

@@ -10,7 +10,9 @@
 namespace sluice::recipes {
 namespace {
 
-std::string or_nothing(const std::string& value) { return value.empty() ? "nothing" : value; }
+std::string or_nothing(const std::string& value) {
+  return value.empty() ? "nothing" : value;
+}
 
 std::vector<Difference> compare(const std::string& prefix, const std::vector<KeyValue>& old_values, const std::vector<KeyValue>& new_values,
                                 const std::vector<std::string>& may_change = {}) {
@@ -38,7 +40,8 @@ std::vector<KeyValue> moe_values(const std::optional<moe::MoeConfig>& moe) {
 }
 
 // A change at the top level that a reached stage takes over is one change, named where it was made.
-void append_section(std::vector<Difference>& all, const std::string& stage, const std::vector<Difference>& top, std::vector<Difference> own) {
+void append_section(std::vector<Difference>& all, const std::string& stage, const std::vector<Difference>& top,
+                    std::vector<Difference> own) {
   for (Difference& difference : own) {
     const auto same = std::find_if(top.begin(), top.end(), [&](const Difference& d) {
       return d.key == difference.key && d.old_value == difference.old_value && d.new_value == difference.new_value;
@@ -59,7 +62,8 @@ std::string stage_names(const Recipe& recipe, std::size_t count) {
 
 std::vector<Difference> compare_for_restart(const Recipe& old_recipe, const Recipe& new_recipe, std::size_t reached) {
   const std::vector<std::string> micro = {"micro_batch_size"};
-  std::vector<Difference> all = compare("", write_keys(recipe_keys(), old_recipe), write_keys(recipe_keys(), new_recipe), {"name", "run_dir", "log_interval", "eval_interval"});
+  std::vector<Difference> all = compare("", write_keys(recipe_keys(), old_recipe), write_keys(recipe_keys(), new_recipe),
+                                        {"name", "run_dir", "log_interval", "eval_interval"});
   append(all, compare("model.", write_keys(model_keys(), old_recipe.model), write_keys(model_keys(), new_recipe.model)));
   append(all, compare("model.moe.", moe_values(old_recipe.initial_moe), moe_values(new_recipe.initial_moe)));
   const auto top_data = compare("data.", write_keys(data_keys(), old_recipe.data), write_keys(data_keys(), new_recipe.data));
@@ -75,7 +79,8 @@ std::vector<Difference> compare_for_restart(const Recipe& old_recipe, const Reci
     const std::string stage = fmt::format("stages.{}.", was.name);
     append(all, compare(stage, write_keys(stage_keys(), was), write_keys(stage_keys(), is)));
     append_section(all, stage, top_data, compare("data.", write_keys(data_keys(), was.data), write_keys(data_keys(), is.data)));
-    append_section(all, stage, top_train, compare("train.", write_keys(train_keys(), was.train), write_keys(train_keys(), is.train), micro));
+    append_section(all, stage, top_train,
+                   compare("train.", write_keys(train_keys(), was.train), write_keys(train_keys(), is.train), micro));
     if (was.own_lr_schedule != is.own_lr_schedule) {
       const auto horizon = [](const Stage& s) { return s.own_lr_schedule ? "its own horizon" : "the shared horizon"; };
       all.push_back({stage + "train.lr_scheduler", horizon(was), horizon(is)});
@@ -87,9 +92,13 @@ std::vector<Difference> compare_for_restart(const Recipe& old_recipe, const Reci
 
 std::string describe(const std::vector<Difference>& differences) {
   std::string list;
-  for (const Difference& d : differences) list += fmt::format("{}{} was {}, is {}", list.empty() ? "" : "; ", d.key, d.old_value, d.new_value);
-  return fmt::format("the recipe changed since the run was started: {}; only parallel, train.micro_batch_size, checkpoint, intervals and stages not yet reached may change: "
-                     "restore it, or start a new run under another name", list);
+  for (const Difference& d : differences)
+    list += fmt::format("{}{} was {}, is {}", list.empty() ? "" : "; ", d.key, d.old_value, d.new_value);
+  return fmt::format(
+      "the recipe changed since the run was started: {}; only parallel, train.micro_batch_size, checkpoint, intervals and stages not yet "
+      "reached may change: "
+      "restore it, or start a new run under another name",
+      list);
 }
 
 }  // namespace sluice::recipes

@@ -21,7 +21,8 @@ std::optional<Problem> check_model(const Recipe& recipe) {
   if (!recipe.initial_moe) return std::nullopt;
   auto problem = check_moe_shape(*recipe.initial_moe, "model.moe", "");
   if (!problem && recipe.init_from.empty() && recipe.initial_moe->family_size != 1) {
-    problem = Problem{"model.moe.family_size", fmt::format("family_size({}) follows from growth: start with 1 and add a grow stage", recipe.initial_moe->family_size)};
+    problem = Problem{"model.moe.family_size", fmt::format("family_size({}) follows from growth: start with 1 and add a grow stage",
+                                                           recipe.initial_moe->family_size)};
   }
   if (!problem && recipe.init_from.empty()) problem = check_router_init(*recipe.initial_moe, "model.moe", "");
   return problem;
@@ -39,9 +40,13 @@ std::optional<Problem> check_train(const TrainConfig& train, const std::string& 
 std::string stage_key(const Stage& stage, const std::string& key, bool own) {
   return own ? fmt::format("stages.{}.{}", stage.name, key) : key;
 }
-std::string stage_prefix(const Stage& stage, bool own) { return own ? fmt::format("stage '{}': ", stage.name) : ""; }
+std::string stage_prefix(const Stage& stage, bool own) {
+  return own ? fmt::format("stage '{}': ", stage.name) : "";
+}
 
-std::string ranks_text(int ranks) { return fmt::format("{} rank{}", ranks, ranks == 1 ? "" : "s"); }
+std::string ranks_text(int ranks) {
+  return fmt::format("{} rank{}", ranks, ranks == 1 ? "" : "s");
+}
 
 }  // namespace
 
@@ -49,13 +54,15 @@ std::optional<Problem> find_problem(const Recipe& recipe) {
   if (recipe.data.train.empty()) return Problem{"data.train", "'data.train' names no text"};
   if (auto problem = check_model(recipe)) return problem;
   if (auto problem = check_train(recipe.train, "", "")) return problem;
-  if (recipe.stages.empty()) return Problem{"stages", "'stages' is empty; a recipe needs at least one, for example {name: dense, type: pretrain, max_steps: 300}"};
+  if (recipe.stages.empty())
+    return Problem{"stages", "'stages' is empty; a recipe needs at least one, for example {name: dense, type: pretrain, max_steps: 300}"};
   for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
     const Stage& stage = recipe.stages[i];
     const std::string key = fmt::format("stages.{}.", stage.name);
     const std::string prefix = fmt::format("stage '{}': ", stage.name);
     for (std::size_t j = 0; j < i; ++j) {
-      if (recipe.stages[j].name == stage.name) return Problem{fmt::format("stages.{}.name", stage.name), fmt::format("two stages are called '{}'", stage.name)};
+      if (recipe.stages[j].name == stage.name)
+        return Problem{fmt::format("stages.{}.name", stage.name), fmt::format("two stages are called '{}'", stage.name)};
     }
     if (auto problem = check_stage(recipe, i)) return problem;
     if (auto problem = check_train(stage.train, key, prefix)) return problem;
@@ -66,11 +73,12 @@ std::optional<Problem> find_problem(const Recipe& recipe) {
     const bool own = stage.parallel.expert != recipe.parallel.expert || stage.parallel.exchange != recipe.parallel.exchange;
     if (stage.parallel.exchange == Exchange::kLocal && stage.parallel.expert > 1) {
       return Problem{stage_key(stage, "parallel.exchange", own),
-                     fmt::format("{}exchange local keeps tokens inside a rank, so it needs expert(1), found expert({})", stage_prefix(stage, own), stage.parallel.expert)};
+                     fmt::format("{}exchange local keeps tokens inside a rank, so it needs expert(1), found expert({})",
+                                 stage_prefix(stage, own), stage.parallel.expert)};
     }
     if (stage.moe && stage.moe->num_experts % stage.parallel.expert != 0) {
-      return Problem{stage_key(stage, "parallel.expert", own),
-                     fmt::format("{}num_experts({}) is not a multiple of expert({})", prefix, stage.moe->num_experts, stage.parallel.expert)};
+      return Problem{stage_key(stage, "parallel.expert", own), fmt::format("{}num_experts({}) is not a multiple of expert({})", prefix,
+                                                                           stage.moe->num_experts, stage.parallel.expert)};
     }
   }
   return std::nullopt;
@@ -90,12 +98,14 @@ std::optional<Problem> find_mesh_problem(const Recipe& recipe, int ranks) {
     }
     if (stage.train.global_batch_size % ranks != 0) {
       const bool own = stage.train.global_batch_size != recipe.train.global_batch_size;
-      return Problem{stage_key(stage, "train.global_batch_size", own), fmt::format("{}global_batch_size({}) is not a multiple of {}", stage_prefix(stage, own),
-                                                                                   stage.train.global_batch_size, ranks_text(ranks))};
+      return Problem{stage_key(stage, "train.global_batch_size", own),
+                     fmt::format("{}global_batch_size({}) is not a multiple of {}", stage_prefix(stage, own), stage.train.global_batch_size,
+                                 ranks_text(ranks))};
     }
     if (parallel.backend == Backend::kLoopback && ranks != 1) {
       const bool own = parallel.backend != recipe.parallel.backend;
-      return Problem{stage_key(stage, "parallel.backend", own), fmt::format("{}backend loopback is for 1 rank, found {}; use auto or mpi", stage_prefix(stage, own), ranks_text(ranks))};
+      return Problem{stage_key(stage, "parallel.backend", own), fmt::format("{}backend loopback is for 1 rank, found {}; use auto or mpi",
+                                                                            stage_prefix(stage, own), ranks_text(ranks))};
     }
   }
   return std::nullopt;

@@ -71,6 +71,7 @@ ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::siz
   double scale = 0.0;
   if (stage.type == StageType::kFlatten) outcome.model = flatten_best(old, shape, stage, layout, held, seed, step, scale);
   else outcome.model = convert_model(old, shape, layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
+  spread_tokens(old, outcome.model, shape.kind, held, step);
   const ParameterCount count_after = count_parameters(describe(outcome.model, -1));
   receipt.parameters_after = count_after.total;
   receipt.active_parameters_after = count_after.active;

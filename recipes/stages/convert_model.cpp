@@ -3,6 +3,8 @@
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
 
+#include <fmt/core.h>
+
 #include <map>
 
 namespace sluice::recipes {
@@ -116,6 +118,29 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
       const std::int64_t dim = down ? 1 : 0;
       view.value.index_copy_(dim, index, draw.index_select(dim, index) + mean);
     }
+  }
+  model.decoder->refresh_compute();
+}
+
+void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind, const EvaluationSet& held, std::int64_t step) {
+  const bool family = kind == moe::ConversionKind::kGrowFamily;
+  if (!family && kind != moe::ConversionKind::kSparsifyCopy && kind != moe::ConversionKind::kSparsifyVirtualGroup) return;
+  at::NoGradGuard no_grad;
+  std::vector<std::string> paths;
+  for (const std::int64_t layer : model.moe->layers) paths.push_back(fmt::format("layers.{}.feed_forward.input", layer));
+  const auto inputs = held_features(old, held, paths, step);
+  for (std::size_t i = 0; i < model.sparse.size(); ++i) {
+    moe::Router& router = model.sparse[i]->router;
+    at::Tensor rows = family ? router.family_gate.value : router.gate.value;
+    if (family) {
+      const std::int64_t before = old.sparse[i]->router.family_gate.value.defined() ? old.sparse[i]->router.family_gate.value.size(0) : 0;
+      rows = rows.narrow(0, before, rows.size(0) - before);
+    }
+    const at::Tensor mean = inputs.at(paths[i]).to(rows.scalar_type()).mean(0);
+    const at::Tensor direction = mean / mean.norm().clamp_min(1e-30);
+    // Row by row in one order, so that tied rows stay equal bit for bit.
+    const at::Tensor along = (rows * direction).sum(1, true);
+    rows.sub_(along * direction);
   }
   model.decoder->refresh_compute();
 }

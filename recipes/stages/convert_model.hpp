@@ -3,6 +3,7 @@
 #pragma once
 
 #include "moe/conversion_plan.hpp"
+#include "recipes/stages/evaluation.hpp"
 #include "recipes/stages/train_model.hpp"
 
 namespace sluice::recipes {
@@ -16,6 +17,11 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
 /// intermediate columns from N(mean, std) of the leaf (drop-upcycling, arXiv:2502.19261). Growth spares the first of each family
 /// of copies (`copies` > 1). Both are functions of (seed, leaf name).
 void perturb_experts(TrainModel& model, double relative_noise, double reinit_fraction, std::int64_t copies, std::uint64_t seed);
+
+/// Makes router rows drawn anew blind to what all tokens have in common: takes the direction of the mean input of each sparse layer
+/// (over the held batch, computed by `old`) out of them. Otherwise that common part decides and all tokens choose the same experts.
+/// Applies to the gate (sparsify) or to the new level of the family gate (growth by families); tied rows stay equal.
+void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind, const EvaluationSet& held, std::int64_t step);
 
 /// Parts the router rows of twins: +d for the first, -d for the second, d ~ N(0, (relative * rms of the row)^2).
 void part_twins(TrainModel& model, double relative, std::uint64_t seed);

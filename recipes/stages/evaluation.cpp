@@ -7,6 +7,7 @@
 #include "recipes/stages/training_step.hpp"
 
 #include <cmath>
+#include <functional>
 #include <numbers>
 
 namespace sluice::recipes {
@@ -42,17 +43,36 @@ Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet
   return result;
 }
 
-HeldOutput run_held_batch(TrainModel& model, const EvaluationSet& held, std::int64_t step) {
+namespace {
+
+// The whole held batch on every rank, in float32 for bfloat16 models; `use` sees the output while that precision is on.
+void with_held_output(TrainModel& model, const EvaluationSet& held, std::int64_t step, const ForwardRequest& request,
+                      const std::function<void(const ModelInput&, const ForwardOutput&)>& use) {
   at::NoGradGuard no_grad;
   const at::ScalarType type = model.decoder->type();
   if (type == at::kBFloat16) model.decoder->set_type(at::kFloat);
   const ModelInput input = evaluation_input(held, 0, held.sequences());
-  const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "receipt", false});
-  HeldOutput result;
-  const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), &result.logits);
-  result.loss = nll.mean(at::kDouble).item<double>();
+  use(input, model.decoder->forward(input.ids, input.rows, {step, "receipt", false}, request));
   if (type == at::kBFloat16) model.decoder->set_type(type);
+}
+
+}  // namespace
+
+HeldOutput run_held_batch(TrainModel& model, const EvaluationSet& held, std::int64_t step) {
+  HeldOutput result;
+  with_held_output(model, held, step, {}, [&](const ModelInput& input, const ForwardOutput& output) {
+    const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), &result.logits);
+    result.loss = nll.mean(at::kDouble).item<double>();
+  });
   return result;
+}
+
+std::map<std::string, at::Tensor> held_features(TrainModel& model, const EvaluationSet& held, const std::vector<std::string>& paths, std::int64_t step) {
+  std::map<std::string, at::Tensor> features;
+  ForwardRequest request;
+  request.features = paths;
+  with_held_output(model, held, step, request, [&](const ModelInput&, const ForwardOutput& output) { features = output.features; });
+  return features;
 }
 
 double max_abs_difference(const at::Tensor& a, const at::Tensor& b) {

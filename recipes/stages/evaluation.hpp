@@ -6,6 +6,7 @@
 #include "recipes/stages/train_model.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ struct HeldOutput {
   double loss = 0.0;
 };
 HeldOutput run_held_batch(TrainModel& model, const EvaluationSet& held, std::int64_t step);
+/// Captured features of the held batch (see ForwardRequest), computed like run_held_batch.
+std::map<std::string, at::Tensor> held_features(TrainModel& model, const EvaluationSet& held, const std::vector<std::string>& paths, std::int64_t step);
 double max_abs_difference(const at::Tensor& a, const at::Tensor& b);
 /// SHA-256 over the held batch's token ids as little-endian int32.
 std::string held_sha256(const EvaluationSet& held);

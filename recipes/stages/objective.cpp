@@ -66,7 +66,7 @@ std::vector<moe::BalanceCounts> balance_counts(const TrainModel& model, const st
       case moe::BalanceLoss::kSequence: counts.push_back({statistics[i].counts, statistics[i].child_counts}); break;
       case moe::BalanceLoss::kLagged:
         if (model.lagged[i].counts.defined()) counts.push_back(model.lagged[i]);
-        else counts.push_back({at::ones_like(statistics[i].counts), at::ones_like(statistics[i].child_counts)});
+        else counts.push_back({at::ones(statistics[i].probability_sum.sizes(), at::kLong), at::ones(statistics[i].child_probability_sum.sizes(), at::kLong)});
         break;
     }
   }

@@ -13,6 +13,7 @@
 #include "recipes/stages/model_io.hpp"
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/run.hpp"
+#include "recipes/stages/run_data.hpp"
 #include "recipes/stages/save_checkpoint.hpp"
 
 #include <fmt/core.h>
@@ -88,7 +89,7 @@ void Trainer::enter_stage(std::size_t index) {
   line.active_parameters = count.active;
   if (model_->moe) line.shape = fmt::format("{} experts, top-{}", model_->moe->num_experts, model_->moe->top_k);
   if (speaks()) {
-    log_lines(format_stage_banner({line, plans_[index].first_step, plans_[index].last_step, static_cast<std::int64_t>(index) + 1, static_cast<std::int64_t>(plans_.size())}));
+    log_info("{}", format_stage_banner({line, plans_[index].first_step, plans_[index].last_step, static_cast<std::int64_t>(index) + 1, static_cast<std::int64_t>(plans_.size())}));
   }
   if (!resumed_inside && (state_.step == 0 || conversion_kind(stage))) {
     row_ = StepMetrics{};

@@ -25,7 +25,9 @@ Ids encode(const Tokenizer& tokenizer, const std::string& text, bool parse_speci
   return ids;
 }
 
-std::string merge(const std::string& left, const std::string& right) { return to_byte_level(left) + " " + to_byte_level(right); }
+std::string merge(const std::string& left, const std::string& right) {
+  return to_byte_level(left) + " " + to_byte_level(right);
+}
 
 /// Bytes 0..255 as their own ids, then one token per merge, then the added tokens.
 nlohmann::json small_model(const std::vector<std::pair<std::string, std::string>>& merges, const nlohmann::json& added) {
@@ -46,13 +48,17 @@ nlohmann::json small_model(const std::vector<std::pair<std::string, std::string>
   return file;
 }
 
-nlohmann::json special(const std::string& content) { return {{"content", content}, {"special", true}}; }
+nlohmann::json special(const std::string& content) {
+  return {{"content", content}, {"special", true}};
+}
 
 }  // namespace
 
 TEST_CASE("the pair of lowest rank is merged first, the leftmost of equals") {
-  const auto tokenizer = tokenizer_from_json(small_model({{"b", "c"}, {"a", "b"}, {"a", "a"}, {"aa", "a"}, {"ab", "c"}}, nlohmann::json::array({special("<eos>")})).dump(), "test");
-  CHECK(encode(*tokenizer, "abc") == Ids{'a', 256});   // bc has the lower rank; then no a+bc
+  const auto tokenizer = tokenizer_from_json(
+      small_model({{"b", "c"}, {"a", "b"}, {"a", "a"}, {"aa", "a"}, {"ab", "c"}}, nlohmann::json::array({special("<eos>")})).dump(),
+      "test");
+  CHECK(encode(*tokenizer, "abc") == Ids{'a', 256});  // bc has the lower rank; then no a+bc
   CHECK(encode(*tokenizer, "ab") == Ids{257});
   CHECK(encode(*tokenizer, "aaa") == Ids{259});
   CHECK(encode(*tokenizer, "aaaa") == Ids{258, 258});
@@ -68,7 +74,8 @@ TEST_CASE("the pair of lowest rank is merged first, the leftmost of equals") {
 }
 
 TEST_CASE("short and long pieces are merged alike") {
-  std::vector<std::pair<std::string, std::string>> merges{{"a", "b"}, {"b", "a"}, {"c", "c"}, {"ab", "a"}, {"ba", "b"}, {"cc", "ab"}, {"aba", "c"}, {"bab", "bab"}, {"a", "a"}};
+  std::vector<std::pair<std::string, std::string>> merges{{"a", "b"},   {"b", "a"},   {"c", "c"},     {"ab", "a"}, {"ba", "b"},
+                                                          {"cc", "ab"}, {"aba", "c"}, {"bab", "bab"}, {"a", "a"}};
   const auto tokenizer = tokenizer_from_json(small_model(merges, nlohmann::json::array({special("<eos>")})).dump(), "test");
   // A piece between two of its own kind of boundary gives the same ids alone and as a whole: 'z' merges with nothing.
   const std::uint64_t key = random_key(5, "letters");
@@ -76,7 +83,8 @@ TEST_CASE("short and long pieces are merged alike") {
   Ids expected;
   for (std::uint64_t i = 0, draw = 0; i < 200; ++i) {
     std::string part;
-    for (int size = static_cast<int>(random_uniform(key, draw++) * 40) + 1; size > 0; --size) part += "abc"[static_cast<int>(random_uniform(key, draw++) * 3)];
+    for (int size = static_cast<int>(random_uniform(key, draw++) * 40) + 1; size > 0; --size)
+      part += "abc"[static_cast<int>(random_uniform(key, draw++) * 3)];
     const auto ids = encode(*tokenizer, part);
     expected.insert(expected.end(), ids.begin(), ids.end());
     expected.push_back('z');

@@ -57,8 +57,8 @@ TEST_CASE("merges are those of Hugging Face's BpeTrainer") {
   repeat("newest", 6);
   repeat("widest", 3);
   const auto tokenizer = train({text}, 257 + 14);
-  CHECK(merges_of(*tokenizer) == std::vector<std::string>{"e s", "es t", "l o", "lo w", "e w", "n ew", "Ġ low", "Ġ new", "Ġnew est", "d est", "i dest",
-                                                          "w idest", "Ġ widest", "e r"});
+  CHECK(merges_of(*tokenizer) == std::vector<std::string>{"e s", "es t", "l o", "lo w", "e w", "n ew", "Ġ low", "Ġ new", "Ġnew est",
+                                                          "d est", "i dest", "w idest", "Ġ widest", "e r"});
   CHECK(tokenizer->vocab_size() == 271);
   CHECK(tokenizer->eos_id() == 0);
   CHECK(tokenizer->eos_token() == "<|endoftext|>");

@@ -19,8 +19,9 @@ std::vector<std::string> joined(std::vector<std::string> left, const std::vector
 
 std::string random_text(std::uint64_t key, std::size_t length) {
   static const std::vector<std::string> alphabet = {
-      "a", "b", "S", "s", "t", "l", "1", "2", " ", " ", " ", " ", "'", ".", "!", "-", "\n", "\n", "\r", "\t", "\u00E9", "\u4E2D", "\u306E", "\uD55C",
-      "\u0416", "\u3002", "\uFF0C", "\u3001", "\u00A0", "\u3000", "\u2009", "\u0301", "\u0663", "\u00B2", "\u017F", "\U0001F600", "\uFFFD", "\uFEFF"};
+      "a",      "b",      "S",      "s",      "t",      "l",      "1",      "2",      " ",      " ",          " ",      " ",      "'",
+      ".",      "!",      "-",      "\n",     "\n",     "\r",     "\t",     "\u00E9", "\u4E2D", "\u306E",     "\uD55C", "\u0416", "\u3002",
+      "\uFF0C", "\u3001", "\u00A0", "\u3000", "\u2009", "\u0301", "\u0663", "\u00B2", "\u017F", "\U0001F600", "\uFFFD", "\uFEFF"};
   std::string text;
   for (std::size_t i = 0; i < length; ++i)
     text += alphabet[static_cast<std::size_t>(random_uniform(key, i) * static_cast<double>(alphabet.size()))];
@@ -59,13 +60,13 @@ TEST_CASE("where a text is cut") {
   REQUIRE(last_safe_cut("one two three") == 7);
   REQUIRE(last_safe_cut("one two three", 7) == 0);
   REQUIRE(last_safe_cut("end. Next") == 4);
-  REQUIRE(last_safe_cut("a  b") == 1);             // between letter and space, not between two spaces
+  REQUIRE(last_safe_cut("a  b") == 1);  // between letter and space, not between two spaces
   REQUIRE(last_safe_cut("a \n b") == 1);
   REQUIRE(last_safe_cut("abcdef") == 0);
-  REQUIRE(last_safe_cut("line\nline") == 4);       // no space: before a newline after a letter
-  REQUIRE(last_safe_cut("a line\nline") == 1);     // the space is preferred
-  REQUIRE(last_safe_cut("end.\nline") == 0);       // Llama-3 keeps ".\n" together
+  REQUIRE(last_safe_cut("line\nline") == 4);    // no space: before a newline after a letter
+  REQUIRE(last_safe_cut("a line\nline") == 1);  // the space is preferred
+  REQUIRE(last_safe_cut("end.\nline") == 0);    // Llama-3 keeps ".\n" together
   REQUIRE(last_safe_cut("\u4E2D\u3002\u4E2D") == 3);
-  REQUIRE(last_safe_cut("\u3000 a") == 0);         // white space before the space
+  REQUIRE(last_safe_cut("\u3000 a") == 0);  // white space before the space
   REQUIRE(last_safe_cut("") == 0);
 }

@@ -25,7 +25,8 @@ std::string numbered_lines(int from, int to) {
 }
 
 struct Prepared {
-  explicit Prepared(const DataOptions& options) : tokenizer(std::make_shared<ByteTokenizer>()), summary(prepare_corpus(options, *tokenizer, cache.path())) {
+  explicit Prepared(const DataOptions& options)
+      : tokenizer(std::make_shared<ByteTokenizer>()), summary(prepare_corpus(options, *tokenizer, cache.path())) {
     corpus = std::make_unique<Corpus>(options, tokenizer, cache.path());
   }
   TemporaryFolder cache;
@@ -117,8 +118,11 @@ TEST_CASE("the summary counts, and warnings name invalid bytes and held-out text
   REQUIRE(prepared.summary.train[1].statistics.words == 300);
   REQUIRE(prepared.summary.train[1].statistics.tokens == prepared.summary.train[1].statistics.bytes + 50);
   REQUIRE(prepared.summary.warnings.size() == 2);
-  REQUIRE(prepared.summary.warnings[0] == fmt::format("{}: 1 invalid UTF-8 sequence replaced by U+FFFD: {} byte {} (0xE9)", a, a, numbered_text(100).size() + 3));
-  REQUIRE(prepared.summary.warnings[1] == fmt::format("validation {} overlaps training {}: 5 of its 15 documents are there word for word, so validation loss will look better than it is", c, b));
+  REQUIRE(prepared.summary.warnings[0] ==
+          fmt::format("{}: 1 invalid UTF-8 sequence replaced by U+FFFD: {} byte {} (0xE9)", a, a, numbered_text(100).size() + 3));
+  REQUIRE(prepared.summary.warnings[1] == fmt::format("validation {} overlaps training {}: 5 of its 15 documents are there word for word, "
+                                                      "so validation loss will look better than it is",
+                                                      c, b));
   REQUIRE(prepared.corpus->summary().validation[1].statistics.documents == 1);
 
   DataOptions same;
@@ -156,11 +160,14 @@ TEST_CASE("a changed corpus has another fingerprint, and a checkpoint refuses it
   prepare_corpus(options, *tokenizer, cache.path());
   const CorpusFingerprint after = Corpus(options, tokenizer, cache.path()).fingerprint();
   const std::string error = error_of([&] { require_same_corpus(before, after); });
-  REQUIRE(contains(error, fmt::format("3: the corpus has changed since the checkpoint: fingerprint {} there, {} here (train source 1 was {} (", before.hex(), after.hex(), path)));
+  REQUIRE(
+      contains(error, fmt::format("3: the corpus has changed since the checkpoint: fingerprint {} there, {} here (train source 1 was {} (",
+                                  before.hex(), after.hex(), path)));
   CorpusFingerprint more = before;
   more.validation = before.train;
   REQUIRE(contains(error_of([&] { require_same_corpus(before, more); }), "0 validation sources there, 1 here"));
-  REQUIRE(contains(error_of([&] { CorpusFingerprint::from_json("{", "step-1/corpus.json"); }), "3: step-1/corpus.json: the corpus fingerprint cannot be read"));
+  REQUIRE(contains(error_of([&] { CorpusFingerprint::from_json("{", "step-1/corpus.json"); }),
+                   "3: step-1/corpus.json: the corpus fingerprint cannot be read"));
   std::string forged = stored;
   forged.replace(forged.find("\"key\":\"") + 7, 1, forged[forged.find("\"key\":\"") + 7] == '0' ? "1" : "0");
   REQUIRE(contains(error_of([&] { CorpusFingerprint::from_json(forged, "x"); }), "the corpus fingerprint is damaged"));

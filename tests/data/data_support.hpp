@@ -77,12 +77,15 @@ inline std::string error_of(const std::function<void()>& act) {
   return "";
 }
 
-inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+inline bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 /// One id a byte; 256 is EOS.
 class ByteTokenizer : public Tokenizer {
  public:
-  explicit ByteTokenizer(std::int64_t vocab_size = 257, std::string json = "{\"type\":\"bytes\"}") : vocab_size_(vocab_size), json_(std::move(json)) {}
+  explicit ByteTokenizer(std::int64_t vocab_size = 257, std::string json = "{\"type\":\"bytes\"}")
+      : vocab_size_(vocab_size), json_(std::move(json)) {}
   void encode(std::string_view text, std::vector<std::int32_t>& ids, bool) const override {
     for (const char byte : text) ids.push_back(static_cast<unsigned char>(byte));
   }

@@ -52,7 +52,8 @@ TEST_CASE("a source shorter than one sequence is refused with the numbers") {
   const auto cache = cache_of(folder, "a.txt", letters(100));
   REQUIRE_NOTHROW(Dataset({whole_range("a.txt", cache)}, 100));
   REQUIRE(error_of([&] { Dataset({whole_range("corpus/a.txt", cache)}, 101); }) ==
-          "3: corpus/a.txt: 101 tokens are less than one sequence: seq_length(101) + 1 = 102 are needed; use more text or a shorter seq_length");
+          "3: corpus/a.txt: 101 tokens are less than one sequence: seq_length(101) + 1 = 102 are needed; use more text or a shorter "
+          "seq_length");
 }
 
 TEST_CASE("the validation split shares no token with training and reaches the end") {
@@ -71,16 +72,18 @@ TEST_CASE("the validation split shares no token with training and reaches the en
     REQUIRE(last[10] == 256);
   }
   TokenRange train = whole_range("a.txt", cache);
-  REQUIRE(contains(error_of([&] { split_tail(train, 0.5, 600); }),
-                   "3: a.txt: 1001 tokens cannot be split: validation_split(0.5) takes 1 window of seq_length(600) + 1 tokens and training needs at "
-                   "least one more (1202 tokens together)"));
+  REQUIRE(contains(
+      error_of([&] { split_tail(train, 0.5, 600); }),
+      "3: a.txt: 1001 tokens cannot be split: validation_split(0.5) takes 1 window of seq_length(600) + 1 tokens and training needs at "
+      "least one more (1202 tokens together)"));
 }
 
 TEST_CASE("an evaluation set is spread evenly and counts tokens, bytes and words of its targets") {
   const TemporaryFolder folder;
   // Words of several widths, white space of 1 to 3 bytes that windows of odd lengths cut anywhere, two documents.
   std::string first, second;
-  for (int i = 0; i < 300; ++i) first += fmt::format("word{}\u3000caf\u00E9\u00A0 {}\n\n", i, std::string(static_cast<std::size_t>(i % 5), 'x'));
+  for (int i = 0; i < 300; ++i)
+    first += fmt::format("word{}\u3000caf\u00E9\u00A0 {}\n\n", i, std::string(static_cast<std::size_t>(i % 5), 'x'));
   second = "glued to nothing\u2009 " + first;
   const auto one = cache_of(folder, "a.txt", first);
   const auto two = cache_of(folder, "b.txt", second);

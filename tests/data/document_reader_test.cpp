@@ -38,11 +38,14 @@ Read read_all(const std::string& path, ReadOptions options = {}) {
   return result;
 }
 
-ReadOptions with_pieces(std::size_t bytes) { return {"text", InvalidUtf8::kReplace, bytes}; }
+ReadOptions with_pieces(std::size_t bytes) {
+  return {"text", InvalidUtf8::kReplace, bytes};
+}
 
 /// Words, punctuation and lines, some not ASCII, some bytes not UTF-8.
 std::string sample_text(std::size_t words, bool damaged) {
-  static const std::vector<std::string> vocabulary = {"the", "caf\u00E9", "of", "\u4E2D\u6587", "1234567", "don't", "\u0416\u0443\u043A", "a", "(see)", "end.\n", "\U0001F600"};
+  static const std::vector<std::string> vocabulary = {
+      "the", "caf\u00E9", "of", "\u4E2D\u6587", "1234567", "don't", "\u0416\u0443\u043A", "a", "(see)", "end.\n", "\U0001F600"};
   std::string text;
   for (std::size_t i = 0; i < words; ++i) {
     text += vocabulary[static_cast<std::size_t>(random_uniform(5, i) * static_cast<double>(vocabulary.size()))];
@@ -110,10 +113,12 @@ TEST_CASE("a text without a safe place to cut stays whole") {
 TEST_CASE("each line of a JSONL file is a document") {
   const TemporaryFolder folder;
   const std::string lines =
-      "{\"text\": \"one \\u00e9 \\ud83d\\ude00\", \"id\": 1}\n\r\n   \n{\"id\": [1, {\"text\": \"inner\"}], \"text\": \"two\\nlines\"}\r\n{\"text\": \"\"}\n"
+      "{\"text\": \"one \\u00e9 \\ud83d\\ude00\", \"id\": 1}\n\r\n   \n{\"id\": [1, {\"text\": \"inner\"}], \"text\": "
+      "\"two\\nlines\"}\r\n{\"text\": \"\"}\n"
       "{\"meta\": {\"text\": \"inner\"}, \"text\": \"bad \xFF byte\"}\n{\"text\": \"last, no newline\"}";
   const std::vector<std::string> expected = {"one \u00E9 \U0001F600", "two\nlines", "bad \uFFFD byte", "last, no newline"};
-  for (const std::string& file : {folder.write("a.jsonl", lines), folder.write("a.jsonl.gz", gzip(lines)), folder.write("a.jsonl.zst", zstd(lines))}) {
+  for (const std::string& file :
+       {folder.write("a.jsonl", lines), folder.write("a.jsonl.gz", gzip(lines)), folder.write("a.jsonl.zst", zstd(lines))}) {
     const Read got = read_all(file);
     REQUIRE(got.documents == expected);
     REQUIRE(got.pieces.size() == 4);

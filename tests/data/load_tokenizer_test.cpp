@@ -92,7 +92,10 @@ TEST_CASE("what is not supported is named") {
   const json byte_level{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
   const auto split = [&](const std::string& pattern, const std::string& behavior) {
     return [=](json& file) {
-      file["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {{{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", behavior}, {"invert", false}}, byte_level}}};
+      file["pre_tokenizer"] = {
+          {"type", "Sequence"},
+          {"pretokenizers",
+           {{{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", behavior}, {"invert", false}}, byte_level}}};
     };
   };
   has(refusal_of_change(split("\\w+", "Isolated")), "the expression \"\\\\w+\" is not supported");

@@ -62,10 +62,10 @@ TEST_CASE("shuffled: the order is a contract, so that a run resumed later sees t
     const WindowId id = sampler(i);
     got.emplace_back(id.source, id.window);
   }
-  INFO(got[0].first << ":" << got[0].second << " " << got[1].first << ":" << got[1].second << " " << got[2].first << ":" << got[2].second << " " << got[3].first << ":"
-                    << got[3].second << " " << got[4].first << ":" << got[4].second << " " << got[5].first << ":" << got[5].second << " " << got[6].first << ":" << got[6].second);
-  REQUIRE(got == std::vector<std::pair<std::size_t, std::uint64_t>>{
-                     {0, 365}, {0, 900}, {0, 516}, {0, 116}, {1, 16}, {0, 139}, {0, 609}});
+  INFO(got[0].first << ":" << got[0].second << " " << got[1].first << ":" << got[1].second << " " << got[2].first << ":" << got[2].second
+                    << " " << got[3].first << ":" << got[3].second << " " << got[4].first << ":" << got[4].second << " " << got[5].first
+                    << ":" << got[5].second << " " << got[6].first << ":" << got[6].second);
+  REQUIRE(got == std::vector<std::pair<std::size_t, std::uint64_t>>{{0, 365}, {0, 900}, {0, 516}, {0, 116}, {1, 16}, {0, 139}, {0, 609}});
 }
 
 TEST_CASE("shuffled: weights say how often a source's own windows come") {
@@ -104,7 +104,8 @@ TEST_CASE("contiguous: lanes of equal length, each continuing where it was") {
     REQUIRE(id.source == (index < 10 ? 0u : 1u));
     REQUIRE(id.window == (index < 10 ? index : index - 10));
   }
-  REQUIRE(contains(error_of([] { Sampler(Order::kContiguous, 1, 20, {10, 9}, {1.0, 1.0}); }), "3: order: contiguous needs a window for each of global_batch_size(20) lanes, the training text has 19"));
+  REQUIRE(contains(error_of([] { Sampler(Order::kContiguous, 1, 20, {10, 9}, {1.0, 1.0}); }),
+                   "3: order: contiguous needs a window for each of global_batch_size(20) lanes, the training text has 19"));
   REQUIRE(contains(error_of([] { Sampler(Order::kContiguous, 1, 2, {10, 9}, {1.0, 2.0}); }), "2: data.train[1].weight(2)"));
 }
 

@@ -20,7 +20,9 @@ std::string names(const std::vector<SourceFile>& files, const std::filesystem::p
 
 TEST_CASE("a folder is read recursively, sorted byte by byte, known names only") {
   const TemporaryFolder folder;
-  for (const char* name : {"b.txt", "B.jsonl", "a/z.txt.gz", "a/y.jsonl.zst", "a/note.md", ".hidden/c.txt", "a/.c.txt", "ä.txt", "c.txt.bz2"}) folder.write(name, "x");
+  for (const char* name :
+       {"b.txt", "B.jsonl", "a/z.txt.gz", "a/y.jsonl.zst", "a/note.md", ".hidden/c.txt", "a/.c.txt", "ä.txt", "c.txt.bz2"})
+    folder.write(name, "x");
   const auto files = find_source_files(folder.path().string());
   REQUIRE(names(files, folder.path()) == "B.jsonl a/y.jsonl.zst a/z.txt.gz b.txt ä.txt");
   REQUIRE(files[0].format == TextFormat::kJsonl);
@@ -48,7 +50,8 @@ TEST_CASE("globs, and names with glob characters that exist") {
   REQUIRE(names(find_source_files(root + "/{b1,a2}.txt"), folder.path()) == "a2.txt b1.txt");
   REQUIRE(names(find_source_files(root + "/odd[1].txt"), folder.path()) == "odd[1].txt");
   REQUIRE(names(find_source_files(root + "/s*"), folder.path()) == "sub/c.txt");
-  REQUIRE(contains(error_of([&] { find_source_files(root + "/*"); }), "3: " + root + "/a3.md: unknown kind of file; expected .txt or .jsonl"));
+  REQUIRE(
+      contains(error_of([&] { find_source_files(root + "/*"); }), "3: " + root + "/a3.md: unknown kind of file; expected .txt or .jsonl"));
   REQUIRE(contains(error_of([&] { find_source_files(root + "/**/c.txt"); }), "** is not supported"));
   REQUIRE(contains(error_of([&] { find_source_files(root + "/z*.txt"); }), "no file matches"));
 }
@@ -58,6 +61,7 @@ TEST_CASE("what is missing or unknown is named") {
   const std::string root = folder.path().string();
   REQUIRE(contains(error_of([&] { find_source_files(root + "/none.txt"); }), "3: " + root + "/none.txt: no such file or folder"));
   folder.write("only/readme.md", "x");
-  REQUIRE(contains(error_of([&] { find_source_files(root + "/only"); }), "/only: the folder holds no text: expected files named .txt or .jsonl, each also .gz or .zst (1 with"));
+  REQUIRE(contains(error_of([&] { find_source_files(root + "/only"); }),
+                   "/only: the folder holds no text: expected files named .txt or .jsonl, each also .gz or .zst (1 with"));
   REQUIRE(contains(error_of([&] { find_source_files("/dev/null"); }), "not a regular file"));
 }

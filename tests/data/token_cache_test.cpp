@@ -1,5 +1,4 @@
 #include "data/token_cache_builder.hpp"
-
 #include "tests/data/data_support.hpp"
 #include "tests/support/catch.hpp"
 
@@ -36,7 +35,8 @@ std::vector<std::int32_t> expected(const std::vector<std::string>& documents, co
 
 std::string prose(std::size_t sentences) {
   std::string text;
-  for (std::size_t i = 0; i < sentences; ++i) text += fmt::format("Sentence {} isn't long, {} words or so.\n\n  It ends\t here. ", i, i % 7);
+  for (std::size_t i = 0; i < sentences; ++i)
+    text += fmt::format("Sentence {} isn't long, {} words or so.\n\n  It ends\t here. ", i, i % 7);
   return text;
 }
 
@@ -112,8 +112,10 @@ TEST_CASE("a damaged cache is built again") {
   const std::string key = token_cache_key(source_of(path), tokenizer);
   const auto file = token_cache_path(cache_dir.path(), key);
   const std::string good = read_file(file);
-  std::vector<std::string> damaged = {"", good.substr(0, 60), good.substr(0, good.size() - 1), good + "x", "not a cache at all, but long enough " + good};
-  for (const std::size_t at : {std::size_t{0}, std::size_t{8}, std::size_t{20}, std::size_t{50}, std::size_t{127}, std::size_t{200}, good.size() / 2, good.size() - 2}) {
+  std::vector<std::string> damaged = {"", good.substr(0, 60), good.substr(0, good.size() - 1), good + "x",
+                                      "not a cache at all, but long enough " + good};
+  for (const std::size_t at : {std::size_t{0}, std::size_t{8}, std::size_t{20}, std::size_t{50}, std::size_t{127}, std::size_t{200},
+                               good.size() / 2, good.size() - 2}) {
     damaged.push_back(good);
     damaged.back()[at] = static_cast<char>(damaged.back()[at] ^ 1);
   }
@@ -154,7 +156,9 @@ TEST_CASE("failures while building surface and leave no cache") {
   REQUIRE(error_of([&] { build_token_cache(changed, ByteTokenizer(), cache_dir.path(), 2, {}); }) == "3: a.txt: changed");
   REQUIRE(contains(error_of([&] { build_token_cache(source_of(folder.write("e.txt", "")), ByteTokenizer(), cache_dir.path(), 1, {}); }),
                    "e.txt: holds no text (1 file, 0 bytes)"));
-  REQUIRE(contains(error_of([&] { build_token_cache(source_of(folder.write("e.jsonl", "\n\n")), ByteTokenizer(), cache_dir.path(), 1, {}); }), "holds no text"));
+  REQUIRE(
+      contains(error_of([&] { build_token_cache(source_of(folder.write("e.jsonl", "\n\n")), ByteTokenizer(), cache_dir.path(), 1, {}); }),
+               "holds no text"));
   REQUIRE(files_in(cache_dir.path(), ".building-") == 0);
   for (const auto& entry : std::filesystem::directory_iterator(cache_dir.path())) REQUIRE(entry.path().extension() == ".lock");
 }

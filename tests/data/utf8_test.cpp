@@ -24,7 +24,8 @@ Repaired repair(std::string_view input, std::size_t first, std::size_t block) {
   Utf8Repairer repairer("input.txt");
   Repaired result;
   repairer.append(input.substr(0, first), result.text);
-  for (std::size_t at = std::min(first, input.size()); at < input.size(); at += block) repairer.append(input.substr(at, block), result.text);
+  for (std::size_t at = std::min(first, input.size()); at < input.size(); at += block)
+    repairer.append(input.substr(at, block), result.text);
   repairer.finish(result.text);
   result.faults = repairer.faults();
   result.invalid_bytes = repairer.invalid_bytes();
@@ -83,9 +84,11 @@ TEST_CASE("words are separated by the white space of Python's str.split()") {
   REQUIRE(count_words("tail of a word", true) == 3);
   REQUIRE(count_words(" tail", true) == 1);
   // Every character with str.isspace(), as Python 3.11 lists them, between two letters; and neighbours that are none.
-  const std::vector<std::string> spaces = {"\t", "\n", "\v", "\f", "\r", "\x1C", "\x1D", "\x1E", "\x1F", " ", "\u0085", "\u00A0", "\u1680",
-                                           "\u2000", "\u2001", "\u2005", "\u200A", "\u2028", "\u2029", "\u202F", "\u205F", "\u3000"};
+  const std::vector<std::string> spaces = {"\t",     "\n",     "\v",     "\f",     "\r",     "\x1C",   "\x1D",   "\x1E",
+                                           "\x1F",   " ",      "\u0085", "\u00A0", "\u1680", "\u2000", "\u2001", "\u2005",
+                                           "\u200A", "\u2028", "\u2029", "\u202F", "\u205F", "\u3000"};
   for (const std::string& space : spaces) REQUIRE(count_words("a" + space + "b") == 2);
-  for (const std::string other : {"\x1B", "\x7F", "\u0084", "\u00A1", "\u1681", "\u180E", "\u200B", "\u2027", "\u202A", "\u2060", "\u3001", "\uFEFF", "\U0001F600"})
+  for (const std::string other :
+       {"\x1B", "\x7F", "\u0084", "\u00A1", "\u1681", "\u180E", "\u200B", "\u2027", "\u202A", "\u2060", "\u3001", "\uFEFF", "\U0001F600"})
     REQUIRE(count_words("a" + other + "b") == 1);
 }

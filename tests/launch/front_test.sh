@@ -37,7 +37,7 @@ expect_in() {
 for command in "" train eval generate inspect tokenize "tokenize train" "tokenize encode" "tokenize decode" "tokenize count" bench; do
   # shellcheck disable=SC2086
   output=$(./sluice $command --help 2>&1) || { echo "FAILED: sluice $command --help"; failures=$((failures + 1)); }
-  case $output in *Usage:*Example*) ;; *) echo "FAILED: no usage and example in sluice $command --help"; failures=$((failures + 1)) ;; esac
+  case $output in *"[OPTIONS]"*Example*"  sluice "*) ;; *) echo "FAILED: no usage and indented example in sluice $command --help"; failures=$((failures + 1)) ;; esac
 done
 [ "$(./sluice help train)" = "$(./sluice train --help)" ] || { echo "FAILED: sluice help train"; failures=$((failures + 1)); }
 [ "$(./sluice --version)" = "sluice 0.1.0" ] || { echo "FAILED: sluice --version"; failures=$((failures + 1)); }

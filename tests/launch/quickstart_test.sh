@@ -14,7 +14,8 @@ cp -a "$source_dir/launch" "$checkout/"
 cat >>"$checkout/launch/lib/setup.sh" <<'STUB'
 set_up() { cd "$ROOT" || exit; echo "set up: $*"; }
 STUB
-touch "$checkout/recipes/quickstart.yaml" "$checkout/recipes/quickstart_dense.yaml"
+echo "name: quickstart  # the run" >"$checkout/recipes/quickstart.yaml"
+printf '# A dense control.\nname: control\n' >"$checkout/recipes/quickstart_dense.yaml"
 echo "some text" >"$checkout/.data/quickstart/gcide.txt"
 echo "my text" >"$work/texts/my \"own\" text.txt"
 
@@ -28,7 +29,7 @@ fi
 rank=$OMPI_COMM_WORLD_RANK
 trap 'echo "rank $rank saved"; exit 75' USR1
 [ "$FAKE_MODE" != stubborn ] || trap '' USR1
-echo "rank $rank of $OMPI_COMM_WORLD_SIZE threads $OMP_NUM_THREADS terminal $SLUICE_TERMINAL: $*"
+echo "rank $rank of $OMPI_COMM_WORLD_SIZE threads $OMP_NUM_THREADS: $*"
 [ "$FAKE_MODE" != fails ] || exit 3
 touch "$FAKE_STARTED.$rank"
 if [ "$FAKE_MODE" != quick ]; then for ((i = 0; i < 300; ++i)); do sleep 0.1; done; fi
@@ -61,9 +62,14 @@ FAKE_MODE=quick
 code=0
 (cd / && OMP_NUM_THREADS=1 quickstart --ranks 2 train.learning_rate=2.0e-3) || code=$?
 check_code "from any folder" "$code" 0
-check "two ranks start with the recipe and the overrides" 'rank [01] of 2 threads 1 terminal 0: train recipes/quickstart.yaml train.learning_rate=2.0e-3'
+check "two ranks start with the recipe and the overrides" 'rank [01] of 2 threads 1: train recipes/quickstart.yaml train.learning_rate=2.0e-3'
 check "a sample of text follows" 'generated: generate runs/quickstart --prompt Sluice'
-check "the next commands name the control recipe" 'mpirun .*recipes/quickstart_dense.yaml'
+check "the next commands name the control recipe" '/quickstart --recipe recipes/quickstart_dense.yaml +A dense control'
+
+code=0
+(cd "$checkout/recipes" && quickstart --recipe quickstart_dense.yaml) || code=$?
+check_code "another recipe" "$code" 0
+check "another recipe, named from the caller's folder, has its own run" 'generate runs/control'
 
 code=0
 (cd "$work/texts" && quickstart --ranks 1 --data 'my "own" text.txt') || code=$?

@@ -22,7 +22,8 @@ expect() {
 
 # A checkout with the launch scripts alone, so that no test touches the real build folder or .venv.
 checkout=$work/checkout
-mkdir -p "$checkout"
+mkdir -p "$checkout/recipes"
+echo 'name: quickstart' >"$checkout/recipes/quickstart.yaml"
 cp -a "$source_dir/launch" "$checkout/"
 
 # in_lib CODE: runs bash code after the shared parts are loaded.

@@ -38,6 +38,7 @@ struct TestProgram {
   parallel::CommunicatorPtr verdicts;
   std::ostringstream held_back;  // what a rank other than 0 prints
   int num_cases = 0;
+  std::uint64_t num_failures_of_others = 0;  // assertions failed here, in this way through a case, only because they failed elsewhere
   bool failed = false;
 
   // For the watchdog.
@@ -102,8 +103,9 @@ class RankListener final : public ListenerBase {
     const bool passed = stats.assertions.failed == 0;
     if (!passed) {
       my.failed = true;
-      print_held_back();
+      if (stats.assertions.failed > my.num_failures_of_others) print_held_back();
     }
+    my.num_failures_of_others = 0;
     for (bool met = false; !met;) {
       const auto all = vote({kEndOfCase, passed});
       met = std::all_of(all.begin(), all.end(), [](const Ballot& ballot) { return ballot.where == kEndOfCase; });
@@ -202,6 +204,10 @@ int run(int argc, char** argv) {
 
 parallel::World& world() { return *program().world; }
 
+void note_failure(const Verdict& verdict) {
+  if (verdict.mine) ++program().num_failures_of_others;
+}
+
 Verdict agree(const std::function<bool()>& condition, const std::function<std::string()>& values, const char* text, const char* file, int line) {
   std::string why;
   bool mine = false;
@@ -212,7 +218,7 @@ Verdict agree(const std::function<bool()>& condition, const std::function<std::s
     why = fmt::format("threw: {}", error.what());
   }
   const auto all = vote({line, mine});
-  Verdict verdict{true, mine ? "" : fmt::format("{}:{}: {}\n{}", file, line, text, why)};
+  Verdict verdict{true, mine, mine ? "" : fmt::format("{}:{}: {}\n{}", file, line, text, why)};
   std::string others;
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
     if (all[rank].where == kEndOfCase) {

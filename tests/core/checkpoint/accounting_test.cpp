@@ -11,7 +11,8 @@ std::vector<TensorInfo> model(int layers, int experts) {
   std::vector<TensorInfo> tensors = {{"norm.weight", StoredType::kF32, {8}}};
   for (int layer = 0; layer < layers; ++layer)
     for (int expert = 0; expert < experts; ++expert)
-      tensors.push_back({"layers." + std::to_string(layer) + ".experts." + std::to_string(expert) + ".up.weight", StoredType::kF32, {4, 8}});
+      tensors.push_back(
+          {"layers." + std::to_string(layer) + ".experts." + std::to_string(expert) + ".up.weight", StoredType::kF32, {4, 8}});
   return tensors;
 }
 

@@ -28,7 +28,8 @@ TEST_CASE("folders are named by step, and only such names count") {
   CHECK(step_folder_name(1000) == "step-00001000");
   CHECK(step_folder_name(123456789012) == "step-123456789012");
   for (const std::int64_t step : {0LL, 7LL, 99999999LL, 100000000LL}) CHECK(parse_step_folder(step_folder_name(step)) == step);
-  for (const char* name : {"step-1000", "step-000001000", "step-0000100x", "step-", "Step-00001000", ".writing-step-00001000", "step-00001000.bak"})
+  for (const char* name :
+       {"step-1000", "step-000001000", "step-0000100x", "step-", "Step-00001000", ".writing-step-00001000", "step-00001000.bak"})
     CHECK(!parse_step_folder(name));
 }
 

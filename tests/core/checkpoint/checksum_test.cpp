@@ -15,7 +15,8 @@ TEST_CASE("a checksum in pieces is the checksum of the whole") {
   const auto bytes = some_bytes(100'000, 3);
   for (const std::size_t piece : {1UL, 7UL, 240UL, 4096UL, 99'999UL, 100'000UL}) {
     ChecksumStream stream;
-    for (std::size_t at = 0; at < bytes.size(); at += piece) stream.update(std::span(bytes).subspan(at, std::min(piece, bytes.size() - at)));
+    for (std::size_t at = 0; at < bytes.size(); at += piece)
+      stream.update(std::span(bytes).subspan(at, std::min(piece, bytes.size() - at)));
     REQUIRE(stream.digest() == checksum_of(bytes));
   }
 }

@@ -54,7 +54,8 @@ TEST_CASE("a changed value, another version and a path outside the folder are na
     return data_error_of([&] { parse_manifest(changed, "m.json"); });
   };
   CHECK(has(with("\"step\": 1000", "\"step\": 1001"), "m.json: damaged: expected checksum "));
-  CHECK(has(with("\"format_version\": 1", "\"format_version\": 2"), "checkpoint format version 2, this program reads version 1: use a newer Sluice"));
+  CHECK(has(with("\"format_version\": 1", "\"format_version\": 2"),
+            "checkpoint format version 2, this program reads version 1: use a newer Sluice"));
   CHECK(has(with("sluice-checkpoint", "other"), "not a manifest of a Sluice checkpoint"));
   for (const char* path : {"../x", "/etc/passwd", "a/../../x", "manifest.json", ""}) {
     Manifest manifest;

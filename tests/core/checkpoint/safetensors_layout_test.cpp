@@ -53,8 +53,10 @@ TEST_CASE("the minimal file of the format's description is 88 bytes of header") 
 }
 
 TEST_CASE("plan and parse are inverse, with every element type, empty tensors and names that need escapes") {
-  std::vector<TensorInfo> tensors = {{"quote\"back\\slash\ttab", StoredType::kF32, {1}}, {"größe.日本", StoredType::kU8, {5}},
-                                     {"empty", StoredType::kF32, {3, 0, 2}}, {"scalar", StoredType::kF64, {}}};
+  std::vector<TensorInfo> tensors = {{"quote\"back\\slash\ttab", StoredType::kF32, {1}},
+                                     {"größe.日本", StoredType::kU8, {5}},
+                                     {"empty", StoredType::kF32, {3, 0, 2}},
+                                     {"scalar", StoredType::kF64, {}}};
   for (int type = 0; type <= static_cast<int>(StoredType::kU64); ++type)
     tensors.push_back({fmt::format("t{}", type), static_cast<StoredType>(type), {4, 2}});
   const auto layout = plan_safetensors(tensors, {{"note", "a \"b\"\n"}, {"format", "np"}});
@@ -79,7 +81,8 @@ TEST_CASE("what cannot be written is refused by name") {
   CHECK(has(refusal({{"a", StoredType::kF32, {-1}}}), "tensor 'a': F32 of shape [-1]"));
   CHECK(has(refusal({{"a", StoredType::kF4, {3}}}), "tensor 'a': F4 of shape [3]"));
   CHECK(has(refusal({{"a", StoredType::kF32, {1LL << 40, 1LL << 40}}}), "tensor 'a'"));
-  CHECK(has(refusal({{"a", StoredType::kU8, {1LL << 62}}, {"b", StoredType::kU8, {1LL << 62}}, {"c", StoredType::kU8, {1LL << 62}}}), "no possible size"));
+  CHECK(has(refusal({{"a", StoredType::kU8, {1LL << 62}}, {"b", StoredType::kU8, {1LL << 62}}, {"c", StoredType::kU8, {1LL << 62}}}),
+            "no possible size"));
   CHECK(has(refusal({{"\xff", StoredType::kF32, {1}}}), "not valid UTF-8"));
 }
 
@@ -121,8 +124,10 @@ TEST_CASE("every rule of the format is checked, naming file and tensor") {
       {R"({"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,12]}})", 12, "takes 16 bytes, data_offsets say [0, 12]"},
       {R"({"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,18446744073709551615]}})", 16, "impossible value"},
       {R"({"a":{"dtype":"F32","shape":[2,2],"data_offsets":[4,20]}})", 20, "tensor 'a' begins at byte 4"},
-      {R"({"a":)" + kEntry + R"(,"b":{"dtype":"U8","shape":[1],"data_offsets":[15,16]}})", 16, "tensor 'b' begins at byte 15 of the data, but the tensors before it end at 16: the file has overlapping"},
-      {R"({"a":)" + kEntry + R"(,"b":{"dtype":"U8","shape":[1],"data_offsets":[17,18]}})", 18, "tensor 'b' begins at byte 17 of the data, but the tensors before it end at 16: the file has a hole"},
+      {R"({"a":)" + kEntry + R"(,"b":{"dtype":"U8","shape":[1],"data_offsets":[15,16]}})", 16,
+       "tensor 'b' begins at byte 15 of the data, but the tensors before it end at 16: the file has overlapping"},
+      {R"({"a":)" + kEntry + R"(,"b":{"dtype":"U8","shape":[1],"data_offsets":[17,18]}})", 18,
+       "tensor 'b' begins at byte 17 of the data, but the tensors before it end at 16: the file has a hole"},
   };
   for (const Case& test : cases) {
     INFO(test.header);
@@ -148,7 +153,8 @@ TEST_CASE("a wrong header length is told from a truncated file") {
 TEST_CASE("no truncated or flipped header is read as something else") {
   const auto layout = plan_safetensors({{"a", StoredType::kF32, {2, 3}}, {"b", StoredType::kBF16, {5}}, {"c", StoredType::kI64, {2}}});
   const std::string whole = header_bytes(layout) + std::string(layout.data_bytes(), '\7');
-  for (std::size_t size = 0; size < whole.size(); ++size) REQUIRE(!data_error_of([&] { parse_safetensors(whole.substr(0, size), "f"); }).empty());
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    REQUIRE(!data_error_of([&] { parse_safetensors(whole.substr(0, size), "f"); }).empty());
   // A flip may give another valid file (a letter of a name): it must never crash, and never make tensors outside the file.
   for (std::size_t i = 0; i < layout.data_start; ++i)
     for (int bit = 0; bit < 8; ++bit) {

@@ -12,8 +12,11 @@ using namespace sluice::checkpoint;
 
 namespace {
 
-const std::vector<TensorInfo> kTensors = {{"w.0", StoredType::kF32, {40, 30}}, {"w.1", StoredType::kBF16, {7}},
-                                          {"w.2", StoredType::kF64, {}}, {"none", StoredType::kF32, {0, 4}}, {"ids", StoredType::kI64, {11}}};
+const std::vector<TensorInfo> kTensors = {{"w.0", StoredType::kF32, {40, 30}},
+                                          {"w.1", StoredType::kBF16, {7}},
+                                          {"w.2", StoredType::kF64, {}},
+                                          {"none", StoredType::kF32, {0, 4}},
+                                          {"ids", StoredType::kI64, {11}}};
 
 }  // namespace
 
@@ -60,7 +63,8 @@ TEST_CASE("misuse of a writer is named, and an unfinished file does not stay") {
     SafetensorsWriter writer(path, plan_safetensors(kTensors));
     const auto eight = some_bytes(8, 1);
     CHECK(has(data_error_of([&] { writer.write("w.3", eight); }), "tensor 'w.3' was not planned"));
-    CHECK(has(data_error_of([&] { writer.write("w.1", eight); }), "tensor 'w.1' has 14 bytes, of which 0 were written before: 8 bytes do not fit"));
+    CHECK(has(data_error_of([&] { writer.write("w.1", eight); }),
+              "tensor 'w.1' has 14 bytes, of which 0 were written before: 8 bytes do not fit"));
     writer.append("w.1", eight);
     CHECK(has(data_error_of([&] { writer.append("w.1", eight); }), "tensor 'w.1' has 14 bytes, of which 8 were written before"));
     writer.write("w.2", eight);

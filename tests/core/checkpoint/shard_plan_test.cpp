@@ -20,8 +20,10 @@ std::vector<TensorInfo> random_tensors(std::uint64_t seed) {
   std::vector<TensorInfo> tensors;
   const auto count = static_cast<std::size_t>(random_uniform(key, 0) * 60);
   for (std::size_t i = 0; i < count; ++i)
-    tensors.push_back({"layers." + std::to_string(i) + ".w", random_uniform(key, 3 * i + 1) < 0.5 ? StoredType::kF32 : StoredType::kBF16,
-                       {static_cast<std::int64_t>(random_uniform(key, 3 * i + 2) * 50), static_cast<std::int64_t>(random_uniform(key, 3 * i + 3) * 10)}});
+    tensors.push_back(
+        {"layers." + std::to_string(i) + ".w",
+         random_uniform(key, 3 * i + 1) < 0.5 ? StoredType::kF32 : StoredType::kBF16,
+         {static_cast<std::int64_t>(random_uniform(key, 3 * i + 2) * 50), static_cast<std::int64_t>(random_uniform(key, 3 * i + 3) * 10)}});
   return tensors;
 }
 
@@ -61,7 +63,8 @@ TEST_CASE("a shard plan holds every tensor once, keeps to the cap and does not d
 }
 
 TEST_CASE("files are named and indexed as Hugging Face does") {
-  const std::vector<TensorInfo> tensors = {{"l.10.w", StoredType::kF32, {10}}, {"l.2.w", StoredType::kF32, {10}}, {"head", StoredType::kBF16, {100}}};
+  const std::vector<TensorInfo> tensors = {
+      {"l.10.w", StoredType::kF32, {10}}, {"l.2.w", StoredType::kF32, {10}}, {"head", StoredType::kBF16, {100}}};
   const ShardPlan one = plan_shards(tensors, 1000);
   REQUIRE(one.single_file());
   CHECK(one.shards[0].file == "model.safetensors");
@@ -79,7 +82,10 @@ TEST_CASE("files are named and indexed as Hugging Face does") {
 
 TEST_CASE("a model without tensors still has one file, and impossible tensors are refused") {
   CHECK(plan_shards({}).shards.size() == 1);
-  CHECK(has(data_error_of([] { plan_shards({{"a", StoredType::kF32, {1}}, {"a", StoredType::kF32, {2}}}); }), "tensor 'a' was given twice"));
+  CHECK(has(data_error_of([] {
+              plan_shards({{"a", StoredType::kF32, {1}}, {"a", StoredType::kF32, {2}}});
+            }),
+            "tensor 'a' was given twice"));
   CHECK(has(data_error_of([] { plan_shards({{"a", StoredType::kF32, {-1}}}); }), "tensor 'a'"));
 }
 

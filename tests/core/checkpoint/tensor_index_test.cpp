@@ -12,11 +12,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::vector<TensorInfo> kTensors = {{"l.0.w", StoredType::kF32, {4}}, {"l.1.w", StoredType::kF32, {4}}, {"l.2.w", StoredType::kBF16, {4}}};
+const std::vector<TensorInfo> kTensors = {
+    {"l.0.w", StoredType::kF32, {4}}, {"l.1.w", StoredType::kF32, {4}}, {"l.2.w", StoredType::kBF16, {4}}};
 
 void write_file(const fs::path& path, const std::vector<TensorInfo>& tensors) {
   SafetensorsWriter writer(path, plan_safetensors(tensors));
-  for (const TensorSlot& slot : writer.layout().tensors) writer.write(slot.info.name, some_bytes(slot.bytes(), static_cast<unsigned>(slot.info.name[2])));
+  for (const TensorSlot& slot : writer.layout().tensors)
+    writer.write(slot.info.name, some_bytes(slot.bytes(), static_cast<unsigned>(slot.info.name[2])));
   writer.finish();
 }
 
@@ -41,7 +43,8 @@ TEST_CASE("one file and shards give the same tensors") {
     REQUIRE(index.tensors().size() == 3);
     for (const TensorInfo& info : kTensors) {
       CHECK(index.at(info.name).info == info);
-      CHECK(std::ranges::equal(index.at(info.name).bytes, some_bytes(*byte_count(info.type, info.shape), static_cast<unsigned>(info.name[2]))));
+      CHECK(std::ranges::equal(index.at(info.name).bytes,
+                               some_bytes(*byte_count(info.type, info.shape), static_cast<unsigned>(info.name[2]))));
     }
     CHECK(fs::path(index.at("l.2.w").file->path()).filename() == plan.shards.back().file);
     CHECK(!index.contains("x"));
@@ -71,9 +74,12 @@ TEST_CASE("index and shards must agree on every tensor") {
     write_text(index_path, changed);
     return complaint(folder.path());
   };
-  CHECK(has(with("\"l.0.w\"", "\"l.7.w\""), "disagree; in the index but in no shard: 1 (l.7.w); in a shard but not in the index: 1 (l.0.w)"));
-  CHECK(has(with("\"l.0.w\": \"model-00001-of-00002", "\"l.0.w\": \"model-00002-of-00002"), "stale shards that the index does not name: model-00001-of-00002.safetensors"));
-  CHECK(has(with("\"l.1.w\": \"model-00002-of-00002", "\"l.1.w\": \"model-00001-of-00002"), "in another shard than the index says: 1 (l.1.w)"));
+  CHECK(
+      has(with("\"l.0.w\"", "\"l.7.w\""), "disagree; in the index but in no shard: 1 (l.7.w); in a shard but not in the index: 1 (l.0.w)"));
+  CHECK(has(with("\"l.0.w\": \"model-00001-of-00002", "\"l.0.w\": \"model-00002-of-00002"),
+            "stale shards that the index does not name: model-00001-of-00002.safetensors"));
+  CHECK(has(with("\"l.1.w\": \"model-00002-of-00002", "\"l.1.w\": \"model-00001-of-00002"),
+            "in another shard than the index says: 1 (l.1.w)"));
   CHECK(has(with("model-00001-of-00002", "model-00003-of-00003"), "names model-00003-of-00003.safetensors, which is missing"));
   CHECK(has(with("\"model-00001-of-00002.safetensors\"", "7"), "expected a file name, found 7"));
   CHECK(has(with("model-00001-of-00002.safetensors", "../model-00001-of-00002.safetensors"), "is not a file beside the index"));
@@ -97,8 +103,9 @@ TEST_CASE("stale and double files are refused") {
   const TemporaryFolder twice;
   write_file(twice / "model-00001-of-00002.safetensors", kTensors);
   write_file(twice / "model-00002-of-00002.safetensors", {kTensors[1]});
-  write_text(twice / "model.safetensors.index.json",
-             R"({"weight_map": {"l.0.w": "model-00001-of-00002.safetensors", "l.1.w": "model-00002-of-00002.safetensors", "l.2.w": "model-00001-of-00002.safetensors"}})");
+  write_text(
+      twice / "model.safetensors.index.json",
+      R"({"weight_map": {"l.0.w": "model-00001-of-00002.safetensors", "l.1.w": "model-00002-of-00002.safetensors", "l.2.w": "model-00001-of-00002.safetensors"}})");
   const std::string message = complaint(twice.path());
   CHECK(has(message, "tensor 'l.1.w' is in "));
 }

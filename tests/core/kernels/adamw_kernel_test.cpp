@@ -1,5 +1,4 @@
 #include "core/kernels/adamw.hpp"
-
 #include "tests/core/kernels/kernel_testing.hpp"
 
 using namespace sluice::kernels;

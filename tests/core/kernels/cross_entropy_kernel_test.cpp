@@ -1,9 +1,8 @@
-#include "core/kernels/cross_entropy.hpp"
-
 #include <limits>
 #include <utility>
 
 #include "core/base/error.hpp"
+#include "core/kernels/cross_entropy.hpp"
 #include "tests/core/kernels/kernel_testing.hpp"
 
 using namespace sluice::kernels;

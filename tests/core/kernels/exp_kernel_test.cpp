@@ -8,8 +8,12 @@ using namespace sluice::kernels::testing;
 
 namespace {
 
-double ulp(float value) { return std::nextafter(std::abs(value), std::numeric_limits<float>::infinity()) - std::abs(value); }
-double ulp(double value) { return std::nextafter(std::abs(value), std::numeric_limits<double>::infinity()) - std::abs(value); }
+double ulp(float value) {
+  return std::nextafter(std::abs(value), std::numeric_limits<float>::infinity()) - std::abs(value);
+}
+double ulp(double value) {
+  return std::nextafter(std::abs(value), std::numeric_limits<double>::infinity()) - std::abs(value);
+}
 
 // A softmax over {0, -x} divides exp(-x) by 1 + exp(-x): for large x this is exp(-x) itself, so the vectorised exp is seen
 // through a public door. Returns the largest error in units of the last place.

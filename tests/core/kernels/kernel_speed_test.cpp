@@ -58,20 +58,20 @@ void report_all(const char* type) {
   const double t = sizeof(T), a = sizeof(A);
   const auto name = [&](const char* text) { return fmt::format("{} {}", type, text); };
 
-  for (const auto& [rows, width] : std::vector<std::pair<std::int64_t, std::int64_t>>{{2048, 256}, {16384, 256}, {4096, 4096}, {131072, 32}, {65536, 128}}) {
+  for (const auto& [rows, width] :
+       std::vector<std::pair<std::int64_t, std::int64_t>>{{2048, 256}, {16384, 256}, {4096, 4096}, {131072, 32}, {65536, 128}}) {
     const double n = static_cast<double>(rows * width);
     const auto x = random_values<T>(rows * width, "x"), dy = random_values<T>(rows * width, "dy");
     const auto w = random_values<A>(width, "w");
     std::vector<T> y(x.size()), sum(x.size());
     std::vector<A> inverse(rows), dw(width);
     const auto shape = [&](const char* text) { return fmt::format("{} {} {} x {}", type, text, rows, width); };
-    report(shape("rms_norm forward"), 2 * t * n, 0, [&] { rms_norm_forward(x.data(), w.data(), rows, width, 1e-6, y.data(), inverse.data()); });
-    report(shape("add_rms_norm forward"), 4 * t * n, 0, [&] {
-      add_rms_norm_forward(x.data(), dy.data(), w.data(), rows, width, 1e-6, sum.data(), y.data(), inverse.data());
-    });
-    report(shape("rms_norm backward"), 3 * t * n, 0, [&] {
-      rms_norm_backward(dy.data(), x.data(), w.data(), inverse.data(), rows, width, y.data(), dw.data());
-    });
+    report(shape("rms_norm forward"), 2 * t * n, 0,
+           [&] { rms_norm_forward(x.data(), w.data(), rows, width, 1e-6, y.data(), inverse.data()); });
+    report(shape("add_rms_norm forward"), 4 * t * n, 0,
+           [&] { add_rms_norm_forward(x.data(), dy.data(), w.data(), rows, width, 1e-6, sum.data(), y.data(), inverse.data()); });
+    report(shape("rms_norm backward"), 3 * t * n, 0,
+           [&] { rms_norm_backward(dy.data(), x.data(), w.data(), inverse.data(), rows, width, y.data(), dw.data()); });
   }
   {
     const std::int64_t rows = 4096, F = 512;
@@ -130,7 +130,8 @@ void report_all(const char* type) {
     const double n = static_cast<double>(N * D);
     report(name("gather_rows 16384 x 256"), 3 * t * n, 0, [&] { gather_rows(x.data(), tokens.data(), N * K, D, sorted.data()); });
     report(name("combine_rows 8192 x 2 x 256"), 3 * t * n, 0, [&] { combine_rows(sorted.data(), slot.data(), N, K, D, y.data()); });
-    report(name("embedding_backward 8192 x 256"), (t + 2 * a) * n, 0, [&] { embedding_backward(x.data(), ids.data(), N, D, V, dw.data()); });
+    report(name("embedding_backward 8192 x 256"), (t + 2 * a) * n, 0,
+           [&] { embedding_backward(x.data(), ids.data(), N, D, V, dw.data()); });
   }
   {
     const std::int64_t n = 1 << 24;

@@ -1,7 +1,6 @@
-#include "core/kernels/reduce.hpp"
-
 #include <limits>
 
+#include "core/kernels/reduce.hpp"
 #include "tests/core/kernels/kernel_testing.hpp"
 
 using namespace sluice::kernels;

@@ -1,5 +1,4 @@
 #include "core/kernels/rms_norm.hpp"
-
 #include "tests/core/kernels/kernel_testing.hpp"
 
 using namespace sluice::kernels;

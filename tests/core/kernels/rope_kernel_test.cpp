@@ -1,8 +1,7 @@
-#include "core/kernels/rope.hpp"
-
 #include <numeric>
 
 #include "core/base/error.hpp"
+#include "core/kernels/rope.hpp"
 #include "tests/core/kernels/kernel_testing.hpp"
 
 using namespace sluice::kernels;
@@ -28,7 +27,8 @@ void compare_with_reference(std::int64_t rows, std::int64_t heads, std::int64_t 
   for (const bool inverse : {false, true}) {
     auto x = original, expected = original;
     rope_rotate(x.data(), tables.cos.data(), tables.sin.data(), position.data(), rows, heads, head_dim, row_stride, inverse);
-    reference::rope_rotate(expected.data(), tables.cos.data(), tables.sin.data(), position.data(), rows, heads, head_dim, row_stride, inverse);
+    reference::rope_rotate(expected.data(), tables.cos.data(), tables.sin.data(), position.data(), rows, heads, head_dim, row_stride,
+                           inverse);
     check_close(x, expected, kTolerance<T>, 0.1);
     bool outside_untouched = true;
     for (std::int64_t r = 0; r < rows; ++r) {

@@ -1,5 +1,4 @@
 #include "core/kernels/router_logits.hpp"
-
 #include "tests/core/kernels/kernel_testing.hpp"
 
 using namespace sluice::kernels;

@@ -1,6 +1,5 @@
-#include "core/kernels/row_plan.hpp"
-
 #include "core/base/error.hpp"
+#include "core/kernels/row_plan.hpp"
 #include "tests/core/kernels/kernel_testing.hpp"
 
 using namespace sluice::kernels;
@@ -15,7 +14,8 @@ struct Plan {
   std::int64_t rows = 0;
 };
 
-using Function = std::int64_t (*)(const std::int32_t*, std::int64_t, std::int64_t, std::int64_t, std::int64_t*, std::int64_t*, std::int64_t*);
+using Function = std::int64_t (*)(const std::int32_t*, std::int64_t, std::int64_t, std::int64_t, std::int64_t*, std::int64_t*,
+                                  std::int64_t*);
 
 Plan plan_of(Function function, const std::vector<std::int32_t>& experts, std::int64_t N, std::int64_t K, std::int64_t E) {
   Plan plan{Integers(E, -5), Integers(N * K, -5), Integers(N * K, -5)};

@@ -1,7 +1,6 @@
-#include "core/kernels/rows.hpp"
-
 #include "core/base/error.hpp"
 #include "core/kernels/row_plan.hpp"
+#include "core/kernels/rows.hpp"
 #include "tests/core/kernels/kernel_testing.hpp"
 
 using namespace sluice::kernels;

@@ -1,5 +1,4 @@
 #include "core/kernels/swiglu.hpp"
-
 #include "tests/core/kernels/kernel_testing.hpp"
 
 using namespace sluice::kernels;
@@ -104,7 +103,8 @@ TEST_CASE("swiglu backward may overwrite its inputs") {
   std::vector<BFloat16> d_gate_up(gate_up.size()), h(dh.size());
   swiglu_backward<BFloat16>(dh.data(), gate_up.data(), nullptr, rows, F, d_gate_up.data(), nullptr, h.data());
   auto gate_up_in_place = gate_up, dh_in_place = dh;
-  swiglu_backward<BFloat16>(dh_in_place.data(), gate_up_in_place.data(), nullptr, rows, F, gate_up_in_place.data(), nullptr, dh_in_place.data());
+  swiglu_backward<BFloat16>(dh_in_place.data(), gate_up_in_place.data(), nullptr, rows, F, gate_up_in_place.data(), nullptr,
+                            dh_in_place.data());
   CHECK(same_bits(gate_up_in_place, d_gate_up));
   CHECK(same_bits(dh_in_place, h));
 }

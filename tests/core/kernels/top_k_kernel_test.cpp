@@ -1,8 +1,7 @@
-#include "core/kernels/top_k.hpp"
-
 #include <limits>
 
 #include "core/base/error.hpp"
+#include "core/kernels/top_k.hpp"
 #include "tests/core/kernels/kernel_testing.hpp"
 
 using namespace sluice::kernels;

@@ -36,13 +36,15 @@ report_result() {
 }
 
 try good 0 '^done$' none 0 10
-try sleep 4 'because of rank 2 on .*: it waits for nobody: outside communication for .* last waited for .dispatch rows. \(step 3, layer 2, forward' sleep 2 2
+try sleep 4 'because of rank 2 on .*: it waits for nobody: outside communication for .* its last operation was .dispatch rows. \(step 3, layer 2, forward' sleep 2 2
 try first_rank_sleeps 4 'because of rank 0 on .*: it waits for nobody' sleep 0 2
 try busy_loop 4 'because of rank 3 on .*: it waits for nobody' spin 3 2
 try stopped 4 'because of rank 1 on .*: its process is stopped \(SIGSTOP' stop 1 2
 try other_operation 4 "because of rank 2 on .*: it is behind|because of rank 2 on .*: the ranks disagree|because of rank 2 on .*: .*checkpoint barrier" other_operation 2 2
-try other_layer 4 "the ranks disagree: rank .* 'dispatch counts' \(step 4, layer .*rank .* 'dispatch counts' \(step 4, layer" other_layer 1 10
-try leaves 4 'because of rank 2 on .*: its process has died|exited|terminated' leave 2 20
+# Found from the header of the first message, long before the deadline.
+try other_layer 4 "the ranks disagree: rank . is at 'dispatch counts' \(step 4, layer ., .*, rank . at 'dispatch counts' \(step 4, layer" other_layer 1 50
+# mpirun may be first to notice, with a code of its own.
+try leaves any 'because of rank 2 on .*: its process has died|process rank 2' leave 2 20
 try throws 3 'rank 2 on .*: corpus/train.txt: cannot be read' throw 2 20
 try without_records 4 "rank .* waited .* s for pair sum of group pair\[1\], for rank\(s\) 2" sleep 2 2 none
 # Its heartbeats go on for 6 s; the deadline is 3 s.

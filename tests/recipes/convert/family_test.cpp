@@ -43,7 +43,8 @@ TEST_CASE("what no architecture computes has none, and the reason names it") {
   CHECK(has(reason(qwen, [](auto& m) { m.decoder.qk_norm = QkNorm::kProjection; }), "projection"));
   CHECK(has(reason(glm, [](auto& m) { m.moe->layers = {0, 2, 3}; }), "dense layers only at the beginning"));
   CHECK(has(reason(glm, [](auto& m) { m.moe->layers = {0, 1, 2}; }), "dense layers only at the beginning"));
-  CHECK(has(reason(dense_sample(QkNorm::kNone), [](auto& m) { m.decoder.num_attention_heads = 6; }), "num_attention_heads(6) to divide hidden_size(32)"));
+  CHECK(has(reason(dense_sample(QkNorm::kNone), [](auto& m) { m.decoder.num_attention_heads = 6; }),
+            "num_attention_heads(6) to divide hidden_size(32)"));
 }
 
 TEST_CASE("Glm4Moe has a selection bias, as zeros where the model has none") {
@@ -55,7 +56,8 @@ TEST_CASE("Glm4Moe has a selection bias, as zeros where the model has none") {
       CHECK(tensor.info.type == checkpoint::StoredType::kF32);
       CHECK(tensor.info.shape == checkpoint::Shape{6});
     }
-  CHECK(zeros == std::set<std::string>{"model.layers.2.mlp.gate.e_score_correction_bias", "model.layers.3.mlp.gate.e_score_correction_bias"});
+  CHECK(zeros ==
+        std::set<std::string>{"model.layers.2.mlp.gate.e_score_correction_bias", "model.layers.3.mlp.gate.e_score_correction_bias"});
   CHECK(stored_tensors(model).size() == canonical_tensors(model).size() + 2);
   model.moe->bias_update_rate = 1e-3;
   CHECK(stored_tensors(model).size() == canonical_tensors(model).size());

@@ -39,7 +39,8 @@ TEST_CASE("what Transformers saves of our models is read back without a differen
     if (sample.model_type.empty()) continue;
     INFO(sample.name);
     const auto written = write_model(temporary.path() / sample.name, sample.model, shard_bytes_of(sample.name));
-    const std::filesystem::path saved = given != nullptr ? std::filesystem::path(given) / (sample.name + ".saved") : temporary.path() / sample.name;
+    const std::filesystem::path saved =
+        given != nullptr ? std::filesystem::path(given) / (sample.name + ".saved") : temporary.path() / sample.name;
     const ModelFolder read = open_model_folder(saved);
     CHECK(read.config.ours);
     CHECK(read.config.model == sample.model);

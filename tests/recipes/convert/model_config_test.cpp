@@ -102,7 +102,8 @@ TEST_CASE("both spellings of Transformers 4 and 5 are read") {
 
 TEST_CASE("absent keys mean what Transformers takes them for") {
   json llama = foreign(sample("llama"));
-  for (const char* key : {"head_dim", "num_key_value_heads", "rope_theta", "rope_parameters", "rms_norm_eps", "tie_word_embeddings", "torch_dtype", "dtype"})
+  for (const char* key :
+       {"head_dim", "num_key_value_heads", "rope_theta", "rope_parameters", "rms_norm_eps", "tie_word_embeddings", "torch_dtype", "dtype"})
     llama.erase(key);
   const ModelDescription model = parsed(llama);
   CHECK(model.decoder.head_dim == 8);
@@ -156,7 +157,8 @@ TEST_CASE("what is not computed is refused by key and value") {
       {"qwen3", "hidden_act", "gelu", "'hidden_act' is \"gelu\""},
       {"llama", "clip_qkv", 8.0, "'clip_qkv' is 8.0"},
       {"llama", "quantization_config", json{{"bits", 4}}, "'quantization_config' is {\"bits\":4}"},
-      {"qwen3", "rope_scaling", json{{"type", "linear"}, {"factor", 2.0}}, "'rope_scaling' is {\"factor\":2.0,\"type\":\"linear\"}: rope scaling is not supported"},
+      {"qwen3", "rope_scaling", json{{"type", "linear"}, {"factor", 2.0}},
+       "'rope_scaling' is {\"factor\":2.0,\"type\":\"linear\"}: rope scaling is not supported"},
       {"qwen3", "rope_scaling", json{{"factor", 2.0}}, "rope scaling is not supported"},
       {"qwen3", "rope_parameters", json{{"rope_type", "yarn"}, {"factor", 4.0}}, "'rope_parameters' is"},
       {"qwen3", "rope_parameters", json{{"full_attention", json{{"rope_type", "default"}}}}, "differ between layers"},
@@ -218,10 +220,12 @@ TEST_CASE("a file of ours that was changed on one side only is refused by key") 
   CHECK(has(changed("qwen3_moe", [](json& c) { c["num_experts"] = 8; }), "'num_experts' is 8, but"));
   CHECK(has(changed("qwen3_moe", [](json& c) { c["mlp_only_layers"] = {0}; }), "'sparse layers' is [1,2,3], but"));
   CHECK(has(changed("glm4_moe", [](json& c) { c["routed_scaling_factor"] = 3.0; }), "'routed_scaling_factor' is 3.0, but"));
-  CHECK(has(changed("qwen3", [](json& c) { c["model_type"] = "llama"; }), "'model_type' is \"llama\", but the \"sluice\" object describes qwen3"));
+  CHECK(has(changed("qwen3", [](json& c) { c["model_type"] = "llama"; }),
+            "'model_type' is \"llama\", but the \"sluice\" object describes qwen3"));
   CHECK(has(changed("families", [](json& c) { c["model_type"] = "qwen3_moe"; }), "a model without an architecture"));
   CHECK(has(changed("qwen3", [](json& c) { c["sluice"]["decoder"].erase("head_dim"); }), "'sluice.decoder.head_dim' is missing"));
-  CHECK(has(changed("families", [](json& c) { c["sluice"]["moe"]["score_func"] = "tanh"; }), "'sluice.moe.score_func' is \"tanh\", expected one of softmax, sigmoid"));
+  CHECK(has(changed("families", [](json& c) { c["sluice"]["moe"]["score_func"] = "tanh"; }),
+            "'sluice.moe.score_func' is \"tanh\", expected one of softmax, sigmoid"));
   CHECK(has(changed("qwen3", [](json& c) { c["sluice"]["format_version"] = 2; }), "'sluice.format_version' is 2"));
   // Another program may store the weights in another type.
   json stored = json::parse(config_json(sample("qwen3")));

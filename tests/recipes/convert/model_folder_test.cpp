@@ -49,7 +49,8 @@ TEST_CASE("every kind of model is written and read back, in one file and in shar
       CHECK(read.config.model == sample.model);
       REQUIRE(read.tensors.size() == written.size());
       for (const auto& [name, bytes] : written) REQUIRE(std::ranges::equal(read.tensors.at(name).bytes, bytes));
-      for (const CanonicalTensor& tensor : canonical_tensors(sample.model)) REQUIRE(read.tensors.at(tensor.name).info.shape == tensor.shape);
+      for (const CanonicalTensor& tensor : canonical_tensors(sample.model))
+        REQUIRE(read.tensors.at(tensor.name).info.shape == tensor.shape);
       CHECK(read.notes.empty());
     }
 }
@@ -124,7 +125,8 @@ TEST_CASE("stacked experts and missing files are named") {
   const ModelDescription model = sparse_sample(QkNorm::kNone, {0, 1, 2, 3}, moe::ScoreFunction::kSoftmax);
   write_file_atomically(folder / "config.json", config_json(model));
   CHECK(has(complaint(folder.path()), "no model.safetensors"));
-  SafetensorsWriter writer(folder / "model.safetensors", checkpoint::plan_safetensors({{"model.layers.0.mlp.experts.gate_up_proj", StoredType::kF32, {1}}}));
+  SafetensorsWriter writer(folder / "model.safetensors",
+                           checkpoint::plan_safetensors({{"model.layers.0.mlp.experts.gate_up_proj", StoredType::kF32, {1}}}));
   writer.write("model.layers.0.mlp.experts.gate_up_proj", checkpoint::some_bytes(4, 1));
   writer.finish();
   CHECK(has(complaint(folder.path()), "save the model with save_original_format=True"));

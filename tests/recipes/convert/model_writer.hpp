@@ -24,14 +24,16 @@ inline std::vector<std::byte> random_weights(const StoredTensor& tensor) {
   for (std::uint64_t i = 0; tensor.source && i < count; ++i) {
     const auto value = static_cast<float>((norm ? 1.0 : 0.0) + 0.1 * random_normal(key, i));
     // The upper half of a float32 is a bfloat16 (rounded towards zero).
-    if (tensor.info.type == checkpoint::StoredType::kBF16) std::memcpy(bytes.data() + 2 * i, reinterpret_cast<const std::byte*>(&value) + 2, 2);
+    if (tensor.info.type == checkpoint::StoredType::kBF16)
+      std::memcpy(bytes.data() + 2 * i, reinterpret_cast<const std::byte*>(&value) + 2, 2);
     else std::memcpy(bytes.data() + 4 * i, &value, 4);
   }
   return bytes;
 }
 
 /// Tensors by canonical name, and the files in `folder`.
-inline std::map<std::string, std::vector<std::byte>> write_model(const std::filesystem::path& folder, const ModelDescription& model, std::uint64_t shard_bytes) {
+inline std::map<std::string, std::vector<std::byte>> write_model(const std::filesystem::path& folder, const ModelDescription& model,
+                                                                 std::uint64_t shard_bytes) {
   std::filesystem::create_directories(folder);
   std::map<std::string, std::vector<std::byte>> bytes;
   std::map<std::string, const StoredTensor*> by_stored_name;

@@ -32,11 +32,14 @@ TEST_CASE("Mixtral's names are its own") {
 }
 
 TEST_CASE("no two names of a Mixtral file become one") {
-  const std::vector<std::string> names = {
-      "model.layers.0.block_sparse_moe.gate.weight",       "model.layers.0.mlp.gate.weight",
-      "model.layers.0.block_sparse_moe.experts.0.w1.weight", "model.layers.0.block_sparse_moe.experts.0.gate_proj.weight",
-      "model.layers.0.mlp.experts.0.w1.weight",            "model.layers.0.mlp.experts.0.gate_proj.weight",
-      "model.layers.0.block_sparse_moe.experts.w1.weight", "model.layers.0.block_sparse_moe.experts.0.w9.weight"};
+  const std::vector<std::string> names = {"model.layers.0.block_sparse_moe.gate.weight",
+                                          "model.layers.0.mlp.gate.weight",
+                                          "model.layers.0.block_sparse_moe.experts.0.w1.weight",
+                                          "model.layers.0.block_sparse_moe.experts.0.gate_proj.weight",
+                                          "model.layers.0.mlp.experts.0.w1.weight",
+                                          "model.layers.0.mlp.experts.0.gate_proj.weight",
+                                          "model.layers.0.block_sparse_moe.experts.w1.weight",
+                                          "model.layers.0.block_sparse_moe.experts.0.w9.weight"};
   std::set<std::string> canonical;
   for (const std::string& name : names)
     if (const auto mapped = to_canonical_name(Architecture::kMixtral, name)) {

@@ -24,10 +24,13 @@ TEST_CASE("defaults are those of the structs") {
 TEST_CASE("every kind of value is read") {
   const Recipe r = read_text_recipe(
       "name: x.y-1\nrun_dir: some where\nseed: 18446744073709551615\ndtype: float64\ndevice: cpu\nlog_interval: 3\neval_interval: 4\n"
-      "data:\n  train: [a.txt, {path: 'b/*.jsonl.gz', weight: 0.5}]\n  validation: [c]\n  validation_split: 0.25\n  eval_sequences: 5\n  text_key: body\n"
+      "data:\n  train: [a.txt, {path: 'b/*.jsonl.gz', weight: 0.5}]\n  validation: [c]\n  validation_split: 0.25\n  eval_sequences: 5\n  "
+      "text_key: body\n"
       "  invalid_utf8: error\n  tokenizer: {path: t.json}\n  seq_length: 7\n  order: contiguous\n"
-      "model: {hidden_size: 60, num_attention_heads: 6, num_key_value_heads: 3, qk_norm: false, rope_theta: 5.0e+5, rms_norm_eps: 1e-5, tie_word_embeddings: false}\n"
-      "train: {lr_scheduler: cosine, max_grad_norm: 0, learning_rate: +2e-3}\nparallel: {backend: mpi, exchange: flat, timeout_seconds: 1.5, threads: 2}\n"
+      "model: {hidden_size: 60, num_attention_heads: 6, num_key_value_heads: 3, qk_norm: false, rope_theta: 5.0e+5, rms_norm_eps: 1e-5, "
+      "tie_word_embeddings: false}\n"
+      "train: {lr_scheduler: cosine, max_grad_norm: 0, learning_rate: +2e-3}\nparallel: {backend: mpi, exchange: flat, timeout_seconds: "
+      "1.5, threads: 2}\n"
       "checkpoint: {save_interval: 8, keep: 9}\nstages: [{name: d, type: pretrain, max_steps: 1}]\n");
   CHECK(r.name == "x.y-1");
   CHECK(r.directory() == "some where");
@@ -93,8 +96,9 @@ TEST_CASE("extends that leads nowhere or in a circle") {
 
 TEST_CASE("overrides win, in order, and reach stages by name") {
   const std::string text = kHead + kDense + kSparse;
-  const Recipe r = read_text_recipe(text, {"seed=5", "seed=6", "train.learning_rate=1e-2", "stages.dense.max_steps=20", "stages.sparse.moe.top_k=3", "data.train=[p.txt, q.txt]",
-                                           "train={weight_decay: 0.5}", "stages.dense.train.lr_scheduler=cosine", "parallel.expert=2", "name=other"});
+  const Recipe r = read_text_recipe(text, {"seed=5", "seed=6", "train.learning_rate=1e-2", "stages.dense.max_steps=20",
+                                           "stages.sparse.moe.top_k=3", "data.train=[p.txt, q.txt]", "train={weight_decay: 0.5}",
+                                           "stages.dense.train.lr_scheduler=cosine", "parallel.expert=2", "name=other"});
   CHECK(r.name == "other");
   CHECK(r.seed == 6);
   CHECK(r.train.learning_rate == 0.01);
@@ -111,15 +115,18 @@ TEST_CASE("overrides win, in order, and reach stages by name") {
 
 TEST_CASE("overrides that are wrong are quoted") {
   const auto with = [](const std::string& override_text) { return refusal(kHead + kDense, {override_text}); };
-  CHECK(with("train.learning_rat=1") == "override 'train.learning_rat=1': unknown key 'learning_rat' in 'train'; did you mean 'learning_rate'?");
+  CHECK(with("train.learning_rat=1") ==
+        "override 'train.learning_rat=1': unknown key 'learning_rat' in 'train'; did you mean 'learning_rate'?");
   CHECK(with("trian.learning_rate=1") == "override 'trian.learning_rate=1': unknown key 'trian'; did you mean 'train'?");
   CHECK(with("stages.dense.max_steps=ten") == "override 'stages.dense.max_steps=ten': 'max_steps' must be an integer, found 'ten'");
   CHECK(with("stages.dens.max_steps=2") == "override 'stages.dens.max_steps=2': no stage is called 'dens'; did you mean 'dense'?");
   CHECK(with("stages.sparse.max_steps=2") == "override 'stages.sparse.max_steps=2': no stage is called 'sparse'; stages: dense");
   CHECK(with("stages.dense=2") == "override 'stages.dense=2': expected stages.NAME.key=value, found no key after 'dense'");
-  CHECK(with("learning_rate") == "override 'learning_rate': expected section.key=value, for example train.learning_rate=1e-3 or stages.NAME.max_steps=20");
+  CHECK(with("learning_rate") ==
+        "override 'learning_rate': expected section.key=value, for example train.learning_rate=1e-3 or stages.NAME.max_steps=20");
   CHECK(with("=3") == "override '=3': expected section.key=value, for example train.learning_rate=1e-3 or stages.NAME.max_steps=20");
-  CHECK(with("train..lr=3") == "override 'train..lr=3': expected section.key=value, for example train.learning_rate=1e-3 or stages.NAME.max_steps=20");
+  CHECK(with("train..lr=3") ==
+        "override 'train..lr=3': expected section.key=value, for example train.learning_rate=1e-3 or stages.NAME.max_steps=20");
   CHECK(with("seed=") == "override 'seed=': 'seed' must be an integer, found nothing");
   CHECK(with("seed=[1") == "override 'seed=[1': YAML syntax: end of sequence flow not found");
   CHECK(with("name.x=1") == "override 'name.x=1': 'name' must be text, found a map");
@@ -127,7 +134,8 @@ TEST_CASE("overrides that are wrong are quoted") {
   CHECK(with("extends=b.yaml") == "override 'extends=b.yaml': 'extends' is said in a file, not on the command line");
   CHECK(with("parallel.exchange=hierarchical") ==
         "override 'parallel.exchange=hierarchical': 'exchange: hierarchical' is not available in this build; available: auto, local, flat");
-  CHECK(refusal("name: x\ndata: {train: [a]}\n", {"stages.dense.max_steps=3"}) == "override 'stages.dense.max_steps=3': no stage is called 'dense'; the recipe has no stages");
+  CHECK(refusal("name: x\ndata: {train: [a]}\n", {"stages.dense.max_steps=3"}) ==
+        "override 'stages.dense.max_steps=3': no stage is called 'dense'; the recipe has no stages");
 }
 
 TEST_CASE("another kind of tokenizer drops what belonged to the first") {
@@ -172,7 +180,8 @@ TEST_CASE("init_from: the model comes from there and differing keys are refused 
   };
   CHECK(refused(start + "model: {hidden_size: 96, num_layers: 4}\nstages:\n" + kDense) ==
         "x.yaml:4:38: 'num_layers' is 4 here and 3 in init_from 'ckpt'; the model comes from there, leave it out");
-  CHECK(refused(start + "model: {moe: {top_k: 2}}\nstages:\n" + kDense) == "x.yaml:4:9: 'moe' is said here and init_from 'ckpt' is dense; use a sparsify stage");
+  CHECK(refused(start + "model: {moe: {top_k: 2}}\nstages:\n" + kDense) ==
+        "x.yaml:4:9: 'moe' is said here and init_from 'ckpt' is dense; use a sparsify stage");
   CHECK(refused(start + "stages:\n" + kDense, {"data.tokenizer=bytes"}) ==
         "override 'data.tokenizer=bytes': 'tokenizer' comes from init_from 'ckpt' (ckpt/tokenizer.json); leave it out");
   initial.moe.emplace();
@@ -186,5 +195,6 @@ TEST_CASE("init_from: the model comes from there and differing keys are refused 
         "x.yaml:4:28: 'num_experts' is 16 here and 8 in init_from 'ckpt'; the model comes from there, leave it out");
   // Without a reader values are still checked, shapes are not.
   CHECK(refusal(start + "stages:\n" + kSparse + kFlat).empty());
-  CHECK(refusal(start + "stages:\n" + kSparse, {"stages.sparse.moe.top_q=2"}) == "override 'stages.sparse.moe.top_q=2': unknown key 'top_q' in 'moe'; did you mean 'top_k'?");
+  CHECK(refusal(start + "stages:\n" + kSparse, {"stages.sparse.moe.top_q=2"}) ==
+        "override 'stages.sparse.moe.top_q=2': unknown key 'top_q' in 'moe'; did you mean 'top_k'?");
 }

@@ -13,7 +13,8 @@
 using namespace sluice::recipes;
 
 TEST_CASE("the reference page is current") {
-  const std::filesystem::path path = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path().parent_path() / "recipes" / "KEYS.md";
+  const std::filesystem::path path =
+      std::filesystem::path(__FILE__).parent_path().parent_path().parent_path().parent_path() / "recipes" / "KEYS.md";
   if (std::getenv("SLUICE_UPDATE_KEYS")) std::ofstream(path, std::ios::binary) << reference_page();
   std::ifstream in(path, std::ios::binary);
   REQUIRE(in.good());

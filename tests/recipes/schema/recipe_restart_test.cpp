@@ -23,8 +23,9 @@ std::string refused(const std::vector<std::string>& overrides, std::size_t reach
 
 TEST_CASE("the layout, intervals and later stages may change on restart") {
   CHECK(refused({}).empty());
-  CHECK(refused({"parallel.expert=2", "parallel.exchange=flat", "parallel.threads=3", "parallel.timeout_seconds=5", "train.micro_batch_size=1", "log_interval=1", "eval_interval=2",
-                 "checkpoint.save_interval=3", "checkpoint.keep=1", "name=other", "run_dir=elsewhere", "stages.dense.parallel.expert=4", "stages.dense.train.micro_batch_size=2"},
+  CHECK(refused({"parallel.expert=2", "parallel.exchange=flat", "parallel.threads=3", "parallel.timeout_seconds=5",
+                 "train.micro_batch_size=1", "log_interval=1", "eval_interval=2", "checkpoint.save_interval=3", "checkpoint.keep=1",
+                 "name=other", "run_dir=elsewhere", "stages.dense.parallel.expert=4", "stages.dense.train.micro_batch_size=2"},
                 3)
             .empty());
   CHECK(refused({"stages.sparse.max_steps=99", "stages.sparse.moe.top_k=3", "stages.flat.train.learning_rate=1"}).empty());
@@ -65,6 +66,7 @@ TEST_CASE("a reached stage may not disappear, a later one may") {
 
 TEST_CASE("one line names every difference") {
   CHECK(describe({{"seed", "17", "18"}, {"init_from", "nothing", "a"}}) ==
-        "the recipe changed since the run was started: seed was 17, is 18; init_from was nothing, is a; only parallel, train.micro_batch_size, checkpoint, intervals and stages "
+        "the recipe changed since the run was started: seed was 17, is 18; init_from was nothing, is a; only parallel, "
+        "train.micro_batch_size, checkpoint, intervals and stages "
         "not yet reached may change: restore it, or start a new run under another name");
 }

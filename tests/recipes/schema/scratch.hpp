@@ -16,7 +16,9 @@ namespace sluice::recipes::test {
 /// Makes an empty folder the working directory, so that messages hold short relative paths.
 class Scratch {
  public:
-  Scratch() : before_(std::filesystem::current_path()), folder_(std::filesystem::temp_directory_path() / ("sluice-recipe-" + std::to_string(getpid()))) {
+  Scratch()
+      : before_(std::filesystem::current_path()),
+        folder_(std::filesystem::temp_directory_path() / ("sluice-recipe-" + std::to_string(getpid()))) {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     std::filesystem::current_path(folder_);
@@ -38,7 +40,8 @@ class Scratch {
 };
 
 /// The line a recipe is refused with; "" if it is accepted. Fails by its text if the exit code is not 2.
-inline std::string refusal_of_file(const std::string& path, const std::vector<std::string>& overrides = {}, const InitialModelReader& reader = {}) {
+inline std::string refusal_of_file(const std::string& path, const std::vector<std::string>& overrides = {},
+                                   const InitialModelReader& reader = {}) {
   try {
     read_recipe(path, overrides, reader);
   } catch (const Error& error) {
@@ -56,7 +59,8 @@ inline std::string refusal(const std::string& text, const std::vector<std::strin
   return refusal_of_file("x.yaml", overrides);
 }
 
-inline Recipe read_text_recipe(const std::string& text, const std::vector<std::string>& overrides = {}, const InitialModelReader& reader = {}) {
+inline Recipe read_text_recipe(const std::string& text, const std::vector<std::string>& overrides = {},
+                               const InitialModelReader& reader = {}) {
   const Scratch scratch;
   scratch.write("x.yaml", text);
   return read_recipe("x.yaml", overrides, reader);

@@ -1,0 +1,139 @@
+#include "parallel/comm/rank_record.hpp"
+
+#include "core/base/error.hpp"
+#include "parallel/comm/failure_monitor.hpp"
+#include "tests/support/catch.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+
+using namespace sluice;
+using namespace sluice::parallel;
+
+namespace {
+
+struct TemporaryFolder {
+  std::filesystem::path path;
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "sluice-record-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path); }
+};
+
+class Pending final : public Operation {
+ public:
+  explicit Pending(OperationInfo info) : Operation(std::move(info)) {}
+  bool start() override { return false; }
+  bool poll() override { return false; }
+  bool waits_for_group(std::vector<int>& world_ranks) const override {
+    world_ranks = {3, 5};
+    return false;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a record tells what the rank waits for, and outlives it") {
+  const TemporaryFolder folder;
+  const pid_t child = fork();
+  if (child == 0) {
+    RecordBoard board(2, 8, 77);
+    board.open(folder.path / "records");
+    const int slot = board.add_group("world");
+    const Pending operation({{"dispatch counts", 12, 3, "backward"}, "world", 41, 24, 48});
+    board.started(slot, operation.info());
+    board.begin_wait(operation);
+    board.waits_for(operation);
+    _exit(9);  // as if killed: nothing is flushed or closed
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  REQUIRE(WEXITSTATUS(status) == 9);
+
+  const auto record = read_record(folder.path / "records", 2);
+  REQUIRE(record.has_value());
+  REQUIRE(record->pid == child);
+  REQUIRE(record->job == 77);
+  REQUIRE(record->state == RankState::kWaiting);
+  REQUIRE(std::string(record->operation) == "dispatch counts");
+  REQUIRE(std::string(record->phase) == "backward");
+  REQUIRE((record->step == 12 && record->layer == 3 && record->sequence == 41));
+  REQUIRE((record->bytes_to_send == 24 && record->bytes_to_receive == 48));
+  REQUIRE((record->num_waits_for == 2 && record->waits_for[0] == 3 && record->waits_for[1] == 5));
+  REQUIRE(record->alive == 1);
+  REQUIRE((record->num_groups == 1 && record->groups[0].started == 41 && record->groups[0].finished == -1));
+  REQUIRE(record->since <= wall_clock());
+  REQUIRE(process_state(child) == ProcessState::kGone);
+  REQUIRE(process_state(getpid()) == ProcessState::kRunning);
+}
+
+TEST_CASE("a record goes back to computing when the wait is over") {
+  RecordBoard board(0, 1, 0);
+  const int slot = board.add_group("world");
+  const Pending operation({{"rows", 1, 0, "forward"}, "world", 4, 0, 0});
+  board.begin_wait(operation);
+  REQUIRE(board.record().state == RankState::kWaiting);
+  board.end_wait(slot, 4, true);
+  REQUIRE(board.record().state == RankState::kComputing);
+  REQUIRE(board.record().groups[0].finished == 4);
+  // The next operation is described although nobody waits for it yet.
+  board.started(slot, {{"combine", 2, 1, "forward"}, "world", 5, 0, 0});
+  REQUIRE(std::string(board.record().operation) == "combine");
+}
+
+TEST_CASE("records of another start, foreign files and damaged ones are not believed") {
+  const TemporaryFolder folder;
+  { std::ofstream(record_path(folder.path, 0)) << "not a record"; }
+  { std::ofstream(folder.path / "rank-notes.txt") << "x"; }
+  REQUIRE_FALSE(read_record(folder.path, 0).has_value());
+  REQUIRE(read_records(folder.path).empty());
+  {
+    RecordBoard old(3, 4, 1);
+    old.open(folder.path);
+    usleep(2000);
+    RecordBoard first(0, 2, 2), second(1, 2, 2);
+    first.open(folder.path);
+    second.open(folder.path);
+  }
+  const auto records = read_records(folder.path);
+  REQUIRE(records.size() == 2);
+  REQUIRE((records[0] && records[1] && records[0]->job == 2));
+}
+
+TEST_CASE("the report on finished ranks is empty, on others it names one") {
+  const TemporaryFolder folder;
+  REQUIRE(report_on_records(folder.path).empty());
+  RecordBoard first(0, 2, 2), second(1, 2, 2);
+  first.open(folder.path);
+  second.open(folder.path);
+  first.set_finished();
+  second.set_failed("it broke");
+  REQUIRE(report_on_records(folder.path).find("because of rank 1") != std::string::npos);
+  second.set_finished();
+  REQUIRE(report_on_records(folder.path).empty());
+}
+
+TEST_CASE("a folder that cannot be made is a data error with its name") {
+  RecordBoard board(0, 1, 0);
+  std::string text;
+  try {
+    board.open("/proc/no/such/folder");
+  } catch (const Error& error) {
+    REQUIRE(error.code() == ExitCode::kData);
+    text = error.what();
+  }
+  REQUIRE(text.find("/proc/no/such/folder/rank-0000") == 0);
+}
+
+TEST_CASE("texts are cut to fit") {
+  char small[5];
+  set_text(small, "abcdefgh");
+  REQUIRE(std::string(small) == "abcd");
+  set_text(small, "");
+  REQUIRE(std::string(small).empty());
+}

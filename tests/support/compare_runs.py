@@ -1,0 +1,83 @@
+"""Compares two runs of the same recipe: metrics by step and the tensors of their last checkpoints.
+
+usage: compare_runs.py RUN REFERENCE TOLERANCE     (0 asks for equal bits)
+Weights and optimizer state: max|a - b| / max|b| per tensor. Python's standard library only.
+"""
+import array
+import glob
+import json
+import os
+import sys
+
+TYPES = {"F64": "d", "F32": "f", "I64": "q"}
+METRICS = ["loss", "grad_norm", "load_balancing_loss", "z_loss", "max_violation", "dead_experts", "dropped_fraction",
+           "learning_rate", "validation_loss", "tokens"]
+
+
+def tensors(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + size])
+    header.pop("__metadata__", None)
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        raw = data[8 + size + begin:8 + size + end]
+        values = array.array(TYPES[entry["dtype"]])
+        values.frombytes(raw)
+        yield name, entry["shape"], raw, values
+
+
+def folder(run):
+    found = {}
+    last = sorted(glob.glob(os.path.join(run, "checkpoints", "step-*")))[-1]
+    for path in glob.glob(os.path.join(last, "*.safetensors")) + glob.glob(os.path.join(last, "state", "*.safetensors")):
+        for name, shape, raw, values in tensors(path):
+            found[name] = (shape, raw, values)
+    return os.path.basename(last), found
+
+
+def metrics(run):
+    with open(os.path.join(run, "metrics.jsonl")) as file:
+        return {(row["stage"], row["step"]): row for row in map(json.loads, file)}
+
+
+def main():
+    run, reference, tolerance = sys.argv[1], sys.argv[2], float(sys.argv[3])
+    problems = []
+    worst = ("", 0.0)
+    a, b = metrics(run), metrics(reference)
+    if a.keys() != b.keys():
+        problems.append(f"logged steps differ: {sorted(a.keys() ^ b.keys())[:5]}")
+    for key in sorted(a.keys() & b.keys(), key=lambda k: k[1]):
+        for name in METRICS:
+            if (name in a[key]) != (name in b[key]):
+                problems.append(f"{key}: {name} is logged by one run only")
+            elif name in a[key]:
+                difference = abs(a[key][name] - b[key][name]) / max(abs(b[key][name]), 1e-300) if a[key][name] != b[key][name] else 0.0
+                worst = max(worst, (f"{name} at {key}", difference), key=lambda item: item[1])
+                if difference > tolerance:
+                    problems.append(f"{key}: {name} {a[key][name]!r} against {b[key][name]!r} ({difference:.2e})")
+    step_a, tensors_a = folder(run)
+    step_b, tensors_b = folder(reference)
+    if step_a != step_b or tensors_a.keys() != tensors_b.keys():
+        problems.append(f"checkpoints differ: {step_a} with {len(tensors_a)} tensors against {step_b} with {len(tensors_b)}")
+    for name in sorted(tensors_a.keys() & tensors_b.keys()):
+        shape, raw, values = tensors_a[name]
+        shape_b, raw_b, values_b = tensors_b[name]
+        if shape != shape_b:
+            problems.append(f"{name}: shape {shape} against {shape_b}")
+        elif raw != raw_b:
+            scale = max(map(abs, values_b), default=0.0)
+            difference = max(abs(x - y) for x, y in zip(values, values_b)) / (scale or 1e-300)
+            worst = max(worst, (name, difference), key=lambda item: item[1])
+            if difference > tolerance or tolerance == 0:
+                problems.append(f"{name}: {difference:.2e}")
+    for problem in problems[:20]:
+        print(f"  {problem}")
+    print(f"{run} against {os.path.basename(reference)}: {len(a)} logged steps, {len(tensors_a)} tensors, "
+          f"largest relative difference {worst[1]:.2e} {worst[0]}: {'DIFFERENT, ' + str(len(problems)) + ' places' if problems else 'ok'}")
+    sys.exit(1 if problems else 0)
+
+
+main()
