@@ -152,12 +152,14 @@ void add_tokenize(CLI::App& app, CommandLine& out, Raw& raw) {
   train->add_option("--output", options.output, "The tokenizer.json to write; required")->required()->option_text("FILE");
   CLI::App* encode = with_tokenizer(add_command(*command, "encode", help::kTokenizeEncode));
   raw.text_option[0] = encode->add_option("--text", raw.text, "The text itself")->option_text("TEXT");
-  encode->add_option("FILES", options.files, "Text files")->option_text(kNoType);
+  encode->add_option("FILES", options.files, "Text: files, globs or folders")->option_text(kNoType);
+  encode->add_flag("--special", options.special, "Special tokens written in the text are themselves, not text");
   CLI::App* decode = with_tokenizer(add_command(*command, "decode", help::kTokenizeDecode));
   decode->add_option("IDS", raw.ids, "Token ids, separated by commas or spaces")->required()->option_text(kNoType);
   CLI::App* count = with_tokenizer(add_command(*command, "count", help::kTokenizeCount));
   raw.text_option[1] = count->add_option("--text", raw.text, "The text itself")->option_text("TEXT");
   count->add_option("FILES", options.files, "Text: files, globs or folders")->option_text(kNoType);
+  count->add_flag("--special", options.special, "Special tokens written in the text are themselves, not text");
 }
 
 void add_bench(CLI::App& app, CommandLine& out, Raw& raw) {

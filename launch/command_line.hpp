@@ -53,6 +53,7 @@ struct TokenizeOptions {
   std::vector<std::string> files;   // train, encode, count
   std::optional<std::string> text;  // encode, count
   std::vector<std::int64_t> ids;    // decode
+  bool special = false;             // encode, count: special tokens written in the text are themselves, not text
   std::int64_t vocab_size = 4096;   // train
   std::string output;               // train: the tokenizer.json to write
 };

@@ -1,0 +1,74 @@
+#include "launch/commands/inspected_model.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/files.hpp"
+#include "recipes/convert/model_folder.hpp"
+#include "recipes/convert/name_map.hpp"
+#include "recipes/run/run_directory.hpp"
+
+#include <filesystem>
+#include <utility>
+
+namespace sluice {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+ordered_json read_json(const fs::path& path) {
+  ordered_json json = ordered_json::parse(read_file(path), nullptr, false);
+  if (json.is_discarded()) throw data_error("{}: damaged: not JSON", path.string());
+  return json;
+}
+
+/// Tensors of a folder that does not open as a model.
+void read_tensors_alone(const fs::path& path, InspectedModel& model) {
+  model.stored = checkpoint::TensorIndex::open(path);
+  const fs::path config = path / "config.json";
+  try {
+    model.config = recipes::parse_config(read_file(config), config.string());
+  } catch (const Error&) {
+    // `problem` has it already.
+  }
+  const auto architecture = model.config ? model.config->architecture : std::nullopt;
+  for (const auto& [name, view] : model.stored.tensors()) {
+    const auto canonical = architecture ? recipes::to_canonical_name(*architecture, name) : std::nullopt;
+    model.tensors.emplace(canonical.value_or(name), view);
+  }
+}
+
+std::optional<checkpoint::TensorIndex> open_state(const fs::path& checkpoint, const checkpoint::Manifest& manifest, const std::string& stem) {
+  for (const auto& [file, record] : manifest.tensor_files)
+    if (file.starts_with("state/" + stem)) return checkpoint::TensorIndex::open(checkpoint / "state", stem);
+  return std::nullopt;
+}
+
+}  // namespace
+
+InspectedModel open_inspected_model(const std::string& name) {
+  InspectedModel model;
+  model.name = name;
+  model.location = checkpoint::locate_model(name);
+  const fs::path& path = model.location.path;
+  model.config_json = read_json(path / "config.json");
+  try {
+    recipes::ModelFolder folder = recipes::open_model_folder(path);
+    model.config = std::move(folder.config);
+    model.notes = std::move(folder.notes);
+    model.stored = std::move(folder.index);
+    model.tensors = std::move(folder.tensors);
+  } catch (const Error& error) {
+    model.problem = error.what();
+    read_tensors_alone(path, model);
+  }
+  if (model.location.step) {
+    model.manifest = checkpoint::read_manifest(path);
+    model.optimizer = open_state(path, *model.manifest, "optimizer");
+    model.routing = open_state(path, *model.manifest, "routing");
+    if (fs::exists(path / "state" / "run.json")) model.run_state = read_json(path / "state" / "run.json");
+  }
+  if (!model.location.run.empty()) model.receipts = recipes::read_receipts(recipes::RunDirectory(model.location.run).receipts());
+  return model;
+}
+
+}  // namespace sluice

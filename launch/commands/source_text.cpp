@@ -1,0 +1,54 @@
+#include "launch/commands/source_text.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/log.hpp"
+#include "data/source_files.hpp"
+#include "data/utf8.hpp"
+
+#include <fmt/format.h>
+
+namespace sluice {
+namespace {
+
+void warn_of_repairs(const std::string& name, const data::Utf8Repairer& utf8) {
+  if (utf8.faults() == 0) return;
+  std::string places;
+  for (const data::Utf8Fault& fault : utf8.located())
+    places += fmt::format("{}byte {} ({})", places.empty() ? "" : ", ", fault.offset, data::describe_bytes(fault.bytes));
+  log_warning("{}: {} invalid UTF-8 sequence{} replaced by U+FFFD: {}{}", name, utf8.faults(), utf8.faults() == 1 ? "" : "s", places,
+              utf8.located().size() < utf8.faults() ? ", ..." : "");
+}
+
+}  // namespace
+
+std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources, const std::function<void(const data::TextPiece& piece, std::size_t file)>& take) {
+  std::vector<SourceText> files;
+  std::uint64_t bytes = 0;
+  for (const std::string& source : sources) {
+    for (const data::SourceFile& found : data::find_source_files(source)) {
+      SourceText& file = files.emplace_back();
+      file.path = found.path.string();
+      data::DocumentReader reader(found, {});
+      for (data::TextPiece piece; reader.next(piece);) {
+        file.bytes += piece.text.size();
+        file.documents += piece.begins_document ? 1 : 0;
+        take(piece, files.size() - 1);
+      }
+      warn_of_repairs(file.path, reader.utf8());
+      bytes += file.bytes;
+    }
+  }
+  if (bytes == 0) throw data_error("{}: empty, expected text", fmt::join(sources, ", "));
+  return files;
+}
+
+std::string repaired_argument(const std::string& text) {
+  data::Utf8Repairer utf8("--text");
+  std::string repaired;
+  utf8.append(text, repaired);
+  utf8.finish(repaired);
+  warn_of_repairs("--text", utf8);
+  return repaired;
+}
+
+}  // namespace sluice

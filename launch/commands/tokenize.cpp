@@ -1,0 +1,166 @@
+#include "core/base/clock.hpp"
+#include "core/base/error.hpp"
+#include "core/base/files.hpp"
+#include "core/base/log.hpp"
+#include "data/bpe_trainer.hpp"
+#include "data/load_tokenizer.hpp"
+#include "data/utf8.hpp"
+#include "launch/commands/commands.hpp"
+#include "launch/commands/source_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iterator>
+#include <thread>
+
+namespace sluice {
+namespace {
+
+namespace fs = std::filesystem;
+
+void put(std::string_view bytes) {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) throw data_error("standard output cannot be written to");
+}
+
+// As ranks choose theirs: OMP_NUM_THREADS, else the cores.
+int number_of_threads() {
+  const char* variable = std::getenv("OMP_NUM_THREADS");
+  const int wanted = variable != nullptr ? std::atoi(variable) : 0;
+  return wanted > 0 ? wanted : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+// Before the work, so that a mistake is told at once.
+fs::path prepared_output(const std::string& output) {
+  const fs::path path = fs::is_directory(output) ? fs::path(output) / "tokenizer.json" : fs::path(output);
+  std::error_code failed;
+  if (path.has_parent_path()) fs::create_directories(path.parent_path(), failed);
+  if (failed) throw usage_error("--output {}: its folder cannot be made: {}", output, failed.message());
+  return path;
+}
+
+int train(const TokenizeOptions& options) {
+  const fs::path output = prepared_output(options.output);
+  const int threads = number_of_threads();
+  const Stopwatch watch;
+  data::BpeTrainer trainer({.vocab_size = options.vocab_size, .threads = threads, .min_frequency = 0});
+  std::uint64_t bytes = 0;
+  for (const SourceText& file : for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { trainer.add(piece.text); })) bytes += file.bytes;
+  const data::TokenizerPtr tokenizer = trainer.finish();
+  const double seconds = watch.seconds(), megabytes = static_cast<double>(bytes) / 1e6;
+  write_file_atomically(output, tokenizer->json());
+  if (tokenizer->vocab_size() < options.vocab_size)
+    log_warning("{} tokens instead of {}: the text has no more pairs to merge", tokenizer->vocab_size(), options.vocab_size);
+  log_info("{}: byte-level BPE of {} tokens, trained on {:.1f} MB in {:.1f} s ({:.1f} MB/s, {} thread{})", output.string(), tokenizer->vocab_size(), megabytes, seconds,
+           megabytes / seconds, threads, threads == 1 ? "" : "s");
+  return 0;
+}
+
+void print_ids(const std::vector<std::int32_t>& ids, bool& at_start) {
+  fmt::memory_buffer line;
+  for (const std::int32_t id : ids) {
+    fmt::format_to(std::back_inserter(line), "{}{}", at_start ? "" : " ", id);
+    at_start = false;
+  }
+  put({line.data(), line.size()});
+}
+
+// One line a document.
+int encode(const TokenizeOptions& options) {
+  const data::TokenizerPtr tokenizer = data::load_tokenizer(options.tokenizer);
+  std::vector<std::int32_t> ids;
+  bool at_start = true;
+  const auto take = [&](std::string_view text, bool ends) {
+    ids.clear();
+    tokenizer->encode(text, ids, options.special);
+    print_ids(ids, at_start);
+    if (!ends) return;
+    put("\n");
+    at_start = true;
+  };
+  if (options.text) take(repaired_argument(*options.text), true);
+  else for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { take(piece.text, piece.ends_document); });
+  return 0;
+}
+
+int decode(const TokenizeOptions& options) {
+  const data::TokenizerPtr tokenizer = data::load_tokenizer(options.tokenizer);
+  std::vector<std::int32_t> ids;
+  for (const std::int64_t id : options.ids) {
+    if (id < 0 || id >= tokenizer->vocab_size())
+      throw usage_error("token id {} is outside the vocabulary of {} (0 to {})", id, options.tokenizer, tokenizer->vocab_size() - 1);
+    ids.push_back(static_cast<std::int32_t>(id));
+  }
+  put(tokenizer->decode(ids) + "\n");
+  return 0;
+}
+
+bool ends_inside_word(std::string_view text) {
+  std::size_t last = text.size() - 1;
+  while (last > 0 && (static_cast<unsigned char>(text[last]) & 0xC0) == 0x80) --last;
+  return data::whitespace_length(text.substr(last)) == 0;
+}
+
+struct Counts {
+  std::uint64_t documents = 0, bytes = 0, words = 0, tokens = 0;
+  void add(const Counts& other) {
+    documents += other.documents;
+    bytes += other.bytes;
+    words += other.words;
+    tokens += other.tokens;
+  }
+  void print(std::string_view name) const {
+    log_info("{}: {} document{}, {} bytes, {} words, {} tokens ({:.3f} bytes a token)", name, documents, documents == 1 ? "" : "s", bytes, words, tokens,
+             tokens == 0 ? 0.0 : static_cast<double>(bytes) / static_cast<double>(tokens));
+  }
+};
+
+int count(const TokenizeOptions& options) {
+  const data::TokenizerPtr tokenizer = data::load_tokenizer(options.tokenizer);
+  std::vector<std::int32_t> ids;
+  const auto tokens_in = [&](std::string_view text) {
+    ids.clear();
+    tokenizer->encode(text, ids, options.special);
+    return ids.size();
+  };
+  if (options.text) {
+    const std::string text = repaired_argument(*options.text);
+    Counts{1, text.size(), data::count_words(text), tokens_in(text)}.print("--text");
+    return 0;
+  }
+  std::vector<Counts> counts;
+  bool inside_word = false;
+  const auto files = for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t file) {
+    counts.resize(file + 1);
+    counts[file].words += data::count_words(piece.text, inside_word && !piece.begins_document);
+    counts[file].tokens += tokens_in(piece.text);
+    inside_word = ends_inside_word(piece.text);
+  });
+  counts.resize(files.size());
+  Counts total;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    counts[i].documents = files[i].documents;
+    counts[i].bytes = files[i].bytes;
+    counts[i].print(files[i].path);
+    total.add(counts[i]);
+  }
+  if (files.size() > 1) total.print(fmt::format("{} files", files.size()));
+  return 0;
+}
+
+}  // namespace
+
+int tokenize_command(const TokenizeOptions& options) {
+  switch (options.action) {
+    case TokenizeAction::kTrain: return train(options);
+    case TokenizeAction::kEncode: return encode(options);
+    case TokenizeAction::kDecode: return decode(options);
+    case TokenizeAction::kCount: return count(options);
+  }
+  throw usage_error("tokenize: unknown action {}", static_cast<int>(options.action));
+}
+
+}  // namespace sluice
