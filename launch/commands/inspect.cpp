@@ -23,8 +23,10 @@ void warn(const InspectedModel& model) {
 }
 
 int show(const InspectedModel& model, bool json) {
-  if (json) print_json(model_json(model));
-  else print_lines(describe_model(model));
+  if (json)
+    print_json(model_json(model));
+  else
+    print_lines(describe_model(model));
   if (model.problem.empty()) return 0;
   log_error("{}", model.problem);
   return static_cast<int>(ExitCode::kData);
@@ -41,8 +43,10 @@ int inspect_command(const InspectOptions& options) {
   for (const InspectedModel* model : {&a, &b})
     if (!model->problem.empty()) log_warning("{}", model->problem);
   const ModelDifference difference = compare_models(a, b);
-  if (options.json) print_json(difference_json(a, b, difference));
-  else print_lines(describe_difference(a, b, difference));
+  if (options.json)
+    print_json(difference_json(a, b, difference));
+  else
+    print_lines(describe_difference(a, b, difference));
   return 0;
 }
 

@@ -1,18 +1,19 @@
 #include "launch/commands/inspect_difference.hpp"
 
-#include "core/checkpoint/name_order.hpp"
-#include "launch/commands/inspect_report.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
+
+#include "core/checkpoint/name_order.hpp"
+#include "launch/commands/inspect_report.hpp"
 
 namespace sluice {
 namespace {
 
 using nlohmann::ordered_json;
 
-std::optional<TensorSetDifference> compare_states(const std::optional<checkpoint::TensorIndex>& a, const std::optional<checkpoint::TensorIndex>& b) {
+std::optional<TensorSetDifference> compare_states(const std::optional<checkpoint::TensorIndex>& a,
+                                                  const std::optional<checkpoint::TensorIndex>& b) {
   if (!a || !b) return std::nullopt;
   return compare_tensors(a->tensors(), b->tensors());
 }
@@ -29,13 +30,17 @@ void describe_set(const std::string& what, const TensorSetDifference& set, std::
     return;
   }
   const auto same = static_cast<std::size_t>(std::ranges::count_if(set.tensors, &TensorDifference::identical));
-  const std::string largest = set.tensors.empty() ? "nothing to compare" : fmt::format("largest relative difference {:.3e} ({})", set.max_relative(), set.tensors.front().name);
-  lines.push_back(fmt::format("{}: {}; {} tensors in both, {} of them identical", what, largest, set.tensors.size() + set.names.misshaped.size(), same));
+  const std::string largest = set.tensors.empty()
+                                  ? "nothing to compare"
+                                  : fmt::format("largest relative difference {:.3e} ({})", set.max_relative(), set.tensors.front().name);
+  lines.push_back(fmt::format("{}: {}; {} tensors in both, {} of them identical", what, largest,
+                              set.tensors.size() + set.names.misshaped.size(), same));
   describe_names("only in A", set.names.missing, lines);
   describe_names("only in B", set.names.extra, lines);
   if (!set.names.misshaped.empty()) lines.push_back(fmt::format("  of another shape or type ({}):", set.names.misshaped.size()));
   for (const auto& [a, b] : set.names.misshaped)
-    lines.push_back(fmt::format("    {}: A {} {}, B {} {}", a.name, name_of(a.type), checkpoint::to_string(a.shape), name_of(b.type), checkpoint::to_string(b.shape)));
+    lines.push_back(fmt::format("    {}: A {} {}, B {} {}", a.name, name_of(a.type), checkpoint::to_string(a.shape), name_of(b.type),
+                                checkpoint::to_string(b.shape)));
   const std::size_t differing = set.tensors.size() - same;
   if (differing > 0) lines.push_back(fmt::format("  {:>12}  {:>12}", "max |a-b|/|a|", "max |a-b|"));
   for (std::size_t i = 0, done = 0; i < set.tensors.size() && done < shown; ++i) {
@@ -52,10 +57,12 @@ void put_set(const TensorSetDifference& set, ordered_json& json) {
   json["extra"] = set.names.extra;
   json["misshaped"] = ordered_json::object();
   for (const auto& [a, b] : set.names.misshaped)
-    json["misshaped"][a.name] = {{"a", {{"dtype", std::string(name_of(a.type))}, {"shape", a.shape}}}, {"b", {{"dtype", std::string(name_of(b.type))}, {"shape", b.shape}}}};
+    json["misshaped"][a.name] = {{"a", {{"dtype", std::string(name_of(a.type))}, {"shape", a.shape}}},
+                                 {"b", {{"dtype", std::string(name_of(b.type))}, {"shape", b.shape}}}};
   json["tensors"] = ordered_json::object();
   for (const TensorDifference& tensor : set.tensors)
-    json["tensors"][tensor.name] = {{"max_relative_difference", tensor.max_relative}, {"max_abs_difference", tensor.max_absolute}, {"identical", tensor.identical}};
+    json["tensors"][tensor.name] = {
+        {"max_relative_difference", tensor.max_relative}, {"max_abs_difference", tensor.max_absolute}, {"identical", tensor.identical}};
 }
 
 ordered_json set_json(const TensorSetDifference& set) {
@@ -74,7 +81,8 @@ ModelDifference compare_models(const InspectedModel& a, const InspectedModel& b)
   return {compare_tensors(a.tensors, b.tensors), compare_states(a.optimizer, b.optimizer), compare_states(a.routing, b.routing)};
 }
 
-std::vector<std::string> describe_difference(const InspectedModel& a, const InspectedModel& b, const ModelDifference& difference, std::size_t shown) {
+std::vector<std::string> describe_difference(const InspectedModel& a, const InspectedModel& b, const ModelDifference& difference,
+                                             std::size_t shown) {
   std::vector<std::string> lines{"A: " + place_of(a), "B: " + place_of(b)};
   describe_set("model", difference.model, shown, lines);
   if (difference.optimizer) describe_set("optimizer", *difference.optimizer, shown, lines);

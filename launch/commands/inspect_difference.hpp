@@ -1,19 +1,18 @@
 // What `sluice inspect --diff` says of two models, for people and as JSON.
 #pragma once
 
-#include "launch/commands/inspected_model.hpp"
-#include "launch/commands/tensor_difference.hpp"
-
 #include <nlohmann/json.hpp>
-
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "launch/commands/inspected_model.hpp"
+#include "launch/commands/tensor_difference.hpp"
+
 namespace sluice {
 
 struct ModelDifference {
-  TensorSetDifference model;                      // under canonical names
+  TensorSetDifference model;                     // under canonical names
   std::optional<TensorSetDifference> optimizer;  // if both have it
   std::optional<TensorSetDifference> routing;    // counts and biases of the last step, if both have them
 
@@ -23,11 +22,12 @@ struct ModelDifference {
 ModelDifference compare_models(const InspectedModel& a, const InspectedModel& b);
 
 /// The largest differences first; at most `shown` tensors of each kind.
-std::vector<std::string> describe_difference(const InspectedModel& a, const InspectedModel& b, const ModelDifference& difference, std::size_t shown = 20);
+std::vector<std::string> describe_difference(const InspectedModel& a, const InspectedModel& b, const ModelDifference& difference,
+                                             std::size_t shown = 20);
 
 /// {a, b, identical (of everything compared), max_relative_difference (of the model), missing, extra, misshaped, tensors: {name:
-/// {max_relative_difference, max_abs_difference, identical}}, optimizer: {identical, max_relative_difference, missing, …, tensors}, routing: {…}}.
-/// `missing` are in A alone, `extra` in B alone. A difference that is not finite is null.
+/// {max_relative_difference, max_abs_difference, identical}}, optimizer: {identical, max_relative_difference, missing, …, tensors},
+/// routing: {…}}. `missing` are in A alone, `extra` in B alone. A difference that is not finite is null.
 nlohmann::ordered_json difference_json(const InspectedModel& a, const InspectedModel& b, const ModelDifference& difference);
 
 }  // namespace sluice

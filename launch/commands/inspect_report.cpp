@@ -1,14 +1,14 @@
 #include "launch/commands/inspect_report.hpp"
 
-#include "core/checkpoint/name_order.hpp"
-#include "recipes/run/units.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <map>
 #include <utility>
+
+#include "core/checkpoint/name_order.hpp"
+#include "recipes/run/units.hpp"
 
 namespace sluice {
 namespace {
@@ -53,15 +53,17 @@ std::string architecture_text(const InspectedModel& model) {
 
 std::string decoder_text(const recipes::ModelDescription& model) {
   const DecoderConfig& decoder = model.decoder;
-  return fmt::format("{}, width {}, {} of {} ({} key/value), feed-forward {}, vocabulary {}, context {}; {}", plural(decoder.num_layers, "layer"),
-                     decoder.hidden_size, plural(decoder.num_attention_heads, "head"), decoder.head_dim, decoder.num_key_value_heads,
-                     decoder.intermediate_size, decoder.vocab_size, decoder.max_position_embeddings, name_of(model.dtype));
+  return fmt::format("{}, width {}, {} of {} ({} key/value), feed-forward {}, vocabulary {}, context {}; {}",
+                     plural(decoder.num_layers, "layer"), decoder.hidden_size, plural(decoder.num_attention_heads, "head"),
+                     decoder.head_dim, decoder.num_key_value_heads, decoder.intermediate_size, decoder.vocab_size,
+                     decoder.max_position_embeddings, name_of(model.dtype));
 }
 
 std::string experts_text(const recipes::ModelDescription& model) {
   const moe::MoeConfig& moe = *model.moe;
   std::string text = fmt::format("{} of width {}, top-{} by {} scores, in {}", moe.num_experts, moe.expert_hidden_size, moe.top_k,
-                                 moe.score_func == moe::ScoreFunction::kSoftmax ? "softmax" : "sigmoid", plural(static_cast<std::int64_t>(moe.layers.size()), "layer"));
+                                 moe.score_func == moe::ScoreFunction::kSoftmax ? "softmax" : "sigmoid",
+                                 plural(static_cast<std::int64_t>(moe.layers.size()), "layer"));
   if (moe.family_size > 1) text += fmt::format(", families of {}", moe.family_size);
   if (moe.num_shared_experts > 0) text += fmt::format(", {} shared", moe.num_shared_experts);
   return text;
@@ -70,7 +72,8 @@ std::string experts_text(const recipes::ModelDescription& model) {
 std::string parameters_text(const InspectedModel& model) {
   if (!model.config) return fmt::format("{} in all tensors", elements_of(model.stored));
   const recipes::ParameterCount count = recipes::count_parameters(model.config->model);
-  return fmt::format("{} ({} total, {} active a token)", count.total, human_count(static_cast<double>(count.total)), human_count(static_cast<double>(count.active)));
+  return fmt::format("{} ({} total, {} active a token)", count.total, human_count(static_cast<double>(count.total)),
+                     human_count(static_cast<double>(count.active)));
 }
 
 std::string checksums_text(const InspectedModel& model) {
@@ -93,16 +96,19 @@ std::string state_tensors_text(const TensorIndex& index) {
 
 std::string run_state_text(const ordered_json& state) {
   std::string text;
-  for (const auto& [key, value] : state.items()) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, value.is_string() ? value.get<std::string>() : value.dump());
+  for (const auto& [key, value] : state.items())
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, value.is_string() ? value.get<std::string>() : value.dump());
   return text;
 }
 
 std::string receipt_text(const recipes::Receipt& receipt) {
-  return fmt::format("step {}, stage '{}': {}{}{}: loss {:.6f} -> {:.6f}, max |logit difference| {:.2e}, {} -> {} parameters ({} -> {} active){}", receipt.step,
-                     receipt.stage, receipt.kind, receipt.method.empty() ? "" : " by " + receipt.method, receipt.exact ? ", exact" : "", receipt.loss_before,
-                     receipt.loss_after, receipt.max_abs_logit_difference, human_count(static_cast<double>(receipt.parameters_before)),
-                     human_count(static_cast<double>(receipt.parameters_after)), human_count(static_cast<double>(receipt.active_parameters_before)),
-                     human_count(static_cast<double>(receipt.active_parameters_after)), receipt.note.empty() ? "" : " (" + receipt.note + ")");
+  return fmt::format(
+      "step {}, stage '{}': {}{}{}: loss {:.6f} -> {:.6f}, max |logit difference| {:.2e}, {} -> {} parameters ({} -> {} active){}",
+      receipt.step, receipt.stage, receipt.kind, receipt.method.empty() ? "" : " by " + receipt.method, receipt.exact ? ", exact" : "",
+      receipt.loss_before, receipt.loss_after, receipt.max_abs_logit_difference,
+      human_count(static_cast<double>(receipt.parameters_before)), human_count(static_cast<double>(receipt.parameters_after)),
+      human_count(static_cast<double>(receipt.active_parameters_before)), human_count(static_cast<double>(receipt.active_parameters_after)),
+      receipt.note.empty() ? "" : " (" + receipt.note + ")");
 }
 
 std::vector<std::string> tensor_table(const TensorIndex& index) {
@@ -118,7 +124,8 @@ std::vector<std::string> tensor_table(const TensorIndex& index) {
     }
   std::ranges::sort(rows, [](const auto& a, const auto& b) { return checkpoint::natural_less(a[0], b[0]); });
   std::vector<std::string> lines;
-  for (const auto& [name, type, shape] : rows) lines.push_back(fmt::format("  {:<{}}  {:<{}}  {}", name, name_width, type, type_width, shape));
+  for (const auto& [name, type, shape] : rows)
+    lines.push_back(fmt::format("  {:<{}}  {:<{}}  {}", name, name_width, type, type_width, shape));
   return lines;
 }
 
@@ -159,7 +166,8 @@ std::vector<std::string> describe_model(const InspectedModel& model) {
   if (model.routing) lines.push_back(entry("routing", state_tensors_text(*model.routing)));
   for (const recipes::Receipt& receipt : model.receipts) lines.push_back(entry("receipt", receipt_text(receipt)));
   for (const std::string& note : model.notes) lines.push_back(entry("note", note));
-  lines.push_back(entry("tensors", fmt::format("{}, {}", model.stored.tensors().size(), human_bytes(static_cast<double>(bytes_of(model.stored))))));
+  lines.push_back(
+      entry("tensors", fmt::format("{}, {}", model.stored.tensors().size(), human_bytes(static_cast<double>(bytes_of(model.stored))))));
   const std::vector<std::string> table = tensor_table(model.stored);
   lines.insert(lines.end(), table.begin(), table.end());
   return lines;
@@ -187,7 +195,8 @@ ordered_json model_json(const InspectedModel& model) {
   if (!model.run_state.is_null()) json["state"]["run"] = model.run_state;
   if (model.optimizer) json["state"]["optimizer"] = tensors_json(*model.optimizer, manifest, "state/");
   if (model.routing) json["state"]["routing"] = tensors_json(*model.routing, manifest, "state/");
-  for (const recipes::Receipt& receipt : model.receipts) json["receipts"].push_back(ordered_json::parse(recipes::receipt_row(receipt).to_json()));
+  for (const recipes::Receipt& receipt : model.receipts)
+    json["receipts"].push_back(ordered_json::parse(recipes::receipt_row(receipt).to_json()));
   if (!model.notes.empty()) json["notes"] = model.notes;
   if (!model.location.warnings.empty()) json["warnings"] = model.location.warnings;
   return json;

@@ -1,12 +1,11 @@
 // What `sluice inspect` says of one model, for people and as JSON.
 #pragma once
 
-#include "launch/commands/inspected_model.hpp"
-
 #include <nlohmann/json.hpp>
-
 #include <string>
 #include <vector>
+
+#include "launch/commands/inspected_model.hpp"
 
 namespace sluice {
 

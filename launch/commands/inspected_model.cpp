@@ -1,13 +1,13 @@
 #include "launch/commands/inspected_model.hpp"
 
+#include <filesystem>
+#include <utility>
+
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "recipes/convert/model_folder.hpp"
 #include "recipes/convert/name_map.hpp"
 #include "recipes/run/run_directory.hpp"
-
-#include <filesystem>
-#include <utility>
 
 namespace sluice {
 namespace {
@@ -30,14 +30,13 @@ void read_tensors_alone(const fs::path& path, InspectedModel& model) {
   } catch (const Error&) {
     // `problem` has it already.
   }
-  const auto architecture = model.config ? model.config->architecture : std::nullopt;
-  for (const auto& [name, view] : model.stored.tensors()) {
-    const auto canonical = architecture ? recipes::to_canonical_name(*architecture, name) : std::nullopt;
-    model.tensors.emplace(canonical.value_or(name), view);
-  }
+  const bool foreign_names = model.config && model.config->architecture;
+  for (const auto& [name, view] : model.stored.tensors())
+    model.tensors.emplace(foreign_names ? recipes::to_canonical_name(*model.config->architecture, name).value_or(name) : name, view);
 }
 
-std::optional<checkpoint::TensorIndex> open_state(const fs::path& checkpoint, const checkpoint::Manifest& manifest, const std::string& stem) {
+std::optional<checkpoint::TensorIndex> open_state(const fs::path& checkpoint, const checkpoint::Manifest& manifest,
+                                                  const std::string& stem) {
   for (const auto& [file, record] : manifest.tensor_files)
     if (file.starts_with("state/" + stem)) return checkpoint::TensorIndex::open(checkpoint / "state", stem);
   return std::nullopt;

@@ -1,6 +1,11 @@
 // Whatever can be read of a model that a user names, whether or not Sluice can load it: what `sluice inspect` shows and compares.
 #pragma once
 
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "core/checkpoint/manifest.hpp"
 #include "core/checkpoint/model_location.hpp"
 #include "core/checkpoint/tensor_index.hpp"
@@ -8,16 +13,10 @@
 #include "recipes/convert/model_config.hpp"
 #include "recipes/run/receipts.hpp"
 
-#include <nlohmann/json.hpp>
-
-#include <optional>
-#include <string>
-#include <vector>
-
 namespace sluice {
 
 struct InspectedModel {
-  std::string name;                              // as the user wrote it
+  std::string name;  // as the user wrote it
   checkpoint::ModelLocation location;
   std::optional<checkpoint::Manifest> manifest;  // of our checkpoints, all of whose bytes have then been verified
   nlohmann::ordered_json config_json;            // config.json as it is
@@ -28,8 +27,8 @@ struct InspectedModel {
   TensorViews tensors;                           // the same under canonical names, where there are such
   // Of our checkpoints:
   std::optional<checkpoint::TensorIndex> optimizer, routing;
-  nlohmann::ordered_json run_state;              // state/run.json; null if there is none
-  std::vector<recipes::Receipt> receipts;        // of the run, in their order
+  nlohmann::ordered_json run_state;        // state/run.json; null if there is none
+  std::vector<recipes::Receipt> receipts;  // of the run, in their order
 };
 
 /// Data error (exit 3) if there is no such model, if it is damaged (checksums), or if its tensors cannot be read.

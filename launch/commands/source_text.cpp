@@ -1,11 +1,11 @@
 #include "launch/commands/source_text.hpp"
 
+#include <fmt/format.h>
+
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "data/source_files.hpp"
 #include "data/utf8.hpp"
-
-#include <fmt/format.h>
 
 namespace sluice {
 namespace {
@@ -21,7 +21,8 @@ void warn_of_repairs(const std::string& name, const data::Utf8Repairer& utf8) {
 
 }  // namespace
 
-std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources, const std::function<void(const data::TextPiece& piece, std::size_t file)>& take) {
+std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources,
+                                       const std::function<void(const data::TextPiece& piece, std::size_t file)>& take) {
   std::vector<SourceText> files;
   std::uint64_t bytes = 0;
   for (const std::string& source : sources) {

@@ -1,12 +1,12 @@
 // Text files as the tokenizer commands read them: the same pieces as in a run, repaired, with a warning for what was repaired.
 #pragma once
 
-#include "data/document_reader.hpp"
-
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include "data/document_reader.hpp"
 
 namespace sluice {
 
@@ -19,7 +19,8 @@ struct SourceText {
 
 /// Streams the documents of every source (file, glob or folder) in pieces. Data error for anything that is no text, and if all of
 /// it is empty. Returns the files in the order they were read; take() gets their index.
-std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources, const std::function<void(const data::TextPiece& piece, std::size_t file)>& take);
+std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources,
+                                       const std::function<void(const data::TextPiece& piece, std::size_t file)>& take);
 
 /// Text of the command line, repaired; a warning says so.
 std::string repaired_argument(const std::string& text);

@@ -1,14 +1,14 @@
 #include "launch/commands/tensor_difference.hpp"
 
-#include "core/checkpoint/name_order.hpp"
-#include "core/kernels/bfloat16.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <set>
 #include <span>
+
+#include "core/checkpoint/name_order.hpp"
+#include "core/kernels/bfloat16.hpp"
 
 namespace sluice {
 namespace {
@@ -41,13 +41,26 @@ void widen_all(std::span<const std::byte> bytes, double* out, Widen widen) {
 bool widen_values(StoredType type, std::span<const std::byte> bytes, double* out) {
   const auto plain = [](auto value) { return static_cast<double>(value); };
   switch (type) {
-    case StoredType::kF64: widen_all<double>(bytes, out, plain); return true;
-    case StoredType::kF32: widen_all<float>(bytes, out, plain); return true;
-    case StoredType::kBF16: widen_all<kernels::BFloat16>(bytes, out, kernels::to_float); return true;
-    case StoredType::kF16: widen_all<std::uint16_t>(bytes, out, from_half); return true;
-    case StoredType::kI64: widen_all<std::int64_t>(bytes, out, plain); return true;
-    case StoredType::kI32: widen_all<std::int32_t>(bytes, out, plain); return true;
-    default: return false;
+    case StoredType::kF64:
+      widen_all<double>(bytes, out, plain);
+      return true;
+    case StoredType::kF32:
+      widen_all<float>(bytes, out, plain);
+      return true;
+    case StoredType::kBF16:
+      widen_all<kernels::BFloat16>(bytes, out, kernels::to_float);
+      return true;
+    case StoredType::kF16:
+      widen_all<std::uint16_t>(bytes, out, from_half);
+      return true;
+    case StoredType::kI64:
+      widen_all<std::int64_t>(bytes, out, plain);
+      return true;
+    case StoredType::kI32:
+      widen_all<std::int32_t>(bytes, out, plain);
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -68,7 +81,8 @@ struct Largest {
 TensorDifference difference_of(const std::string& name, const TensorView& a, const TensorView& b) {
   if (a.info.type == b.info.type && std::ranges::equal(a.bytes, b.bytes)) return {name, 0.0, 0.0, true};
   const std::size_t count = *checkpoint::element_count(a.info.shape);
-  const auto width_a = static_cast<std::size_t>(checkpoint::bits_of(a.info.type)) / 8, width_b = static_cast<std::size_t>(checkpoint::bits_of(b.info.type)) / 8;
+  const auto width_a = static_cast<std::size_t>(checkpoint::bits_of(a.info.type)) / 8,
+             width_b = static_cast<std::size_t>(checkpoint::bits_of(b.info.type)) / 8;
   constexpr std::size_t kBlock = 4096;
   double values_a[kBlock], values_b[kBlock];
   Largest largest;

@@ -1,12 +1,12 @@
 // How far apart two sets of tensors are, by name: what is missing, and the largest difference of each tensor that both have.
 #pragma once
 
-#include "core/checkpoint/accounting.hpp"
-#include "core/checkpoint/tensor_index.hpp"
-
 #include <map>
 #include <string>
 #include <vector>
+
+#include "core/checkpoint/accounting.hpp"
+#include "core/checkpoint/tensor_index.hpp"
 
 namespace sluice {
 

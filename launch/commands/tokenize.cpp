@@ -1,3 +1,12 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iterator>
+#include <thread>
+
 #include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
@@ -7,15 +16,6 @@
 #include "data/utf8.hpp"
 #include "launch/commands/commands.hpp"
 #include "launch/commands/source_text.hpp"
-
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <iterator>
-#include <thread>
 
 namespace sluice {
 namespace {
@@ -48,14 +48,15 @@ int train(const TokenizeOptions& options) {
   const Stopwatch watch;
   data::BpeTrainer trainer({.vocab_size = options.vocab_size, .threads = threads, .min_frequency = 0});
   std::uint64_t bytes = 0;
-  for (const SourceText& file : for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { trainer.add(piece.text); })) bytes += file.bytes;
+  for (const SourceText& file : for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { trainer.add(piece.text); }))
+    bytes += file.bytes;
   const data::TokenizerPtr tokenizer = trainer.finish();
   const double seconds = watch.seconds(), megabytes = static_cast<double>(bytes) / 1e6;
   write_file_atomically(output, tokenizer->json());
   if (tokenizer->vocab_size() < options.vocab_size)
     log_warning("{} tokens instead of {}: the text has no more pairs to merge", tokenizer->vocab_size(), options.vocab_size);
-  log_info("{}: byte-level BPE of {} tokens, trained on {:.1f} MB in {:.1f} s ({:.1f} MB/s, {} thread{})", output.string(), tokenizer->vocab_size(), megabytes, seconds,
-           megabytes / seconds, threads, threads == 1 ? "" : "s");
+  log_info("{}: byte-level BPE of {} tokens, trained on {:.1f} MB in {:.1f} s ({:.1f} MB/s, {} thread{})", output.string(),
+           tokenizer->vocab_size(), megabytes, seconds, megabytes / seconds, threads, threads == 1 ? "" : "s");
   return 0;
 }
 
@@ -81,8 +82,10 @@ int encode(const TokenizeOptions& options) {
     put("\n");
     at_start = true;
   };
-  if (options.text) take(repaired_argument(*options.text), true);
-  else for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { take(piece.text, piece.ends_document); });
+  if (options.text)
+    take(repaired_argument(*options.text), true);
+  else
+    for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { take(piece.text, piece.ends_document); });
   return 0;
 }
 
@@ -113,8 +116,8 @@ struct Counts {
     tokens += other.tokens;
   }
   void print(std::string_view name) const {
-    log_info("{}: {} document{}, {} bytes, {} words, {} tokens ({:.3f} bytes a token)", name, documents, documents == 1 ? "" : "s", bytes, words, tokens,
-             tokens == 0 ? 0.0 : static_cast<double>(bytes) / static_cast<double>(tokens));
+    log_info("{}: {} document{}, {} bytes, {} words, {} tokens ({:.3f} bytes a token)", name, documents, documents == 1 ? "" : "s", bytes,
+             words, tokens, tokens == 0 ? 0.0 : static_cast<double>(bytes) / static_cast<double>(tokens));
   }
 };
 
@@ -155,10 +158,14 @@ int count(const TokenizeOptions& options) {
 
 int tokenize_command(const TokenizeOptions& options) {
   switch (options.action) {
-    case TokenizeAction::kTrain: return train(options);
-    case TokenizeAction::kEncode: return encode(options);
-    case TokenizeAction::kDecode: return decode(options);
-    case TokenizeAction::kCount: return count(options);
+    case TokenizeAction::kTrain:
+      return train(options);
+    case TokenizeAction::kEncode:
+      return encode(options);
+    case TokenizeAction::kDecode:
+      return decode(options);
+    case TokenizeAction::kCount:
+      return count(options);
   }
   throw usage_error("tokenize: unknown action {}", static_cast<int>(options.action));
 }
