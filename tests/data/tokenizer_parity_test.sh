@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# Our tokenizers against the PyPI package `tokenizers`: splitters, NFC, added tokens, training. Arguments: source folder,
-# build folder; SLUICE_TOKENIZER_COMMAND may name another command than BUILD/tokenizer_tool. Exit 77: the package cannot be had.
+# Our tokenizers, as `sluice tokenize` runs them, against the PyPI package `tokenizers`: splitters, NFC, added tokens, training.
+# Arguments: source folder, build folder. Exit 77 (skipped): the command is not built, or the package cannot be had.
 set -u
 source_folder=$1
 build_folder=$2
-command=${SLUICE_TOKENIZER_COMMAND:-$build_folder/tokenizer_tool}
 venv=$build_folder/tokenizer_parity_venv
+for program in sluice plain_tests; do
+  if ! [ -x "$build_folder/$program" ]; then
+    echo "SKIPPED: $build_folder/$program is not built; ids were NOT compared with Hugging Face's"
+    exit 77
+  fi
+done
 work=$(mktemp -d "$build_folder/tokenizer_parity.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
@@ -17,4 +22,5 @@ if ! "$venv/bin/python" -c 'import tokenizers; assert tokenizers.__version__.sta
     exit 77
   fi
 fi
-"$venv/bin/python" "$source_folder/tests/data/tokenizer_parity.py" "$command" "$work"
+SLUICE_PARITY_FOLDER=$work "$build_folder/plain_tests" '[tokenizer_parity_write]' || exit 1
+"$venv/bin/python" "$source_folder/tests/data/tokenizer_parity.py" "$build_folder/sluice" "$work"
