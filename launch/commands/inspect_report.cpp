@@ -94,10 +94,17 @@ std::string state_tensors_text(const TensorIndex& index) {
   return fmt::format("{} tensors, {}", text, human_bytes(static_cast<double>(bytes_of(index))));
 }
 
+/// Fingerprints and the like are cut short; --json has them whole.
 std::string run_state_text(const ordered_json& state) {
+  constexpr std::size_t kLongest = 24;
   std::string text;
-  for (const auto& [key, value] : state.items())
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, value.is_string() ? value.get<std::string>() : value.dump());
+  for (const auto& [key, value] : state.items()) {
+    std::string shown = value.is_string()         ? value.get<std::string>()
+                        : value.is_number_float() ? fmt::format("{:.6g}", value.get<double>())
+                                                  : value.dump();
+    if (shown.size() > kLongest) shown = shown.substr(0, kLongest - 8) + "...";
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, shown);
+  }
   return text;
 }
 

@@ -110,6 +110,9 @@ core/kernels/simd/a.inc:1: includes core/tensor/tensor.hpp -> <ATen/core/Tensor.
   ladder=$scratch/ladder.txt
   sed 's/^room core\/base .*/& core\/nn/' "$house/ladder.txt" >"$ladder"
   expect "$ladder:$(grep -n '^room core/base ' "$ladder" | cut -d: -f1): room core/base may include core/nn, which is not a room above its line: an import would point up"
+  good_tree
+  printf '%s\n' "$(cat "$house/ladder.txt")" 'romo core/quant plain :' >"$ladder"
+  expect "$ladder:$(grep -c '' "$ladder"): not understood: romo core/quant plain :"
 }
 
 self_test
