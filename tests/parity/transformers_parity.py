@@ -3,20 +3,23 @@ import sys
 
 import torch
 
+import curves
 import export
 import gradients
+import imports
 from product import Product
 from reference import failures
 
 # exp_avg is then the gradient; see gradients.py.
 PLAIN = {"adam_beta1": 0.0, "max_grad_norm": 0.0}
+CURVE = {"adam_beta1": 0.9, "adam_beta2": 0.95, "adam_eps": 1e-8, "weight_decay": 0.1, "max_grad_norm": 0.8}
 DENSE, SPARSE = 6, 12  # steps finished after the two stages
 
 
-def two_stages(moe, **sparsify):
+def two_stages(moe, steps=SPARSE - DENSE, **sparsify):
     return [
         {"name": "dense", "type": "pretrain", "max_steps": DENSE},
-        {"name": "sparse", "type": "sparsify", "max_steps": SPARSE - DENSE, "method": "copy", "moe": moe, **sparsify},
+        {"name": "sparse", "type": "sparsify", "max_steps": steps, "method": "copy", "moe": moe, **sparsify},
     ]
 
 
@@ -48,6 +51,18 @@ class Runs:
         moe = {"num_experts": 4, "top_k": 2, "layers": [1], "score_func": "sigmoid", "bias_update_rate": 0.01, "num_shared_experts": 1,
                "expert_hidden_size": 24, "routed_scaling_factor": 1.5, "aux_loss_coef": 0.0, "z_loss_coef": 0.0}
         return self.product.train("glm4_moe", two_stages(moe, allow_jump=True), None, PLAIN)
+
+    def curve_dense(self):
+        return self.product.train("curve_dense", [{"name": "dense", "type": "pretrain", "max_steps": 51}], None, CURVE)
+
+    def curve_all_experts(self):
+        """Every token goes to all experts, so that no rounding can change the routing."""
+        moe = {"num_experts": 3, "top_k": 3, "aux_loss_coef": 0.1, "z_loss_coef": 0.01}
+        return self.product.train("curve_all_experts", two_stages(moe, steps=51), None, CURVE)
+
+    def curve_sparse(self):
+        moe = {"num_experts": 4, "top_k": 2, "aux_loss_coef": 0.01, "z_loss_coef": 0.001}
+        return self.product.train("curve_sparse", two_stages(moe, steps=51), None, CURVE)
 
     def words(self):
         """With a trained byte-pair tokenizer."""
@@ -82,7 +97,18 @@ def run_gradients(product, runs):
         gradients.own_auxiliary_loss(runs.get(name), SPARSE, 0.1)
 
 
-PARTS = {"export": run_export, "gradients": run_gradients}
+def run_curves(product, runs):
+    with_both = {"aux_loss_coef": 0.1, "z_loss_coef": 0.01}
+    curves.follow(runs.get("curve_dense"), 1, 51, CURVE, {})
+    curves.follow(runs.get("curve_all_experts"), DENSE + 1, DENSE + 51, CURVE, with_both)
+    curves.follow_each(runs.get("curve_sparse"), DENSE + 1, DENSE + 51, {})
+
+
+def run_imports(product, runs):
+    imports.compare(product, CURVE)
+
+
+PARTS = {"export": run_export, "gradients": run_gradients, "curves": run_curves, "imports": run_imports}
 
 
 def main():
