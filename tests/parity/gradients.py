@@ -2,6 +2,8 @@
 gradient of the step that led to it, computed from the weights of the checkpoint before it."""
 import json
 
+import torch
+
 from product import by_canonical_name
 from reference import Objective, check, load
 
@@ -51,6 +53,25 @@ def own_auxiliary_loss(run, step, aux_loss_coef):
     check(abs(output.aux_loss.item() / top_k - metrics["load_balancing_loss"]) <= LOSS, f"{where}: aux_loss {output.aux_loss.item()}, ours {metrics['load_balancing_loss']}")
     ours = metrics["loss"] + aux_loss_coef * metrics["load_balancing_loss"]
     check(abs(output.loss.item() - ours) <= LOSS, f"{where}: loss with auxiliary loss {output.loss.item()}, ours {ours}")
+
+
+def bias_update(run, step, rate):
+    """The selection bias after a step: plus or minus the rate, by the tokens that Transformers sends to each expert."""
+    model, after = load(run.checkpoint(step - 1)), load(run.checkpoint(step))
+    for layer, layer_after in zip(model.model.layers, after.model.layers):
+        gate = getattr(layer.mlp, "gate", None)
+        if gate is None:
+            continue
+        chosen = []
+        hook = gate.register_forward_hook(lambda module, inputs, output: chosen.append(output[2]))
+        with torch.no_grad():
+            model(input_ids=run.batch(step)[:, :-1], use_cache=False)
+        hook.remove()
+        counts = chosen[0].flatten().bincount(minlength=gate.num_experts)
+        expected = gate.e_score_correction_bias + rate * torch.sign(counts.sum() - gate.num_experts * counts)
+        found = layer_after.mlp.gate.e_score_correction_bias
+        check(torch.allclose(found, expected, rtol=0, atol=1e-7), f"{run.folder.name}, step {step}: selection bias {found.tolist()}, expected {expected.tolist()}")
+        check(bool((counts.sum() != gate.num_experts * counts).any()), f"{run.folder.name}, step {step}: the experts are in balance, nothing was tested")
 
 
 def compare(runs):

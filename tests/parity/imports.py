@@ -48,9 +48,20 @@ def compare(product, settings):
         difference = (product.logprobs(folder, ids) - log_probabilities(load(folder), ids)).abs().max().item()
         check(difference <= LOGPROB, f"{name} of Transformers: log-probabilities differ by {difference:.2e}")
         print(f"imports, {name}: log-probabilities within {difference:.1e}", flush=True)
-    # init_from: the product goes on from a folder of Transformers with a new optimizer, and so does torch.
-    for name, coefficients in (("llama", {}), ("qwen3", {})):
-        data = {"train": [str(product.text)], "tokenizer": "bytes", "seq_length": 24, "order": "contiguous", "eval_sequences": 2}
-        stages = [{"name": "more", "type": "pretrain", "max_steps": 20}]
-        run = product.train(f"from_{name}", stages, None, settings, init_from=str(product.work / "imports" / name), data=data)
-        curves.follow(run, 0, 20, settings, coefficients, product.work / "imports" / name)
+    for name, _ in configs():
+        try:
+            go_on(product, settings, name)
+        except RuntimeError as error:
+            check(False, f"init_from {name}: {error}")
+
+
+def go_on(product, settings, name):
+    """init_from: the product trains on from a folder of Transformers with a new optimizer, and so does torch."""
+    folder = product.work / "imports" / name
+    dense = name in ("llama", "qwen3")
+    stages = [{"name": "more", "type": "pretrain", "max_steps": 20 if dense else 4}]
+    run = product.train(f"from_{name}", stages, None, settings, init_from=str(folder))
+    if dense:
+        curves.follow(run, 0, 20, settings, {}, folder)
+    else:
+        curves.follow_each(run, 0, 4, folder)

@@ -7,12 +7,13 @@ import curves
 import export
 import gradients
 import imports
-from product import Product
+from product import SEQ_LENGTH, Product
 from reference import failures
 
 # exp_avg is then the gradient; see gradients.py.
 PLAIN = {"adam_beta1": 0.0, "max_grad_norm": 0.0}
 CURVE = {"adam_beta1": 0.9, "adam_beta2": 0.95, "adam_eps": 1e-8, "weight_decay": 0.1, "max_grad_norm": 0.8}
+GLM_BIAS_RATE = 0.01
 DENSE, SPARSE = 6, 12  # steps finished after the two stages
 
 
@@ -48,7 +49,7 @@ class Runs:
         return self.product.train("qwen3_moe", two_stages(moe), None, PLAIN)
 
     def glm4_moe(self):
-        moe = {"num_experts": 4, "top_k": 2, "layers": [1], "score_func": "sigmoid", "bias_update_rate": 0.01, "num_shared_experts": 1,
+        moe = {"num_experts": 4, "top_k": 2, "layers": [1], "score_func": "sigmoid", "bias_update_rate": GLM_BIAS_RATE, "num_shared_experts": 1,
                "expert_hidden_size": 24, "routed_scaling_factor": 1.5, "aux_loss_coef": 0.0, "z_loss_coef": 0.0}
         return self.product.train("glm4_moe", two_stages(moe, allow_jump=True), None, PLAIN)
 
@@ -66,7 +67,7 @@ class Runs:
 
     def words(self):
         """With a trained byte-pair tokenizer."""
-        data = {"train": [str(self.product.text)], "tokenizer": {"type": "bpe", "vocab_size": 320}, "seq_length": 24}
+        data = {"train": [str(self.product.text)], "tokenizer": {"type": "bpe", "vocab_size": 320}, "seq_length": SEQ_LENGTH}
         return self.product.train("words", [{"name": "dense", "type": "pretrain", "max_steps": 2}], data=data)
 
 
@@ -95,17 +96,24 @@ def run_gradients(product, runs):
     ])
     for name in ("mixtral_one_layer", "qwen3_moe"):
         gradients.own_auxiliary_loss(runs.get(name), SPARSE, 0.1)
+    for step in range(DENSE + 2, SPARSE + 1):
+        gradients.bias_update(runs.get("glm4_moe"), step, GLM_BIAS_RATE)
 
 
 def run_curves(product, runs):
     with_both = {"aux_loss_coef": 0.1, "z_loss_coef": 0.01}
     curves.follow(runs.get("curve_dense"), 1, 51, CURVE, {})
     curves.follow(runs.get("curve_all_experts"), DENSE + 1, DENSE + 51, CURVE, with_both)
-    curves.follow_each(runs.get("curve_sparse"), DENSE + 1, DENSE + 51, {})
+    curves.follow_each(runs.get("curve_sparse"), DENSE + 1, DENSE + 51)
 
 
 def run_imports(product, runs):
     imports.compare(product, CURVE)
+    # A checkpoint of the product is such a folder too; it brings its tokenizer.
+    folder = runs.get("glm4_moe").checkpoint(SPARSE)
+    data = {"train": [str(product.text)], "seq_length": SEQ_LENGTH, "order": "contiguous", "eval_sequences": 2}
+    run = product.train("from_checkpoint", [{"name": "more", "type": "pretrain", "max_steps": 3}], None, CURVE, init_from=str(folder), data=data)
+    curves.follow_each(run, 0, 3, folder)
 
 
 PARTS = {"export": run_export, "gradients": run_gradients, "curves": run_curves, "imports": run_imports}

@@ -20,7 +20,7 @@ assert torch.__version__.split("+")[0] == "2.13.0" and transformers.__version__ 
     echo "Installing torch and transformers into $venv (once)"
     rm -rf "$venv"
     if ! { python3 -m venv "$venv" &&
-           "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 1 --timeout 20 torch==2.13.0 transformers==5.17.0 safetensors &&
+           "$venv/bin/pip" install -qq --disable-pip-version-check --retries 1 --timeout 20 torch==2.13.0 transformers==5.17.0 safetensors &&
            "$python" -c "$wanted"; }; then
       echo "SKIPPED: the Python packages torch and transformers cannot be had here; parity with Transformers was NOT checked" >&2
       exit 77
