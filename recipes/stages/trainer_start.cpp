@@ -4,6 +4,7 @@
 #include "core/base/sha256.hpp"
 #include "core/checkpoint/model_location.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "parallel/comm/failure_monitor.hpp"
 #include "recipes/convert/model_folder.hpp"
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/units.hpp"
@@ -42,6 +43,8 @@ bool Trainer::open_run() {
       log_info("the run is finished; choose another name (name=...) to train anew");
       return std::string("finished");
     }
+    const std::string report = parallel::report_on_records(directory_.path() / "records");
+    if (!report.empty()) log_warning("the run ended early before: {}", report);
     progress_ = std::make_unique<Progress>(terminal_columns() > 0, recipe_.log_interval);
     return std::string();
   });

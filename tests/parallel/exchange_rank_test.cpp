@@ -41,18 +41,27 @@ TEST_CASE("flat exchange: results, gradients and bytes") {
   const std::vector<std::int32_t> experts = choices(rank);
   const std::int64_t tokens = rank * 3, owned = kExperts / size;
   const RoutingPlan plan = make_routing_plan(experts, tokens, kTopK, kExperts);
-  at::Tensor x = numbers(tokens, kWidth, rank, "x").set_requires_grad(true);
+  at::Tensor x = numbers(tokens, kWidth, rank, "x");
+  for (std::int64_t n = 0; n < tokens; ++n) x[n][0] = 64.0 * rank + static_cast<double>(n);  // the token's global order
+  x.set_requires_grad(true);
   at::Tensor w = numbers(tokens, kTopK, rank, "w").set_requires_grad(true);
   const auto exchange = make_flat_exchange(group, std::vector<int>(static_cast<std::size_t>(size), 0));
+  bool ordered = true;
   const at::Tensor y = exchange->run(
       x, w, plan,
       [&](const ExpertChunk& chunk) {
         std::vector<double> factors;
+        const at::Tensor order = chunk.rows.select(1, 0).contiguous();
         for (std::int64_t e = 0; e < owned; ++e)
-          for (std::int64_t i = 0; i < chunk.counts[static_cast<std::size_t>(e)]; ++i) factors.push_back(factor(rank * owned + e));
+          for (std::int64_t i = 0; i < chunk.counts[static_cast<std::size_t>(e)]; ++i) {
+            const auto row = static_cast<std::int64_t>(factors.size());
+            if (i > 0 && order[row].item<double>() < order[row - 1].item<double>()) ordered = false;
+            factors.push_back(factor(rank * owned + e));
+          }
         return chunk.rows * chunk.row_weights.unsqueeze(1) * at::tensor(factors, at::kDouble).unsqueeze(1);
       },
       {7, "forward", true}, 0);
+  REQUIRE_ALL_RANKS(ordered);  // rows of an expert stand by (token, k) of the whole group, never by arrival
   const at::Tensor dy = numbers(tokens, kWidth, rank, "dy");
   (y * dy).sum().backward();
 
