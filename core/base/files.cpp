@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -42,7 +43,11 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   }
   if (fsync(fd) != 0) throw give_up("flushing");
   close(fd);
-  std::filesystem::rename(temporary, path);
+  if (rename(temporary.c_str(), path.c_str()) != 0) {
+    const int reason = errno;
+    unlink(temporary.c_str());
+    throw data_error("{}: cannot be replaced: {}", path.string(), std::strerror(reason));
+  }
   sync_directory(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
 }
 

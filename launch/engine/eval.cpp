@@ -7,6 +7,7 @@
 #include "launch/engine/commands.hpp"
 #include "launch/engine/loaded_model.hpp"
 #include "launch/engine/world_session.hpp"
+#include "recipes/run/run_directory.hpp"
 #include "recipes/schema/read_recipe.hpp"
 #include "recipes/stages/evaluation.hpp"
 #include "recipes/stages/rank0.hpp"
@@ -118,14 +119,39 @@ void print_logprobs(recipes::TrainModel& model, const EvalOptions& options) {
   log_info("{}", nlohmann::json{{"logprobs", logprobs}}.dump());
 }
 
-std::vector<std::string> sources_of(const EvalOptions& options, const LoadedModel& loaded) {
-  if (!options.data.empty()) return options.data;
+struct Measured {
+  double nats = 0.0;
+  std::int64_t tokens = 0, bytes = 0, words = 0, length = 0, stride = 0;
+  std::string sha256, source;
+};
+
+// Given text, in windows of `length` targets that advance by `stride`.
+Measured measure_text(LoadedModel& loaded, const recipes::Layout& layout, const EvalOptions& options) {
+  Measured m;
+  m.length = options.seq_length > 0 ? options.seq_length : loaded.description.decoder.max_position_embeddings;
+  m.stride = options.stride > 0 ? options.stride : m.length;
+  if (m.stride > m.length) throw usage_error("--stride {} is longer than --seq-length {}: some targets would not count", m.stride, m.length);
+  const EvalText text = read_text(options.data, *loaded.tokenizer);
+  if (text.ids.size() < 2) throw data_error("{}: {} tokens; at least 2 are needed", text.source, text.ids.size());
+  m.nats = total_nats(loaded.model, layout, text, plan_windows(static_cast<std::int64_t>(text.ids.size()), m.length, m.stride));
+  for (std::size_t i = 1; i < text.ids.size(); ++i) m.bytes += loaded.tokenizer->bytes_of(text.ids[i]);
+  m.tokens = static_cast<std::int64_t>(text.ids.size()) - 1;
+  m.words = text.words;
+  m.sha256 = text.sha256;
+  m.source = text.source;
+  return m;
+}
+
+// The validation windows that the run itself looks at; the hash is of their token ids.
+Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes::Layout& layout, const EvalOptions& options) {
   if (loaded.run.empty()) throw usage_error("{}: no --data given, and it belongs to no run whose validation text could be used", options.model);
-  std::vector<std::string> sources;
+  if (options.seq_length > 0 || options.stride > 0) throw usage_error("--seq-length and --stride go with --data; a run's own validation windows have their length");
   const recipes::Recipe recipe = recipes::read_recipe(loaded.run / "recipe.resolved.yaml");
-  for (const recipes::DataSource& source : recipe.data.validation) sources.push_back(source.path);
-  if (sources.empty()) throw usage_error("{}: its run has no validation text of its own (validation_split cuts windows); say --data FILE", options.model);
-  return sources;
+  const auto corpus = recipes::open_corpus(world, recipe.data, recipes::RunDirectory(loaded.run), loaded.tokenizer, 0);
+  const recipes::EvaluationSet set = recipes::load_evaluation(*corpus, loaded.tokenizer);
+  const recipes::Evaluation result = recipes::evaluate(loaded.model, layout, set, options.batch > 0 ? options.batch : 8, 0);
+  return {result.nats, set.targets(), set.target_bytes, set.target_words, set.length, set.length, recipes::held_sha256(set),
+          corpus->has_validation() ? "the run's validation windows" : "windows of the run's training text (it has no validation text)"};
 }
 
 }  // namespace
@@ -133,42 +159,34 @@ std::vector<std::string> sources_of(const EvalOptions& options, const LoadedMode
 int eval_command(const EvalOptions& options) {
   return run_in_world({}, [&](parallel::World& world) {
     recipes::use_threads(0, world.layout().local_size);
-    // Experts are spread over all ranks when they fit; a dense model is simply held by each.
-    recipes::Layout layout = recipes::make_layout(world, 1);
+    // Each rank holds the whole model; sequences are shared.
+    const recipes::Layout layout = recipes::make_layout(world, 1);
     LoadedModel loaded = load_model(options.model, layout);
     if (!options.tokens.empty()) {
       print_logprobs(loaded.model, options);
       return 0;
     }
     if (!loaded.tokenizer) throw data_error("{}: there is no tokenizer.json in it", loaded.folder.string());
-    const std::int64_t length = options.seq_length > 0 ? options.seq_length : loaded.description.decoder.max_position_embeddings;
-    const std::int64_t stride = options.stride > 0 ? options.stride : length;
-    if (stride > length) throw usage_error("--stride {} is longer than --seq-length {}: some targets would not count", stride, length);
-    const EvalText text = read_text(sources_of(options, loaded), *loaded.tokenizer);
-    if (text.ids.size() < 2) throw data_error("{}: {} tokens; at least 2 are needed", text.source, text.ids.size());
-    const std::vector<Window> windows = plan_windows(static_cast<std::int64_t>(text.ids.size()), length, stride);
-    const double nats = total_nats(loaded.model, layout, text, windows);
-    std::int64_t bytes = 0;
-    for (std::size_t i = 1; i < text.ids.size(); ++i) bytes += loaded.tokenizer->bytes_of(text.ids[i]);
-    const auto tokens = static_cast<std::int64_t>(text.ids.size()) - 1;
-    const double loss = nats / static_cast<double>(tokens), bits = nats / std::numbers::ln2 / static_cast<double>(bytes);
-    const double perplexity = std::exp(nats / static_cast<double>(text.words));
+    const Measured m = options.data.empty() ? measure_run(world, loaded, layout, options) : measure_text(loaded, layout, options);
+    const double loss = m.nats / static_cast<double>(m.tokens), bits = m.nats / std::numbers::ln2 / static_cast<double>(m.bytes);
+    const double perplexity = std::exp(m.nats / static_cast<double>(m.words));
     if (options.json) {
       const nlohmann::ordered_json json = {{"loss", loss},
-                                           {"tokens", tokens},
-                                           {"bytes", bytes},
+                                           {"tokens", m.tokens},
+                                           {"bytes", m.bytes},
                                            {"bits_per_byte", bits},
                                            {"word_perplexity", perplexity},
-                                           {"words", text.words},
-                                           {"corpus_sha256", text.sha256},
+                                           {"words", m.words},
+                                           {"corpus_sha256", m.sha256},
                                            {"tokenizer_sha256", sha256_hex(loaded.tokenizer->json())},
-                                           {"seq_length", length},
-                                           {"stride", stride},
+                                           {"seq_length", m.length},
+                                           {"stride", m.stride},
+                                           {"data", m.source},
                                            {"model", loaded.folder.string()}};
       log_info("{}", json.dump());
     } else {
       log_info("{}", loaded.folder.string());
-      log_info("on {} (sha256 {}..., {} tokens, {} bytes, {} words; context {}, stride {})", text.source, text.sha256.substr(0, 16), tokens, bytes, text.words, length, stride);
+      log_info("on {} (sha256 {}..., {} tokens, {} bytes, {} words; context {}, stride {})", m.source, m.sha256.substr(0, 16), m.tokens, m.bytes, m.words, m.length, m.stride);
       log_info("loss {:.5f} nats a token, {:.5f} bits per byte, word perplexity {:.3f}", loss, bits, perplexity);
     }
     return 0;

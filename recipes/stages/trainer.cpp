@@ -148,7 +148,7 @@ void Trainer::train_stage(std::size_t index) {
       if (!(settings == *model_->moe)) model_->set_moe(settings);
     }
     const StepOptions options = step_options(index);
-    const double waited_before = model_->exchange ? model_->exchange->counters().seconds : 0.0;
+    const parallel::ExchangeCounters before = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};
     const Stopwatch watch;
     const StepResult result = train_step(*model_, layout, batch, options);
     const double seconds = watch.seconds();
@@ -161,7 +161,7 @@ void Trainer::train_stage(std::size_t index) {
     row_.stage = stage.name;
     row_.tokens = state_.consumed_tokens;
     row_.learning_rate = options.learning_rate;
-    log_step(result, seconds, (model_->exchange ? model_->exchange->counters().seconds : 0.0) - waited_before);
+    log_step(result, seconds, before);
     const bool last = state_.stage_step == stage.max_steps;
     if (validation_due(recipe_, index, state_.stage_step, state_.step)) {
       validate_now();
@@ -175,7 +175,7 @@ void Trainer::train_stage(std::size_t index) {
   }
 }
 
-void Trainer::log_step(const StepResult& result, double seconds, double communication_seconds) {
+void Trainer::log_step(const StepResult& result, double seconds, const parallel::ExchangeCounters& before) {
   const Stage& stage = recipe_.stages[*stage_];
   const std::int64_t tokens = stage.train.global_batch_size * stage.data.seq_length;
   meter_.add_step(tokens, seconds, static_cast<double>(tokens) * static_cast<double>(count_parameters(describe(*model_, -1)).active));
@@ -187,7 +187,12 @@ void Trainer::log_step(const StepResult& result, double seconds, double communic
   row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
   row_.memory_bytes = resident_bytes();
   if (model_->moe) {
-    row_.exposed_comm_seconds = communication_seconds;
+    const parallel::ExchangeCounters& now = model_->exchange->counters();
+    std::int64_t bytes[2] = {now.bytes_intra - before.bytes_intra, now.bytes_inter - before.bytes_inter};
+    world_.world()->start_all_reduce(bytes, 2, DType::kInt64, parallel::ReduceOp::kSum, {"exchanged bytes", state_.step, -1, "between steps"}).finish();
+    row_.exchange_bytes_intra = bytes[0];
+    row_.exchange_bytes_inter = bytes[1];
+    row_.exposed_comm_seconds = now.seconds - before.seconds;
     row_.load_balancing_loss = result.load_balancing_loss;
     row_.z_loss = result.z_loss;
     row_.dropped_fraction = result.dropped_fraction;
@@ -199,8 +204,6 @@ void Trainer::log_step(const StepResult& result, double seconds, double communic
     }
     row_.max_violation = worst - 1.0;
     row_.dead_experts = dead;
-    row_.exchange_bytes_intra = model_->exchange->counters().bytes_intra;
-    row_.exchange_bytes_inter = model_->exchange->counters().bytes_inter;
   }
   if (!speaks()) return;
   ProgressState shown;

@@ -46,7 +46,8 @@ class Trainer {
   void convert(std::size_t index);
   void train_stage(std::size_t index);
   StepOptions step_options(std::size_t index) const;
-  void log_step(const StepResult& result, double seconds, double communication_seconds);
+  /// `before`: the exchange's counters when the step began.
+  void log_step(const StepResult& result, double seconds, const parallel::ExchangeCounters& before);
   void validate_now();
   void save();
   bool stop_agreed();

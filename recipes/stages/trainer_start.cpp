@@ -4,6 +4,7 @@
 #include "core/base/sha256.hpp"
 #include "core/checkpoint/model_location.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "parallel/comm/failure_monitor.hpp"
 #include "recipes/convert/model_folder.hpp"
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/units.hpp"
@@ -42,6 +43,8 @@ bool Trainer::open_run() {
       log_info("the run is finished; choose another name (name=...) to train anew");
       return std::string("finished");
     }
+    const std::string report = parallel::report_on_records(directory_.path() / "records");
+    if (!report.empty()) log_warning("the run ended early before: {}", report);
     progress_ = std::make_unique<Progress>(terminal_columns() > 0, recipe_.log_interval);
     return std::string();
   });
@@ -53,13 +56,18 @@ bool Trainer::open_run() {
 void Trainer::open_data() {
   std::filesystem::path inherited;
   if (!recipe_.init_from.empty()) {
-    const std::filesystem::path folder = checkpoint::locate_model(recipe_.init_from).path;
-    if (std::filesystem::exists(folder / "tokenizer.json")) inherited = folder / "tokenizer.json";
+    on_all_ranks(world_, "init_from", [&] {
+      const std::filesystem::path folder = checkpoint::locate_model(recipe_.init_from, checkpoint::VerifyDepth::kStructure).path;
+      if (std::filesystem::exists(folder / "tokenizer.json")) inherited = folder / "tokenizer.json";
+      const std::string config = (folder / "config.json").string();
+      shape_ = parse_config(read_file(config), config).model.decoder;
+    });
   }
   tokenizer_ = open_tokenizer(world_, recipe_, directory_, inherited, threads_);
-  shape_.vocab_size = recipe_.init_from.empty() ? tokenizer_->vocab_size() : recipe_.model.vocab_size;
+  if (recipe_.init_from.empty()) shape_.vocab_size = tokenizer_->vocab_size();
+  // A model may have more rows of embeddings than its tokenizer has ids (padding), never fewer.
   if (tokenizer_->vocab_size() > shape_.vocab_size)
-    throw AgreedError(ExitCode::kData, fmt::format("{}: the tokenizer has {} ids, the model of init_from {} rows of embeddings", recipe_.init_from, tokenizer_->vocab_size(), shape_.vocab_size));
+    throw AgreedError(ExitCode::kData, fmt::format("{}: the tokenizer has {} ids, but the model only {} rows of embeddings", recipe_.init_from, tokenizer_->vocab_size(), shape_.vocab_size));
   shape_.max_position_embeddings = std::max(shape_.max_position_embeddings, recipe_.data.seq_length);
   for (std::size_t i = 0; i < recipe_.stages.size(); ++i) {
     const auto same = std::find_if(recipe_.stages.begin(), recipe_.stages.begin() + static_cast<std::ptrdiff_t>(i), [&](const Stage& s) { return s.data == recipe_.stages[i].data; });

@@ -7,18 +7,26 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 namespace sluice::recipes {
 namespace {
 
-// Names the first leaf, in parameter order, whose gradient is not finite.
-std::string first_bad_gradient(TrainModel& model) {
+// Collective. The first leaf, in parameter order, whose gradient is not finite; experts are looked at by their owners, so the
+// lowest rank that has such a leaf names it.
+std::string first_bad_gradient(TrainModel& model, parallel::Communicator& world, std::int64_t step) {
+  char name[256] = "none: the loss alone is not finite";
+  std::int64_t named_by = world.size();
   for (Parameter* p : model.parameters.all()) {
     for (const Leaf& leaf : p->leaves) {
-      if (!p->view(p->grad, leaf).isfinite().all().item<bool>()) return leaf.name;
+      if (named_by == world.rank() || p->view(p->grad, leaf).isfinite().all().item<bool>()) continue;
+      std::snprintf(name, sizeof name, "%s", leaf.name.c_str());
+      named_by = world.rank();
     }
   }
-  return "a tensor of another rank";
+  world.start_all_reduce(&named_by, 1, DType::kInt64, parallel::ReduceOp::kMin, {"diverged", step, -1, "backward"}).finish();
+  world.start_broadcast(name, sizeof name, named_by == world.size() ? 0 : static_cast<int>(named_by), {"diverged", step, -1, "backward"}).finish();
+  return name;
 }
 
 LayerCounts count_routing(TrainModel& model, const LocalBatch& batch, const std::vector<parallel::IndexRange>& micro, std::int64_t step) {
@@ -137,9 +145,11 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
 StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch& batch, const StepOptions& options) {
   const StepResult result = compute_gradients(model, layout, batch, options);
   // Loss and norm are the same on every rank, so all ranks stop at the same place.
-  if (!std::isfinite(result.loss)) throw diverged_error("step {}: the loss is {}; first non-finite gradient: {}", options.step, result.loss, first_bad_gradient(model));
+  if (!std::isfinite(result.loss)) throw diverged_error("step {}: the loss is {}; first non-finite gradient: {}", options.step, result.loss,
+                         first_bad_gradient(model, *layout.world, options.step));
   if (!std::isfinite(result.grad_norm))
-    throw diverged_error("step {}: the gradient norm is {} (loss {}); first non-finite gradient: {}", options.step, result.grad_norm, result.loss, first_bad_gradient(model));
+    throw diverged_error("step {}: the gradient norm is {} (loss {}); first non-finite gradient: {}", options.step, result.grad_norm, result.loss,
+                         first_bad_gradient(model, *layout.world, options.step));
   double scale = 1.0;
   if (options.max_grad_norm > 0) scale = std::min(1.0, options.max_grad_norm / (result.grad_norm + 1e-6));  // PyTorch's clip_grad_norm_
   at::NoGradGuard no_grad;

@@ -1,0 +1,91 @@
+// The flat exchange against the local one computed by hand: rows, weights and gradients, and byte counters equal to the plan's.
+#include "parallel/token_exchange.hpp"
+
+#include "core/base/random.hpp"
+#include "tests/support/rank_check.hpp"
+
+using namespace sluice;
+using namespace sluice::parallel;
+using sluice::testing::world;
+
+namespace {
+
+constexpr std::int64_t kExperts = 16, kTopK = 2, kWidth = 5;
+
+// Experts multiply by a number of their own, so that every element of every result is known.
+double factor(std::int64_t expert) { return 1.0 + 0.5 * static_cast<double>(expert); }
+
+// Rank r has r * 3 tokens (none on rank 0), and expert 3 gets none at all.
+std::vector<std::int32_t> choices(int rank) {
+  std::vector<std::int32_t> experts;
+  for (std::int64_t i = 0; i < rank * 3 * kTopK; ++i) {
+    auto expert = static_cast<std::int32_t>(random_uniform(random_key(4, "experts"), static_cast<std::uint64_t>(rank * 1000 + i)) * kExperts);
+    if (expert == 3) expert = 9;
+    experts.push_back(i % 11 == 10 ? -1 : expert);  // some are dropped
+  }
+  return experts;
+}
+
+at::Tensor numbers(std::int64_t rows, std::int64_t columns, int rank, const char* name) {
+  at::Tensor t = at::empty({rows, columns}, at::TensorOptions().dtype(at::kDouble));
+  for (std::int64_t i = 0; i < t.numel(); ++i)
+    t.mutable_data_ptr<double>()[i] = static_cast<double>(static_cast<int>(random_uniform(random_key(9, name), static_cast<std::uint64_t>(rank * 10000 + i)) * 64)) / 8.0;
+  return t;
+}
+
+}  // namespace
+
+TEST_CASE("flat exchange: results, gradients and bytes") {
+  const int rank = world().rank(), size = world().size();
+  const CommunicatorPtr group = world().world();
+  const std::vector<std::int32_t> experts = choices(rank);
+  const std::int64_t tokens = rank * 3, owned = kExperts / size;
+  const RoutingPlan plan = make_routing_plan(experts, tokens, kTopK, kExperts);
+  at::Tensor x = numbers(tokens, kWidth, rank, "x");
+  for (std::int64_t n = 0; n < tokens; ++n) x[n][0] = 64.0 * rank + static_cast<double>(n);  // the token's global order
+  x.set_requires_grad(true);
+  at::Tensor w = numbers(tokens, kTopK, rank, "w").set_requires_grad(true);
+  const auto exchange = make_flat_exchange(group, std::vector<int>(static_cast<std::size_t>(size), 0));
+  bool ordered = true;
+  const at::Tensor y = exchange->run(
+      x, w, plan,
+      [&](const ExpertChunk& chunk) {
+        std::vector<double> factors;
+        const at::Tensor order = chunk.rows.select(1, 0).contiguous();
+        for (std::int64_t e = 0; e < owned; ++e)
+          for (std::int64_t i = 0; i < chunk.counts[static_cast<std::size_t>(e)]; ++i) {
+            const auto row = static_cast<std::int64_t>(factors.size());
+            if (i > 0 && order[row].item<double>() < order[row - 1].item<double>()) ordered = false;
+            factors.push_back(factor(rank * owned + e));
+          }
+        return chunk.rows * chunk.row_weights.unsqueeze(1) * at::tensor(factors, at::kDouble).unsqueeze(1);
+      },
+      {7, "forward", true}, 0);
+  REQUIRE_ALL_RANKS(ordered);  // rows of an expert stand by (token, k) of the whole group, never by arrival
+  const at::Tensor dy = numbers(tokens, kWidth, rank, "dy");
+  (y * dy).sum().backward();
+
+  at::Tensor expected_y = at::zeros({tokens, kWidth}, at::kDouble), expected_dx = at::zeros({tokens, kWidth}, at::kDouble), expected_dw = at::zeros({tokens, kTopK}, at::kDouble);
+  for (std::int64_t n = 0; n < tokens; ++n) {
+    for (std::int64_t k = 0; k < kTopK; ++k) {
+      const std::int32_t e = experts[static_cast<std::size_t>(n * kTopK + k)];
+      if (e < 0) continue;
+      const double weight = w[n][k].item<double>();
+      expected_y[n] += x.detach()[n] * weight * factor(e);
+      expected_dx[n] += dy[n] * weight * factor(e);
+      expected_dw[n][k] = ((x.detach()[n] * dy[n]).sum() * factor(e)).item<double>();
+    }
+  }
+  // Multiples of powers of two: sums are exact, whatever their order.
+  REQUIRE_ALL_RANKS(at::equal(y.detach(), expected_y));
+  REQUIRE_ALL_RANKS(at::equal(x.grad(), expected_dx));
+  REQUIRE_ALL_RANKS(at::equal(w.grad(), expected_dw));
+
+  // Rows travel four times (there and back, forward and backward), weights and their gradients once each.
+  const ExchangeCounters rows = predicted_bytes(plan, std::vector<int>(static_cast<std::size_t>(size), 0), rank, kWidth * 8);
+  const ExchangeCounters weights = predicted_bytes(plan, std::vector<int>(static_cast<std::size_t>(size), 0), rank, 8);
+  std::int64_t totals[2] = {exchange->counters().bytes_intra, 4 * rows.bytes_intra + 2 * weights.bytes_intra};
+  group->start_all_reduce(totals, 2, DType::kInt64, ReduceOp::kSum, {"bytes"}).finish();
+  REQUIRE_EQUAL_ALL_RANKS(totals[0], totals[1]);
+  REQUIRE_EQUAL_ALL_RANKS(exchange->counters().bytes_inter, std::int64_t{0});
+}
