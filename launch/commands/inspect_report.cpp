@@ -102,7 +102,11 @@ std::string run_state_text(const ordered_json& state) {
     std::string shown = value.is_string()         ? value.get<std::string>()
                         : value.is_number_float() ? fmt::format("{:.6g}", value.get<double>())
                                                   : value.dump();
-    if (shown.size() > kLongest) shown = shown.substr(0, kLongest - 8) + "...";
+    if (shown.size() > kLongest) {
+      std::size_t end = kLongest - 8;
+      while (end > 0 && (static_cast<unsigned char>(shown[end]) & 0xC0) == 0x80) --end;  // never inside a character
+      shown = shown.substr(0, end) + "...";
+    }
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, shown);
   }
   return text;
