@@ -23,7 +23,7 @@ clean_up() {
 }
 
 fail() {
-  echo "FAILED: $*"
+  echo "FAILED: $*" | cut -c-800
   failures=$((failures + 1))
 }
 

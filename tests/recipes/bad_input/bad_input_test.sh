@@ -66,7 +66,7 @@ says '^error: invalid.txt: .*invalid UTF-8.*100'
 expect 0 overlap data.validation=[train.txt] "${one[@]}"
 once '^warning: validation train.txt overlaps training train.txt: 1 of its 1 document'
 expect 0 unvalidated data.validation_split=0 "${one[@]}"
-once '^warning: no validation text'
+once '^warning: .*no validation text'
 ! grep -q '"validation_' unvalidated/metrics.jsonl || fail "without validation text, metrics.jsonl has validation keys: $(grep -m 1 '"validation_' unvalidated/metrics.jsonl)"
 grep -q '"loss"' unvalidated/metrics.jsonl || fail 'without validation text, nothing is logged'
 
@@ -93,6 +93,7 @@ edit() {
   find "$donor" -maxdepth 1 -type f ! -name manifest.json -exec cp {} "$1" \;
   python3 "$source_dir/tests/support/edit_safetensors.py" "$1/model.safetensors" "${@:2}"
 }
+sed '/tokenizer:/d' "$good" >bad.yaml # it comes from there
 edit misfit drop model.layers.1.self_attn.k_proj.weight rename model.norm.weight model.norm.wait reshape model.layers.0.self_attn.o_proj.weight
 expect 3 initial init_from=misfit
 says '^error: misfit: expected [0-9]+ tensors, found [0-9]+; 2 missing: .*model.layers.1.self_attn.k_proj.weight.*model.norm.weight'
@@ -101,8 +102,7 @@ edit other
 expect 2 other_shape init_from=other model.hidden_size=32
 says '^error: .*hidden_size.*16'
 edit narrow
-cp corrected/tokenizer.json narrow/
-sed '/tokenizer:/d' "$good" >bad.yaml
+"$build_dir/sluice" tokenize train train.txt --vocab-size 280 --output narrow/tokenizer.json >narrow.out || fail "no tokenizer: $(cat narrow.out)"
 expect 3 other_tokenizer init_from=narrow
 line 'error: narrow: the tokenizer has 280 ids, but the model only 257 rows of embeddings'
 expect 3 no_model init_from=nowhere
