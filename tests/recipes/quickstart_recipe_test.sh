@@ -7,6 +7,7 @@ recipe=$source_dir/recipes/quickstart.yaml
 # shellcheck source=tests/support/two_ranks.sh
 . "$source_dir/tests/support/two_ranks.sh"
 python3 "$source_dir/tests/support/make_text.py" text.txt 100000
+guard=400
 small=(data.train=[text.txt] data.eval_sequences=8 train.global_batch_size=4)
 
 expect 0 quickstart "${small[@]}" parallel.expert=2 stages.{dense,sparse,wide,flat}.max_steps=2

@@ -28,11 +28,12 @@ fail() {
 }
 
 # command_of NAME[@FOLDER] ARGS...: two ranks that train in the run folder FOLDER (or NAME); output in NAME.out and NAME.err. The
-# guard of two minutes is far beyond what any case takes: who reaches it hung.
+# guard is far beyond what any case takes: who reaches it hung.
+guard=120
 command_of() {
   local out=${1%@*} folder=${1#*@}
   shift
-  timeout -k 10 120 mpirun -np 2 "$build_dir/sluice" train "$recipe" "run_dir=$scratch/$folder" "$@" >"$out.out" 2>"$out.err"
+  timeout -k 10 "$guard" mpirun -np 2 "$build_dir/sluice" train "$recipe" "run_dir=$scratch/$folder" "$@" >"$out.out" 2>"$out.err"
 }
 
 # expect CODE NAME[@FOLDER] ARGS...: runs to the end. The exit code is CODE, one error is printed over all ranks (none if CODE is 0 or 75),
@@ -49,7 +50,7 @@ expect() {
 judge() {
   local expected=$1 errors wanted=1
   case $expected in 0 | 75) wanted=0 ;; esac
-  [ "$code" != 124 ] && [ "$code" != 137 ] || fail "$name: did not end by itself within two minutes"
+  [ "$code" != 124 ] && [ "$code" != 137 ] || fail "$name: did not end by itself within $guard s"
   [ "$code" = "$expected" ] || fail "$name: exit code $code, expected $expected: $(tail -n 3 "$name.out")$(head -n 5 "$name.err")"
   errors=$(cat "$name.out" "$name.err" | grep -c '^error: ')
   [ "$errors" = $wanted ] || fail "$name: $errors lines of error, expected $wanted: $(grep -h '^error: ' "$name.out" "$name.err")"
@@ -94,7 +95,7 @@ finish() {
     return
   fi
   [ "$code" != 0 ] || fail "$name: exit code 0"
-  [ "$code" != 124 ] || fail "$name: did not end by itself within two minutes"
+  [ "$code" != 124 ] || fail "$name: did not end by itself within $guard s"
   no_crash
 }
 

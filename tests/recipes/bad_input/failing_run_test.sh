@@ -10,7 +10,7 @@ recipe=$here/bad_input.yaml
 endless=(stages.dense.max_steps=1000000 checkpoint.save_interval=1000)
 
 # A run that holds its lock while everything below happens; stopped meanwhile, so that it takes no processor.
-start holder "${endless[@]}"
+guard=1000 start holder "${endless[@]}"
 wait_until logged_step holder 3
 holders="$(rank_pid holder 0) $(rank_pid holder 1)"
 for pid in $holders; do kill -STOP "$pid"; done
