@@ -9,8 +9,9 @@ import os
 import struct
 import sys
 
-ALWAYS = ["step", "tokens", "loss", "bits_per_byte", "learning_rate", "grad_norm", "tokens_per_second", "step_seconds", "memory_bytes"]
-SPARSE = ["exposed_comm_seconds", "load_balancing_loss", "z_loss", "max_violation", "dead_experts", "dropped_fraction",
+ALWAYS = ["step", "tokens", "loss", "bits_per_byte", "learning_rate", "grad_norm", "tokens_per_second", "step_seconds", "exposed_comm_seconds",
+          "memory_bytes"]
+SPARSE = ["load_balancing_loss", "z_loss", "max_violation", "dead_experts", "dropped_fraction",
           "exchange_bytes_intra", "exchange_bytes_inter"]
 RECEIPT = ["stage", "step", "kind", "method", "exact", "loss_before", "loss_after", "max_abs_logit_difference", "parameters_before",
            "parameters_after", "active_parameters_before", "active_parameters_after", "held_batch_sha256"]

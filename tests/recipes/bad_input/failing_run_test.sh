@@ -60,12 +60,14 @@ wait_until logged_step hangs 5
 hanging=$(rank_pid hangs 1)
 kill -STOP "$hanging"
 finish hangs any
+# mpirun wakes the stopped rank before it ends it: that rank must not add a report that blames the others for having gone.
+once '^error: '
 once "^error: communication failed because of rank 1 on .* \(pid $hanging\): its process is stopped"
 kill -KILL "$hanging" 2>/dev/null
-[ -s hangs/records/failure.txt ] || fail 'the report on the rank that hangs is not beside its records'
+head -n 1 hangs/records/failure.txt | grep -q "because of rank 1 on .* (pid $hanging)" || fail 'the report beside the records does not name the rank that hangs'
 wait_until no_rank_of hangs
 expect 0 hangs
-says '^warning: the run ended early before: communication failed because of rank 1 on'
+says '^warning: the run ended early before: communication failed'
 
 # The second start waited its half minute for the lock, then named the holder; the first is as it was.
 finish second 2
