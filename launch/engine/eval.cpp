@@ -84,7 +84,8 @@ std::int64_t sequences_at_once(const EvalOptions& options, std::int64_t length) 
 }
 
 // The counted targets of some windows, all of one length, in one pass.
-double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& ids, std::span<const Window> windows, std::int64_t length) {
+double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& ids, std::span<const Window> windows,
+                   std::int64_t length) {
   at::NoGradGuard no_grad;
   recipes::LocalBatch batch;
   batch.length = length;
@@ -105,17 +106,19 @@ double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& 
 }
 
 // Every rank runs the same number of passes, with zero rows if need be.
-double total_nats(recipes::TrainModel& model, const recipes::Layout& layout, const std::vector<std::int32_t>& ids, const std::vector<Window>& windows,
-                  std::int64_t batch) {
+double total_nats(recipes::TrainModel& model, const recipes::Layout& layout, const std::vector<std::int32_t>& ids,
+                  const std::vector<Window>& windows, std::int64_t batch) {
   const auto count = static_cast<std::int64_t>(windows.size());
   const parallel::IndexRange mine = parallel::shard_of(count, layout.size(), layout.rank());
   const std::int64_t most = parallel::shard_of(count, layout.size(), 0).count;
-  const std::span<const Window> all = std::span(windows).subspan(static_cast<std::size_t>(mine.first), static_cast<std::size_t>(mine.count));
+  const auto some_of = [&](std::int64_t begin, std::int64_t number) {
+    return std::span(windows).subspan(static_cast<std::size_t>(mine.first + begin), static_cast<std::size_t>(number));
+  };
   double nats = 0.0;
   for (std::int64_t done = 0; done < most; done += batch) {
     const std::int64_t begin = std::min<std::int64_t>(done, mine.count);
-    const std::int64_t some = std::min<std::int64_t>(batch, mine.count - begin);
-    nats += window_nats(model, ids, all.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(some)), windows.front().length);
+    const std::int64_t number = std::min<std::int64_t>(batch, mine.count - begin);
+    nats += window_nats(model, ids, some_of(begin, number), windows.front().length);
   }
   layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", 0, -1, "eval"}).finish();
   return nats;
