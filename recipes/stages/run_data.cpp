@@ -5,6 +5,7 @@
 #include "core/base/log.hpp"
 #include "data/bpe_trainer.hpp"
 #include "data/load_tokenizer.hpp"
+#include "recipes/convert/model_config.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/whole_node.hpp"
@@ -16,7 +17,7 @@
 namespace sluice::recipes {
 namespace {
 
-data::DataOptions data_options(const DataConfig& config, int threads) {
+data::DataOptions data_options(const DataConfig& config, std::int64_t global_batch_size, int threads) {
   data::DataOptions options;
   for (const DataSource& source : config.train) options.train.push_back({source.path, source.weight});
   for (const DataSource& source : config.validation) options.validation.push_back({source.path, source.weight});
@@ -26,6 +27,7 @@ data::DataOptions data_options(const DataConfig& config, int threads) {
   options.invalid_utf8 = config.invalid_utf8 == InvalidUtf8::kError ? data::InvalidUtf8::kError : data::InvalidUtf8::kReplace;
   options.seq_length = config.seq_length;
   options.order = config.order == Order::kContiguous ? data::Order::kContiguous : data::Order::kShuffled;
+  options.global_batch_size = global_batch_size;
   options.threads = threads;
   return options;
 }
@@ -36,27 +38,30 @@ std::filesystem::path cache_directory(const RunDirectory& run) {
 
 // Turns the data room's progress into signs of life.
 data::ProgressCallback progress_of(const Heartbeat& heartbeat) {
-  return [heartbeat](const data::Progress& p) { heartbeat(fmt::format("{} {} ({} of {} bytes)", p.activity, p.source, p.done, p.total)); };
+  return [heartbeat](const data::Progress& p) {
+    heartbeat(fmt::format("{}{}{} ({} of {} {})", p.activity, p.source.empty() ? "" : " ", p.source, p.done, p.total, p.unit));
+  };
 }
 
-std::string make_tokenizer(const Recipe& recipe, const std::filesystem::path& inherited, int threads, const Heartbeat& heartbeat) {
-  if (!inherited.empty()) return data::load_tokenizer(inherited)->json();
+data::TokenizerPtr make_tokenizer(const Recipe& recipe, const std::filesystem::path& inherited, int threads, const Heartbeat& heartbeat) {
+  if (!inherited.empty()) return data::load_tokenizer(inherited);
   const TokenizerConfig& config = recipe.data.tokenizer;
-  if (config.type == TokenizerType::kBytes) return data::make_bytes_tokenizer()->json();
-  if (config.type == TokenizerType::kFile) return data::load_tokenizer(config.path)->json();
+  if (config.type == TokenizerType::kBytes) return data::make_bytes_tokenizer();
+  if (config.type == TokenizerType::kFile) return data::load_tokenizer(config.path);
   const Stopwatch watch;
   data::BpeTrainer trainer({.vocab_size = config.vocab_size, .threads = threads, .min_frequency = 0});
   std::uint64_t bytes = 0;
   data::for_each_text_chunk(
-      data_options(recipe.data, threads), [&](std::string_view text, bool) {
+      data_options(recipe.data, 0, threads), [&](std::string_view text, bool) {
         trainer.add(text);
         bytes += text.size();
       },
       progress_of(heartbeat));
-  heartbeat("learning merges");
-  const data::TokenizerPtr tokenizer = trainer.finish();
+  const data::TokenizerPtr tokenizer = trainer.finish(progress_of(heartbeat));
+  if (tokenizer->vocab_size() < config.vocab_size)
+    log_warning("tokenizer: {} tokens asked for, but the text gave only {}", config.vocab_size, tokenizer->vocab_size());
   log_info("tokenizer: byte-level BPE, {} tokens, trained on {} in {}", tokenizer->vocab_size(), human_bytes(static_cast<double>(bytes)), human_duration(watch.seconds()));
-  return tokenizer->json();
+  return tokenizer;
 }
 
 }  // namespace
@@ -65,8 +70,11 @@ data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, 
   on_rank0(world, "tokenizer", [&](const Heartbeat& heartbeat) {
     const WholeNode node(threads * world.layout().local_size);
     // One that an earlier start left without ever saving a checkpoint may be of another recipe or corpus.
-    if (!resumed || !std::filesystem::exists(run.tokenizer()))
-      write_file_atomically(run.tokenizer(), make_tokenizer(recipe, inherited, node.threads(), heartbeat));
+    if (resumed && std::filesystem::exists(run.tokenizer())) return std::string();
+    const data::TokenizerPtr made = make_tokenizer(recipe, inherited, node.threads(), heartbeat);
+    // Which token ends a text is not in tokenizer.json.
+    write_file_atomically(run.tokenizer().parent_path() / "tokenizer_config.json", tokenizer_config_json(made->eos_token(), recipe.data.seq_length));
+    write_file_atomically(run.tokenizer(), made->json());
     return std::string();
   });
   data::TokenizerPtr tokenizer;
@@ -74,12 +82,13 @@ data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, 
   return tokenizer;
 }
 
-std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const DataConfig& config, const RunDirectory& run, data::TokenizerPtr tokenizer, int threads) {
-  const data::DataOptions options = data_options(config, threads);
+std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const Stage& stage, const RunDirectory& run, data::TokenizerPtr tokenizer, int threads) {
+  const std::int64_t batch = stage.train.global_batch_size;
+  const data::DataOptions options = data_options(stage.data, batch, threads);
   on_rank0(world, "tokens", [&](const Heartbeat& heartbeat) {
     const WholeNode node(threads * world.layout().local_size);
     const data::CorpusSummary summary =
-        data::prepare_corpus(data_options(config, node.threads()), *tokenizer, cache_directory(run), progress_of(heartbeat));
+        data::prepare_corpus(data_options(stage.data, batch, node.threads()), *tokenizer, cache_directory(run), progress_of(heartbeat));
     for (const std::string& warning : summary.warnings) log_warning("{}", warning);
     return std::string();
   });

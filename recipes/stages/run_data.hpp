@@ -18,7 +18,8 @@ data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, 
                                   bool resumed);
 
 /// Collective. Token caches live beside the runs, keyed by content, so that runs on the same text share them.
-std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const DataConfig& config, const RunDirectory& run, data::TokenizerPtr tokenizer, int threads);
+/// Data error if the text does not hold one batch of the stage.
+std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const Stage& stage, const RunDirectory& run, data::TokenizerPtr tokenizer, int threads);
 
 /// The evaluation windows of a corpus in memory; without validation text, windows of the training text.
 EvaluationSet load_evaluation(const data::Corpus& corpus, const data::TokenizerPtr& tokenizer);

@@ -2,6 +2,7 @@
 
 #include "core/base/clock.hpp"
 #include "core/base/log.hpp"
+#include "core/tensor/dtype_map.hpp"
 #include "core/base/error.hpp"
 #include "recipes/run/expert_load.hpp"
 #include "recipes/run/run_header.hpp"
@@ -10,6 +11,7 @@
 #include "recipes/run/units.hpp"
 #include "recipes/schema/validate.hpp"
 #include "recipes/stages/conversion_stage.hpp"
+#include "recipes/stages/model_flops.hpp"
 #include "recipes/stages/model_io.hpp"
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/run.hpp"
@@ -52,6 +54,7 @@ ExitCode Trainer::run() {
   open_data(checkpoint);
   if (checkpoint.empty()) start_fresh();
   else resume(checkpoint);
+  peak_flops_ = measure_peak_flops(*world_.world(), to_torch(recipe_.dtype));
   started_at_ = monotonic_seconds();
   for (std::size_t index = static_cast<std::size_t>(state_.stage); index < recipe_.stages.size(); ++index) {
     if (stage_ && *stage_ == index && state_.stage_step >= recipe_.stages[index].max_steps) continue;
@@ -195,6 +198,7 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   row_.grad_norm = result.grad_norm;
   row_.tokens_per_second = static_cast<double>(tokens) / seconds;
   row_.step_seconds = seconds;
+  row_.mfu = flops_per_token(describe(*model_, -1), batch.length) * static_cast<double>(tokens) / seconds / peak_flops_;
   row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
   row_.memory_bytes = resident_bytes();
   if (world_.size() > 1) row_.exposed_comm_seconds = result.communication_seconds + now.seconds - before.seconds;

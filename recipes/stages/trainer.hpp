@@ -93,6 +93,7 @@ class Trainer {
   std::unique_ptr<Progress> progress_;
   StepMeter meter_;
   std::int64_t steps_since_start_ = 0;
+  double peak_flops_ = 0.0;                 // of all ranks together, measured at the start
   StepMetrics row_;                         // of the current step, until written
   double started_at_ = 0.0;
   double elapsed_before_ = 0.0;
