@@ -55,10 +55,6 @@ at::Tensor count_by_group(const at::Tensor& index, std::int64_t groups, std::int
 
 }  // namespace
 
-std::int64_t num_child_rows(const MoeConfig& config) {
-  return config.num_families() * (2 * config.family_size - 2);
-}
-
 Router::Router(const std::string& prefix, const MoeConfig& config, std::int64_t hidden_size, at::ScalarType type)
     : gate(Parameter::make(prefix + ".gate.weight", {config.num_families(), hidden_size}, type)),
       correction_bias(at::zeros({config.num_families()}, at::TensorOptions().dtype(accumulate_type(type)))),
@@ -68,7 +64,7 @@ Router::Router(const std::string& prefix, const MoeConfig& config, std::int64_t 
     throw usage_error("{}: family_size({}) is not a power of two: families grow by doubling", prefix, config.family_size);
   gate.decay = false;
   if (config.family_size == 1) return;
-  family_gate = Parameter::make(prefix + ".family_gate.weight", {num_child_rows(config), hidden_size}, type);
+  family_gate = Parameter::make(prefix + ".family_gate.weight", {config.num_child_rows(), hidden_size}, type);
   family_gate.decay = false;
 }
 

@@ -20,9 +20,6 @@ struct Routing {
   SlotStatistics statistics;
 };
 
-/// Rows of the child parameter for families of `family_size` = 2^l: levels of 2, 4, ..., family_size rows a family.
-std::int64_t num_child_rows(const MoeConfig& config);
-
 class Router {
  public:
   /// `prefix` e.g. "model.layers.3.mlp"; leaves PREFIX.gate.weight, PREFIX.family_gate.weight.
