@@ -21,7 +21,7 @@ struct ModelDescription {
   std::int64_t eos_token_id = -1;  // -1: none
   std::int64_t bos_token_id = -1;
   DType dtype = DType::kFloat32;  // of the weights as stored
-  /// A selection bias (e_score_correction_bias) is there although nothing updates it: it came with a checkpoint.
+  /// A selection bias (e_score_correction_bias) is there even if nothing updates it any more.
   bool has_router_bias = false;
 
   /// Whether the routers have a selection bias.
