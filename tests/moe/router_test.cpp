@@ -1,7 +1,9 @@
 // The router's integer rules: ties, capacity, the update of the selection bias; and scores that are all zero.
 #include "moe/router.hpp"
 
+#include "core/base/random.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/finite_differences.hpp"
 
 #include <cmath>
 #include <vector>
@@ -128,4 +130,41 @@ TEST_CASE("sigmoid scores that are all zero give finite shares, weights and grad
     CHECK(x.grad().isfinite().all().item<bool>());
     CHECK(router.gate.grad.isfinite().all().item<bool>());
   }
+}
+
+TEST_CASE("a family's pick has the value 1 and the gradient of its logarithm") {
+  MoeConfig config = flat(8, 2);
+  config.family_size = 4;  // two families: 4 child rows of the first level, then 8
+  Router router("mlp", config, 3, at::kDouble);
+  const auto draw = [](const at::Tensor& t, const char* name) {
+    double* out = t.mutable_data_ptr<double>();
+    for (std::int64_t i = 0; i < t.numel(); ++i) out[i] = random_normal(random_key(4, name), static_cast<std::uint64_t>(i));
+  };
+  draw(router.gate.value, "gate");
+  draw(router.family_gate.value, "children");
+  ParameterSet parameters({&router.gate, &router.family_gate});
+  const at::Tensor x = at::empty({5, 3}, at::kDouble), pull = at::empty({5, 2}, at::kDouble);
+  draw(x, "x");
+  draw(pull, "pull");
+  x.set_requires_grad(true);
+  const Routing routing = router.route(x, one_sequence(5));
+  CHECK(at::allclose(routing.weights.sum(1), at::ones({5}, at::kDouble), 1e-14, 0));
+  (routing.weights * pull).sum().backward();
+  // sum of pull * weight * log p over the picks on the way to each chosen expert, the weights held still.
+  const std::vector<double> weight = values_of(routing.weights.detach()), by = values_of(pull);
+  const auto logarithms = [&] {
+    at::NoGradGuard no_grad;
+    double total = 0.0;
+    for (std::size_t i = 0; i < 10; ++i) {
+      const std::int64_t expert = routing.plan.experts[i];
+      for (const auto& [level_begin, child] : {std::pair<std::int64_t, std::int64_t>{0, expert / 2}, {4, expert}}) {
+        const at::Tensor row = x[static_cast<std::int64_t>(i / 2)];
+        const double mine = (row * router.family_gate.value[level_begin + child]).sum().item<double>();
+        const double other = (row * router.family_gate.value[level_begin + (child ^ 1)]).sum().item<double>();
+        total += by[i] * weight[i] * (mine - std::log(std::exp(mine) + std::exp(other)));
+      }
+    }
+    return total;
+  };
+  CHECK(sluice::testing::gradient_error(router.family_gate.value, router.family_gate.grad, logarithms) <= 1e-7);
 }
