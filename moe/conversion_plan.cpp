@@ -78,8 +78,8 @@ std::optional<LeafPlan> grow(const ConversionShape& c, const MlpLeaf& leaf, cons
   }
   if (leaf.rest == "family_gate.weight") {
     // Levels that were there stay; the new, deepest one is drawn.
-    const std::int64_t old_rows = c.before->num_families() * (2 * c.before->family_size - 2);
-    LeafPlan plan{{}, kChildRowStd, 1};
+    const std::int64_t old_rows = c.before->num_child_rows();
+    LeafPlan plan{{}, c.after.router_init_std, 1};
     if (old_rows > 0) {
       std::vector<std::int64_t> rows(static_cast<std::size_t>(shape[0]), -1);
       std::iota(rows.begin(), rows.begin() + old_rows, 0);

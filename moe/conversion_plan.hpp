@@ -49,7 +49,4 @@ struct ConversionShape {
 /// Plan of the leaf `name` with shape `shape` of the new model; absent if the leaf goes over unchanged.
 std::optional<LeafPlan> plan_leaf(const ConversionShape& conversion, const std::string& name, const std::vector<std::int64_t>& shape);
 
-/// Std of a child row: small beside the parents' rows, so that children part only as they learn.
-inline constexpr double kChildRowStd = 0.02;
-
 }  // namespace sluice::moe

@@ -33,6 +33,8 @@ struct MoeConfig {
   std::int64_t family_size = 1;   // children per router family; 1 is a plain (flat) router
 
   std::int64_t num_families() const { return num_experts / family_size; }
+  /// C, rows of the children's router for families of 2^l: levels of 2, 4, ..., family_size rows a family; 0 without families.
+  std::int64_t num_child_rows() const { return num_families() * (2 * family_size - 2); }
   bool operator==(const MoeConfig&) const = default;
 };
 

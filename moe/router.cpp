@@ -6,7 +6,9 @@
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/pointers.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace sluice::moe {
 namespace {
@@ -55,10 +57,6 @@ at::Tensor count_by_group(const at::Tensor& index, std::int64_t groups, std::int
 
 }  // namespace
 
-std::int64_t num_child_rows(const MoeConfig& config) {
-  return config.num_families() * (2 * config.family_size - 2);
-}
-
 Router::Router(const std::string& prefix, const MoeConfig& config, std::int64_t hidden_size, at::ScalarType type)
     : gate(Parameter::make(prefix + ".gate.weight", {config.num_families(), hidden_size}, type)),
       correction_bias(at::zeros({config.num_families()}, at::TensorOptions().dtype(accumulate_type(type)))),
@@ -68,7 +66,7 @@ Router::Router(const std::string& prefix, const MoeConfig& config, std::int64_t 
     throw usage_error("{}: family_size({}) is not a power of two: families grow by doubling", prefix, config.family_size);
   gate.decay = false;
   if (config.family_size == 1) return;
-  family_gate = Parameter::make(prefix + ".family_gate.weight", {num_child_rows(config), hidden_size}, type);
+  family_gate = Parameter::make(prefix + ".family_gate.weight", {config.num_child_rows(), hidden_size}, type);
   family_gate.decay = false;
 }
 
@@ -85,7 +83,8 @@ Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
 
   const at::Tensor logits = RouterLogitsFunction::apply(x, &gate);
   const at::Tensor scores = sigmoid ? at::sigmoid(logits) : at::softmax(logits, 1);
-  const at::Tensor probabilities = sigmoid ? scores / scores.sum(1, true) : scores;
+  // Sigmoid scores may all be 0; their shares are then 0 as well.
+  const at::Tensor probabilities = sigmoid ? scores / (scores.sum(1, true) + 1e-20) : scores;
   std::vector<std::int32_t> experts = top_k(scores, has_bias() ? correction_bias : at::Tensor(), k);
   at::Tensor chosen = to_index(experts, {n, k});
   at::Tensor weights = scores.gather(1, chosen);
@@ -138,10 +137,16 @@ void Router::update_bias(const at::Tensor& counts) {
   correction_bias.add_(direction.to(correction_bias.scalar_type()), config_.bias_update_rate);
 }
 
-std::int64_t apply_capacity(std::vector<std::int32_t>& experts, std::int64_t sequences, std::int64_t length, std::int64_t top_k, std::int64_t num_experts,
-                            double capacity_factor) {
-  const auto capacity =
-      static_cast<std::int64_t>(std::ceil(static_cast<double>(length * top_k) * capacity_factor / static_cast<double>(num_experts)));
+std::int64_t expert_capacity(std::int64_t length, std::int64_t top_k, std::int64_t num_experts, double capacity_factor) {
+  const double exact = static_cast<double>(length * top_k) * capacity_factor / static_cast<double>(num_experts);
+  // A decimal factor such as 1.1 is not quite itself in binary: 200 * 1.1 / 20 comes out above 11. What is within its three roundings
+  // (the factor's own, the product's, the quotient's) above an integer is that integer.
+  return static_cast<std::int64_t>(std::ceil(exact * (1.0 - 4.0 * std::numeric_limits<double>::epsilon())));
+}
+
+std::int64_t apply_capacity(std::vector<std::int32_t>& experts, std::int64_t sequences, std::int64_t length, std::int64_t top_k,
+                            std::int64_t num_experts, double capacity_factor) {
+  const std::int64_t capacity = expert_capacity(length, top_k, num_experts, capacity_factor);
   std::int64_t dropped = 0;
   std::vector<std::int64_t> used(static_cast<std::size_t>(num_experts));
   for (std::int64_t s = 0; s < sequences; ++s) {

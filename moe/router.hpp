@@ -20,9 +20,6 @@ struct Routing {
   SlotStatistics statistics;
 };
 
-/// Rows of the child parameter for families of `family_size` = 2^l: levels of 2, 4, ..., family_size rows a family.
-std::int64_t num_child_rows(const MoeConfig& config);
-
 class Router {
  public:
   /// `prefix` e.g. "model.layers.3.mlp"; leaves PREFIX.gate.weight, PREFIX.family_gate.weight.
@@ -51,7 +48,10 @@ class Router {
   MoeConfig config_;
 };
 
-/// Drops (token, k) pairs over capacity in each sequence: ceil(T*k*factor/E) per expert, kept in order of (token, k).
+/// Pairs that an expert takes of a sequence of `length` tokens: ceil(T*k*factor/E), exact for factors written as decimals.
+std::int64_t expert_capacity(std::int64_t length, std::int64_t top_k, std::int64_t num_experts, double capacity_factor);
+
+/// Drops (token, k) pairs over capacity in each sequence: expert_capacity() per expert, kept in order of (token, k).
 /// experts [B*T*K] -> -1 where dropped; returns the number dropped.
 std::int64_t apply_capacity(std::vector<std::int32_t>& experts, std::int64_t sequences, std::int64_t length, std::int64_t top_k,
                             std::int64_t num_experts, double capacity_factor);

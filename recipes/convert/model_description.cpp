@@ -47,7 +47,7 @@ void add_moe(TensorList& list, const ModelDescription& model, const std::string&
   const moe::MoeConfig& moe = *model.moe;
   const std::int64_t hidden = model.decoder.hidden_size;
   list.add(prefix + "gate.weight", {moe.num_families(), hidden}, TensorRole::kRouter, layer);
-  if (moe.family_size > 1) list.add(prefix + "family_gate.weight", {moe.num_experts, hidden}, TensorRole::kFamilyGate, layer);
+  if (moe.family_size > 1) list.add(prefix + "family_gate.weight", {moe.num_child_rows(), hidden}, TensorRole::kFamilyGate, layer);
   if (model.router_bias()) list.add(prefix + "gate.e_score_correction_bias", {moe.num_families()}, TensorRole::kRouterBias, layer);
   for (std::int64_t expert = 0; expert < moe.num_experts; ++expert)
     list.add_swiglu(prefix + "experts." + std::to_string(expert) + ".", hidden, moe.expert_hidden_size, TensorRole::kExpert, layer, expert);
@@ -87,6 +87,8 @@ void check_description(const ModelDescription& model, const std::string& where) 
   at_least_one("expert_hidden_size", moe.expert_hidden_size);
   at_least_one("top_k", moe.top_k);
   at_least_one("family_size", moe.family_size);
+  if ((moe.family_size & (moe.family_size - 1)) != 0)
+    throw data_error("{}: family_size is {}, expected a power of two: families grow by doubling", where, moe.family_size);
   if (moe.num_experts % moe.family_size != 0)
     throw data_error("{}: family_size({}) does not divide num_experts({})", where, moe.family_size, moe.num_experts);
   if (moe.top_k > moe.num_families())

@@ -1,6 +1,6 @@
 // A decoder, dense or sparse, as plain values, and the list of its tensors under their canonical names. Those are Hugging Face's
 // of Qwen3, Qwen3-MoE and Glm4Moe, experts one by one under their global number; other families' names are in name_map.hpp.
-// D hidden, H/K heads and key-value heads, h head size, F width, V vocabulary, E experts; a Linear is [out, in].
+// D hidden, H/K heads and key-value heads, h head size, F width, V vocabulary, E experts, C child rows; a Linear is [out, in].
 #pragma once
 
 #include "core/base/dtype.hpp"
@@ -21,7 +21,7 @@ struct ModelDescription {
   std::int64_t eos_token_id = -1;  // -1: none
   std::int64_t bos_token_id = -1;
   DType dtype = DType::kFloat32;  // of the weights as stored
-  /// A selection bias (e_score_correction_bias) is there although nothing updates it: it came with a checkpoint.
+  /// A selection bias (e_score_correction_bias) is there even if nothing updates it any more.
   bool has_router_bias = false;
 
   /// Whether the routers have a selection bias.
@@ -36,7 +36,7 @@ enum class TensorRole {
   kAttention,   // q [H*h, D], k and v [K*h, D], o [D, H*h]
   kMlp,         // gate and up [F, D], down [D, F] of a dense layer
   kRouter,      // mlp.gate.weight [E, D]; with families [E/family_size, D]
-  kFamilyGate,  // mlp.family_gate.weight [E, D]: the children's rows, only with families
+  kFamilyGate,  // mlp.family_gate.weight [C, D]: the children's rows, level after level, only with families
   kRouterBias,  // mlp.gate.e_score_correction_bias, one per row of mlp.gate.weight, always F32
   kExpert,      // gate and up [F, D], down [D, F] of one expert
   kShared,      // the same of the shared expert, F = num_shared_experts * expert_hidden_size

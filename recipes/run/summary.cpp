@@ -18,6 +18,25 @@ std::optional<double> validation_at(const std::vector<JsonRow>& rows, const std:
   return std::nullopt;
 }
 
+// The first stage that goes on from stage `index`; stages.size() if none does.
+std::size_t next_stage(const std::vector<StagePlan>& stages, std::size_t index) {
+  for (std::size_t i = index + 1; i < stages.size(); ++i)
+    if (stages[i].from.empty() ? i == index + 1 : stages[i].from == stages[index].name) return i;
+  return stages.size();
+}
+
+std::optional<double> validation_after(const std::vector<JsonRow>& rows, const std::vector<StagePlan>& stages, const std::string& converted,
+                                       std::int64_t steps) {
+  std::size_t index = 0;
+  while (index < stages.size() && stages[index].name != converted) ++index;
+  for (; index < stages.size(); index = next_stage(stages, index)) {
+    const StagePlan& stage = stages[index];
+    if (steps <= stage.last_step - stage.first_step) return validation_at(rows, stage.name, stage.first_step + steps);
+    steps -= stage.last_step - stage.first_step;
+  }
+  return std::nullopt;
+}
+
 std::string shown(const std::optional<double>& value) {
   return value ? fmt::format("{:.4f}", *value) : std::string("-");
 }
@@ -49,8 +68,8 @@ RunSummary summarize_run(const std::filesystem::path& directory, const std::vect
   }
   for (Receipt& receipt : read_receipts(run.receipts())) {
     ConversionSummary conversion;
-    conversion.validation_loss_after_10_steps = validation_at(rows, receipt.stage, receipt.step + 10);
-    conversion.validation_loss_after_50_steps = validation_at(rows, receipt.stage, receipt.step + 50);
+    conversion.validation_loss_after_10_steps = validation_after(rows, stages, receipt.stage, 10);
+    conversion.validation_loss_after_50_steps = validation_after(rows, stages, receipt.stage, 50);
     conversion.receipt = std::move(receipt);
     summary.conversions.push_back(std::move(conversion));
   }

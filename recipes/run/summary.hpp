@@ -21,6 +21,7 @@ struct StagePlan {
   std::string type;
   std::int64_t first_step = 0;
   std::int64_t last_step = 0;
+  std::string from = "";  // the stage it goes on from; "" = the one before it in the list
 };
 
 struct Validation {
@@ -39,6 +40,7 @@ struct StageSummary {
 
 struct ConversionSummary {
   Receipt receipt;
+  // In the conversion's stage or, where that is shorter, in the first stage that goes on from it, and so on.
   std::optional<double> validation_loss_after_10_steps;
   std::optional<double> validation_loss_after_50_steps;
 };

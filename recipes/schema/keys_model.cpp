@@ -162,8 +162,8 @@ const Keys<moe::MoeConfig>& moe_keys() {
         number_key("capacity_factor", &MoeConfig::capacity_factor, {.low = 0},
                    "an expert takes ceil(T x top_k x factor / num_experts) tokens of a sequence; 0 drops none",
                    {"moe_expert_capacity_factor", "expert_capacity_factor", "moe_capacity_factor"}),
-        number_key("router_init_std", &MoeConfig::router_init_std, {.low = 0}, "standard deviation of new router rows",
-                   {"router_init", "moe_router_init_std"}),
+        number_key("router_init_std", &MoeConfig::router_init_std, {.low = 0},
+                   "standard deviation of new router rows: those of sparsify, and the children's of grow by family", {"router_init", "moe_router_init_std"}),
         integer_key("family_size", &MoeConfig::family_size, {1, 1 << 20},
                     "children of a router family; follows from growth and is not set by hand"),
     };

@@ -44,7 +44,9 @@ Key<Stage> method_key() {
                   {"drop_upcycling"},
                   "",
                   {{"upcycling", "copy"}, {"sparse_upcycling", "copy"}, {"virtual_groups", "virtual_group"}, {"split", "virtual_group"}}},
-                 "sparsify: copy or virtual_group; grow: family, double_top_k or copy", {"upcycling_method"});
+                 "sparsify: copy or virtual_group; grow: family, double_top_k or copy; the last two part the replicas' router rows after "
+                 "their receipt",
+                 {"upcycling_method"});
   key.info.default_value = "sparsify: copy; grow: family";
   return key;
 }

@@ -1,5 +1,6 @@
 #include "recipes/stages/conversion_stage.hpp"
 
+#include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "recipes/schema/conversion.hpp"
 #include "recipes/stages/convert_model.hpp"
@@ -28,6 +29,15 @@ std::string exchange_name(const Stage& stage) {
   return stage.parallel.exchange == Exchange::kFlat ? "flat" : stage.parallel.exchange == Exchange::kLocal ? "local" : "auto";
 }
 
+// Replicas of growth by copy are equal in everything, and would stay so for ever: their router rows are parted by so much of their size.
+constexpr double kReplicaNoise = 0.1;
+
+// Collective. Ranks may round the held batch's pass differently; what is decided by it, or written down, is rank 0's.
+double of_rank0(double value, const Layout& layout, std::int64_t step) {
+  layout.world->start_broadcast(&value, sizeof value, 0, {"held batch", step, -1, "receipt"}).finish();
+  return value;
+}
+
 // A flat router can only approximate a family's: of the scales tried, the one with the lowest held loss.
 TrainModel flatten_best(TrainModel& old, moe::ConversionShape shape, const Stage& stage, const Layout& layout, const EvaluationSet& held, std::uint64_t seed,
                         std::int64_t step, double& best_scale) {
@@ -36,13 +46,17 @@ TrainModel flatten_best(TrainModel& old, moe::ConversionShape shape, const Stage
   for (const double scale : {1.0, 2.0, 4.0, 8.0, 16.0, 32.0}) {
     shape.flatten_scale = scale;
     TrainModel candidate = convert_model(old, shape, layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
-    const double loss = run_held_batch(candidate, held, step).loss;
+    const double loss = of_rank0(run_held_batch(candidate, held, step).loss, layout, step);
     if (loss < best_loss) {
       best_loss = loss;
       best_scale = scale;
       best = std::move(candidate);
     }
   }
+  if (!best.decoder)
+    throw diverged_error("stage '{}': flatten at step {}: the held-batch loss is finite at no scale of the children's router rows; the model "
+                         "diverged, resume from an earlier checkpoint with a lower learning_rate",
+                         stage.name, step);
   return best;
 }
 
@@ -62,7 +76,7 @@ ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::siz
   receipt.method = method_name(stage);
   receipt.exact = exact(conversion_of(recipe, stage_index)).exact;
   receipt.held_batch_sha256 = held_sha256(held);
-  receipt.loss_before = before.loss;
+  receipt.loss_before = of_rank0(before.loss, layout, step);
   const ParameterCount count_before = count_parameters(describe(old, -1));
   receipt.parameters_before = count_before.total;
   receipt.active_parameters_before = count_before.active;
@@ -71,15 +85,15 @@ ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::siz
   double scale = 0.0;
   if (stage.type == StageType::kFlatten) outcome.model = flatten_best(old, shape, stage, layout, held, seed, step, scale);
   else outcome.model = convert_model(old, shape, layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
-  spread_tokens(old, outcome.model, shape.kind, held, step);
+  spread_tokens(old, outcome.model, shape.kind, layout, held, step);
   const ParameterCount count_after = count_parameters(describe(outcome.model, -1));
   receipt.parameters_after = count_after.total;
   receipt.active_parameters_after = count_after.active;
 
   const auto measure = [&](Receipt r) {
     const HeldOutput after = run_held_batch(outcome.model, held, step);
-    r.loss_after = after.loss;
-    r.max_abs_logit_difference = max_abs_difference(before.logits, after.logits);
+    r.loss_after = of_rank0(after.loss, layout, step);
+    r.max_abs_logit_difference = of_rank0(max_abs_difference(before.logits, after.logits), layout, step);
     outcome.receipts.push_back(std::move(r));
   };
   measure(receipt);
@@ -91,6 +105,10 @@ ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::siz
     part_twins(outcome.model, 1.0, seed);
     note = "twins' router rows parted";
   }
+  if (shape.kind == moe::ConversionKind::kGrowCopy) {
+    part_replicas(outcome.model, copies, kReplicaNoise, seed);
+    note = fmt::format("replicas' router rows parted by noise {}", kReplicaNoise);
+  }
   if (stage.weight_noise > 0 || stage.reinit_fraction > 0) {
     perturb_experts(outcome.model, stage.weight_noise, stage.reinit_fraction, copies, seed);
     if (!note.empty()) note += ", ";
@@ -98,6 +116,7 @@ ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::siz
   }
   if (!note.empty()) {
     receipt.note = "after " + note;
+    receipt.exact = false;  // what the recipe promises is the first receipt's
     measure(receipt);
   }
   if (stage.type == StageType::kFlatten) log_info("flatten: children's router rows at scale {:g} beside their family's (lowest held loss)", scale);

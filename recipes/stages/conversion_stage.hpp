@@ -13,11 +13,12 @@ namespace sluice::recipes {
 
 struct ConversionOutcome {
   TrainModel model;
-  std::vector<Receipt> receipts;  // of the conversion itself, then of noise, re-initialisation or parting of twins
+  std::vector<Receipt> receipts;  // of the conversion itself, then of noise, re-initialisation or parting of replicas
 };
 
 /// Collective. Converts `old` (which keeps its values) for stage `stage` of the recipe, evaluating `held` before and after. The
-/// caller judges and stores the receipts. `step`: steps finished.
+/// caller judges and stores the receipts, whose numbers are rank 0's on every rank. `step`: steps finished. Diverged error (exit 5) on
+/// every rank if flatten finds no finite loss.
 ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::size_t stage, const Layout& layout, const EvaluationSet& held, std::int64_t step);
 
 }  // namespace sluice::recipes

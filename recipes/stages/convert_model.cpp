@@ -3,9 +3,11 @@
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <map>
+#include <set>
+#include <vector>
 
 namespace sluice::recipes {
 namespace {
@@ -37,16 +39,37 @@ void add_term(at::Tensor out, const at::Tensor& source, const moe::LeafTerm& ter
 
 bool is_expert(const std::string& name) { return name.find(".mlp.experts.") != std::string::npos; }
 
+// Every conversion is made of all that was there; none drops a tensor.
+void require_none_lost(const std::map<std::string, LeafView>& sources, const std::set<std::string>& used) {
+  constexpr std::size_t shown = 8;
+  std::vector<std::string> lost;
+  for (const auto& [name, view] : sources)
+    if (used.count(name) == 0) lost.push_back(name);
+  if (lost.empty()) return;
+  const std::size_t more = lost.size() > shown ? lost.size() - shown : 0;
+  const std::size_t count = lost.size();
+  lost.resize(count - more);
+  throw data_error("conversion: {} tensors of the model before would be lost: {}{}", count, fmt::join(lost, ", "),
+                   more > 0 ? fmt::format(" and {} more", more) : "");
+}
+
+// Adds noise [E, D] times each row's own root mean square to rows [E, D].
+void add_relative_noise(at::Tensor rows, const at::Tensor& noise) {
+  rows.add_(noise * rows.square().mean(1, true).sqrt());
+}
+
 }  // namespace
 
 TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion, const Layout& layout, const std::string& exchange, std::uint64_t seed,
                          bool keep_moments) {
   at::NoGradGuard no_grad;
   std::map<std::string, LeafView> sources;
+  std::set<std::string> used;
   for (LeafView& view : leaves_of(old)) sources.emplace(view.leaf.name, view);
   const auto source = [&](const std::string& name, const std::string& wanted_by) -> LeafView& {
     const auto found = sources.find(name);
     if (found == sources.end()) throw data_error("conversion: {} needs {}, which the model before has not", wanted_by, name);
+    used.insert(name);
     return found->second;
   };
   TrainModel model = build_model(old.config, conversion.after, layout, old.decoder->type(), exchange);
@@ -74,6 +97,7 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
       first = false;
     }
   }
+  require_none_lost(sources, used);
   for (std::size_t i = 0; i < model.sparse.size() && conversion.before; ++i) {
     moe::Router& now = model.sparse[i]->router;
     const moe::Router& then = old.sparse[i]->router;
@@ -117,12 +141,16 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
       const at::Tensor index = at::tensor(columns, at::kLong);
       const std::int64_t dim = down ? 1 : 0;
       view.value.index_copy_(dim, index, draw.index_select(dim, index) + mean);
+      // What Adam knows of the weights that were there says nothing of the new ones.
+      view.exp_avg.index_fill_(dim, index, 0.0);
+      view.exp_avg_sq.index_fill_(dim, index, 0.0);
     }
   }
   model.decoder->refresh_compute();
 }
 
-void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind, const EvaluationSet& held, std::int64_t step) {
+void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind, const Layout& layout, const EvaluationSet& held,
+                   std::int64_t step) {
   const bool family = kind == moe::ConversionKind::kGrowFamily;
   if (!family && kind != moe::ConversionKind::kSparsifyCopy && kind != moe::ConversionKind::kSparsifyVirtualGroup) return;
   at::NoGradGuard no_grad;
@@ -136,7 +164,9 @@ void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind,
       const std::int64_t before = old.sparse[i]->router.family_gate.value.defined() ? old.sparse[i]->router.family_gate.value.size(0) : 0;
       rows = rows.narrow(0, before, rows.size(0) - before);
     }
-    const at::Tensor mean = inputs.at(paths[i]).to(rows.scalar_type()).mean(0);
+    const at::Tensor mean = inputs.at(paths[i]).to(rows.scalar_type()).mean(0).contiguous();
+    // Ranks may round the pass differently, and dense parameters must stay the same on all of them.
+    layout.world->start_broadcast(mean.data_ptr(), mean.nbytes(), 0, {"mean input", step, model.moe->layers[i], "receipt"}).finish();
     const at::Tensor direction = mean / mean.norm().clamp_min(1e-30);
     // Row by row in one order, so that tied rows stay equal bit for bit.
     const at::Tensor along = (rows * direction).sum(1, true);
@@ -151,9 +181,20 @@ void part_twins(TrainModel& model, double relative, std::uint64_t seed) {
     at::Tensor rows = slot->router.gate.value;
     at::Tensor draw = at::empty_like(rows);
     fill_normal(draw, seed, slot->router.gate.name + "#twins", relative, 2);
-    const at::Tensor rms = rows.square().mean(1, true).sqrt();
     const at::Tensor sign = 1 - 2 * (at::arange(rows.size(0), rows.options()).remainder(2)).unsqueeze(1);
-    rows.add_(draw * rms * sign);
+    add_relative_noise(rows, draw * sign);
+  }
+  model.decoder->refresh_compute();
+}
+
+void part_replicas(TrainModel& model, std::int64_t copies, double relative, std::uint64_t seed) {
+  at::NoGradGuard no_grad;
+  for (moe::MoeFeedForward* slot : model.sparse) {
+    at::Tensor rows = slot->router.gate.value;
+    at::Tensor draw = at::empty_like(rows);
+    fill_normal(draw, seed, slot->router.gate.name + "#replicas", relative);
+    const at::Tensor replica = (at::arange(rows.size(0), rows.options()).remainder(copies) != 0).unsqueeze(1);
+    add_relative_noise(rows, draw * replica);
   }
   model.decoder->refresh_compute();
 }

@@ -9,21 +9,27 @@
 namespace sluice::recipes {
 
 /// `keep_moments`: Adam moments follow the weights (a tensor scaled by c scales m by 1/c and v by 1/c^2), rows drawn anew start
-/// at zero, and the update counter goes on; otherwise the optimizer starts over.
+/// at zero, and the update counter goes on; otherwise the optimizer starts over. Data error if a tensor of `old` would go nowhere.
 TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion, const Layout& layout, const std::string& exchange, std::uint64_t seed,
                          bool keep_moments);
 
 /// Relative noise on the experts' weights (std = relative * the leaf's own std), and re-drawing of a share of each expert's
-/// intermediate columns from N(mean, std) of the leaf (drop-upcycling, arXiv:2502.19261). Growth spares the first of each family
-/// of copies (`copies` > 1). Both are functions of (seed, leaf name).
+/// intermediate columns from N(mean, std) of the leaf (drop-upcycling, arXiv:2502.19261); the moments of those start at zero. Growth
+/// spares the first of each family of copies (`copies` > 1). Both are functions of (seed, leaf name).
 void perturb_experts(TrainModel& model, double relative_noise, double reinit_fraction, std::int64_t copies, std::uint64_t seed);
 
 /// Makes router rows drawn anew blind to what all tokens have in common: takes the direction of the mean input of each sparse layer
 /// (over the held batch, computed by `old`) out of them. Otherwise that common part decides and all tokens choose the same experts.
-/// Applies to the gate (sparsify) or to the new level of the family gate (growth by families); tied rows stay equal.
-void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind, const EvaluationSet& held, std::int64_t step);
+/// Applies to the gate (sparsify) or to the new level of the family gate (growth by families); tied rows stay equal. Collective: the
+/// mean is rank 0's.
+void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind, const Layout& layout, const EvaluationSet& held,
+                   std::int64_t step);
 
 /// Parts the router rows of twins: +d for the first, -d for the second, d ~ N(0, (relative * rms of the row)^2).
 void part_twins(TrainModel& model, double relative, std::uint64_t seed);
+
+/// Parts the router rows of replicas: each but the first of every `copies` rows gets noise N(0, (relative * rms of the row)^2) of its
+/// own, so that they differ in tokens and weights, and hence in gradients.
+void part_replicas(TrainModel& model, std::int64_t copies, double relative, std::uint64_t seed);
 
 }  // namespace sluice::recipes

@@ -35,7 +35,7 @@ ModelDescription describe(const TrainModel& model, std::int64_t eos_token_id) {
   description.moe = model.moe;
   description.eos_token_id = eos_token_id;
   description.dtype = from_torch(model.decoder->type());
-  description.has_router_bias = !model.sparse.empty() && model.sparse.front()->router.bias_loaded;
+  description.has_router_bias = !model.sparse.empty() && model.sparse.front()->router.has_bias();
   return description;
 }
 
@@ -69,7 +69,7 @@ void load_weights(TrainModel& model, const ModelFolder& folder) {
     const auto found = folder.tensors.find(fmt::format("model.layers.{}.mlp.gate.e_score_correction_bias", model.moe->layers[i]));
     if (found == folder.tensors.end()) continue;
     router.correction_bias.copy_(to_tensor(found->second));
-    router.bias_loaded = folder.config.model.has_router_bias;
+    router.bias_loaded = true;  // it goes on choosing whether or not this run updates it
   }
   model.decoder->refresh_compute();
 }

@@ -1,6 +1,7 @@
 #include "recipes/stages/stage_plan.hpp"
 
 #include "core/optim/lr_schedule.hpp"
+#include "recipes/schema/conversion.hpp"
 
 #include <algorithm>
 
@@ -10,7 +11,7 @@ std::vector<StagePlan> plan_stages(const Recipe& recipe) {
   std::vector<StagePlan> plans;
   std::int64_t step = 0;
   for (const Stage& stage : recipe.stages) {
-    plans.push_back({stage.name, kNames[static_cast<std::size_t>(stage.type)], step, step + stage.max_steps});
+    plans.push_back({stage.name, kNames[static_cast<std::size_t>(stage.type)], step, step + stage.max_steps, stage.from});
     step += stage.max_steps;
   }
   return plans;
@@ -54,10 +55,11 @@ double learning_rate(const Recipe& recipe, std::size_t stage, std::int64_t stage
       if (i < stage) position += recipe.stages[i].max_steps;
     }
   }
-  double rate = schedule.at(position);
-  const bool rewarm = now.type != StageType::kPretrain && now.optimizer_state == OptimizerState::kReset;
-  if (rewarm && stage_step < now.train.warmup_steps) rate *= static_cast<double>(stage_step + 1) / static_cast<double>(now.train.warmup_steps);
-  return rate;
+  const bool reset = now.type != StageType::kPretrain && now.optimizer_state == OptimizerState::kReset;
+  if (!reset || stage_step >= now.train.warmup_steps) return schedule.at(position);
+  // One ramp from the stage's first step on; where the schedule itself still warms up, its own ramp does not come on top.
+  const double full = position < schedule.warmup_steps ? schedule.peak : schedule.at(position);
+  return full * static_cast<double>(stage_step + 1) / static_cast<double>(now.train.warmup_steps);
 }
 
 std::int64_t top_k(const Recipe& recipe, std::size_t stage, std::int64_t stage_step) {
@@ -65,15 +67,31 @@ std::int64_t top_k(const Recipe& recipe, std::size_t stage, std::int64_t stage_s
   if (!now.moe) return 0;
   if (now.method != ConversionMethod::kDoubleTopK || now.top_k_anneal_steps <= 0) return now.moe->top_k;
   const std::int64_t target = now.moe->top_k / 2;
-  const std::int64_t lost = target * std::min(stage_step, now.top_k_anneal_steps) / now.top_k_anneal_steps;
+  // Counted with the step at hand, so that the last of them trains, and leaves behind, the value before.
+  const std::int64_t lost = target * std::min(stage_step + 1, now.top_k_anneal_steps) / now.top_k_anneal_steps;
   return now.moe->top_k - lost;
 }
+
+namespace {
+
+// Whether 10 or 50 steps were trained since a conversion that the model went through: in this stage, or in one that it goes on from.
+bool soon_after_conversion(const Recipe& recipe, std::size_t stage, std::int64_t stage_step) {
+  std::int64_t steps = stage_step;
+  for (std::optional<std::size_t> at = stage; at && steps <= 50;) {
+    if (recipe.stages[*at].type != StageType::kPretrain && (steps == 10 || steps == 50)) return true;
+    at = parent_of(recipe, *at);
+    if (at) steps += recipe.stages[*at].max_steps;
+  }
+  return false;
+}
+
+}  // namespace
 
 bool validation_due(const Recipe& recipe, std::size_t stage, std::int64_t stage_step, std::int64_t global_step) {
   const Stage& now = recipe.stages[stage];
   if (stage_step == now.max_steps) return true;
   if (recipe.eval_interval > 0 && global_step % recipe.eval_interval == 0) return true;
-  return now.type != StageType::kPretrain && (stage_step == 10 || stage_step == 50);
+  return soon_after_conversion(recipe, stage, stage_step);
 }
 
 std::optional<moe::ConversionKind> conversion_kind(const Stage& stage) {

@@ -20,11 +20,12 @@ std::int64_t total_steps(const Recipe& recipe);
 /// lr_scheduler, else within all stages that share the top level's. A stage that resets the optimizer warms up again.
 double learning_rate(const Recipe& recipe, std::size_t stage, std::int64_t stage_step);
 
-/// top_k of that step: a double_top_k stage lets it fall from twice its old value back to it, evenly over top_k_anneal_steps.
+/// top_k of that step: a double_top_k stage lets it fall from twice its old value back to it, evenly over top_k_anneal_steps, the
+/// last of which has the old value.
 std::int64_t top_k(const Recipe& recipe, std::size_t stage, std::int64_t stage_step);
 
 /// Whether a validation is due after `stage_step` finished steps of the stage: at intervals of global steps, at the ends of
-/// stages, and 10 and 50 steps after a conversion.
+/// stages, and 10 and 50 steps after a conversion, in the stages that go on from a shorter one if need be.
 bool validation_due(const Recipe& recipe, std::size_t stage, std::int64_t stage_step, std::int64_t global_step);
 
 /// The conversion at the start of a stage; nothing for pretrain.

@@ -2,6 +2,7 @@
 #include "moe/grouped_experts.hpp"
 
 #include "tests/support/catch.hpp"
+#include "tests/support/finite_differences.hpp"
 #include "tests/support/tiny_model.hpp"
 
 #include <ATen/Parallel.h>
@@ -59,6 +60,52 @@ TEST_CASE("fused experts equal the composed ones, uneven and empty groups includ
       CHECK(difference(fused.d_down, composed.d_down) <= tolerance);
     }
   }
+}
+
+TEST_CASE("gradients of grouped_linear, with and without numerics, an empty group included") {
+  const auto bend = [](const at::Tensor& w) { return at::tanh(w) * 1.5; };
+  const auto square = [](const at::Tensor& rows) { return rows * rows; };
+  const std::vector<std::int64_t> counts = {2, 0, 3};
+  for (const Numerics& numerics : {Numerics{}, Numerics{bend, nullptr}, Numerics{bend, square}}) {
+    INFO("weight transform " << static_cast<bool>(numerics.weight) << ", input transform " << static_cast<bool>(numerics.input));
+    Parameter weight = Parameter::make("w", {3, 4, 2}, at::kDouble);
+    weight.value.copy_(normal({3, 4, 2}, "w", at::kDouble));
+    ParameterSet parameters({&weight});
+    at::Tensor rows = normal({5, 2}, "rows", at::kDouble).set_requires_grad(true);
+    const at::Tensor dy = normal({5, 4}, "dy", at::kDouble);
+    const auto loss = [&] { return (grouped_linear(rows, weight, counts, numerics) * dy).sum(); };
+    const auto value = [&] {
+      at::NoGradGuard no_grad;
+      return loss().item<double>();
+    };
+    loss().backward();
+    CHECK(testing::gradient_error(weight.value, weight.grad, value) <= 1e-7);
+    CHECK(testing::gradient_error(rows, rows.grad(), value) <= 1e-7);
+    CHECK(weight.grad.select(0, 1).abs().max().item<double>() == 0.0);
+  }
+}
+
+TEST_CASE("experts with filled numerics slots: the composed form, differentiated through the transforms") {
+  const auto bend = [](const at::Tensor& w) { return at::tanh(w) * 1.5; };
+  GroupedExperts experts("model.layers.0.mlp", 0, 2, 3, 4, at::kDouble);
+  experts.gate_up.value.copy_(normal({2, 8, 3}, "gate_up", at::kDouble));
+  experts.down.value.copy_(normal({2, 3, 4}, "down", at::kDouble));
+  experts.gate_up_numerics.weight = bend;
+  experts.down_numerics.weight = bend;
+  std::vector<Parameter*> all;
+  experts.collect(all);
+  ParameterSet parameters(all);
+  const at::Tensor x = normal({5, 3}, "x", at::kDouble), dy = normal({5, 3}, "dy", at::kDouble);
+  at::Tensor w = normal({5}, "w", at::kDouble).set_requires_grad(true);
+  const auto loss = [&] { return (experts.forward({x, w, {2, 3}}) * dy).sum(); };
+  const auto value = [&] {
+    at::NoGradGuard no_grad;
+    return loss().item<double>();
+  };
+  loss().backward();
+  CHECK(testing::gradient_error(experts.gate_up.value, experts.gate_up.grad, value) <= 1e-7);
+  CHECK(testing::gradient_error(experts.down.value, experts.down.grad, value) <= 1e-7);
+  CHECK(testing::gradient_error(w, w.grad(), value) <= 1e-7);
 }
 
 TEST_CASE("leaves carry global expert ids") {

@@ -91,8 +91,8 @@ TEST_CASE("inspect says why a model has no architecture") {
   recipes::write_model(folder.path(), sample("families"), checkpoint::kDefaultShardBytes);
   const json shown = inspect_json(folder.path());
   CHECK(shown["architecture"].is_null());
-  CHECK(contains(shown["architecture_reason"].get<std::string>(), "families of 3 experts"));
-  CHECK(contains(inspect(folder.path()).out, "families of 3"));
+  CHECK(contains(shown["architecture_reason"].get<std::string>(), "families of 2 experts"));
+  CHECK(contains(inspect(folder.path()).out, "families of 2"));
 }
 
 TEST_CASE("inspect shows a run: checksums, state, receipts; damage is told and an earlier checkpoint taken") {

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <set>
+#include <tuple>
 
 using namespace sluice;
 using namespace sluice::recipes;
@@ -74,11 +75,18 @@ TEST_CASE("sparse layers have routers and experts under global numbers") {
 
 TEST_CASE("families have a row each, and the children theirs") {
   ModelDescription model = sparse_sample(QkNorm::kHead, {0}, moe::ScoreFunction::kSoftmax);
-  model.moe->family_size = 3;
-  const auto tensors = by_name(model);
-  CHECK(tensors.at("model.layers.0.mlp.gate.weight").shape == Shape{2, 32});
-  CHECK(tensors.at("model.layers.0.mlp.family_gate.weight").shape == Shape{6, 32});
-  CHECK(tensors.at("model.layers.0.mlp.family_gate.weight").role == TensorRole::kFamilyGate);
+  model.moe->num_experts = 8;
+  const std::int64_t plain = count_parameters(model).total;
+  CHECK(by_name(model).count("model.layers.0.mlp.family_gate.weight") == 0);
+  // A level of 2 rows a family, then one of 4.
+  for (const auto& [family_size, families, child_rows] : {std::tuple{2, 4, 8}, {4, 2, 12}}) {
+    model.moe->family_size = family_size;
+    const auto tensors = by_name(model);
+    CHECK(tensors.at("model.layers.0.mlp.gate.weight").shape == Shape{families, 32});
+    CHECK(tensors.at("model.layers.0.mlp.family_gate.weight").shape == Shape{child_rows, 32});
+    CHECK(tensors.at("model.layers.0.mlp.family_gate.weight").role == TensorRole::kFamilyGate);
+    CHECK(count_parameters(model).total == plain + (families - 8 + child_rows) * 32);
+  }
 }
 
 TEST_CASE("parameters are counted, and those that a token uses") {
@@ -108,7 +116,8 @@ TEST_CASE("descriptions of no model are refused with key and value") {
       {[](auto& m) { m.decoder.rms_norm_eps = -1; }, "rms_norm_eps is -1"},
       {[](auto& m) { m.moe->top_k = 7; }, "top_k(7) is more than there is to choose from (6)"},
       {[](auto& m) { m.moe->family_size = 4; }, "family_size(4) does not divide num_experts(6)"},
-      {[](auto& m) { m.moe->family_size = 6; }, "top_k(2) is more than there is to choose from (1)"},
+      {[](auto& m) { m.moe->family_size = 3; }, "family_size is 3, expected a power of two"},
+      {[](auto& m) { m.moe->num_experts = m.moe->family_size = 8; }, "top_k(2) is more than there is to choose from (1)"},
       {[](auto& m) { m.moe->layers = {}; }, "without a sparse layer"},
       {[](auto& m) {
          m.moe->layers = {1, 1};

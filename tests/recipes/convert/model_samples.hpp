@@ -68,10 +68,13 @@ inline std::vector<NamedModel> model_samples() {
   samples[6].model.moe->routed_scaling_factor = 2.5;
   samples[6].model.dtype = DType::kBFloat16;
   NamedModel families = {"families", "", sparse_sample(QkNorm::kHead, all, softmax)};
-  families.model.moe->family_size = 3;
-  families.model.moe->top_k = 1;
+  families.model.moe->family_size = 2;
   families.model.moe->balance_loss = moe::BalanceLoss::kLagged;
   samples.push_back(families);
+  NamedModel fours = {"families_of_four", "", sparse_sample(QkNorm::kHead, {1, 3}, softmax)};
+  fours.model.moe->num_experts = 8;
+  fours.model.moe->family_size = 4;
+  samples.push_back(fours);
   samples.push_back({"projection", "", dense_sample(QkNorm::kProjection)});
   return samples;
 }

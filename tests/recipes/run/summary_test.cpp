@@ -86,6 +86,37 @@ TEST_CASE("a summary is gathered from the files of the run") {
   CHECK_FALSE(summary.conversions[0].validation_loss_after_50_steps.has_value());
 }
 
+TEST_CASE("validation after a conversion is looked for in the stages that go on from it") {
+  const TemporaryDirectory folder;
+  // 'sparse' has 8 steps: 10 steps after it is step 2 of 'more', 50 steps after it step 12 of 'last'. 'aside' starts from 'dense'.
+  const std::vector<StagePlan> stages = {{"dense", "pretrain", 0, 300},
+                                         {"sparse", "sparsify", 300, 308},
+                                         {"aside", "sparsify", 308, 318, "dense"},
+                                         {"more", "pretrain", 318, 348, "sparse"},
+                                         {"last", "pretrain", 348, 400}};
+  MetricsLog log(folder.path() / "metrics.jsonl", -1);
+  log_validation(log, "sparse", 308, 4.0);
+  log_validation(log, "aside", 310, 3.8);
+  log_validation(log, "aside", 318, 3.7);
+  log_validation(log, "more", 320, 3.5);
+  log_validation(log, "last", 350, 3.2);
+  log_validation(log, "last", 360, 3.0);
+  {
+    ReceiptLog receipts(folder.path() / "receipts.jsonl", -1);
+    receipts.append(conversion());
+    Receipt aside = conversion();
+    aside.stage = "aside";
+    aside.step = 308;
+    receipts.append(aside);
+  }
+  const RunSummary summary = summarize_run(folder.path(), stages);
+  REQUIRE(summary.conversions.size() == 2);
+  CHECK(summary.conversions[0].validation_loss_after_10_steps.value() == 3.5);
+  CHECK(summary.conversions[0].validation_loss_after_50_steps.value() == 3.0);
+  CHECK(summary.conversions[1].validation_loss_after_10_steps.value() == 3.7);
+  CHECK_FALSE(summary.conversions[1].validation_loss_after_50_steps.has_value());
+}
+
 TEST_CASE("a run without any log has an empty summary") {
   const TemporaryDirectory folder;
   const RunSummary summary = summarize_run(folder.path(), kStages);

@@ -1,9 +1,13 @@
 // Conversions leave the function as it is: logits of converted models in float64 and float32, every exact method.
 #include "recipes/stages/convert_model.hpp"
 
+#include "core/base/error.hpp"
 #include "recipes/stages/evaluation.hpp"
+#include "recipes/stages/stage_plan.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/tiny_model.hpp"
+
+#include <map>
 
 using namespace sluice;
 using namespace sluice::recipes;
@@ -30,17 +34,58 @@ moe::MoeConfig copy_shape() {
   return config;
 }
 
+StepResult train_one(TrainModel& model, std::int64_t index) {
+  StepOptions options;
+  options.step = index + 1;
+  options.learning_rate = 1e-2;
+  return train_step(model, alone_layout(), tiny_batch(4, 8, model.config.vocab_size, static_cast<std::uint64_t>(100 + index)), options);
+}
+
 void train_a_little(TrainModel& model, int steps) {
-  for (int i = 0; i < steps; ++i) {
-    StepOptions options;
-    options.step = i + 1;
-    options.learning_rate = 1e-2;
-    train_step(model, alone_layout(), tiny_batch(4, 8, model.config.vocab_size, static_cast<std::uint64_t>(100 + i)), options);
-  }
+  for (int i = 0; i < steps; ++i) train_one(model, i);
 }
 
 TrainModel convert(TrainModel& old, ConversionKind kind, const moe::MoeConfig& after) {
   return convert_model(old, {kind, old.config, old.moe, after, 1.0}, alone_layout(), "auto", 21, true);
+}
+
+// Four experts, trained a little.
+TrainModel trained_sparse() {
+  TrainModel dense = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
+  TrainModel sparse = convert(dense, ConversionKind::kSparsifyCopy, copy_shape());
+  train_a_little(sparse, 3);
+  return sparse;
+}
+
+// Share of tokens whose two experts are twins once top_k is 2, in the first layer.
+double twins_together(TrainModel& model) {
+  moe::MoeConfig two = *model.moe;
+  two.top_k = 2;
+  model.set_moe(two);
+  const ModelInput input = make_input(tiny_batch(8, 8, model.config.vocab_size, 77), 0, 8);
+  at::NoGradGuard no_grad;
+  const at::Tensor x = at::rms_norm(model.decoder->embedding.value.index_select(0, input.ids), {model.config.hidden_size});
+  const auto plan = model.sparse[0]->router.route(x, input.rows).plan;
+  std::int64_t together = 0;
+  for (std::size_t n = 0; n < static_cast<std::size_t>(plan.tokens); ++n)
+    together += plan.experts[2 * n] / 2 == plan.experts[2 * n + 1] / 2 ? 1 : 0;
+  return static_cast<double>(together) / static_cast<double>(plan.tokens);
+}
+
+// How far the first layer's twins (experts 2i and 2i+1) are apart, at most.
+double most_apart(TrainModel& model) {
+  const at::Tensor pairs = model.sparse[0]->experts.down.value.unflatten(0, {-1, 2});
+  return (pairs.select(1, 0) - pairs.select(1, 1)).abs().max().item<double>();
+}
+
+struct LeafCopy {
+  at::Tensor value, exp_avg, exp_avg_sq;
+};
+std::map<std::string, LeafCopy> copies_of(TrainModel& model) {
+  std::map<std::string, LeafCopy> copies;
+  for (const LeafView& view : leaves_of(model))
+    copies[view.leaf.name] = {view.value.clone(), view.exp_avg.clone(), view.exp_avg_sq.clone()};
+  return copies;
 }
 
 }  // namespace
@@ -98,38 +143,145 @@ TEST_CASE("growth by families is exact twice over, after training in between") {
 }
 
 TEST_CASE("growth by doubling top_k is exact, and parted twins specialise") {
-  TrainModel dense = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
-  TrainModel sparse = convert(dense, ConversionKind::kSparsifyCopy, copy_shape());
-  train_a_little(sparse, 3);
+  TrainModel sparse = trained_sparse();
   moe::MoeConfig wide = copy_shape();
   wide.num_experts = 8;
   wide.top_k = 4;
   TrainModel grown = convert(sparse, ConversionKind::kGrowDoubleTopK, wide);
   CHECK(jump(sparse, grown) <= 1e-12);
-
-  // Share of (token, choice) pairs whose twin is chosen too once top_k is back at 2.
-  const auto twins_together = [](TrainModel& model) {
-    moe::MoeConfig two = *model.moe;
-    two.top_k = 2;
-    model.set_moe(two);
-    const LocalBatch batch = tiny_batch(8, 8, model.config.vocab_size, 77);
-    const ModelInput input = make_input(batch, 0, 8);
-    at::NoGradGuard no_grad;
-    ForwardOutput out = model.decoder->forward(input.ids, input.rows, {0, "eval", false});
-    (void)out;
-    const at::Tensor x = at::rms_norm(model.decoder->embedding.value.index_select(0, input.ids), {model.config.hidden_size});
-    const auto plan = model.sparse[0]->router.route(x, input.rows).plan;
-    std::int64_t together = 0;
-    for (std::int64_t n = 0; n < plan.tokens; ++n) together += plan.experts[static_cast<std::size_t>(2 * n)] / 2 == plan.experts[static_cast<std::size_t>(2 * n + 1)] / 2 ? 1 : 0;
-    return static_cast<double>(together) / static_cast<double>(plan.tokens);
-  };
   TrainModel untouched = convert(sparse, ConversionKind::kGrowDoubleTopK, wide);
   CHECK(twins_together(untouched) == 1.0);  // the trap: equal rows, so top-2 is always one pair of twins
   part_twins(grown, 1.0, 5);
   train_a_little(grown, 6);
   CHECK(twins_together(grown) < 0.6);
-  const auto& down = grown.sparse[0]->experts.down.value;
-  CHECK((down[0] - down[1]).abs().max().item<double>() > 1e-6);
+  CHECK(most_apart(grown) > 1e-6);
+}
+
+TEST_CASE("top_k does not collapse onto twins while it anneals step by step") {
+  TrainModel sparse = trained_sparse();
+  Recipe recipe;
+  Stage twice;
+  twice.type = StageType::kGrow;
+  twice.method = ConversionMethod::kDoubleTopK;
+  twice.max_steps = twice.top_k_anneal_steps = 12;
+  twice.moe = copy_shape();
+  twice.moe->num_experts = 8;
+  twice.moe->top_k = 4;
+  recipe.stages = {twice};
+  TrainModel grown = convert(sparse, ConversionKind::kGrowDoubleTopK, *twice.moe);
+  part_twins(grown, 1.0, 5);
+  for (std::int64_t step = 0; step < twice.max_steps; ++step) {
+    moe::MoeConfig settings = *twice.moe;
+    settings.top_k = top_k(recipe, 0, step);
+    grown.set_moe(settings);
+    train_one(grown, step);
+  }
+  CHECK(grown.moe->top_k == 2);  // what the stage after it is told to start from
+  CHECK(twins_together(grown) < 0.6);
+  CHECK(most_apart(grown) > 1e-4);
+}
+
+TEST_CASE("replicas of growth by copy all get tokens once their router rows are parted") {
+  TrainModel sparse = trained_sparse();
+  moe::MoeConfig wide = copy_shape();
+  wide.num_experts = 12;  // three of each
+  // Of the pairs of a first step's first layer, those that go to the last of every three.
+  const auto share_of_last = [](TrainModel& model) {
+    const std::vector<std::int64_t> counts = train_one(model, 0).expert_counts[0];
+    std::int64_t last = 0, all = 0;
+    for (std::size_t e = 0; e < counts.size(); ++e) {
+      all += counts[e];
+      if (e % 3 == 2) last += counts[e];
+    }
+    return static_cast<double>(last) / static_cast<double>(all);
+  };
+  TrainModel untouched = convert(sparse, ConversionKind::kGrowCopy, wide);
+  CHECK(share_of_last(untouched) == 0.0);  // equal scores go to the lower expert
+  TrainModel grown = convert(sparse, ConversionKind::kGrowCopy, wide);
+  const at::Tensor before = grown.sparse[0]->router.gate.value.clone().view({4, 3, -1});
+  part_replicas(grown, 3, 0.1, 5);
+  const at::Tensor noise = grown.sparse[0]->router.gate.value.view({4, 3, -1}) - before;
+  CHECK(noise.select(1, 0).abs().max().item<double>() == 0.0);  // the first keeps its parent's row
+  const at::Tensor size = noise.square().mean(2).sqrt() / before.square().mean(2).sqrt();
+  CHECK(size.narrow(1, 1, 2).mean().item<double>() == Approx(0.1).epsilon(0.3));
+  CHECK(share_of_last(grown) > 0.1);
+}
+
+TEST_CASE("twins of growth by copy learn apart once their router rows are parted") {
+  TrainModel sparse = trained_sparse();
+  moe::MoeConfig wide = copy_shape();
+  wide.num_experts = 8;
+  TrainModel untouched = convert(sparse, ConversionKind::kGrowCopy, wide);
+  train_a_little(untouched, 6);
+  CHECK(most_apart(untouched) < 1e-7);  // the trap: the same tokens with the same weights, for ever
+  TrainModel grown = convert(sparse, ConversionKind::kGrowCopy, wide);
+  part_replicas(grown, 2, 0.1, 5);
+  train_a_little(grown, 6);
+  CHECK(most_apart(grown) > 1e-5);
+}
+
+TEST_CASE("noise on experts is relative to the leaf, and spares the first of each family") {
+  for (const std::int64_t copies : {1, 2}) {
+    TrainModel sparse = trained_sparse();
+    auto before = copies_of(sparse);
+    perturb_experts(sparse, 0.1, 0.0, copies, 5);
+    for (const LeafView& view : leaves_of(sparse)) {
+      INFO(view.leaf.name << ", copies " << copies);
+      const LeafCopy& was = before.at(view.leaf.name);
+      const at::Tensor change = view.value - was.value;
+      const std::size_t expert = view.leaf.name.find(".experts.");
+      const bool spared = expert == std::string::npos || (copies == 2 && std::stoll(view.leaf.name.substr(expert + 9)) % 2 == 0);
+      if (spared) CHECK(change.abs().max().item<double>() == 0.0);
+      else CHECK((change.std() / was.value.std()).item<double>() == Approx(0.1).epsilon(0.25));
+      CHECK(at::equal(view.exp_avg, was.exp_avg));
+    }
+  }
+}
+
+TEST_CASE("columns drawn anew are the same in gate, up and down, and start without moments") {
+  TrainModel sparse = trained_sparse();
+  auto before = copies_of(sparse);
+  perturb_experts(sparse, 0.0, 0.25, 2, 5);
+  auto after = copies_of(sparse);
+  const std::string experts = "model.layers.0.mlp.experts.";
+  for (const char* projection : {"gate_proj.weight", "up_proj.weight", "down_proj.weight"})
+    CHECK(at::equal(after.at(experts + "2." + projection).value, before.at(experts + "2." + projection).value));  // a first copy
+  const auto by_column = [](const std::string& name, const at::Tensor& t) { return name.find("down") == std::string::npos ? t : t.t(); };
+  at::Tensor drawn;
+  for (const char* projection : {"gate_proj.weight", "up_proj.weight", "down_proj.weight"}) {
+    const std::string name = experts + "1." + projection;
+    INFO(name);
+    const LeafCopy &was = before.at(name), &is = after.at(name);
+    const at::Tensor changed = by_column(name, is.value != was.value).all(1);  // [F]
+    CHECK(at::equal(changed, by_column(name, is.value != was.value).any(1)));  // whole columns
+    CHECK(changed.sum().item<std::int64_t>() == tiny_decoder().intermediate_size / 4);
+    if (drawn.defined()) CHECK(at::equal(changed, drawn));
+    drawn = changed;
+    const at::Tensor kept = by_column(name, at::ones_like(was.value)) * changed.logical_not().unsqueeze(1);
+    CHECK(at::equal(by_column(name, is.exp_avg), by_column(name, was.exp_avg) * kept));
+    CHECK(at::equal(by_column(name, is.exp_avg_sq), by_column(name, was.exp_avg_sq) * kept));
+    CHECK(was.exp_avg_sq.abs().max().item<double>() > 0.0);
+  }
+  CHECK(!at::equal(after.at(experts + "1.gate_proj.weight").value, after.at(experts + "3.gate_proj.weight").value));
+}
+
+TEST_CASE("a conversion that would lose tensors is refused by their names") {
+  TrainModel sparse = trained_sparse();
+  moe::MoeConfig wide = copy_shape();
+  wide.num_experts = 8;
+  wide.family_size = 2;
+  TrainModel twins = convert(sparse, ConversionKind::kGrowFamily, wide);
+  moe::MoeConfig half = copy_shape();  // four experts of a model of eight
+  std::string message;
+  try {
+    convert(twins, ConversionKind::kFlatten, half);
+  } catch (const Error& error) {
+    message = error.what();
+    CHECK(error.code() == ExitCode::kData);
+  }
+  INFO(message);
+  CHECK(message.find("24 tensors of the model before would be lost: model.layers.0.mlp.experts.4.down_proj.weight, ") != std::string::npos);
+  CHECK(message.find(" and 16 more") != std::string::npos);
 }
 
 TEST_CASE("kept Adam moments follow the weights; drawn rows start at zero") {

@@ -1,0 +1,170 @@
+// The router's integer rules: ties, capacity, the update of the selection bias; and scores that are all zero.
+#include "moe/router.hpp"
+
+#include "core/base/random.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/finite_differences.hpp"
+
+#include <cmath>
+#include <vector>
+
+using namespace sluice;
+using namespace sluice::moe;
+
+namespace {
+
+using Experts = std::vector<std::int32_t>;
+
+MoeConfig flat(std::int64_t num_experts, std::int64_t top_k) {
+  MoeConfig config;
+  config.num_experts = num_experts;
+  config.top_k = top_k;
+  return config;
+}
+
+// A router over D = 2 whose rows are the given ones.
+Router router_of(const MoeConfig& config, const std::vector<double>& rows) {
+  Router router("mlp", config, 2, at::kDouble);
+  router.gate.value.copy_(at::tensor(rows, at::kDouble).view_as(router.gate.value));
+  router.gate.refresh_compute(at::kDouble);
+  return router;
+}
+
+RowTable one_sequence(std::int64_t length) {
+  RowTable rows;
+  rows.sequences = 1;
+  rows.length = length;
+  rows.sample_indices = {0};
+  return rows;
+}
+
+std::vector<double> values_of(const at::Tensor& t) {
+  const at::Tensor flat = t.to(at::kDouble).contiguous();
+  return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
+}
+
+}  // namespace
+
+TEST_CASE("equal scores go to the lower expert, the larger score first") {
+  const Router router = router_of(flat(4, 2), {1, 0, 2, 0, 1, 0, 2, 0});
+  const at::Tensor x = at::tensor({1.0, 0.0, -1.0, 0.0, 0.0, 5.0}, at::kDouble).view({3, 2});
+  const Routing routing = router.route(x, one_sequence(3));
+  CHECK(routing.plan.experts == Experts{1, 3, 0, 2, 0, 1});  // the third row sees four equal scores
+  CHECK(values_of(routing.weights) == std::vector<double>(6, 0.5));
+  CHECK(values_of(routing.statistics.counts) == std::vector<double>{2, 2, 1, 1});
+}
+
+TEST_CASE("a selection bias chooses and does not weigh") {
+  Router router = router_of(flat(3, 2), {1, 0, 0, 0, -1, 0});
+  router.bias_loaded = true;
+  router.correction_bias.copy_(at::tensor({0.0, 0.0, 10.0}, at::kDouble));
+  const Routing routing = router.route(at::tensor({1.0, 0.0}, at::kDouble).view({1, 2}), one_sequence(1));
+  CHECK(routing.plan.experts == Experts{2, 0});
+  const std::vector<double> weights = values_of(routing.weights);  // e^-1 : e^1
+  CHECK(weights[0] == Approx(1.0 / (1.0 + std::exp(2.0))));
+  CHECK(weights[0] + weights[1] == Approx(1.0));
+}
+
+TEST_CASE("the bias moves by the sign of T*k - E*count, in integers") {
+  MoeConfig config = flat(4, 2);
+  config.bias_update_rate = 0.25;
+  Router router("mlp", config, 2, at::kDouble);
+  router.update_bias(at::tensor(std::vector<std::int64_t>{5, 4, 3, 4}, at::kLong));  // 16 pairs, 4 when even
+  CHECK(values_of(router.correction_bias) == std::vector<double>{-0.25, 0, 0.25, 0});
+  // 2^53 + 1 pairs cannot be told from 2^53 in floating point.
+  const std::int64_t many = std::int64_t{1} << 53;
+  router.correction_bias.zero_();
+  router.update_bias(at::tensor(std::vector<std::int64_t>{many / 4, many / 4 + 1, many / 4, many / 4}, at::kLong));
+  CHECK(values_of(router.correction_bias) == std::vector<double>{0.25, -0.25, 0.25, 0.25});
+  router.update_bias(at::zeros({4}, at::kLong));
+  CHECK(values_of(router.correction_bias) == std::vector<double>{0.25, -0.25, 0.25, 0.25});
+  config.bias_update_rate = 0.0;
+  router.set_config(config);
+  router.update_bias(at::tensor(std::vector<std::int64_t>{8, 0, 0, 0}, at::kLong));
+  CHECK(values_of(router.correction_bias) == std::vector<double>{0.25, -0.25, 0.25, 0.25});
+  CHECK(router.has_bias());  // it goes on choosing
+}
+
+TEST_CASE("capacity is the ceiling of T*k*factor/E, exact for decimal factors") {
+  CHECK(expert_capacity(100, 2, 20, 1.1) == 11);  // 200 * 1.1 is above 220 in binary
+  CHECK(expert_capacity(100, 2, 20, 1.11) == 12);
+  CHECK(expert_capacity(64, 2, 8, 1.25) == 20);
+  CHECK(expert_capacity(3, 1, 2, 1.0) == 2);
+  CHECK(expert_capacity(10, 1, 10, 0.3) == 1);
+  CHECK(expert_capacity(1000, 3, 10, 1.1) == 330);
+  CHECK(expert_capacity(1000, 3, 10, 1.001) == 301);
+}
+
+TEST_CASE("what is over capacity is dropped in order of (token, k), sequence by sequence") {
+  // Two sequences of 4 tokens, top-2 of 4 experts, factor 1: two pairs an expert and sequence.
+  const Experts before = {0, 1, 0, 2, 0, 1, 1, 0, /**/ 3, 0, 3, 0, 3, 1, 2, 3};
+  Experts experts = before;
+  CHECK(apply_capacity(experts, 2, 4, 2, 4, 1.0) == 5);
+  CHECK(experts == Experts{0, 1, 0, 2, -1, 1, -1, -1, /**/ 3, 0, 3, 0, -1, 1, 2, -1});
+  // A sequence keeps what it keeps, whatever stands before it.
+  Experts second(before.begin() + 8, before.end());
+  CHECK(apply_capacity(second, 1, 4, 2, 4, 1.0) == 2);
+  CHECK(second == Experts(experts.begin() + 8, experts.end()));
+  Experts again = experts;
+  CHECK(apply_capacity(again, 2, 4, 2, 4, 1.0) == 0);  // what was dropped takes no room
+  CHECK(again == experts);
+  Experts all = before;
+  CHECK(apply_capacity(all, 2, 4, 2, 4, 4.0) == 0);
+  CHECK(all == before);
+}
+
+TEST_CASE("sigmoid scores that are all zero give finite shares, weights and gradients") {
+  MoeConfig config = flat(3, 2);
+  config.score_func = ScoreFunction::kSigmoid;
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    Router router("mlp", config, 2, type);
+    router.gate.value.fill_(-1000.0);
+    router.gate.refresh_compute(type);
+    ParameterSet parameters({&router.gate});
+    const at::Tensor x = at::ones({2, 2}, type).set_requires_grad(true);
+    const Routing routing = router.route(x, one_sequence(2));
+    CHECK(routing.plan.experts == Experts{0, 1, 0, 1});
+    CHECK(values_of(routing.weights) == std::vector<double>(4, 0.0));
+    CHECK(values_of(routing.statistics.probability_sum) == std::vector<double>(3, 0.0));
+    (routing.weights.sum() + routing.statistics.probability_sum.square().sum() + routing.statistics.z_sum).backward();
+    CHECK(x.grad().isfinite().all().item<bool>());
+    CHECK(router.gate.grad.isfinite().all().item<bool>());
+  }
+}
+
+TEST_CASE("a family's pick has the value 1 and the gradient of its logarithm") {
+  MoeConfig config = flat(8, 2);
+  config.family_size = 4;  // two families: 4 child rows of the first level, then 8
+  Router router("mlp", config, 3, at::kDouble);
+  const auto draw = [](const at::Tensor& t, const char* name) {
+    double* out = t.mutable_data_ptr<double>();
+    for (std::int64_t i = 0; i < t.numel(); ++i) out[i] = random_normal(random_key(4, name), static_cast<std::uint64_t>(i));
+  };
+  draw(router.gate.value, "gate");
+  draw(router.family_gate.value, "children");
+  ParameterSet parameters({&router.gate, &router.family_gate});
+  const at::Tensor x = at::empty({5, 3}, at::kDouble), pull = at::empty({5, 2}, at::kDouble);
+  draw(x, "x");
+  draw(pull, "pull");
+  x.set_requires_grad(true);
+  const Routing routing = router.route(x, one_sequence(5));
+  CHECK(at::allclose(routing.weights.sum(1), at::ones({5}, at::kDouble), 1e-14, 0));
+  (routing.weights * pull).sum().backward();
+  // sum of pull * weight * log p over the picks on the way to each chosen expert, the weights held still.
+  const std::vector<double> weight = values_of(routing.weights.detach()), by = values_of(pull);
+  const auto logarithms = [&] {
+    at::NoGradGuard no_grad;
+    double total = 0.0;
+    for (std::size_t i = 0; i < 10; ++i) {
+      const std::int64_t expert = routing.plan.experts[i];
+      for (const auto& [level_begin, child] : {std::pair<std::int64_t, std::int64_t>{0, expert / 2}, {4, expert}}) {
+        const at::Tensor row = x[static_cast<std::int64_t>(i / 2)];
+        const double mine = (row * router.family_gate.value[level_begin + child]).sum().item<double>();
+        const double other = (row * router.family_gate.value[level_begin + (child ^ 1)]).sum().item<double>();
+        total += by[i] * weight[i] * (mine - std::log(std::exp(mine) + std::exp(other)));
+      }
+    }
+    return total;
+  };
+  CHECK(sluice::testing::gradient_error(router.family_gate.value, router.family_gate.grad, logarithms) <= 1e-7);
+}
