@@ -217,6 +217,7 @@ void CommThread::loop() {
       last_progress = Clock::now();
     }
     if (under_way_.empty()) continue;
+    observe(Clock::now());  // here too: with much traffic the loop below never gets to it
     bytes = 0;
     for (const auto& operation : under_way_)
       bytes += static_cast<double>(operation->info().bytes_to_send + operation->info().bytes_to_receive);

@@ -43,13 +43,8 @@ int FailureMonitor::find_dead_peer() const {
   return -1;
 }
 
-std::uint64_t FailureMonitor::heartbeats() const {
-  std::uint64_t sum = 0;
-  if (board_->directory().empty()) return sum;
-  const RankRecord own = board_->record();
-  for (int rank = 0; rank < own.world_size; ++rank)
-    if (const auto record = read_record(board_->directory(), rank)) sum += record->heartbeat;
-  return sum;
+void FailureMonitor::note_heartbeat() {
+  last_heartbeat_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 void FailureMonitor::await(Operation& operation, double deadline_seconds, int group_slot) {
@@ -59,28 +54,20 @@ void FailureMonitor::await(Operation& operation, double deadline_seconds, int gr
     board_->begin_wait(operation);
     operation.awaited.store(true, std::memory_order_relaxed);
     const Clock::time_point begin = Clock::now();
-    double deadline = deadline_seconds;  // since `begin`
-    std::uint64_t heard = 0;
-    bool listened = false;
+    const auto seconds_of_silence = [&] {
+      const Clock::time_point beat{Clock::duration(last_heartbeat_.load(std::memory_order_relaxed))};
+      return seconds_since(std::max(begin, beat));
+    };
     for (double next_look = 0.5; !operation.done();) {
-      double until = next_look;
-      if (deadline > 0) until = std::min(until, listened ? deadline : deadline / 2);
-      if (operation.wait_for(std::max(0.0, until - seconds_since(begin)))) break;
+      double pause = next_look - seconds_since(begin);
+      if (deadline_seconds > 0) pause = std::min(pause, deadline_seconds - seconds_of_silence());
+      if (operation.wait_for(std::max(0.0, pause))) break;
       const double waited = seconds_since(begin);
       if (waited >= next_look) {
         next_look = waited + 0.5;
-        if (const int dead = find_dead_peer(); dead >= 0 && !operation.done()) fail(operation, waited, dead);
+        if (const int dead = find_dead_peer(); dead >= 0 && !operation.done()) fail(waited, dead);
       }
-      if (deadline > 0 && !listened && waited >= deadline / 2) {
-        listened = true;
-        heard = heartbeats();
-      }
-      if (deadline > 0 && waited >= deadline) {
-        const std::uint64_t now = heartbeats();
-        if (now == heard) fail(operation, waited, -1);
-        heard = now;
-        deadline = waited + deadline_seconds / 2;
-      }
+      if (deadline_seconds > 0 && seconds_of_silence() >= deadline_seconds) fail(waited, -1);
     }
   }
   board_->end_wait(group_slot, operation.info().sequence, sleeps);
@@ -104,9 +91,9 @@ std::vector<RankObservation> FailureMonitor::observe() const {
   return all;
 }
 
-void FailureMonitor::fail(const Operation& operation, double waited, int dead_rank) {
+void FailureMonitor::fail(double waited, int dead_rank) {
+  // For whom the operation waits is in the record already: the communication thread, which alone may ask it, keeps it there.
   board_->set_late();
-  board_->waits_for(operation);
   board_->flush();
   const Clock::time_point begin = Clock::now();
   const auto before = observe();

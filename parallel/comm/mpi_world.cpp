@@ -2,6 +2,7 @@
 
 #include "core/base/log.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
+#include "parallel/comm/mpi_heartbeat.hpp"
 
 #include <sched.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <array>
 #include <cstring>
 #include <map>
+#include <numeric>
 #include <random>
 
 namespace sluice::parallel {
@@ -41,6 +43,7 @@ struct Introduction {
 class MpiWorld final : public World {
  public:
   MpiWorld(const WorldOptions& options, const LauncherEnvironment& launcher) : options_(options), process_(std::make_shared<MpiProcess>()) {
+    deadline_seconds_ = options.deadline_seconds;
     on_thread("MPI_Init_thread", options.start_seconds, [&] {
       wire_ = MpiWire::initialise();
       wire_->set_max_message_bytes(options.max_message_bytes);
@@ -65,10 +68,13 @@ class MpiWorld final : public World {
     process_->board = std::make_shared<RecordBoard>(wire_->rank(), wire_->size(), 0);
     process_->monitor =
         std::make_shared<FailureMonitor>(process_->board, [process = process_.get()](int code) { end_job(*process, code); });
-    process_->thread.set_observer([board = process_->board](const Operation& operation) { board->waits_for(operation); });
-
     auto group = std::make_shared<MpiGroup>(MpiGroup{"world", wire_, {}});
     for (int rank = 0; rank < wire_->size(); ++rank) group->world_ranks.push_back(rank);
+    heartbeat_ = std::make_shared<MpiHeartbeat>(group, process_->thread, heartbeat_seconds() / 2);
+    process_->thread.set_observer([process = process_.get(), heartbeat = heartbeat_](const Operation& operation) {
+      process->board->waits_for(operation);
+      if (heartbeat->collect()) process->monitor->note_heartbeat();
+    });
     world_ = std::make_shared<MpiCommunicator>(process_, std::move(group), options.deadline_seconds);
     introduce(node);
   }
@@ -106,7 +112,11 @@ class MpiWorld final : public World {
     world_->start_barrier({"open records", -1, -1, ""}).finish();
   }
 
-  void heartbeat(std::string_view text) override { process_->board->heartbeat(text); }
+  void heartbeat(std::string_view text) override {
+    process_->board->heartbeat(text);
+    // The text is for reports, which other hosts may write: flushed as often as it is sent, since that may take a while.
+    if (heartbeat_->beat()) process_->board->flush();
+  }
   int find_dead_peer() const override { return process_->monitor->find_dead_peer(); }
 
   std::string current_operation() const override {
@@ -119,7 +129,15 @@ class MpiWorld final : public World {
 
   void shutdown() override {
     if (process_->thread.failed()) end_job(*process_, static_cast<int>(ExitCode::kCommunication));
-    world_->start_barrier({"shutdown", -1, -1, ""}).finish();
+    // All meet, and no message is left behind: MPI may be ended only then.
+    std::int64_t sent = heartbeat_->close(options_.start_seconds);
+    std::vector<std::int64_t> all(static_cast<std::size_t>(size()));
+    world_->start_all_gather(&sent, all.data(), sizeof sent, {"shutdown", -1, -1, ""}).finish();
+    const std::int64_t expected = std::accumulate(all.begin(), all.end(), std::int64_t{0}) - sent;
+    on_thread("collecting heartbeats", options_.start_seconds, [&] {
+      while (heartbeat_->collected() < expected)
+        if (!heartbeat_->collect()) sched_yield();
+    });
     process_->board->set_finished();
     process_->board->flush();
     on_thread("MPI_Finalize", options_.start_seconds, [] { MpiWire::finalise(); });
@@ -167,6 +185,7 @@ class MpiWorld final : public World {
   WorldOptions options_;
   std::shared_ptr<MpiProcess> process_;
   std::shared_ptr<MpiWire> wire_;
+  std::shared_ptr<MpiHeartbeat> heartbeat_;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace sluice::parallel {
@@ -49,6 +50,10 @@ std::unique_ptr<World> World::start(const WorldOptions& options) {
   if (options.backend == CommBackend::kLoopback || (options.backend == CommBackend::kAuto && !launcher.launched()))
     return std::make_unique<LoopbackWorld>();
   return start_mpi_world(options, launcher);
+}
+
+double World::heartbeat_seconds() const {
+  return deadline_seconds_ > 0 ? std::clamp(deadline_seconds_ / 4, 0.05, 1.0) : 1.0;
 }
 
 std::vector<int> World::nodes_of(const Communicator& group) const {

@@ -72,8 +72,11 @@ class World {
 
   /// Collective. From now on every rank keeps a record in `directory` (created), from which a failure is explained.
   virtual void open_records(const std::filesystem::path& directory) = 0;
-  /// A sign of life of a rank that works alone while others wait: their deadlines count from the last one. Thread-safe.
+  /// A sign of life of a rank that works alone while others wait: their deadlines count from the last one, records or not.
+  /// For the whole length of such work hold a HeartbeatTicker. Thread-safe.
   virtual void heartbeat(std::string_view text) = 0;
+  /// How often a rank that works alone should beat so that no deadline passes.
+  double heartbeat_seconds() const;
   /// World rank of a process of this machine that has died, or -1.
   virtual int find_dead_peer() const = 0;
   /// What this rank waits for right now, for watchdogs; "nothing" if it does not wait. Thread-safe.
@@ -88,6 +91,7 @@ class World {
   CommunicatorPtr world_;
   NodeLayout layout_;
   std::string backend_;
+  double deadline_seconds_ = 0;  // of groups that name none of their own
 };
 
 }  // namespace sluice::parallel

@@ -47,8 +47,11 @@ try other_layer 4 "the ranks disagree: rank . is at 'dispatch counts' \(step 4, 
 try leaves any 'because of rank 2 on .*: its process has died|process rank 2' leave 2 20
 try throws 3 'rank 2 on .*: corpus/train.txt: cannot be read' throw 2 20
 try without_records 4 "rank .* waited .* s for pair sum of group pair\[1\], for rank\(s\) 2" sleep 2 2 none
-# Its heartbeats go on for 6 s; the deadline is 3 s.
-try heartbeat 0 '^done$' heartbeat 1 3
+# A rank that works alone for longer than the deadline: once with a heartbeat in time, then with one that ticks. Without
+# records too: before they are open there is work already, such as waiting for the run's lock.
+try one_beat 0 '^done$' one_beat 1 4
+try ticker 0 '^done$' ticker 1 2
+try ticker_without_records 0 '^done$' ticker 1 2 none
 
 # A process that its launcher counts among four, but that MPI believes to be alone.
 code=0
