@@ -138,7 +138,7 @@ void FailureMonitor::fail(double waited, int dead_rank) {
   } else {
     text = compose_failure_report(all, wall_clock()).text;
     text.insert(text.find('\n'), fmt::format(" (rank {} waited {:.1f} s)", own.rank, waited));
-    const int fd = ::open((board_->directory() / "failure.txt").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    const int fd = ::open((board_->directory() / kFailureFile).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd >= 0) {
       write_whole(fd, text);
       close(fd);
@@ -149,12 +149,33 @@ void FailureMonitor::fail(double waited, int dead_rank) {
   _exit(static_cast<int>(ExitCode::kCommunication));
 }
 
+namespace {
+
+/// All were killed at once, or by the launcher before any could notice the first: where a rank happened to be says nothing
+/// about who is to blame.
+std::string ended_without_a_word(std::span<const RankObservation> all) {
+  const auto first = std::find_if(all.begin(), all.end(), [](const RankObservation& o) { return o.record.has_value(); });
+  std::string where;
+  if (first->record->step >= 0) where += fmt::format(" at step {}", first->record->step);
+  if (*first->record->operation != '\0') where += fmt::format(", in or after '{}'", first->record->operation);
+  return fmt::format("it ended without a word{}: killed, or a machine went down\n", where);
+}
+
+}  // namespace
+
 std::string report_on_records(const std::filesystem::path& directory) {
   std::vector<RankObservation> all;
   for (auto& record : read_records(directory)) all.push_back({std::move(record), ProcessState::kUnknown, true});
   if (std::all_of(all.begin(), all.end(), [](const RankObservation& o) { return o.record && o.record->state == RankState::kFinished; }))
     return "";
-  return compose_failure_report(all, wall_clock()).text;
+  double end = 0;  // of that run, as far as its records tell: times count back from there, not from today
+  bool somebody_noticed = false;
+  for (const RankObservation& o : all) {
+    if (!o.record) continue;
+    end = std::max(end, o.record->written);
+    somebody_noticed = somebody_noticed || o.record->late != 0 || o.record->state == RankState::kFailed;
+  }
+  return somebody_noticed ? compose_failure_report(all, end).text : ended_without_a_word(all);
 }
 
 }  // namespace sluice::parallel

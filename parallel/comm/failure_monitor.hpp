@@ -52,7 +52,8 @@ class FailureMonitor {
   CourteousSpin spin_;
 };
 
-/// The report on the records in a directory, for a later program: empty if there are none or all ranks finished.
+/// The report on the records in a directory, for a later program: empty if there are none or all ranks finished. Blames
+/// somebody only if a rank had noticed a failure; else the run was killed, and the step of rank 0 is all that can be said.
 std::string report_on_records(const std::filesystem::path& directory);
 
 }  // namespace sluice::parallel

@@ -1,4 +1,4 @@
-// A tiny job of a few steps in which one rank misbehaves: deadline_helper MODE RANK DEADLINE_SECONDS RECORDS
+// A tiny job of a few steps in which one rank (-1: each) misbehaves: deadline_helper MODE RANK DEADLINE_SECONDS RECORDS
 // or, afterwards: deadline_helper report RECORDS. Not a test itself; deadline_test.sh runs it under mpirun.
 #include "core/base/log.hpp"
 #include "parallel/comm/failure_monitor.hpp"
@@ -57,7 +57,7 @@ void run(const std::string& mode, int culprit, double deadline, const char* reco
   Communicator& group = *world->world();
   const auto pairs = world->split(world->world(), world->rank() / 2, world->rank(), "pair");
   for (int step = 1; step <= 5; ++step) {
-    if (step == 4 && world->rank() == culprit) misbehave(mode, *world, step, deadline);
+    if (step == 4 && (world->rank() == culprit || culprit < 0)) misbehave(mode, *world, step, deadline);
     // Only the pair of the culprit waits for it directly; the others wait for that pair.
     std::int64_t one = 1;
     pairs->start_all_reduce(&one, 1, DType::kInt64, ReduceOp::kSum, {"pair sum", step, -1, "forward"}).finish();
