@@ -84,8 +84,8 @@ class MpiWorld final : public World {
     process_->thread.stop();
   }
 
-  CommunicatorPtr split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
-                        std::optional<double> deadline_seconds) override {
+  CommunicatorPtr make_group(const CommunicatorPtr& parent, int color, int key, const std::string& name,
+                             std::optional<double> deadline_seconds) override {
     const auto from = std::dynamic_pointer_cast<MpiCommunicator>(parent);
     if (!from)
       throw usage_error("group '{}' is to be split from '{}', which is not of this world", name, parent ? parent->name() : "nothing");

@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,8 +66,9 @@ class World {
 
   /// Collective over `parent`. Ranks with the same colour form a group named NAME[COLOUR], ordered by (key, parent rank);
   /// a negative colour joins none and gets a null pointer. Deadline in seconds, 0 for none; by default the world's.
-  virtual CommunicatorPtr split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
-                                std::optional<double> deadline_seconds = {}) = 0;
+  /// Usage error if NAME was used before: a report could not say which of the groups it means.
+  CommunicatorPtr split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
+                        std::optional<double> deadline_seconds = {});
   /// Collective over `parent`: a mesh is built from a communicator it is given. Expert group g is PREFIX.expert[g].
   MeshGroups make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix = "mesh");
 
@@ -88,10 +90,16 @@ class World {
   [[noreturn]] virtual void abort(const Error& why) = 0;
 
  protected:
+  virtual CommunicatorPtr make_group(const CommunicatorPtr& parent, int color, int key, const std::string& name,
+                                     std::optional<double> deadline_seconds) = 0;
+
   CommunicatorPtr world_;
   NodeLayout layout_;
   std::string backend_;
   double deadline_seconds_ = 0;  // of groups that name none of their own
+
+ private:
+  std::set<std::string> names_;  // of the groups made so far
 };
 
 }  // namespace sluice::parallel

@@ -33,12 +33,14 @@ class Listener final : public World {
     std::lock_guard lock(mutex_);
     return number_;
   }
-  CommunicatorPtr split(const CommunicatorPtr&, int, int, const std::string&, std::optional<double>) override { return nullptr; }
   void open_records(const std::filesystem::path&) override {}
   int find_dead_peer() const override { return -1; }
   std::string current_operation() const override { return "nothing"; }
   void shutdown() override {}
   void abort(const Error& why) override { throw why; }
+
+ protected:
+  CommunicatorPtr make_group(const CommunicatorPtr&, int, int, const std::string&, std::optional<double>) override { return nullptr; }
 
  private:
   std::mutex mutex_;
