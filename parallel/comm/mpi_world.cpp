@@ -3,32 +3,28 @@
 #include "core/base/log.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
 #include "parallel/comm/mpi_heartbeat.hpp"
+#include "parallel/comm/usable_processors.hpp"
 
 #include <sched.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <map>
 #include <numeric>
 #include <random>
+#include <type_traits>
 
 namespace sluice::parallel {
 namespace {
-
-int num_usable_cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
-}
 
 /// What ranks tell each other at the start.
 struct Introduction {
   std::int32_t node;
   PeerProcess process;
   char host[64];
+  ProcessorMask processors;
 };
+static_assert(std::is_trivially_copyable_v<Introduction>);
 
 /// If the communication thread is itself stuck in MPI, leaving is all that remains; the launcher then ends the others.
 [[noreturn]] void end_job(MpiProcess& process, int code) {
@@ -64,7 +60,7 @@ class MpiWorld final : public World {
       while (!requests.test()) sched_yield();
     });
     // With ranks on every core, a spinning one must let others work.
-    process_->thread.set_yield(layout_.local_size >= num_usable_cores());
+    process_->thread.set_yield(layout_.local_size >= static_cast<int>(usable_processors().count()));
     process_->board = std::make_shared<RecordBoard>(wire_->rank(), wire_->size(), 0);
     process_->monitor =
         std::make_shared<FailureMonitor>(process_->board, [process = process_.get()](int code) { end_job(*process, code); });
@@ -165,6 +161,7 @@ class MpiWorld final : public World {
     const RankRecord record = process_->board->record();
     own.process = {record.pid, record.machine};
     std::memcpy(own.host, record.host, sizeof own.host);
+    own.processors = usable_processors();
     std::vector<Introduction> all(static_cast<std::size_t>(size()));
     world_->start_all_gather(&own, all.data(), sizeof own, {"introduction", -1, -1, ""}).finish();
     std::uint64_t job = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
@@ -173,12 +170,17 @@ class MpiWorld final : public World {
 
     std::map<int, int> node_numbers;
     std::vector<PeerProcess> peers;
+    std::vector<ProcessorMask> neighbours;
+    std::size_t self = 0;
     for (const Introduction& each : all) {
+      if (static_cast<int>(peers.size()) == rank()) self = neighbours.size();
+      if (each.node == node) neighbours.push_back(each.processors);
       layout_.node_of_rank.push_back(node_numbers.try_emplace(each.node, static_cast<int>(node_numbers.size())).first->second);
       layout_.host_of_rank.emplace_back(each.host);
       peers.push_back(each.process);
     }
     layout_.num_nodes = static_cast<int>(node_numbers.size());
+    layout_.sharing_ranks = num_sharing(neighbours, self);
     process_->monitor->set_peers(std::move(peers));
   }
 

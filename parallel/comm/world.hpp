@@ -40,6 +40,7 @@ struct NodeLayout {
   int num_nodes = 1;
   int local_rank = 0;  // among the ranks of this node
   int local_size = 1;
+  int sharing_ranks = 1;  // ranks of this node that may run on a processor this rank may run on; itself included
 };
 
 /// The groups of a mesh that this rank belongs to.
