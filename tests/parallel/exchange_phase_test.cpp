@@ -27,8 +27,8 @@ class Recorder final : public Communicator {
     note(label);
     return group_->start_exchange_counts(send, receive, count, label);
   }
-  Handle start_all_to_all_v(const void* send, std::span<const std::int64_t> send_bytes, void* receive, std::span<const std::int64_t> receive_bytes,
-                            OperationLabel label) override {
+  Handle start_all_to_all_v(const void* send, std::span<const std::int64_t> send_bytes, void* receive,
+                            std::span<const std::int64_t> receive_bytes, OperationLabel label) override {
     note(label);
     return group_->start_all_to_all_v(send, send_bytes, receive, receive_bytes, label);
   }
@@ -51,7 +51,8 @@ Labels labels_of(const StepContext& context, bool backward) {
   const at::Tensor x = at::ones({3, 2}, at::kDouble).set_requires_grad(backward);
   const at::Tensor weights = at::ones({3, 1}, at::kDouble).set_requires_grad(backward);
   const RoutingPlan plan = make_routing_plan({1, 0, 1}, 3, 1, 2);
-  const at::Tensor y = exchange->run(x, weights, plan, [](const ExpertChunk& chunk) { return chunk.rows * chunk.row_weights.unsqueeze(1); }, context, 0);
+  const ExpertFunction experts = [](const ExpertChunk& chunk) { return chunk.rows * chunk.row_weights.unsqueeze(1); };
+  const at::Tensor y = exchange->run(x, weights, plan, experts, context, 0);
   if (backward) y.sum().backward();
   return recorder->labels;
 }
@@ -62,5 +63,6 @@ TEST_CASE("transfers carry the phase of their pass") {
   REQUIRE(labels_of({5, "prepass", true}, false) == Labels{"dispatch counts, prepass", "dispatch rows, prepass", "combine rows, prepass"});
   REQUIRE(labels_of({5, "eval", false}, false) == Labels{"dispatch counts, eval", "dispatch rows, eval", "combine rows, eval"});
   REQUIRE(labels_of({5, "forward", true}, true) ==
-          Labels{"dispatch counts, forward", "dispatch rows, forward", "combine rows, forward", "dispatch rows, backward", "combine rows, backward"});
+          Labels{"dispatch counts, forward", "dispatch rows, forward", "combine rows, forward", "dispatch rows, backward",
+                 "combine rows, backward"});
 }
