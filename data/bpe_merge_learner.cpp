@@ -22,7 +22,8 @@ bool after(const Candidate& a, const Candidate& b) {
 
 class Learner {
  public:
-  Learner(const std::vector<std::pair<std::string_view, std::uint64_t>>& words, const std::array<std::int32_t, 256>& byte_ids) {
+  Learner(const std::vector<std::pair<std::string_view, std::uint64_t>>& words, const std::array<std::int32_t, 256>& byte_ids,
+          const ProgressCallback& progress) {
     std::size_t total = 0;
     for (const auto& [word, count] : words) total += word.size();
     symbols_.reserve(total);
@@ -31,7 +32,9 @@ class Learner {
       words_.push_back({symbols_.size(), word.size(), static_cast<std::int64_t>(count)});
       for (const char byte : word) symbols_.push_back(byte_ids[static_cast<unsigned char>(byte)]);
     }
+    ProgressPace pace;
     for (std::size_t w = 0; w < words_.size(); ++w) {
+      if (progress && w % 4096 == 0 && pace.due()) progress({"counting pairs", "", w, words_.size(), "words"});
       const std::int32_t* word = symbols_.data() + words_[w].begin;
       for (std::size_t i = 0; i + 1 < words_[w].size; ++i) change(word[i], word[i + 1], words_[w].count, static_cast<std::uint32_t>(w));
     }
@@ -127,13 +130,21 @@ class Learner {
 }  // namespace
 
 LearnedMerges learn_merges(const std::vector<std::pair<std::string_view, std::uint64_t>>& words, std::vector<std::string> tokens,
-                           const std::array<std::int32_t, 256>& byte_ids, std::int64_t vocab_size, std::int64_t min_frequency) {
+                           const std::array<std::int32_t, 256>& byte_ids, std::int64_t vocab_size, std::int64_t min_frequency,
+                           const ProgressCallback& progress) {
   LearnedMerges learned{std::move(tokens), {}};
   std::unordered_map<std::string, std::int32_t> ids;
   for (std::size_t id = 0; id < learned.tokens.size(); ++id) ids.emplace(learned.tokens[id], static_cast<std::int32_t>(id));
-  Learner learner(words, byte_ids);
+  Learner learner(words, byte_ids, progress);
   std::vector<BpeMerge> merges;
   PairMap<std::size_t> last_rank;
+  const std::size_t given = learned.tokens.size();
+  const auto say = [&](std::size_t vocabulary) {
+    if (progress) progress({"learning merges", "", learned.tokens.size() - given, vocabulary - given, "merges"});
+  };
+  const std::size_t wanted = std::max(given, static_cast<std::size_t>(std::max<std::int64_t>(0, vocab_size)));
+  ProgressPace pace;
+  say(wanted);
   for (Candidate best; static_cast<std::int64_t>(learned.tokens.size()) < vocab_size && learner.next(min_frequency, best);) {
     const std::int32_t left = pair_left(best.pair), right = pair_right(best.pair);
     const std::string token = learned.tokens[static_cast<std::size_t>(left)] + learned.tokens[static_cast<std::size_t>(right)];
@@ -142,7 +153,9 @@ LearnedMerges learn_merges(const std::vector<std::pair<std::string_view, std::ui
     last_rank[best.pair] = merges.size();
     merges.push_back({left, right, known->second});
     learner.merge(best, known->second);
+    if (pace.due()) say(wanted);
   }
+  say(learned.tokens.size());  // the text may have no more pairs to merge
   for (std::size_t i = 0; i < merges.size(); ++i)
     if (*last_rank.find(pair_key(merges[i].left, merges[i].right)) == i) learned.merges.push_back(merges[i]);
   return learned;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/bpe_model.hpp"
+#include "data/progress.hpp"
 
 namespace sluice::data {
 
@@ -23,6 +24,7 @@ struct LearnedMerges {
 /// ids, or when no pair occurs at least max(1, min_frequency) times.
 /// `tokens` are the ids that exist already, with byte_ids[b] that of byte b.
 LearnedMerges learn_merges(const std::vector<std::pair<std::string_view, std::uint64_t>>& words, std::vector<std::string> tokens,
-                           const std::array<std::int32_t, 256>& byte_ids, std::int64_t vocab_size, std::int64_t min_frequency);
+                           const std::array<std::int32_t, 256>& byte_ids, std::int64_t vocab_size, std::int64_t min_frequency,
+                           const ProgressCallback& progress = {});
 
 }  // namespace sluice::data

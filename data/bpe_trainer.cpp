@@ -48,9 +48,10 @@ void BpeTrainer::count_pending() {
   pending_ends_.clear();
 }
 
-TokenizerPtr BpeTrainer::finish() {
+TokenizerPtr BpeTrainer::finish(const ProgressCallback& progress) {
   count_pending();
   for (std::size_t t = 1; t < counts_.size(); ++t) {
+    if (progress) progress({"adding up words", "", t, counts_.size(), "threads"});
     counts_[0].add(counts_[t]);
     counts_[t] = WordCounts();
   }
@@ -60,7 +61,7 @@ TokenizerPtr BpeTrainer::finish() {
     byte_ids[byte] = static_cast<std::int32_t>(tokens.size());
     tokens.emplace_back(1, static_cast<char>(byte));
   }
-  auto learned = learn_merges(counts_[0].sorted(), std::move(tokens), byte_ids, options_.vocab_size, options_.min_frequency);
+  auto learned = learn_merges(counts_[0].sorted(), std::move(tokens), byte_ids, options_.vocab_size, options_.min_frequency, progress);
   TokenizerSpec spec;
   spec.tokens = std::move(learned.tokens);
   for (std::size_t id = 1; id < spec.tokens.size(); ++id) spec.tokens[id] = to_byte_level(spec.tokens[id]);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/progress.hpp"
 #include "data/tokenizer.hpp"
 
 namespace sluice::data {
@@ -36,7 +37,8 @@ class BpeTrainer {
   void add(std::string_view text);
 
   /// Learns the merges; call once, last. The vocabulary is smaller than asked for if the text has no more pairs to merge.
-  TokenizerPtr finish();
+  /// `progress` hears of the words whose pairs are counted, then of the merges, at least of the first and the last.
+  TokenizerPtr finish(const ProgressCallback& progress = {});
 
  private:
   void count_pending();

@@ -44,9 +44,7 @@ Corpus::Corpus(const DataOptions& options, TokenizerPtr tokenizer, const std::fi
 }
 
 Sampler Corpus::sampler(std::uint64_t seed, std::int64_t global_batch_size) const {
-  std::vector<double> weights;
-  for (const TokenRange& source : train_.sources()) weights.push_back(source.weight);
-  return Sampler(options_.order, seed, global_batch_size, train_.windows(), std::move(weights));
+  return make_sampler(train_, options_.order, seed, global_batch_size);
 }
 
 std::unique_ptr<Loader> Corpus::loader(std::uint64_t seed, std::int64_t global_batch_size, int rank, int world_size,

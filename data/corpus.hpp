@@ -39,6 +39,7 @@ struct DataOptions {
   InvalidUtf8 invalid_utf8 = InvalidUtf8::kReplace;
   std::int64_t seq_length = 256;
   Order order = Order::kShuffled;
+  std::int64_t global_batch_size = 0;  // samples a step; lets a contiguous order with too little text be refused at once. 0: not known
   int threads = 0;  // tokenizing threads; 0: as many as the machine has cores
 };
 
@@ -51,12 +52,14 @@ struct SourceSummary {
 struct CorpusSummary {
   std::vector<SourceSummary> train;
   std::vector<SourceSummary> validation;
-  /// Complete sentences for the user: invalid UTF-8 that was replaced (counted, located), validation text that is also trained on.
+  /// Complete sentences for the user: invalid UTF-8 that was replaced (counted, located), validation text that is also
+  /// trained on (overlap.hpp).
   std::vector<std::string> warnings;
 };
 
 /// Makes the token caches that are missing, and a note of which they are for Corpus. Call it in one process.
-/// Data error (exit 3) for anything wrong with the text (source_files.hpp, document_reader.hpp, dataset.hpp).
+/// Data error (exit 3) for anything wrong with the text (source_files.hpp, document_reader.hpp, dataset.hpp), usage error for weights
+/// that fit no order (sampler.hpp).
 CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokenizer, const std::filesystem::path& cache_dir,
                              const ProgressCallback& progress = {});
 

@@ -5,14 +5,17 @@
 #include "data/file_index.hpp"
 #include "data/file_lock.hpp"
 #include "data/hash128.hpp"
+#include "data/overlap.hpp"
 
+#include <algorithm>
 #include <thread>
-#include <unordered_set>
 
 namespace sluice::data {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::uint64_t kSayEvery = std::uint64_t{1} << 19;  // bytes between two signs of life; pieces have up to twice as many
 
 std::vector<TokenCachePtr> build_caches(const std::vector<DataSource>& sources, const DataOptions& options, const Tokenizer& tokenizer,
                                         const fs::path& cache_dir, FileIndex& index, const ProgressCallback& progress) {
@@ -46,27 +49,6 @@ void summarize(const std::vector<DataSource>& sources, const std::vector<TokenCa
   }
 }
 
-void find_overlap(const DataOptions& options, const std::vector<TokenCachePtr>& train, const std::vector<TokenCachePtr>& validation,
-                  std::vector<std::string>& warnings) {
-  for (std::size_t v = 0; v < validation.size(); ++v) {
-    const auto held_out = validation[v]->document_hashes();
-    const std::unordered_set<std::uint64_t> wanted(held_out.begin(), held_out.end());
-    for (std::size_t t = 0; t < train.size(); ++t) {
-      std::unordered_set<std::uint64_t> shared;
-      for (const std::uint64_t hash : train[t]->document_hashes())
-        if (wanted.count(hash) > 0) shared.insert(hash);
-      if (shared.empty()) continue;
-      std::size_t documents = 0;
-      for (const std::uint64_t hash : held_out) documents += shared.count(hash);
-      warnings.push_back(
-          fmt::format("validation {} overlaps training {}: {} of its {} document{} {} there word for word, so validation loss will look "
-                      "better than it is",
-                      options.validation[v].path, options.train[t].path, documents, held_out.size(), held_out.size() == 1 ? "" : "s",
-                      documents == 1 ? "is" : "are"));
-    }
-  }
-}
-
 std::vector<SourceFingerprint> keys_of(const std::vector<DataSource>& sources, const std::vector<TokenCachePtr>& caches) {
   std::vector<SourceFingerprint> keys;
   for (std::size_t i = 0; i < sources.size(); ++i) keys.push_back({sources[i].path, caches[i]->key()});
@@ -94,6 +76,7 @@ fs::path corpus_note_path(const DataOptions& options, const Tokenizer& tokenizer
   }
   hash.field(options.text_key);
   hash.field(tokenizer.json());
+  hash.field(static_cast<std::uint64_t>(tokenizer.eos_id()));
   return cache_dir / ("corpus-" + hash.hex() + ".json");
 }
 
@@ -105,7 +88,16 @@ std::pair<Dataset, Dataset> make_datasets(const DataOptions& options, const std:
   for (std::size_t i = 0; i < validation.size(); ++i) validation_ranges.push_back(whole_range(options.validation[i].path, validation[i]));
   if (validation.empty() && options.validation_split > 0.0)
     for (TokenRange& range : train_ranges) validation_ranges.push_back(split_tail(range, options.validation_split, options.seq_length));
-  return {Dataset(std::move(train_ranges), options.seq_length), Dataset(std::move(validation_ranges), options.seq_length)};
+  Dataset training(std::move(train_ranges), options.seq_length);
+  // For its errors: what cannot be sampled is refused now, not when training starts.
+  if (!train.empty()) make_sampler(training, options.order, 0, std::max<std::int64_t>(1, options.global_batch_size));
+  return {std::move(training), Dataset(std::move(validation_ranges), options.seq_length)};
+}
+
+Sampler make_sampler(const Dataset& train, Order order, std::uint64_t seed, std::int64_t global_batch_size) {
+  std::vector<double> weights;
+  for (const TokenRange& source : train.sources()) weights.push_back(source.weight);
+  return Sampler(order, seed, global_batch_size, train.windows(), std::move(weights));
 }
 
 CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokenizer, const fs::path& cache_dir,
@@ -123,7 +115,13 @@ CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokeni
   CorpusSummary summary;
   summarize(options.train, train, summary.train, summary.warnings);
   summarize(options.validation, validation, summary.validation, summary.warnings);
-  find_overlap(options, train, validation, summary.warnings);
+  for (std::size_t v = 0; v < validation.size(); ++v)
+    for (std::size_t t = 0; t < train.size(); ++t) {
+      const std::string &held_out = options.validation[v].path, &seen = options.train[t].path;
+      const Overlap overlap = find_overlap(*validation[v], *train[t], tokenizer.eos_id(), held_out, progress);
+      for (std::string& warning : describe_overlap(overlap, held_out, *validation[v], seen, *train[t], tokenizer))
+        summary.warnings.push_back(std::move(warning));
+    }
 
   const fs::path note = corpus_note_path(options, tokenizer, cache_dir);
   const std::string content = CorpusFingerprint{keys_of(options.train, train), keys_of(options.validation, validation)}.to_json();
@@ -136,16 +134,18 @@ void for_each_text_chunk(const DataOptions& options, const std::function<void(st
                          const ProgressCallback& progress) {
   for (const DataSource& source : options.train) {
     const std::vector<SourceFile> files = find_source_files(source.path);
-    std::uint64_t total = 0, before = 0, said = 0;
+    std::uint64_t total = 0, before = 0, said = 0, text = 0;
     for (const SourceFile& file : files) total += file.size;
     for (const SourceFile& file : files) {
       DocumentReader reader(file, read_options(options));
       for (TextPiece piece; reader.next(piece);) {
         sink(piece.text, piece.ends_document);
         const std::uint64_t done = before + reader.consumed();
-        if (!progress || done < said + (std::uint64_t{1} << 20)) continue;
-        progress({"reading", source.path, done, total});
-        said = done;
+        text += piece.text.size();
+        // What a megabyte holds depends on how well it is compressed and on what is beside the text.
+        if (!progress || std::max(done - said, text) < kSayEvery) continue;
+        progress({"reading", source.path, said = done, total});
+        text = 0;
       }
       before += file.size;
     }

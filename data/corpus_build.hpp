@@ -19,7 +19,10 @@ ReadOptions read_options(const DataOptions& options);
 /// tokenizer.
 std::filesystem::path corpus_note_path(const DataOptions& options, const Tokenizer& tokenizer, const std::filesystem::path& cache_dir);
 
-/// Training and validation windows, the split applied. Data error if a source is too short.
+/// The order of the training windows.
+Sampler make_sampler(const Dataset& train, Order order, std::uint64_t seed, std::int64_t global_batch_size);
+
+/// Training and validation windows, the split applied. Data error if a source is too short, or the text for the order and the batch.
 std::pair<Dataset, Dataset> make_datasets(const DataOptions& options, const std::vector<TokenCachePtr>& train,
                                           const std::vector<TokenCachePtr>& validation);
 

@@ -2,7 +2,6 @@
 
 #include "core/base/error.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -18,16 +17,12 @@ std::uint64_t window_count(std::uint64_t tokens, std::int64_t seq_length) {
 }
 
 TokenRange split_tail(TokenRange& range, double fraction, std::int64_t seq_length) {
-  const std::uint64_t windows = window_count(range.count, seq_length);
-  const std::uint64_t wanted =
-      std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::llround(fraction * static_cast<double>(windows))));
-  const std::uint64_t tail = wanted * static_cast<std::uint64_t>(seq_length) + 1;
-  if (tail > range.count || window_count(range.count - tail, seq_length) == 0)
+  const auto tail = static_cast<std::uint64_t>(std::floor(fraction * static_cast<double>(range.count)));
+  if (tail > range.count || window_count(tail, seq_length) == 0 || window_count(range.count - tail, seq_length) == 0)
     throw data_error(
-        "{}: {} tokens cannot be split: validation_split({}) takes {} window{} of seq_length({}) + 1 tokens and training needs at least "
-        "one more "
-        "({} tokens together); use more text, a shorter seq_length, or name validation files",
-        range.name, range.count, fraction, wanted, wanted == 1 ? "" : "s", seq_length, tail + static_cast<std::uint64_t>(seq_length) + 1);
+        "{}: {} tokens cannot be split: validation_split({}) holds {} of them back for validation, and both parts need at least "
+        "seq_length({}) + 1 = {}; use more text, another split or a shorter seq_length, or name validation files",
+        range.name, range.count, fraction, tail, seq_length, seq_length + 1);
   TokenRange validation = range;
   range.count -= tail;
   validation.first += range.count;

@@ -25,8 +25,9 @@ TokenRange whole_range(std::string name, TokenCachePtr cache, double weight = 1.
 /// (number of tokens − 1) div seq_length.
 std::uint64_t window_count(std::uint64_t tokens, std::int64_t seq_length);
 
-/// Cuts the last round(fraction · windows) windows (at least one) off `range` and returns them; no token is in both parts.
-/// Data error with the numbers if either part would be shorter than one sequence.
+/// Cuts the last floor(fraction · tokens) tokens off `range` and returns them; no token is in both parts. The cut is a function of the
+/// tokens and the fraction alone: stages of other sequence lengths, whose models hand on their weights, hold the same text back.
+/// Data error with the numbers if either part is shorter than one sequence.
 TokenRange split_tail(TokenRange& range, double fraction, std::int64_t seq_length);
 
 struct WindowId {

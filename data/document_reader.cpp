@@ -99,16 +99,20 @@ bool DocumentReader::read_json_document() {
       if (line_start_ > 0) {
         buffer_.erase(0, line_start_);
         search -= line_start_;
+        buffer_at_ += line_start_;
         line_start_ = 0;
       }
       if (!fill()) break;
     }
     if (end == std::string::npos && line_start_ >= buffer_.size()) return false;
     const std::string_view line = std::string_view(buffer_).substr(line_start_, end == std::string::npos ? end : end - line_start_);
+    const std::uint64_t line_at = buffer_at_ + line_start_;
     line_start_ = end == std::string::npos ? buffer_.size() : end + 1;
     ++line_number_;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    extract_json_text(line, options_.text_key, fmt::format("{}:{}", file_.path.string(), line_number_), document_);
+    const std::string where = fmt::format("{}:{}", file_.path.string(), line_number_);
+    for (const LoneSurrogate& lone : extract_json_text(line, options_.text_key, where, document_))
+      utf8_.lone_surrogate(line_at + lone.offset, lone.escape);
     document_at_ = 0;
     if (!document_.empty()) return true;
   }

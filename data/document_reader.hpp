@@ -35,7 +35,8 @@ class DocumentReader {
   DocumentReader(SourceFile file, ReadOptions options);
 
   /// The next piece; false at the end. Documents without text are skipped. Data error: unreadable or damaged file, binary
-  /// content (a NUL byte, or more than one byte in eight invalid), invalid UTF-8 under kError, a bad JSON line.
+  /// content (a NUL byte, or more than one byte in eight invalid), invalid UTF-8 (in JSONL also a lone surrogate escape) under
+  /// kError, a bad JSON line.
   bool next(TextPiece& piece);
 
   std::uint64_t consumed() const { return stream_->consumed(); }  // bytes of the file on disk
@@ -59,6 +60,7 @@ class DocumentReader {
   bool finished_ = false;   // everything is in buffer_
   bool inside_ = false;     // a document has begun and not ended
   std::string buffer_;      // text: the uncut rest; JSONL: lines
+  std::uint64_t buffer_at_ = 0;  // JSONL: where the buffer starts in the repaired text
   std::size_t line_start_ = 0;
   std::uint64_t line_number_ = 0;
   std::string document_;  // JSONL: the text being cut, from document_at_ on

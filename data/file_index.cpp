@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -26,22 +27,33 @@ std::map<std::string, FileIndex::Entry> FileIndex::load(const std::filesystem::p
   const auto json = nlohmann::json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return entries;
   for (const auto& [file, value] : json.items())
-    if (value.is_array() && value.size() == 3 && value[0].is_number_unsigned() && value[1].is_number_integer() && value[2].is_string())
-      entries[file] = {value[0].get<std::uint64_t>(), value[1].get<std::int64_t>(), value[2].get<std::string>()};
+    if (value.is_array() && value.size() == 5 && value[0].is_number_unsigned() && value[1].is_number_integer() &&
+        value[2].is_number_integer() && value[3].is_number_unsigned() && value[4].is_string())
+      entries[file] = {value[0].get<std::uint64_t>(), value[1].get<std::int64_t>(), value[2].get<std::int64_t>(),
+                       value[3].get<std::uint64_t>(), value[4].get<std::string>()};
   return entries;
+}
+
+bool FileIndex::Entry::same_file(const Entry& other) const {
+  return size == other.size && mtime_ns == other.mtime_ns && ctime_ns == other.ctime_ns && inode == other.inode;
 }
 
 FileIndex::Entry FileIndex::stat_of(const std::filesystem::path& file) {
   struct stat info {};
   if (stat(file.c_str(), &info) != 0) throw data_error("{}: cannot be read: {}", file.string(), std::strerror(errno));
-  return {static_cast<std::uint64_t>(info.st_size), info.st_mtim.tv_sec * std::int64_t{1'000'000'000} + info.st_mtim.tv_nsec, ""};
+  const auto nanoseconds = [](const timespec& time) { return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec; };
+  Entry entry{static_cast<std::uint64_t>(info.st_size), nanoseconds(info.st_mtim), nanoseconds(info.st_ctim), info.st_ino, ""};
+  // Asked before the file is read: from here on a change must give it another time, however coarse the file system's clock.
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  entry.settled = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count() - std::max(entry.mtime_ns, entry.ctime_ns) >
+                  std::int64_t{2'000'000'000};
+  return entry;
 }
 
 std::string FileIndex::content_hash(const std::filesystem::path& file, std::string_view source, const ProgressCallback& progress) {
   const std::string name = std::filesystem::absolute(file).lexically_normal().string();
   Entry now = stat_of(file);
-  if (const auto known = entries_.find(name);
-      known != entries_.end() && known->second.size == now.size && known->second.mtime_ns == now.mtime_ns) {
+  if (const auto known = entries_.find(name); known != entries_.end() && known->second.same_file(now)) {
     learnt_[name] = known->second;
     return known->second.hash;
   }
@@ -53,8 +65,6 @@ std::string FileIndex::content_hash(const std::filesystem::path& file, std::stri
     if (progress) progress({"hashing", source, stream.consumed(), now.size});
   }
   now.hash = hash.hex();
-  const auto clock = std::chrono::system_clock::now().time_since_epoch();
-  now.settled = std::chrono::duration_cast<std::chrono::nanoseconds>(clock).count() - now.mtime_ns > 2'000'000'000;
   learnt_[name] = now;
   return now.hash;
 }
@@ -62,7 +72,7 @@ std::string FileIndex::content_hash(const std::filesystem::path& file, std::stri
 void FileIndex::require_unchanged(const std::filesystem::path& file) const {
   const auto known = learnt_.find(std::filesystem::absolute(file).lexically_normal().string());
   const Entry now = stat_of(file);
-  if (known != learnt_.end() && known->second.size == now.size && known->second.mtime_ns == now.mtime_ns) return;
+  if (known != learnt_.end() && known->second.same_file(now)) return;
   throw data_error("{}: changed while it was being read ({} bytes now); start again when nothing writes to it", file.string(), now.size);
 }
 
@@ -74,12 +84,12 @@ void FileIndex::save() {
   for (const auto& [file, entry] : learnt_) {
     if (!entry.settled) continue;
     Entry& old = all[file];
-    changed = changed || old.size != entry.size || old.mtime_ns != entry.mtime_ns || old.hash != entry.hash;
+    changed = changed || !old.same_file(entry) || old.hash != entry.hash;
     old = entry;
   }
   if (!changed) return;
   nlohmann::json json = nlohmann::json::object();
-  for (const auto& [file, entry] : all) json[file] = {entry.size, entry.mtime_ns, entry.hash};
+  for (const auto& [file, entry] : all) json[file] = {entry.size, entry.mtime_ns, entry.ctime_ns, entry.inode, entry.hash};
   write_file_atomically(path_, json.dump(0, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 

@@ -1,6 +1,8 @@
-// Content hashes of files, remembered by (path, size, modification time) so that an unchanged corpus is not read again.
+// Content hashes of files, remembered by (path, size, times, inode) so that an unchanged corpus is not read again. The time of
+// modification alone can be set at will, and copying tools do set it; the time of change cannot, and a file put in another's place
+// has another inode.
 // The identity is the content; the index only saves the reading. Format: files.json in the cache folder,
-// {"/absolute/path": [size, mtime_ns, "xxh3-128 hex"], …}. A missing or damaged index is empty.
+// {"/absolute/path": [size, mtime_ns, ctime_ns, inode, "xxh3-128 hex"], …}. A missing or damaged index is empty.
 #pragma once
 
 #include "data/progress.hpp"
@@ -30,8 +32,11 @@ class FileIndex {
   struct Entry {
     std::uint64_t size = 0;
     std::int64_t mtime_ns = 0;
+    std::int64_t ctime_ns = 0;
+    std::uint64_t inode = 0;
     std::string hash;
-    bool settled = true;  // false: written so recently that a change may keep size and time; not remembered
+    bool settled = true;  // false: written so recently that a change may keep size and times; not remembered
+    bool same_file(const Entry& other) const;
   };
   static std::map<std::string, Entry> load(const std::filesystem::path& path);
   static Entry stat_of(const std::filesystem::path& file);

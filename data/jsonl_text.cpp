@@ -4,8 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <charconv>
+#include <system_error>
 #include <utility>
-#include <vector>
 
 namespace sluice::data {
 namespace {
@@ -15,7 +16,7 @@ using Json = nlohmann::json;
 /// Listens to the parser instead of building a tree: only the one string is kept.
 class TextHandler : public nlohmann::json_sax<Json> {
  public:
-  TextHandler(std::string_view key, std::string& text) : key_(key), text_(text) {}
+  TextHandler(std::string_view key, std::string& text) : key_(key), text_(&text) {}
 
   bool null() override { return value("null"); }
   bool boolean(bool) override { return value("a boolean"); }
@@ -25,7 +26,7 @@ class TextHandler : public nlohmann::json_sax<Json> {
   bool binary(binary_t&) override { return value("binary data"); }
   bool string(string_t& content) override {
     if (depth_ == 1 && wanted_) {
-      text_ = std::move(content);
+      *text_ = std::move(content);
       found = true;
       kind = "";
     }
@@ -90,19 +91,53 @@ class TextHandler : public nlohmann::json_sax<Json> {
   }
 
   std::string_view key_;
-  std::string& text_;
+  std::string* text_;
   int depth_ = 0;
   bool wanted_ = false;  // the value that follows is the text
 };
 
+/// The surrogate that is escaped at `at`, else 0.
+unsigned surrogate_at(std::string_view line, std::size_t at) {
+  if (at + 6 > line.size() || line[at] != '\\' || line[at + 1] != 'u') return 0;
+  unsigned value = 0;
+  const char* const end = line.data() + at + 6;
+  if (const auto read = std::from_chars(line.data() + at + 2, end, value, 16); read.ec != std::errc() || read.ptr != end) return 0;
+  return value >= 0xD800 && value <= 0xDFFF ? value : 0;
+}
+
+/// Writes U+FFFD over every lone surrogate; the line keeps its length, and columns their meaning.
+std::vector<LoneSurrogate> replace_lone_surrogates(std::string& line) {
+  std::vector<LoneSurrogate> found;
+  for (std::size_t at = 0; (at = line.find('\\', at)) != std::string::npos;) {
+    const unsigned value = surrogate_at(line, at);
+    if (value == 0) {
+      at += 2;  // an escaped backslash escapes nothing behind it
+    } else if (value < 0xDC00 && surrogate_at(line, at + 6) >= 0xDC00) {
+      at += 12;
+    } else {
+      found.push_back({at, line.substr(at, 6)});
+      line.replace(at, 6, "\\ufffd");
+      at += 6;
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
-void extract_json_text(std::string_view line, std::string_view key, std::string_view where, std::string& text) {
+std::vector<LoneSurrogate> extract_json_text(std::string_view line, std::string_view key, std::string_view where, std::string& text) {
   TextHandler handler(key, text);
-  if (!Json::sax_parse(line.begin(), line.end(), &handler))
-    throw data_error("{}: not JSON, near column {}: {}; expected one object a line", where, handler.column, handler.message);
+  std::vector<LoneSurrogate> lone;
+  if (!Json::sax_parse(line.begin(), line.end(), &handler)) {
+    // The parser refuses lone surrogates. They are rare, so they are looked for only where it has stopped.
+    std::string repaired(line);
+    lone = replace_lone_surrogates(repaired);
+    if (!lone.empty()) handler = TextHandler(key, text);
+    if (lone.empty() || !Json::sax_parse(repaired, &handler))
+      throw data_error("{}: not JSON, near column {}: {}; expected one object a line", where, handler.column, handler.message);
+  }
   if (*handler.top_level != '\0') throw data_error("{}: expected a JSON object with the key '{}', found {}", where, key, handler.top_level);
-  if (handler.found) return;
+  if (handler.found) return lone;
   if (*handler.kind != '\0') throw data_error("{}: the key '{}' holds {}, expected a string", where, key, handler.kind);
   std::string keys;
   for (const std::string& name : handler.keys) keys += (keys.empty() ? "'" : ", '") + name + "'";

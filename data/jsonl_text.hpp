@@ -4,11 +4,20 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice::data {
 
-/// Puts the string under `key` of the JSON object `line` into `text`. `where` ("file:line") opens every error.
+/// An escape that is half a surrogate pair and so no character. Python's json.dumps writes them for strings read with
+/// errors='surrogateescape', or cut between the halves.
+struct LoneSurrogate {
+  std::size_t offset = 0;  // in the line
+  std::string escape;      // as written, e.g. \ud83d
+};
+
+/// Puts the string under `key` of the JSON object `line` into `text`, U+FFFD in place of every lone surrogate, and returns those of the
+/// line, in whatever string they are. `where` ("file:line") opens every error.
 /// Data error if the line is no JSON object, the key is missing (the keys that are there are named) or not a string.
-void extract_json_text(std::string_view line, std::string_view key, std::string_view where, std::string& text);
+std::vector<LoneSurrogate> extract_json_text(std::string_view line, std::string_view key, std::string_view where, std::string& text);
 
 }  // namespace sluice::data

@@ -11,7 +11,8 @@ namespace sluice::data {
 
 /// The tokenizer of a Hugging Face tokenizer.json (or of the folder that holds one); data/tokenizer_json.hpp says which
 /// are supported. Data error (exit 3) if the file cannot be read, is damaged or not supported.
-/// `eos_token`: the end-of-text token where the file does not make it plain.
+/// `eos_token`: the end-of-text token. Without it, the one that a tokenizer_config.json beside the tokenizer.json names, as Hugging
+/// Face has it; data error if the tokenizer has no such special token. Without either, as BpeTokenizer tells it.
 TokenizerPtr load_tokenizer(const std::filesystem::path& path, std::string_view eos_token = {});
 
 /// The same from the file's content; `origin` is what errors call it.

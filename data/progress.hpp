@@ -1,6 +1,8 @@
 // What the one process that reads a corpus says while the others wait: the caller makes a heartbeat of it.
 #pragma once
 
+#include "core/base/clock.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -9,13 +11,29 @@
 namespace sluice::data {
 
 struct Progress {
-  std::string_view activity;  // "hashing", "tokenizing", "checking", "waiting"
-  std::string_view source;    // as the recipe names it
-  std::uint64_t done = 0;     // bytes on disk
-  std::uint64_t total = 0;    // 0: unknown
+  std::string_view activity;  // "hashing", "tokenizing", "checking", "comparing", "learning merges", …
+  std::string_view source;    // as the recipe names it; may be empty
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;          // 0: unknown
+  std::string_view unit = "bytes";  // of done and total; bytes are those on disk
 };
 
-/// Called from the thread that called the data room, about once a megabyte; cheap calls are the caller's business. May be empty.
+/// Called from the thread that called the data room, about once a megabyte or twice a second; cheap calls are the caller's business.
+/// May be empty.
 using ProgressCallback = std::function<void(const Progress&)>;
+
+/// Paces the progress of loops whose rounds take anything from a microsecond to seconds.
+class ProgressPace {
+ public:
+  /// True at most twice a second.
+  bool due() {
+    if (watch_.seconds() < 0.5) return false;
+    watch_.restart();
+    return true;
+  }
+
+ private:
+  Stopwatch watch_;
+};
 
 }  // namespace sluice::data

@@ -39,8 +39,12 @@ class FolderWalk {
   void walk(const fs::path& folder) {
     std::error_code failed;
     if (!visited_.insert(fs::canonical(folder, failed).string()).second) return;
-    fs::directory_iterator entries(folder, failed);
+    std::vector<fs::directory_entry> entries;
+    for (fs::directory_iterator entry(folder, failed); !failed && entry != fs::directory_iterator(); entry.increment(failed))
+      entries.push_back(*entry);
     if (failed) throw data_error("{}: the folder cannot be read: {}", folder.string(), failed.message());
+    // Of a folder and a link to it, the first by name is walked, not the one the file system happens to list first.
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.path().native() < b.path().native(); });
     for (const fs::directory_entry& entry : entries) {
       const std::string name = entry.path().filename().string();
       if (name.starts_with(".")) continue;

@@ -80,9 +80,11 @@ class Builder {
     for (TextPiece piece; reader.next(piece);) {
       job_bytes_ += piece.text.size();
       job_.push_back(std::move(piece));
-      if (job_bytes_ < kJobBytes) continue;
-      submit();
-      if (progress_) progress_({"tokenizing", source_.name, before_ + reader.consumed(), total_});
+      done_ = before_ + reader.consumed();
+      if (job_bytes_ >= kJobBytes)
+        submit();
+      else if (done_ >= said_ + kJobBytes)
+        say();  // JSONL may hold much beside its text
     }
     before_ += source_.files[index].size;
     statistics_.invalid_utf8 += reader.utf8().faults();
@@ -96,10 +98,17 @@ class Builder {
     while (workers_.full()) store();
     workers_.push([pieces = std::exchange(job_, {}), this] { return tokenize(pieces, tokenizer_); });
     job_bytes_ = 0;
+    say();
+  }
+
+  void say() {
+    said_ = done_;
+    if (progress_) progress_({"tokenizing", source_.name, done_, total_});
   }
 
   void store() {
     const Tokenized part = workers_.pop();
+    say();
     writer_.append(part.tokens);
     statistics_.tokens += part.count;
     statistics_.bytes += part.bytes;
@@ -113,6 +122,8 @@ class Builder {
   TokenCacheWriter& writer_;
   const ProgressCallback& progress_;
   std::uint64_t before_ = 0;  // bytes of the files that are done
+  std::uint64_t done_ = 0;    // bytes that are read
+  std::uint64_t said_ = 0;    // bytes when progress was last told
   std::uint64_t total_ = 0;
   std::vector<TextPiece> job_;
   std::size_t job_bytes_ = 0;

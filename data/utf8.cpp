@@ -43,15 +43,25 @@ Sequence classify(const unsigned char* bytes, std::size_t size) {
   return {length, State::kValid};
 }
 
+/// No invalid subpart starts with an ASCII character.
+bool is_escape(std::string_view bytes) {
+  return bytes.starts_with('\\');
+}
+
 }  // namespace
 
 std::string describe_bytes(std::string_view bytes) {
+  if (is_escape(bytes)) return std::string(bytes);
   std::string text;
   for (const char byte : bytes) text += fmt::format("{}0x{:02X}", text.empty() ? "" : " ", static_cast<unsigned char>(byte));
   return text;
 }
 
 Error invalid_utf8_error(std::string_view file, std::uint64_t offset, std::string_view bytes) {
+  if (is_escape(bytes))
+    return data_error(
+        "{}: lone surrogate {} at byte {}: half of a pair, no character; write the text anew, or set data.invalid_utf8: replace", file, bytes,
+        offset);
   return data_error("{}: invalid UTF-8 at byte {} ({}); convert the file to UTF-8, or set data.invalid_utf8: replace", file, offset, bytes);
 }
 
@@ -116,6 +126,17 @@ void Utf8Repairer::fault(std::uint64_t offset, std::string_view bytes, std::stri
   invalid_bytes_ += bytes.size();
   if (located_.size() < kLocated) located_.push_back({offset, std::string(bytes)});
   out.append(kReplacement);
+}
+
+void Utf8Repairer::lone_surrogate(std::uint64_t at, std::string_view escape) {
+  ++faults_;
+  if (located_.size() >= kLocated) return;
+  // While there is room for more places, those of all faults so far are known, and with them how far repairs have shifted the text.
+  auto place = located_.begin();
+  for (; place != located_.end() && place->offset < at; ++place)
+    if (!is_escape(place->bytes)) at -= kReplacement.size() - place->bytes.size();
+  if (policy_ == InvalidUtf8::kError) throw invalid_utf8_error(name_, at, escape);
+  located_.insert(place, {at, std::string(escape)});
 }
 
 std::size_t whitespace_length(std::string_view text) {

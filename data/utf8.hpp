@@ -14,13 +14,13 @@ namespace sluice::data {
 
 enum class InvalidUtf8 { kReplace, kError };
 
-/// One maximal invalid subpart: where it starts in the stream, and its 1 to 3 bytes.
+/// One maximal invalid subpart, or one lone surrogate escape: where it starts in the stream, and its 1 to 3 bytes or the escape.
 struct Utf8Fault {
   std::uint64_t offset = 0;
   std::string bytes;
 };
 
-/// The bytes as hexadecimal, e.g. "0xC3 0x28".
+/// The bytes as hexadecimal, e.g. "0xC3 0x28"; an escape (\ud83d) as it is written.
 std::string describe_bytes(std::string_view bytes);
 
 /// The error that refuses a fault; `bytes` as describe_bytes() writes them.
@@ -29,7 +29,7 @@ Error invalid_utf8_error(std::string_view file, std::uint64_t offset, std::strin
 /// Repairs a stream that arrives in blocks; the result does not depend on how it is cut into blocks.
 class Utf8Repairer {
  public:
-  /// How many faults are kept with their place; all are counted.
+  /// How many faults are kept with their place, in order; all are counted.
   static constexpr std::size_t kLocated = 8;
 
   /// `name` is the file named in errors. With kError the first fault throws data_error (file, byte offset, bytes).
@@ -39,6 +39,9 @@ class Utf8Repairer {
   void append(std::string_view bytes, std::string& out);
   /// The stream has ended: an unfinished character is a fault.
   void finish(std::string& out);
+  /// The text holds, `at` bytes after the start of all that was put out, an escape that stands for no character: counted and located in
+  /// the stream, or refused, as an invalid subpart is.
+  void lone_surrogate(std::uint64_t at, std::string_view escape);
 
   std::uint64_t faults() const { return faults_; }
   std::uint64_t invalid_bytes() const { return invalid_bytes_; }

@@ -2,6 +2,7 @@
 
 #include "launch/help.hpp"
 #include "launch/help_mistakes.hpp"
+#include "launch/read_integer.hpp"
 #include "recipes/schema/nearest.hpp"
 
 #include <CLI/CLI.hpp>
@@ -10,7 +11,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <limits>
+#include <map>
 
 namespace sluice {
 namespace {
@@ -38,15 +39,10 @@ std::vector<std::int64_t> parse_ids(const std::vector<std::string>& words, const
   return ids;
 }
 
-// CLI11's own range checks print 300 digits and let -1 pass as an unsigned number.
-auto integer_from(std::int64_t low, std::int64_t high = std::numeric_limits<std::int64_t>::max()) {
-  return [low, high](const std::string& text) -> std::string {
+auto integer_from(std::int64_t low, std::int64_t high = kNoLimit) {
+  return [low, high](const std::string& text) {
     std::int64_t value = 0;
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc() && stop == text.data() + text.size() && value >= low && value <= high) return "";
-    const bool open = high == std::numeric_limits<std::int64_t>::max();
-    return fmt::format("must be an integer {}, found '{}'",
-                       open ? fmt::format("of at least {}", low) : fmt::format("between {} and {}", low, high), text);
+    return read_integer(text, low, high, value);
   };
 }
 
@@ -72,7 +68,8 @@ CLI::App* add_command(CLI::App& app, const std::string& name, const help::Text& 
 // Strings that CLI11 fills and that need another look afterwards.
 struct Raw {
   std::string tokens;
-  std::vector<std::string> ids, bench_pairs;
+  std::vector<std::string> ids, bench_words;
+  std::string bench_target;
   std::string text;
   CLI::Option* text_option[2] = {nullptr, nullptr};
 };
@@ -164,17 +161,15 @@ void add_tokenize(CLI::App& app, CommandLine& out, Raw& raw) {
 
 void add_bench(CLI::App& app, CommandLine& out, Raw& raw) {
   CLI::App* command = add_command(app, "bench", help::kBench);
-  command->add_option("TARGET", out.bench.target, "moe, exchange, attention or checkpoint")
+  command->footer(describe_moe_bench() + help::kBench.examples);
+  command->add_option("TARGET", raw.bench_target, "What to measure: moe")
       ->required()
       ->option_text(kNoType)
       ->check([](const std::string& target) {
-        const std::vector<std::string> known = {"moe", "exchange", "attention", "checkpoint"};
-        if (std::find(known.begin(), known.end(), target) != known.end()) return std::string();
-        const std::string meant = nearest(target, known);
-        return fmt::format("unknown bench '{}'; {}", target,
-                           meant.empty() ? "known: moe, exchange, attention, checkpoint" : "did you mean '" + meant + "'?");
+        if (target == "moe") return std::string();
+        return fmt::format("unknown bench '{}'; {}", target, nearest(target, {"moe"}).empty() ? "there is: moe" : "did you mean 'moe'?");
       });
-  command->add_option("SHAPES", raw.bench_pairs, "key=value, for example num_experts=64")->option_text(kNoType);
+  command->add_option("KEYS", raw.bench_words, "key=value, see below")->option_text(kNoType);
   command->add_flag("--json", out.bench.json, "One JSON object on standard output");
 }
 
@@ -193,14 +188,8 @@ void finish(const CLI::App& app, const Raw& raw, CommandLine& out) {
   }
   if (!raw.tokens.empty()) out.eval.tokens = parse_ids({raw.tokens}, "--tokens");
   if (!out.eval.tokens.empty() && !out.eval.data.empty()) throw CLI::ValidationError("--tokens and --data exclude each other");
-  for (const std::string& pair : raw.bench_pairs) {
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0)
-      throw CLI::ValidationError(fmt::format("'{}' is no option: expected key=value, for example num_experts=64", pair));
-    if (!out.bench.options.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second) {
-      throw CLI::ValidationError(fmt::format("'{}' is given twice", pair.substr(0, equals)));
-    }
-  }
+  const std::string problem = read_moe_bench(raw.bench_words, out.bench.moe);
+  if (!problem.empty()) throw CLI::ValidationError(problem);
   if (out.command != Command::kTokenize) return;
   const auto actions = app.get_subcommands().front()->get_subcommands();
   if (actions.empty()) throw CLI::ValidationError("an action is missing: train, encode, decode or count");

@@ -1,8 +1,9 @@
 // What the user typed, as plain values: made by the thin command, handed to the engine. Knows neither CLI11 nor torch.
 #pragma once
 
+#include "launch/bench_options.hpp"
+
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,9 +59,9 @@ struct TokenizeOptions {
   std::string output;               // train: the tokenizer.json to write
 };
 
+/// There is one benchmark: moe.
 struct BenchOptions {
-  std::string target;                          // "moe", "exchange", "attention", "checkpoint"
-  std::map<std::string, std::string> options;  // shapes: key=value
+  MoeBenchOptions moe;
   bool json = false;
 };
 

@@ -38,7 +38,7 @@ const Text kTokenize = {"Train a tokenizer, or use one: text to ids, ids to text
                         "Examples:\n"
                         "  sluice tokenize train corpus/*.txt --vocab-size 4096 --output tokenizer.json\n"
                         "  sluice tokenize encode --tokenizer tokenizer.json --text \"Hello world\"\n"
-                        "  sluice tokenize decode --tokenizer runs/quickstart 15496,995\n"
+                        "  sluice tokenize decode --tokenizer runs/quickstart 40,69,76,76,79\n"
                         "  sluice tokenize count --tokenizer tokenizer.json corpus/"};
 
 const Text kTokenizeTrain = {"Train a byte-level BPE on text and write a Hugging Face tokenizer.json.",
@@ -52,16 +52,16 @@ const Text kTokenizeEncode = {"Print the ids of a text.",
 
 const Text kTokenizeDecode = {"Print the text of ids.",
                               "Example:\n"
-                              "  sluice tokenize decode --tokenizer tokenizer.json 15496,995"};
+                              "  sluice tokenize decode --tokenizer tokenizer.json 40,69,76,76,79"};
 
 const Text kTokenizeCount = {"Print bytes, words and tokens of text.",
                              "Example:\n"
                              "  sluice tokenize count --tokenizer tokenizer.json corpus/"};
 
-const Text kBench = {"Measure a part against a reference in the same run: moe, exchange, attention or checkpoint.",
+const Text kBench = {"Measure a sparse layer, forward and backward, against a dense one of equal active width in the same run.",
                      "Examples:\n"
-                     "  sluice bench moe --json\n"
-                     "  sluice bench moe num_experts=64 top_k=2 hidden_size=512 tokens=4096\n"
-                     "  mpirun -np 2 build/sluice bench exchange"};
+                     "  sluice bench moe\n"
+                     "  sluice bench moe sweep=true\n"
+                     "  sluice bench moe num_experts=64 hidden_size=512 rows=4096 repeats=9 --json"};
 
 }  // namespace sluice::help

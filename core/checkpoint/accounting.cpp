@@ -69,7 +69,7 @@ std::string Accounting::line(std::size_t shown) const {
 }
 
 void require_all_accounted(const Accounting& accounting, const std::string& where) {
-  if (!accounting.ok()) throw data_error("{}: {}", where, accounting.line());
+  if (!accounting.ok()) throw data_error("{}: {}", where, accounting.line(static_cast<std::size_t>(-1)));
 }
 
 }  // namespace sluice::checkpoint

@@ -91,12 +91,22 @@ LatestCheckpoint latest_good_checkpoint(const fs::path& checkpoints, VerifyDepth
       require_undamaged(entry->path, verify_checkpoint(entry->path, latest.manifest, depth));
       latest.good = *entry;
       return latest;
+    } catch (const FormatVersionError&) {
+      throw;
     } catch (const Error& error) {
       latest.skipped.push_back({entry->path, error.what()});
     }
   }
   latest.manifest = {};
   return latest;
+}
+
+fs::path set_damaged_aside(const fs::path& checkpoints, std::int64_t step) {
+  fs::path aside = checkpoints / ("damaged-" + step_folder_name(step));
+  for (int copy = 2; fs::exists(aside); ++copy) aside = checkpoints / fmt::format("damaged-{}.{}", step_folder_name(step), copy);
+  rename_folder(checkpoints / step_folder_name(step), aside);
+  sync_directory(checkpoints);
+  return aside;
 }
 
 fs::path save_path(const fs::path& checkpoints, std::int64_t step) {
@@ -132,7 +142,8 @@ fs::path commit_save(const fs::path& checkpoints, const Manifest& manifest, Veri
   }
   rename_folder(save, final_path);
   sync_directory(checkpoints);
-  if (replaces) remove_tree(replaced);
+  std::error_code later;  // the new checkpoint is in place; what cannot be removed now is a leftover of the next start
+  if (replaces) fs::remove_all(replaced, later);
   return final_path;
 }
 
@@ -184,6 +195,7 @@ std::vector<std::int64_t> prune_checkpoints(const fs::path& checkpoints, std::in
   for (const CheckpointEntry& entry : list_checkpoints(checkpoints)) {
     try {
       readable.push_back({entry.step, read_manifest(entry.path).stage});
+    } catch (const FormatVersionError&) {
     } catch (const Error&) {
       unreadable.push_back(entry.step);
     }

@@ -40,8 +40,11 @@ struct LatestCheckpoint {
   std::vector<SkippedCheckpoint> skipped;  // newer ones, newest first, each with what is wrong: tell the user
 };
 
-/// The newest checkpoint that passes verification.
+/// The newest checkpoint that passes verification. FormatVersionError if a newer one is of another version of the program.
 LatestCheckpoint latest_good_checkpoint(const std::filesystem::path& checkpoints, VerifyDepth depth = VerifyDepth::kEverything);
+
+/// Renames a damaged checkpoint to damaged-step-…, out of the way of newer ones, with nothing lost. Returns the new path.
+std::filesystem::path set_damaged_aside(const std::filesystem::path& checkpoints, std::int64_t step);
 
 /// Where the files of a save go until it is committed.
 std::filesystem::path save_path(const std::filesystem::path& checkpoints, std::int64_t step);
@@ -70,7 +73,8 @@ struct StepAndStage {
 std::vector<std::int64_t> steps_to_prune(const std::vector<StepAndStage>& checkpoints, std::int64_t keep,
                                          const std::set<std::int64_t>& protected_steps = {});
 
-/// Removes them. One whose manifest cannot be read does not count; it goes once `keep` readable ones are newer.
+/// Removes them. One whose manifest cannot be read does not count; it goes once `keep` readable ones are newer. Checkpoints of
+/// another version of the program neither count nor go.
 std::vector<std::int64_t> prune_checkpoints(const std::filesystem::path& checkpoints, std::int64_t keep,
                                             const std::set<std::int64_t>& protected_steps = {});
 

@@ -3,6 +3,7 @@
 // Names are global: no rank and no layout. Checking files against it is in verify.hpp.
 #pragma once
 
+#include "core/base/error.hpp"
 #include "core/checkpoint/checksum.hpp"
 #include "core/checkpoint/tensor_info.hpp"
 
@@ -16,6 +17,12 @@ namespace sluice::checkpoint {
 
 inline constexpr int kManifestFormatVersion = 1;
 inline constexpr const char* kManifestName = "manifest.json";
+
+/// A checkpoint that another version of the program wrote. It is not damaged, so nothing may replace or remove it.
+class FormatVersionError : public Error {
+ public:
+  using Error::Error;
+};
 
 struct TensorRecord {
   StoredType type = StoredType::kF32;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "data/source_files.hpp"
@@ -17,6 +19,12 @@ void warn_of_repairs(const std::string& name, const data::Utf8Repairer& utf8) {
     places += fmt::format("{}byte {} ({})", places.empty() ? "" : ", ", fault.offset, data::describe_bytes(fault.bytes));
   log_warning("{}: {} invalid UTF-8 sequence{} replaced by U+FFFD: {}{}", name, utf8.faults(), utf8.faults() == 1 ? "" : "s", places,
               utf8.located().size() < utf8.faults() ? ", ..." : "");
+}
+
+bool ends_inside_word(std::string_view text) {
+  std::size_t last = text.size() - 1;
+  while (last > 0 && (static_cast<unsigned char>(text[last]) & 0xC0) == 0x80) --last;
+  return data::whitespace_length(text.substr(last)) == 0;
 }
 
 }  // namespace
@@ -41,6 +49,12 @@ std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources,
   }
   if (bytes == 0) throw data_error("{}: empty, expected text", fmt::join(sources, ", "));
   return files;
+}
+
+std::uint64_t WordCounter::count(const data::TextPiece& piece) {
+  const std::uint64_t words = data::count_words(piece.text, inside_word_ && !piece.begins_document);
+  inside_word_ = ends_inside_word(piece.text);
+  return words;
 }
 
 std::string repaired_argument(const std::string& text) {

@@ -22,6 +22,15 @@ struct SourceText {
 std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources,
                                        const std::function<void(const data::TextPiece& piece, std::size_t file)>& take);
 
+/// Counts words over pieces in the order for_each_piece gives them: a word that a cut goes through counts once.
+class WordCounter {
+ public:
+  std::uint64_t count(const data::TextPiece& piece);
+
+ private:
+  bool inside_word_ = false;
+};
+
 /// Text of the command line, repaired; a warning says so.
 std::string repaired_argument(const std::string& text);
 

@@ -101,12 +101,6 @@ int decode(const TokenizeOptions& options) {
   return 0;
 }
 
-bool ends_inside_word(std::string_view text) {
-  std::size_t last = text.size() - 1;
-  while (last > 0 && (static_cast<unsigned char>(text[last]) & 0xC0) == 0x80) --last;
-  return data::whitespace_length(text.substr(last)) == 0;
-}
-
 struct Counts {
   std::uint64_t documents = 0, bytes = 0, words = 0, tokens = 0;
   void add(const Counts& other) {
@@ -135,12 +129,11 @@ int count(const TokenizeOptions& options) {
     return 0;
   }
   std::vector<Counts> counts;
-  bool inside_word = false;
+  WordCounter words;
   const auto files = for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t file) {
     counts.resize(file + 1);
-    counts[file].words += data::count_words(piece.text, inside_word && !piece.begins_document);
+    counts[file].words += words.count(piece);
     counts[file].tokens += tokens_in(piece.text);
-    inside_word = ends_inside_word(piece.text);
   });
   counts.resize(files.size());
   Counts total;

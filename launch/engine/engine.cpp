@@ -1,9 +1,8 @@
 // The engine's door: runs one command and turns what it throws into one line and an exit code.
-#include "core/base/error.hpp"
 #include "core/base/log.hpp"
+#include "core/tensor/error_line.hpp"
 #include "launch/commands/commands.hpp"
 #include "launch/engine/commands.hpp"
-#include "recipes/stages/rank0.hpp"
 
 #include <exception>
 
@@ -26,11 +25,9 @@ int dispatch(const sluice::CommandLine& line) {
 extern "C" int sluice_run(const sluice::CommandLine* command_line) {
   try {
     return dispatch(*command_line);
-  } catch (const sluice::Error& error) {
+  } catch (const std::exception& exception) {
+    const sluice::Error error = sluice::as_error(exception);
     sluice::log_error("{}", error.what());
     return static_cast<int>(error.code());
-  } catch (const std::exception& error) {
-    sluice::log_error("{}", error.what());
-    return static_cast<int>(sluice::ExitCode::kData);
   }
 }

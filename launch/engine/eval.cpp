@@ -2,23 +2,27 @@
 #include "core/base/log.hpp"
 #include "core/base/sha256.hpp"
 #include "core/nn/cross_entropy.hpp"
-#include "data/document_reader.hpp"
-#include "data/source_files.hpp"
+#include "launch/commands/source_text.hpp"
 #include "launch/engine/commands.hpp"
 #include "launch/engine/loaded_model.hpp"
 #include "launch/engine/world_session.hpp"
+#include "parallel/plan/shards.hpp"
 #include "recipes/run/run_directory.hpp"
 #include "recipes/schema/read_recipe.hpp"
 #include "recipes/stages/evaluation.hpp"
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/run_data.hpp"
 #include "recipes/stages/threads.hpp"
+#include "recipes/stages/training_step.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <cstring>
+#include <memory>
 #include <numbers>
+#include <span>
 
 namespace sluice {
 namespace {
@@ -26,31 +30,30 @@ namespace {
 // The text to evaluate, as token ids (documents end with EOS) with what each id stands for.
 struct EvalText {
   std::vector<std::int32_t> ids;
+  // On rank 0 alone, which prints them.
   std::int64_t words = 0;
   std::string sha256;  // of the text's bytes, repaired, document after document
-  std::string source;
 };
 
-EvalText read_text(const std::vector<std::string>& sources, const data::Tokenizer& tokenizer) {
+// Read by one rank for all, so that what it warns of, or fails at, is told once.
+EvalText read_text(parallel::World& world, const std::vector<std::string>& sources, const data::Tokenizer& tokenizer) {
   EvalText text;
-  Sha256 hash;
-  for (const std::string& source : sources) {
-    text.source += (text.source.empty() ? "" : ", ") + source;
-    for (const data::SourceFile& file : data::find_source_files(source)) {
-      data::DocumentReader reader(file, {});
-      data::TextPiece piece;
-      bool inside_word = false;
-      while (reader.next(piece)) {
-        hash.update(piece.text);
-        if (piece.begins_document) inside_word = false;
-        text.words += static_cast<std::int64_t>(data::count_words(piece.text, inside_word));
-        inside_word = !piece.text.empty() && static_cast<unsigned char>(piece.text.back()) > ' ';
-        tokenizer.encode(piece.text, text.ids);
-        if (piece.ends_document) text.ids.push_back(tokenizer.eos_id());
-      }
-    }
-  }
-  text.sha256 = hash.hex();
+  const std::string bytes = recipes::on_rank0(world, "text to evaluate", [&](const recipes::Heartbeat& heartbeat) {
+    Sha256 hash;
+    WordCounter words;
+    for_each_piece(sources, [&](const data::TextPiece& piece, std::size_t) {
+      hash.update(piece.text);
+      text.words += static_cast<std::int64_t>(words.count(piece));
+      tokenizer.encode(piece.text, text.ids);
+      if (piece.ends_document) text.ids.push_back(tokenizer.eos_id());
+      heartbeat("text to evaluate");
+    });
+    text.sha256 = hash.hex();
+    if (text.ids.size() < 2) throw data_error("{}: {} tokens; at least 2 are needed", fmt::join(sources, ", "), text.ids.size());
+    return std::string(reinterpret_cast<const char*>(text.ids.data()), text.ids.size() * sizeof(std::int32_t));
+  });
+  text.ids.resize(bytes.size() / sizeof(std::int32_t));
+  std::memcpy(text.ids.data(), bytes.data(), bytes.size());
   return text;
 }
 
@@ -60,7 +63,8 @@ struct Window {
   std::int64_t counted;  // targets at its end that count
 };
 
-// Windows of at most `length` targets that advance by `stride`; every target but the first token's counts exactly once.
+// Windows of `length` targets (of all targets if there are fewer) that advance by `stride`; every target but the first token's
+// counts exactly once.
 std::vector<Window> plan_windows(std::int64_t tokens, std::int64_t length, std::int64_t stride) {
   std::vector<Window> windows;
   std::int64_t done = 0;  // targets counted; target i is token i + 1
@@ -74,47 +78,71 @@ std::vector<Window> plan_windows(std::int64_t tokens, std::int64_t length, std::
   return windows;
 }
 
-double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& ids, const Window& window) {
-  at::NoGradGuard no_grad;
-  const at::Tensor tokens = at::from_blob(const_cast<std::int32_t*>(ids.data()) + window.begin, {window.length + 1}, at::TensorOptions().dtype(at::kInt)).to(at::kLong);
-  RowTable rows;
-  rows.sequences = 1;
-  rows.length = window.length;
-  rows.sample_indices = {0};
-  const ForwardOutput output = model.decoder->forward(tokens.narrow(0, 0, window.length), rows, {0, "eval", false});
-  const at::Tensor nll = token_nll(output.hidden, tokens.narrow(0, 1, window.length), model.decoder->head());
-  return nll.narrow(0, window.length - window.counted, window.counted).sum(at::kDouble).item<double>();
+// Sequences of `length` in one pass: what the user said, else few enough that their activations stay small.
+std::int64_t sequences_at_once(const EvalOptions& options, std::int64_t length) {
+  return options.batch > 0 ? options.batch : std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(1, length));
 }
 
-// Every rank runs the same number of passes; a rank without work of its own repeats a window and discards it.
-double total_nats(recipes::TrainModel& model, const recipes::Layout& layout, const EvalText& text, const std::vector<Window>& windows) {
+// The counted targets of some windows, all of one length, in one pass.
+double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& ids, std::span<const Window> windows,
+                   std::int64_t length) {
+  at::NoGradGuard no_grad;
+  recipes::LocalBatch batch;
+  batch.length = length;
+  for (const Window& window : windows) {
+    batch.sample_indices.push_back(batch.sequences());
+    batch.tokens.insert(batch.tokens.end(), ids.begin() + window.begin, ids.begin() + window.begin + length + 1);
+  }
+  const recipes::ModelInput input = recipes::make_input(batch, 0, batch.sequences());
+  const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {0, "eval", false});
+  const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head());
   double nats = 0.0;
-  const auto world = static_cast<std::size_t>(layout.size());
-  for (std::size_t i = 0; i < windows.size(); i += world) {
-    const std::size_t mine = i + static_cast<std::size_t>(layout.rank());
-    const double value = window_nats(model, text.ids, windows[std::min(mine, windows.size() - 1)]);
-    if (mine < windows.size()) nats += value;
+  std::int64_t end = 0;
+  for (const Window& window : windows) {
+    end += length;
+    nats += nll.narrow(0, end - window.counted, window.counted).sum(at::kDouble).item<double>();
+  }
+  return nats;
+}
+
+// Every rank runs the same number of passes, with zero rows if need be.
+double total_nats(recipes::TrainModel& model, const recipes::Layout& layout, const std::vector<std::int32_t>& ids,
+                  const std::vector<Window>& windows, std::int64_t batch) {
+  const auto count = static_cast<std::int64_t>(windows.size());
+  const parallel::IndexRange mine = parallel::shard_of(count, layout.size(), layout.rank());
+  const std::int64_t most = parallel::shard_of(count, layout.size(), 0).count;
+  const auto some_of = [&](std::int64_t begin, std::int64_t number) {
+    return std::span(windows).subspan(static_cast<std::size_t>(mine.first + begin), static_cast<std::size_t>(number));
+  };
+  double nats = 0.0;
+  for (std::int64_t done = 0; done < most; done += batch) {
+    const std::int64_t begin = std::min<std::int64_t>(done, mine.count);
+    const std::int64_t number = std::min<std::int64_t>(batch, mine.count - begin);
+    nats += window_nats(model, ids, some_of(begin, number), windows.front().length);
   }
   layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", 0, -1, "eval"}).finish();
   return nats;
 }
 
-void print_logprobs(recipes::TrainModel& model, const EvalOptions& options) {
-  std::vector<std::int32_t> ids(options.tokens.begin(), options.tokens.end());
+// Checked before it becomes 32 bits: a larger number would wrap into the vocabulary.
+std::vector<std::int32_t> literal_ids(const std::vector<std::int64_t>& tokens, std::int64_t vocab_size) {
+  std::vector<std::int32_t> ids;
+  for (const std::int64_t id : tokens) {
+    if (id < 0 || id >= vocab_size) throw usage_error("--tokens: id {} is outside the vocabulary (0 to {})", id, vocab_size - 1);
+    ids.push_back(static_cast<std::int32_t>(id));
+  }
   if (ids.size() < 2) throw usage_error("--tokens: {} id given, at least 2 are needed to predict one", ids.size());
+  return ids;
+}
+
+void print_logprobs(recipes::TrainModel& model, const EvalOptions& options) {
+  const std::vector<std::int32_t> ids = literal_ids(options.tokens, model.config.vocab_size);
   nlohmann::json logprobs = nlohmann::json::array();
   at::NoGradGuard no_grad;
   const auto length = static_cast<std::int64_t>(ids.size()) - 1;
-  for (const std::int32_t id : ids) {
-    if (id < 0 || id >= model.config.vocab_size) throw usage_error("--tokens: id {} is outside the vocabulary (0 .. {})", id, model.config.vocab_size - 1);
-  }
-  const at::Tensor tokens = at::tensor(ids, at::kInt).to(at::kLong);
-  RowTable rows;
-  rows.sequences = 1;
-  rows.length = length;
-  rows.sample_indices = {0};
-  const ForwardOutput output = model.decoder->forward(tokens.narrow(0, 0, length), rows, {0, "eval", false});
-  const at::Tensor nll = token_nll(output.hidden, tokens.narrow(0, 1, length), model.decoder->head()).to(at::kDouble);
+  const recipes::ModelInput input = recipes::make_input({ids, {0}, length}, 0, 1);
+  const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {0, "eval", false});
+  const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head()).to(at::kDouble);
   for (std::int64_t i = 0; i < length; ++i) logprobs.push_back(-nll[i].item<double>());
   log_info("{}", nlohmann::json{{"logprobs", logprobs}}.dump());
 }
@@ -126,19 +154,19 @@ struct Measured {
 };
 
 // Given text, in windows of `length` targets that advance by `stride`.
-Measured measure_text(LoadedModel& loaded, const recipes::Layout& layout, const EvalOptions& options) {
+Measured measure_text(parallel::World& world, LoadedModel& loaded, const recipes::Layout& layout, const EvalOptions& options) {
   Measured m;
   m.length = options.seq_length > 0 ? options.seq_length : loaded.description.decoder.max_position_embeddings;
   m.stride = options.stride > 0 ? options.stride : m.length;
   if (m.stride > m.length) throw usage_error("--stride {} is longer than --seq-length {}: some targets would not count", m.stride, m.length);
-  const EvalText text = read_text(options.data, *loaded.tokenizer);
-  if (text.ids.size() < 2) throw data_error("{}: {} tokens; at least 2 are needed", text.source, text.ids.size());
-  m.nats = total_nats(loaded.model, layout, text, plan_windows(static_cast<std::int64_t>(text.ids.size()), m.length, m.stride));
+  const EvalText text = read_text(world, options.data, *loaded.tokenizer);
+  const std::vector<Window> windows = plan_windows(static_cast<std::int64_t>(text.ids.size()), m.length, m.stride);
+  m.nats = total_nats(loaded.model, layout, text.ids, windows, sequences_at_once(options, windows.front().length));
   for (std::size_t i = 1; i < text.ids.size(); ++i) m.bytes += loaded.tokenizer->bytes_of(text.ids[i]);
   m.tokens = static_cast<std::int64_t>(text.ids.size()) - 1;
   m.words = text.words;
   m.sha256 = text.sha256;
-  m.source = text.source;
+  m.source = fmt::format("{}", fmt::join(options.data, ", "));
   return m;
 }
 
@@ -146,10 +174,14 @@ Measured measure_text(LoadedModel& loaded, const recipes::Layout& layout, const 
 Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes::Layout& layout, const EvalOptions& options) {
   if (loaded.run.empty()) throw usage_error("{}: no --data given, and it belongs to no run whose validation text could be used", options.model);
   if (options.seq_length > 0 || options.stride > 0) throw usage_error("--seq-length and --stride go with --data; a run's own validation windows have their length");
-  const recipes::Recipe recipe = recipes::read_recipe(loaded.run / "recipe.resolved.yaml");
-  const auto corpus = recipes::open_corpus(world, recipe.data, recipes::RunDirectory(loaded.run), loaded.tokenizer, 0);
-  const recipes::EvaluationSet set = recipes::load_evaluation(*corpus, loaded.tokenizer);
-  const recipes::Evaluation result = recipes::evaluate(loaded.model, layout, set, options.batch > 0 ? options.batch : 8, 0);
+  std::shared_ptr<const data::Corpus> corpus;
+  recipes::EvaluationSet set;
+  recipes::on_all_ranks(world, "validation text of the run", [&] {
+    const recipes::Recipe recipe = recipes::read_recipe(loaded.run / "recipe.resolved.yaml");
+    corpus = recipes::open_corpus(world, recipe.data, recipes::RunDirectory(loaded.run), loaded.tokenizer, 0);
+    set = recipes::load_evaluation(*corpus, loaded.tokenizer);
+  });
+  const recipes::Evaluation result = recipes::evaluate(loaded.model, layout, set, sequences_at_once(options, set.length), 0);
   return {result.nats, set.targets(), set.target_bytes, set.target_words, set.length, set.length, recipes::held_sha256(set),
           corpus->has_validation() ? "the run's validation windows" : "windows of the run's training text (it has no validation text)"};
 }
@@ -161,13 +193,16 @@ int eval_command(const EvalOptions& options) {
     recipes::use_threads(0, world.layout().local_size);
     // Each rank holds the whole model; sequences are shared.
     const recipes::Layout layout = recipes::make_layout(world, 1);
-    LoadedModel loaded = load_model(options.model, layout);
+    LoadedModel loaded;
+    recipes::on_all_ranks(world, "opening the model", [&] {
+      loaded = load_model(options.model, layout);
+      if (options.tokens.empty() && !loaded.tokenizer) throw data_error("{}: there is no tokenizer.json in it", loaded.folder.string());
+    });
     if (!options.tokens.empty()) {
       print_logprobs(loaded.model, options);
       return 0;
     }
-    if (!loaded.tokenizer) throw data_error("{}: there is no tokenizer.json in it", loaded.folder.string());
-    const Measured m = options.data.empty() ? measure_run(world, loaded, layout, options) : measure_text(loaded, layout, options);
+    const Measured m = options.data.empty() ? measure_run(world, loaded, layout, options) : measure_text(world, loaded, layout, options);
     const double loss = m.nats / static_cast<double>(m.tokens), bits = m.nats / std::numbers::ln2 / static_cast<double>(m.bytes);
     const double perplexity = std::exp(m.nats / static_cast<double>(m.words));
     if (options.json) {

@@ -11,7 +11,9 @@ namespace sluice {
 
 LoadedModel load_model(const std::string& name, const recipes::Layout& layout) {
   const checkpoint::ModelLocation location = checkpoint::locate_model(name);
-  for (const std::string& warning : location.warnings) log_warning("{}", warning);
+  // All ranks read the same folder; one says what is odd about it.
+  if (layout.rank() == 0)
+    for (const std::string& warning : location.warnings) log_warning("{}", warning);
   LoadedModel loaded;
   loaded.folder = location.path;
   loaded.run = location.run;

@@ -5,43 +5,73 @@
 #include "launch/engine/world_session.hpp"
 #include "parallel/comm/launcher.hpp"
 #include "recipes/convert/model_folder.hpp"
+#include "recipes/run/run_directory.hpp"
+#include "recipes/run/stop_signal.hpp"
 #include "recipes/schema/dump.hpp"
 #include "recipes/schema/read_recipe.hpp"
+#include "recipes/stages/rank0.hpp"
 #include "recipes/stages/run.hpp"
 
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 namespace sluice {
 namespace {
 
-recipes::InitialModel read_initial_model(const std::string& init_from) {
+recipes::InitialModel read_initial_model(const std::string& init_from, const std::filesystem::path& run) {
+  // A run that goes on does not depend on where it came from: that may have moved on, or be gone.
+  const recipes::RunDirectory directory(run);
+  if (std::filesystem::exists(directory.resolved_recipe()) && directory.state() != recipes::RunStatus::kNew) {
+    const recipes::Recipe before = recipes::read_recipe(directory.resolved_recipe());
+    if (before.init_from == init_from)
+      return {before.model, before.initial_moe, before.data.tokenizer.type == recipes::TokenizerType::kFile ? before.data.tokenizer.path : std::string()};
+  }
   const std::filesystem::path folder = checkpoint::locate_model(init_from, checkpoint::VerifyDepth::kStructure).path;
   const recipes::ModelFolder model = recipes::open_model_folder(folder);
   const std::filesystem::path tokenizer = folder / "tokenizer.json";
   return {model.config.model.decoder, model.config.model.moe, std::filesystem::exists(tokenizer) ? tokenizer.string() : std::string()};
 }
 
+parallel::CommBackend backend_of(const recipes::Recipe& recipe) {
+  switch (recipe.parallel.backend) {
+    case recipes::Backend::kAuto: return parallel::CommBackend::kAuto;
+    case recipes::Backend::kLoopback: return parallel::CommBackend::kLoopback;
+    case recipes::Backend::kMpi: return parallel::CommBackend::kMpi;
+  }
+  return parallel::CommBackend::kAuto;
+}
+
 }  // namespace
 
 int train_command(const TrainOptions& options) {
-  // A wrong recipe is told before any other rank is waited for.
-  recipes::Recipe recipe;
+  // First of all: a request to stop while the libraries load is not lost.
+  const parallel::LauncherEnvironment launcher = parallel::detect_launcher([](const char* name) -> const char* { return std::getenv(name); });
+  recipes::install_stop_signals(!launcher.launched());
+  std::optional<recipes::Recipe> recipe;
+  std::optional<Error> problem;
   try {
     recipe = recipes::read_recipe(options.recipe, options.overrides, read_initial_model);
   } catch (const Error& error) {
-    // Every rank reads the same file; one of them says what is wrong.
-    if (parallel::detect_launcher([](const char* name) -> const char* { return std::getenv(name); }).rank == 0) log_error("{}", error.what());
-    return static_cast<int>(error.code());
+    problem = error;
   }
   parallel::WorldOptions world;
-  world.deadline_seconds = recipe.parallel.timeout_seconds;
-  switch (recipe.parallel.backend) {
-    case recipes::Backend::kAuto: world.backend = parallel::CommBackend::kAuto; break;
-    case recipes::Backend::kLoopback: world.backend = parallel::CommBackend::kLoopback; break;
-    case recipes::Backend::kMpi: world.backend = parallel::CommBackend::kMpi; break;
+  if (recipe) {
+    world.deadline_seconds = recipe->parallel.timeout_seconds;
+    world.backend = backend_of(*recipe);
   }
-  return run_in_world(world, [&](parallel::World& w) { return static_cast<int>(recipes::run_recipe(w, recipe, recipes::dump(recipe))); });
+  return run_in_world(world, [&](parallel::World& w) {
+    // A recipe that one rank cannot read, or reads otherwise (another version on its node), is everybody's end; one of them says so.
+    recipes::on_all_ranks(w, "recipe", [&] {
+      if (problem) throw *problem;
+    });
+    const std::string resolved = recipes::dump(*recipe);
+    const std::string first = recipes::on_rank0(w, "recipe", [&](const recipes::Heartbeat&) { return resolved; });
+    recipes::on_all_ranks(w, "recipe", [&] {
+      if (resolved != first) throw usage_error("{}: reads otherwise here than on rank 0; do all nodes see the same files?", options.recipe);
+    });
+    return static_cast<int>(recipes::run_recipe(w, *recipe, resolved));
+  });
 }
 
 }  // namespace sluice

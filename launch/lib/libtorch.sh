@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # LibTorch. The user's own is used as it is; else the project's .venv is given one with pip (the Python package holds
 # headers and libraries; no Python runs when Sluice does).
-# Gives: find_or_install_libtorch, which sets TORCH_ROOT, a folder with include/ and lib/.
+# Gives: find_libtorch and install_libtorch, which set TORCH_ROOT, a folder with include/ and lib/.
 
 TORCH_MINIMUM=2.11
 TORCH_TESTED=2.13.0
@@ -84,16 +84,17 @@ make_venv() {
   if ! "$VENV/bin/python" -m pip --version 2>/dev/null; then
     echo "creating $VENV"
     rm -rf "$VENV"
-    python3 -m venv "$VENV"
+    python3 -m venv "$VENV" || { echo "python3 -m venv cannot make $VENV (exit code $?)"; return 1; }
   fi
 }
 
-install_libtorch() {
+# Every command says what follows from its failure: the caller keeps the exit code, and bash then stops at no error by itself.
+fill_venv() {
   local version free
-  make_venv
+  make_venv || return
   # pip unpacks gigabytes: on the disk of the checkout rather than on a small /tmp; its cache only where there is room.
   export TMPDIR=$VENV/tmp
-  mkdir -p "$TMPDIR"
+  mkdir -p "$TMPDIR" || return
   free=$(free_disk_mb "$VENV")
   PIP_CACHE=()
   [ "$free" -ge 20000 ] || PIP_CACHE=(--no-cache-dir)
@@ -118,9 +119,9 @@ install_libtorch() {
 }
 
 # The temporary folder goes whatever happens.
-install_libtorch_and_tidy() {
+fill_venv_and_tidy() {
   local code=0
-  (install_libtorch) || code=$?
+  (fill_venv) || code=$?
   rm -rf "$VENV/tmp"
   return "$code"
 }
@@ -129,6 +130,9 @@ libtorch_advice() {
   local log=$1
   if grep -q -i 'no space left\|MB are needed' "$log"; then
     say "free some disk (df -h $ROOT), or name a LibTorch that is already there: --libtorch DIR."
+  elif grep -q 'python3 -m venv cannot make' "$log"; then
+    say "python3 cannot make a virtual environment; its reason is above. $(command -v python3 || echo python3) may lack the module venv or ensurepip"
+    say "(the package python3-venv, for Debian's own python3): put a Python that has them first in PATH, or name a LibTorch of your own: --libtorch DIR."
   elif grep -q -E 'CERTIFICATE_VERIFY_FAILED|certificate verify failed' "$log"; then
     say "pip does not trust the server's certificate: set PIP_CERT=/path/to/ca-bundle.crt, or 'cert' in pip.conf."
   elif grep -q -E 'No matching distribution|Could not find a version' "$log"; then
@@ -140,30 +144,33 @@ libtorch_advice() {
   fi
 }
 
-# find_or_install_libtorch [DIR]
-find_or_install_libtorch() {
+# find_libtorch [DIR]: the user's own, else one that is already there; TORCH_ROOT stays empty if there is none.
+find_libtorch() {
+  local folder
+  TORCH_ROOT=
   if [ -n "${1:-}" ]; then
     use_own_libtorch "$1" "--libtorch"
-    return
   elif [ -n "${LIBTORCH:-}" ]; then
     use_own_libtorch "$LIBTORCH" "\$LIBTORCH"
-    return
   elif [ -n "${Torch_DIR:-}" ]; then
     # Torch_DIR is LIBTORCH/share/cmake/Torch.
     use_own_libtorch "$Torch_DIR/../../.." "\$Torch_DIR"
-    return
+  else
+    for folder in "$(remembered_libtorch)" "$(venv_libtorch)" "$(python_libtorch)"; do
+      if [ -z "$folder" ] || ! good_libtorch "$folder"; then continue; fi
+      TORCH_ROOT=$folder
+      title "LibTorch $(libtorch_version "$folder"): already there, $folder"
+      break
+    done
   fi
-  for TORCH_ROOT in "$(remembered_libtorch)" "$(venv_libtorch)" "$(python_libtorch)"; do
-    if [ -n "$TORCH_ROOT" ] && good_libtorch "$TORCH_ROOT"; then
-      title "LibTorch $(libtorch_version "$TORCH_ROOT"): already there, $TORCH_ROOT"
-      return
-    fi
-  done
+}
+
+install_libtorch() {
   if have_nvidia_driver; then
-    step libtorch "LibTorch: installing pip's build of torch into .venv (with CUDA: 3 GB to download, 5.5 GB on disk)" libtorch_advice install_libtorch_and_tidy
+    step libtorch "LibTorch: installing pip's build of torch into .venv (with CUDA: 3 GB to download, 5.5 GB on disk)" libtorch_advice fill_venv_and_tidy
   else
     step libtorch "LibTorch: installing it into .venv with pip (CPU build: 0.2 GB to download, 0.9 GB on disk, where pip can reach one)" \
-      libtorch_advice install_libtorch_and_tidy
+      libtorch_advice fill_venv_and_tidy
   fi
   TORCH_ROOT=$(venv_libtorch)
   [ -n "$TORCH_ROOT" ] || die "pip installed torch, but no LibTorch >= $TORCH_MINIMUM is in $VENV; see $LOGS/libtorch.log, or delete .venv and start again"

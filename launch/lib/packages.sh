@@ -36,7 +36,6 @@ pkg-config             have pkg-config
 git                    have git
 ca-certificates        have_certificates
 python3                have python3
-python3-venv           have_venv
 openmpi-bin            have mpirun
 libopenmpi-dev         have mpicxx
 libyaml-cpp-dev        have_library yaml-cpp yaml-cpp/yaml.h
@@ -47,8 +46,9 @@ catch2                 have_catch2
 zlib1g-dev             have_library zlib zlib.h
 libzstd-dev            have_library libzstd zstd.h
 libxxhash-dev          have_library libxxhash xxhash.h
-libpcre2-dev           have_library libpcre2-8 pcre2.h
 TABLE
+  # Only for an installation of LibTorch with pip.
+  [ -n "${TORCH_ROOT:-}" ] || echo "python3-venv           have_venv"
 }
 # These make building faster (a compiler cache, a linker) or let more tests run (network tools); nothing fails without them.
 optional_packages() {
@@ -85,33 +85,54 @@ as_root() {
   sudo -n env DEBIAN_FRONTEND=noninteractive "${keep[@]}" "$@"
 }
 
-# apt waits for another apt or dpkg by itself when installing, but not when it updates its lists.
-apt_get() { as_root apt-get -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@"; }
-apt_update() {
+# when_unlocked COMMAND...: runs it again while another apt or dpkg holds the lock; its exit code otherwise.
+when_unlocked() {
   local tries output code
   for tries in {1..60}; do
     code=0
-    output=$(apt_get update 2>&1) || code=$?
+    output=$("$@" 2>&1) || code=$?
     printf '%s\n' "$output"
-    [ "$code" != 0 ] || return 0
-    grep -q 'Could not get lock' <<<"$output" || break
+    if [ "$code" = 0 ] || ! grep -q -E 'Could not get lock|lock (is|was) locked' <<<"$output"; then break; fi
     echo "another program is using apt; trying again in 5 s ($tries of 60)"
     sleep 5
   done
+  return "$code"
+}
+
+# apt waits for another apt or dpkg by itself when installing, but not when it updates its lists; dpkg never does.
+apt_get() { as_root apt-get -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@"; }
+apt_update() {
   # Old lists may still do; if not, the installation says so.
-  echo "apt-get update failed (exit code $code); going on with the package lists that are there"
+  when_unlocked apt_get update || echo "apt-get update failed (exit code $?); going on with the package lists that are there"
+}
+
+# True where dpkg was stopped before it had configured all it unpacked: apt then refuses everything.
+DPKG_UPDATES=/var/lib/dpkg/updates
+dpkg_was_interrupted() {
+  have dpkg || return 1
+  compgen -G "$DPKG_UPDATES/[0-9]*" >/dev/null || [ -n "$(dpkg --audit 2>/dev/null)" ]
 }
 
 apt_knows() { apt-cache show --no-all-versions "$1" >/dev/null 2>&1; }
 
+# There while apt installs for us: packages whose files are there may still wait for dpkg.
+UNFINISHED=$BUILD/packages.unfinished
 run_apt() {
-  local package packages=("${MISSING[@]}")
+  local package packages=("${MISSING[@]}") interrupted=
+  : >"$UNFINISHED"
+  if dpkg_was_interrupted; then
+    interrupted=1
+    echo "an earlier installation was interrupted: dpkg --configure -a"
+    # It leaves what depends on packages that were never unpacked; apt fetches those.
+    when_unlocked as_root dpkg --configure -a || echo "not all could be configured (exit code $?)"
+  fi
   apt_update
+  [ -z "$interrupted" ] || apt_get --fix-broken install
   for package in "${MISSING_OPTIONAL[@]}"; do
     if apt_knows "$package"; then packages+=("$package"); else echo "skipping $package: apt does not know it"; fi
   done
-  [ ${#packages[@]} -gt 0 ] || return 0
-  apt_get install --no-install-recommends "${packages[@]}"
+  if [ ${#packages[@]} -gt 0 ]; then apt_get install --no-install-recommends "${packages[@]}"; fi
+  rm -f "$UNFINISHED"
 }
 
 packages_advice() {
@@ -134,7 +155,10 @@ install_packages() {
   local started=$EPOCHREALTIME optional=()
   mapfile -t MISSING < <(required_packages | missing_packages)
   mapfile -t MISSING_OPTIONAL < <(optional_packages | missing_packages)
-  if [ ${#MISSING[@]} -gt 0 ]; then
+  if [ ${#MISSING[@]} = 0 ] && [ -e "$UNFINISHED" ] && dpkg_was_interrupted; then
+    can_become_root "an installation of packages was interrupted" || die "an installation of packages was interrupted; run as root: dpkg --configure -a"
+    step packages "System packages: finishing an interrupted installation" packages_advice run_apt
+  elif [ ${#MISSING[@]} -gt 0 ]; then
     have apt-get || die "these are missing and there is no apt-get to install them (the names are Debian's): ${MISSING[*]}"
     can_become_root "system packages are missing (${MISSING[*]})" || die "these packages are missing, and this user may not install them: ask for sudo, or run as root:" \
       "apt-get install --no-install-recommends ${MISSING[*]} ${MISSING_OPTIONAL[*]}"

@@ -42,10 +42,10 @@ set_up() {
   local started=$EPOCHREALTIME
   cd "$ROOT" || exit
   forget_foreign_build
-  # A wrong LibTorch is named before anything is installed.
-  [ -z "$OWN_LIBTORCH${LIBTORCH:-}${Torch_DIR:-}" ] || find_or_install_libtorch "$OWN_LIBTORCH"
+  # First, so that a wrong one is named before anything is installed, and nothing is installed for one that is there.
+  find_libtorch "$OWN_LIBTORCH"
   install_packages
-  [ -n "${TORCH_ROOT:-}" ] || find_or_install_libtorch
+  [ -n "$TORCH_ROOT" ] || install_libtorch
   build_sluice "$@"
   say "    set-up took $(seconds_since "$started") in all"
 }

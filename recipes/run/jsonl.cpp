@@ -34,14 +34,15 @@ std::vector<JsonRow> read_jsonl(const std::filesystem::path& path) {
   return rows;
 }
 
-void cut_back_jsonl(const std::filesystem::path& path, std::int64_t step) {
+void cut_back_jsonl(const std::filesystem::path& path, std::int64_t step, std::string_view stage) {
   if (!std::filesystem::exists(path)) return;
   const std::string content = read_file(path);
   std::string kept;
   kept.reserve(content.size());
   for_each_row(path, content, [&](std::string_view line, const JsonRow& row) {
     const std::int64_t at = row.integer("step", step + 1);  // a line without a step belongs to no step that is kept
-    if (at <= step) kept += line;
+    const bool of_the_next = at == step && !stage.empty() && row.text("stage") != stage;
+    if (at <= step && !of_the_next) kept += line;
   });
   if (kept != content) write_file_atomically(path, kept);
 }

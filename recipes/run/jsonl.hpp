@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
 namespace sluice::recipes {
@@ -16,7 +17,8 @@ namespace sluice::recipes {
 std::vector<JsonRow> read_jsonl(const std::filesystem::path& path);
 
 /// Makes the file end at `step`, the last step whose results are kept (-1: nothing is): lines with a later "step" and
-/// unreadable ones go. Lines that stay keep their bytes. Rewritten atomically, and only if something changes.
-void cut_back_jsonl(const std::filesystem::path& path, std::int64_t step);
+/// unreadable ones go; with `stage`, so do those of that step that are of another "stage": the next one had begun, and will write
+/// them again. Lines that stay keep their bytes. Rewritten atomically, and only if something changes.
+void cut_back_jsonl(const std::filesystem::path& path, std::int64_t step, std::string_view stage = "");
 
 }  // namespace sluice::recipes

@@ -33,6 +33,7 @@ JsonRow metrics_row(const StepMetrics& metrics) {
   return row;
 }
 
-MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t resumed_step) : file_((cut_back_jsonl(path, resumed_step), path)) {}
+MetricsLog::MetricsLog(const std::filesystem::path& path, std::int64_t resumed_step, std::string_view resumed_stage)
+    : file_((cut_back_jsonl(path, resumed_step, resumed_stage), path)) {}
 
 }  // namespace sluice::recipes

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace sluice::recipes {
 
@@ -46,8 +47,8 @@ JsonRow metrics_row(const StepMetrics& metrics);
 /// One writer, on rank 0. A row is with the system when write() returns.
 class MetricsLog {
  public:
-  /// Opens `path`, cut back to `resumed_step` (-1: the run starts from scratch, nothing is kept).
-  MetricsLog(const std::filesystem::path& path, std::int64_t resumed_step);
+  /// Opens `path`, cut back to `resumed_step` of `resumed_stage` (-1: the run starts from scratch, nothing is kept).
+  MetricsLog(const std::filesystem::path& path, std::int64_t resumed_step, std::string_view resumed_stage = "");
   void write(const JsonRow& row) { file_.append(row.to_json() + '\n'); }
 
  private:

@@ -7,7 +7,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace sluice::recipes {
 namespace {
@@ -19,6 +21,13 @@ std::string headline(const Receipt& receipt) {
 
 double loss_difference(const Receipt& receipt) {
   return std::abs(receipt.loss_after - receipt.loss_before);
+}
+
+// Numbers may differ in their last digits between layouts.
+bool same_conversion(const Receipt& a, const Receipt& b) {
+  return a.stage == b.stage && a.step == b.step && a.kind == b.kind && a.method == b.method && a.note == b.note &&
+         a.parameters_after == b.parameters_after && a.active_parameters_after == b.active_parameters_after &&
+         a.held_batch_sha256 == b.held_batch_sha256;
 }
 
 bool is_finite(const Receipt& receipt) {
@@ -126,16 +135,41 @@ ReceiptLog::ReceiptLog(const std::filesystem::path& path, std::int64_t resumed_s
 
 void ReceiptLog::append(const Receipt& receipt) {
   receipts_.push_back(receipt);
-  // A handful of lines: written anew each time, which also flushes them to the disk.
-  std::string content;
-  for (const Receipt& each : receipts_) content += receipt_row(each).to_json() + '\n';
-  write_file_atomically(path_, content);
+  write();
 }
 
-const Receipt* ReceiptLog::find(const std::string& stage, std::int64_t step, const std::string& note) const {
-  for (const Receipt& receipt : receipts_)
-    if (receipt.stage == stage && receipt.step == step && receipt.note == note) return &receipt;
-  return nullptr;
+std::string ReceiptLog::text() const {
+  std::string content;
+  for (const Receipt& each : receipts_) content += receipt_row(each).to_json() + '\n';
+  return content;
+}
+
+// A handful of lines: written anew each time, which also flushes them to the disk.
+void ReceiptLog::write() const {
+  write_file_atomically(path_, text());
+}
+
+bool ReceiptLog::settle(const std::vector<Receipt>& conversion) {
+  const std::int64_t step = conversion.front().step;
+  const auto of_step = [&](const Receipt& receipt) { return receipt.step == step; };
+  std::vector<Receipt> known;
+  std::copy_if(receipts_.begin(), receipts_.end(), std::back_inserter(known), of_step);
+  if (std::equal(known.begin(), known.end(), conversion.begin(), conversion.end(), same_conversion)) return true;
+  receipts_.erase(std::remove_if(receipts_.begin(), receipts_.end(), of_step), receipts_.end());
+  receipts_.insert(receipts_.end(), conversion.begin(), conversion.end());
+  write();
+  return false;
+}
+
+void ReceiptLog::restore(const std::vector<Receipt>& saved) {
+  std::vector<Receipt> all = saved;
+  for (const Receipt& receipt : receipts_) {
+    const bool known = std::any_of(saved.begin(), saved.end(), [&](const Receipt& other) { return same_conversion(receipt, other); });
+    if (!known) all.push_back(receipt);
+  }
+  if (all.size() == receipts_.size()) return;
+  receipts_ = std::move(all);
+  write();
 }
 
 }  // namespace sluice::recipes

@@ -54,18 +54,25 @@ std::vector<std::string> format_receipt(const Receipt& receipt, DType model_dtyp
 JsonRow receipt_row(const Receipt& receipt);
 Receipt receipt_from_row(const JsonRow& row);
 
-/// receipts.jsonl, on rank 0. A replayed conversion finds its receipt with find() and writes no second one.
+/// receipts.jsonl, on rank 0. A replayed conversion writes no second receipt.
 class ReceiptLog {
  public:
   /// Opens `path`, cut back to `resumed_step`: receipts of conversions at that step stay, later ones go (-1: all go).
   ReceiptLog(const std::filesystem::path& path, std::int64_t resumed_step);
   /// Written through to the disk when it returns: a receipt is a promise, not a log line.
   void append(const Receipt& receipt);
-  /// nullptr if there is none for this conversion.
-  const Receipt* find(const std::string& stage, std::int64_t step, const std::string& note) const;
+  /// The receipts of one conversion (one stage, one step). True if it is a replay: the log has them, of the same conversion. Else
+  /// they replace what an earlier start, with other values for the stage, wrote for that step.
+  bool settle(const std::vector<Receipt>& conversion);
+  /// Puts back what the file lost of a checkpoint's receipts.
+  void restore(const std::vector<Receipt>& saved);
   const std::vector<Receipt>& all() const { return receipts_; }
+  /// The file's content.
+  std::string text() const;
 
  private:
+  void write() const;
+
   std::filesystem::path path_;
   std::vector<Receipt> receipts_;
 };

@@ -1,6 +1,7 @@
 #include "recipes/schema/read_recipe.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/files.hpp"
 #include "recipes/schema/compose.hpp"
 #include "recipes/schema/conversion.hpp"
 #include "recipes/schema/keys.hpp"
@@ -62,6 +63,12 @@ void check_model_values(const Node& node) {
   if (const Node* section = node.find("moe")) read_moe(*section, {}, moe);
 }
 
+// The same path, or the same bytes.
+bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+  if (a == b) return true;
+  return std::filesystem::is_regular_file(a) && std::filesystem::is_regular_file(b) && read_file(a) == read_file(b);
+}
+
 void take_initial_model(const Node& root, const Node& node, const InitialModel& initial, Recipe& recipe) {
   recipe.model = initial.model;
   // These two follow from the tokenizer and the data, as in a recipe without init_from.
@@ -77,15 +84,18 @@ void take_initial_model(const Node& root, const Node& node, const InitialModel& 
     read_moe(*moe, {recipe.model.num_layers}, *recipe.initial_moe);
     require_same(*moe, moe_keys(), with_coefficients_of(*initial.moe, *recipe.initial_moe), *initial.moe, recipe.init_from);
   }
-  if (initial.tokenizer_path.empty()) return;
   const Node* data = root.find("data");
   const Node* tokenizer = data ? data->find("tokenizer") : nullptr;
-  if (!tokenizer) {
-    recipe.data.tokenizer = {TokenizerType::kFile, TokenizerConfig{}.vocab_size, initial.tokenizer_path};
-  } else if (recipe.data.tokenizer.type != TokenizerType::kFile) {
+  if (initial.tokenizer_path.empty()) {
+    if (!tokenizer) fail_at(root.mark, fmt::format("init_from '{}' has no tokenizer.json: say which its ids are of in data.tokenizer", recipe.init_from));
+    return;
+  }
+  const TokenizerConfig& named = recipe.data.tokenizer;
+  const TokenizerConfig inherited = {TokenizerType::kFile, TokenizerConfig{}.vocab_size, initial.tokenizer_path};
+  if (tokenizer && (named.type != TokenizerType::kFile || !same_file(named.path, inherited.path)))
     fail_at(tokenizer->mark,
             fmt::format("'tokenizer' comes from init_from '{}' ({}); leave it out", recipe.init_from, initial.tokenizer_path));
-  }
+  recipe.data.tokenizer = inherited;
 }
 
 // A resolved recipe states its whole model, so that it can be read without the checkpoint it started from.
@@ -140,7 +150,7 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
   const bool elsewhere = !recipe.init_from.empty();
   const bool shape_known = !elsewhere || read_initial_model || states_whole_model(section("model"));
   if (elsewhere && read_initial_model) {
-    take_initial_model(root, section("model"), read_initial_model(recipe.init_from), recipe);
+    take_initial_model(root, section("model"), read_initial_model(recipe.init_from, recipe.directory()), recipe);
   } else if (shape_known) {
     read_model(section("model"), recipe);
   } else {

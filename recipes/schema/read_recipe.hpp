@@ -17,11 +17,12 @@ struct InitialModel {
   std::optional<moe::MoeConfig> moe;
   std::string tokenizer_path;  // "" = it has none; the recipe's tokenizer is used
 };
-using InitialModelReader = std::function<InitialModel(const std::string& init_from)>;
+/// `run`: the recipe's run directory; a run that goes on has the answer itself.
+using InitialModelReader = std::function<InitialModel(const std::string& init_from, const std::filesystem::path& run)>;
 
 /// Reads `path`, what it extends, and the overrides ("section.key=value", values are YAML, stages by name), fills in defaults,
 /// resolves the stages' shapes and validates. `read_initial_model` is called once if the recipe says init_from; keys of `model`
-/// that differ from what it returns are refused by name. Without a reader such a recipe is checked without the checks that need
+/// that differ from what it returns are refused by name, and so is another tokenizer than its own. Without a reader such a recipe is checked without the checks that need
 /// the model's shape, and its stages carry no resolved `moe`.
 /// Throws usage errors (exit 2), one line each: "FILE:LINE:COLUMN: ..." or "override 'K=V': ...". What the reader throws passes through.
 Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides = {},

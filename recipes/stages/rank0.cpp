@@ -1,5 +1,9 @@
 #include "recipes/stages/rank0.hpp"
 
+#include "core/tensor/error_line.hpp"
+
+#include <fmt/core.h>
+
 #include <cstdint>
 
 namespace sluice::recipes {
@@ -13,10 +17,9 @@ struct Outcome {
 Outcome outcome_of(const std::function<std::string()>& work) {
   try {
     return {0, work()};
-  } catch (const Error& error) {
-    return {static_cast<std::int64_t>(error.code()), error.what()};
   } catch (const std::exception& error) {
-    return {static_cast<std::int64_t>(ExitCode::kData), error.what()};
+    const Error line = as_error(error);
+    return {static_cast<std::int64_t>(line.code()), line.what()};
   }
 }
 
@@ -47,10 +50,18 @@ void on_all_ranks(parallel::World& world, const char* what, const std::function<
     work();
     return std::string();
   });
-  std::int64_t failing = outcome.code != 0 ? world.rank() : world.size();
-  world.world()->start_all_reduce(&failing, 1, DType::kInt64, parallel::ReduceOp::kMin, {what, -1, -1, "verdict"}).finish();
-  if (failing == world.size()) return;
-  broadcast(*world.world(), outcome, static_cast<int>(failing), what);
+  const bool failed = outcome.code != 0;
+  std::int64_t first = failed ? world.rank() : world.size(), count = failed ? 1 : 0;
+  const auto over_ranks = [&](std::int64_t& value, parallel::ReduceOp op) {
+    world.world()->start_all_reduce(&value, 1, DType::kInt64, op, {what, -1, -1, "verdict"}).finish();
+  };
+  over_ranks(first, parallel::ReduceOp::kMin);
+  if (first == world.size()) return;
+  over_ranks(count, parallel::ReduceOp::kSum);
+  // What fails everywhere is a matter of the job; what fails on some ranks, of their hosts.
+  if (count < world.size())
+    outcome.text = fmt::format("rank {} on {}: {}", world.rank(), world.layout().host_of_rank[static_cast<std::size_t>(world.rank())], outcome.text);
+  broadcast(*world.world(), outcome, static_cast<int>(first), what);
   throw AgreedError(static_cast<ExitCode>(outcome.code), outcome.text);
 }
 

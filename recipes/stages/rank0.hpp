@@ -23,7 +23,8 @@ using Heartbeat = std::function<void(std::string_view)>;
 /// every rank if it throws. `what` names the work in heartbeats and failure reports.
 std::string on_rank0(parallel::World& world, const char* what, const std::function<std::string(const Heartbeat&)>& work);
 
-/// Collective: runs `work` on every rank; if any throws, all throw an AgreedError with the lowest such rank's text.
+/// Collective: runs `work` on every rank; if any throws, all throw an AgreedError with the lowest such rank's text, which names rank
+/// and host unless all ranks failed.
 void on_all_ranks(parallel::World& world, const char* what, const std::function<void()>& work);
 
 }  // namespace sluice::recipes

@@ -7,6 +7,7 @@
 #include "data/load_tokenizer.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/stages/rank0.hpp"
+#include "recipes/stages/whole_node.hpp"
 
 #include <fmt/core.h>
 
@@ -60,9 +61,12 @@ std::string make_tokenizer(const Recipe& recipe, const std::filesystem::path& in
 
 }  // namespace
 
-data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const std::filesystem::path& inherited, int threads) {
+data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const std::filesystem::path& inherited, int threads, bool resumed) {
   on_rank0(world, "tokenizer", [&](const Heartbeat& heartbeat) {
-    if (!std::filesystem::exists(run.tokenizer())) write_file_atomically(run.tokenizer(), make_tokenizer(recipe, inherited, threads, heartbeat));
+    const WholeNode node(threads * world.layout().local_size);
+    // One that an earlier start left without ever saving a checkpoint may be of another recipe or corpus.
+    if (!resumed || !std::filesystem::exists(run.tokenizer()))
+      write_file_atomically(run.tokenizer(), make_tokenizer(recipe, inherited, node.threads(), heartbeat));
     return std::string();
   });
   data::TokenizerPtr tokenizer;
@@ -73,7 +77,9 @@ data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, 
 std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const DataConfig& config, const RunDirectory& run, data::TokenizerPtr tokenizer, int threads) {
   const data::DataOptions options = data_options(config, threads);
   on_rank0(world, "tokens", [&](const Heartbeat& heartbeat) {
-    const data::CorpusSummary summary = data::prepare_corpus(options, *tokenizer, cache_directory(run), progress_of(heartbeat));
+    const WholeNode node(threads * world.layout().local_size);
+    const data::CorpusSummary summary =
+        data::prepare_corpus(data_options(config, node.threads()), *tokenizer, cache_directory(run), progress_of(heartbeat));
     for (const std::string& warning : summary.warnings) log_warning("{}", warning);
     return std::string();
   });
@@ -83,6 +89,7 @@ std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const Da
 }
 
 EvaluationSet load_evaluation(const data::Corpus& corpus, const data::TokenizerPtr& tokenizer) {
+  // Without validation text, training text still makes the held batch of the receipts; it is never reported as validation.
   const data::EvaluationSet windows = corpus.has_validation() ? corpus.evaluation() : data::EvaluationSet(corpus.train(), tokenizer, 8);
   const data::Batch batch = windows.rows(0, windows.size());
   const data::TargetCounts counts = windows.counts(0, windows.size());
@@ -101,15 +108,6 @@ EvaluationSet held_batch(const EvaluationSet& evaluation, std::int64_t vocab_siz
   held.length = evaluation.length;
   held.tokens.assign(evaluation.tokens.begin(), evaluation.tokens.begin() + count * (evaluation.length + 1));
   return held;
-}
-
-double bytes_per_token(const data::Corpus& corpus) {
-  double bytes = 0, tokens = 0;
-  for (const data::SourceSummary& source : corpus.summary().train) {
-    bytes += static_cast<double>(source.statistics.bytes);
-    tokens += static_cast<double>(source.statistics.tokens);
-  }
-  return bytes / tokens;
 }
 
 }  // namespace sluice::recipes

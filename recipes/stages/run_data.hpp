@@ -12,9 +12,10 @@
 
 namespace sluice::recipes {
 
-/// Collective. The run's tokenizer: RUN/tokenizer.json if it is there; else the recipe's (trained on its text, bytes, or a file) or
-/// `inherited` (of init_from, "" for none), kept in the run.
-data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const std::filesystem::path& inherited, int threads);
+/// Collective. The run's tokenizer: of a `resumed` run RUN/tokenizer.json; else the recipe's (trained on its text, bytes, or a file) or
+/// `inherited` (of init_from, "" for none), kept in the run. `threads`: of a rank.
+data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const std::filesystem::path& inherited, int threads,
+                                  bool resumed);
 
 /// Collective. Token caches live beside the runs, keyed by content, so that runs on the same text share them.
 std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const DataConfig& config, const RunDirectory& run, data::TokenizerPtr tokenizer, int threads);
@@ -23,8 +24,5 @@ std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const Da
 EvaluationSet load_evaluation(const data::Corpus& corpus, const data::TokenizerPtr& tokenizer);
 /// The first sequences of it, few enough that their logits fit in 128 MiB of float32.
 EvaluationSet held_batch(const EvaluationSet& evaluation, std::int64_t vocab_size);
-
-/// Bytes of text a training token stands for, on average.
-double bytes_per_token(const data::Corpus& corpus);
 
 }  // namespace sluice::recipes

@@ -19,7 +19,7 @@ void visit_fields(State& s, Visit visit) {
   visit("consumed_tokens", s.consumed_tokens);
   visit("elapsed_seconds", s.elapsed_seconds);
   visit("seed", s.seed);
-  visit("corpus_fingerprint", s.corpus_fingerprint);
+  visit("corpus_fingerprints", s.corpus_fingerprints);
   visit("tokenizer_sha256", s.tokenizer_sha256);
   visit("exchange", s.exchange);
   visit("has_lagged_counts", s.has_lagged_counts);

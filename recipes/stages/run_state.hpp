@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 namespace sluice::recipes {
@@ -16,7 +17,7 @@ struct RunState {
   std::int64_t consumed_tokens = 0;
   double elapsed_seconds = 0.0;       // of training, evaluation and saving, over all starts
   std::uint64_t seed = 0;
-  std::string corpus_fingerprint;     // of data/, as text
+  std::map<std::string, std::string> corpus_fingerprints;  // by stage name; of data/, as text
   std::string tokenizer_sha256;
   std::string exchange;               // the chosen one; reused in the same layout
   bool has_lagged_counts = false;

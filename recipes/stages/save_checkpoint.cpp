@@ -1,9 +1,11 @@
 #include "recipes/stages/save_checkpoint.hpp"
 
-#include "core/base/error.hpp"
+#include "core/base/log.hpp"
 #include "core/checkpoint/checkpoint_directory.hpp"
 #include "core/checkpoint/shard_plan.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "core/tensor/error_line.hpp"
+#include "recipes/stages/rank0.hpp"
 
 #include <fmt/core.h>
 
@@ -51,18 +53,26 @@ class Saver {
     guarded([&] { checkpoint::require_undamaged(save_, checkpoint::verify_files(save_, mine, checkpoint::VerifyDepth::kEverything)); });
     agree("write");
     checkpoint::Manifest whole = collect(mine);
-    std::filesystem::path path;
     guarded([&] {
       if (layout_.rank() != 0) return;
       add_small_files(whole);
-      path = checkpoint::commit_save(request_.checkpoints, whole);
-      checkpoint::prune_checkpoints(request_.checkpoints, request_.keep);
+      checkpoint::commit_save(request_.checkpoints, whole);
     });
     agree("commit");
+    if (layout_.rank() == 0) prune();
     return request_.checkpoints / checkpoint::step_folder_name(request_.state.step);
   }
 
  private:
+  // The new checkpoint stands, whatever becomes of the old ones.
+  void prune() {
+    try {
+      checkpoint::prune_checkpoints(request_.checkpoints, request_.keep, {request_.state.step});
+    } catch (const Error& error) {
+      log_warning("old checkpoints were not all removed: {}", error.what());
+    }
+  }
+
   void plan_model() {
     std::map<std::string, StoredTensor> by_name;
     std::vector<checkpoint::TensorInfo> infos;
@@ -150,9 +160,8 @@ class Saver {
       const int from = holder(piece, writer);
       if (rank != from && rank != writer) continue;
       const OperationLabel label{"save tensor", request_.state.step, -1, "save"};
-      at::Tensor bytes;
-      if (rank == from) bytes = piece.make().contiguous();
-      else bytes = at::empty(piece.info.shape, at::TensorOptions().dtype(torch_type(piece.info.type)));
+      at::Tensor bytes = at::empty(piece.info.shape, at::TensorOptions().dtype(torch_type(piece.info.type)));
+      if (rank == from) guarded([&] { bytes = piece.make().contiguous(); });
       if (from != writer) {
         if (rank == from) layout_.world->start_send(bytes.data_ptr(), bytes.nbytes(), writer, label).finish();
         else layout_.world->start_receive(bytes.data_ptr(), bytes.nbytes(), from, label).finish();
@@ -169,8 +178,7 @@ class Saver {
     try {
       work();
     } catch (const std::exception& error) {
-      problem_ = error.what();
-      if (problem_.empty()) problem_ = "unknown error";
+      problem_ = as_error(error).what();
     }
   }
 
@@ -181,7 +189,8 @@ class Saver {
     char text[1024] = {};
     if (layout_.rank() == failing) problem_.copy(text, sizeof text - 1);
     layout_.world->start_broadcast(text, sizeof text, static_cast<int>(failing), {"save problem", request_.state.step, -1, phase}).finish();
-    throw data_error("checkpoint of step {} was not written (rank {}): {}; the checkpoints before it are as they were", request_.state.step, failing, text);
+    throw AgreedError(ExitCode::kData, fmt::format("checkpoint of step {} was not written (rank {}): {}; the checkpoints before it are as they were",
+                                                   request_.state.step, failing, text));
   }
 
   checkpoint::Manifest collect(const checkpoint::Manifest& mine) {
@@ -214,6 +223,7 @@ class Saver {
     small_files_.emplace("tokenizer.json", request_.tokenizer->json());
     small_files_.emplace("tokenizer_config.json", tokenizer_config_json(request_.tokenizer->eos_token(), model_.config.max_position_embeddings));
     small_files_.emplace("state/run.json", to_json(request_.state));
+    small_files_.emplace("state/receipts.jsonl", request_.receipts);
     for (const auto& [name, content] : small_files_) manifest.files[name] = checkpoint::write_checkpoint_file(save_, name, content);
   }
 

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 namespace sluice::recipes {
 
@@ -17,11 +18,12 @@ struct SaveRequest {
   RunState state;
   const data::Tokenizer* tokenizer = nullptr;
   std::int64_t keep = 3;
+  std::string receipts;  // rank 0: the run's receipts.jsonl, kept in state/ too
   std::uint64_t max_file_bytes = 5'000'000'000;
 };
 
-/// Collective. Returns the checkpoint's path on every rank. If any rank cannot write (a full disk), every rank throws a data
-/// error naming rank, file and reason; the last good checkpoint stays as it was.
+/// Collective. Returns the checkpoint's path on every rank. If any rank cannot write (a full disk), every rank throws an
+/// AgreedError (exit 3) naming rank, file and reason; the last good checkpoint stays as it was.
 std::filesystem::path save_checkpoint(TrainModel& model, const Layout& layout, const SaveRequest& request);
 
 }  // namespace sluice::recipes

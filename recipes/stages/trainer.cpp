@@ -2,7 +2,7 @@
 
 #include "core/base/clock.hpp"
 #include "core/base/log.hpp"
-#include "core/checkpoint/checkpoint_directory.hpp"
+#include "core/base/error.hpp"
 #include "recipes/run/expert_load.hpp"
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/stop_signal.hpp"
@@ -26,6 +26,17 @@
 namespace sluice::recipes {
 namespace {
 
+constexpr std::int64_t kStepsToEstimate = 4;  // the first is slower than the others
+
+// Bytes of text that this rank's targets stand for.
+std::int64_t target_bytes(const LocalBatch& batch, const std::vector<std::int32_t>& token_bytes) {
+  std::int64_t bytes = 0;
+  const std::int64_t width = batch.length + 1;
+  for (std::int64_t i = 0; i < batch.sequences() * width; ++i)
+    if (i % width != 0) bytes += token_bytes[static_cast<std::size_t>(batch.tokens[static_cast<std::size_t>(i)])];
+  return bytes;
+}
+
 std::int64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
   std::int64_t pages = 0, resident = 0;
@@ -37,25 +48,25 @@ std::int64_t resident_bytes() {
 
 ExitCode Trainer::run() {
   if (!open_run()) return ExitCode::kDone;
-  open_data();
-  const std::string checkpoint = on_rank0(world_, "find checkpoint", [&](const Heartbeat& heartbeat) {
-    checkpoint::remove_leftovers(directory_.checkpoints());
-    heartbeat("verifying checkpoints");
-    const checkpoint::LatestCheckpoint latest = checkpoint::latest_good_checkpoint(directory_.checkpoints());
-    for (const auto& skipped : latest.skipped) log_warning("{}: {}; the checkpoint before it is used", skipped.path.string(), skipped.reason);
-    return latest.good ? latest.good->path.string() : std::string();
-  });
+  const std::filesystem::path checkpoint = find_checkpoint();
+  open_data(checkpoint);
   if (checkpoint.empty()) start_fresh();
   else resume(checkpoint);
-  print_header();
   started_at_ = monotonic_seconds();
   for (std::size_t index = static_cast<std::size_t>(state_.stage); index < recipe_.stages.size(); ++index) {
     if (stage_ && *stage_ == index && state_.stage_step >= recipe_.stages[index].max_steps) continue;
     enter_stage(index);
-    train_stage(index);
+    try {
+      train_stage(index);
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kDiverged) throw;
+      throw diverged_error("{}; {}: lower train.learning_rate or lengthen train.warmup_steps", error.what(),
+                           saved_step_ >= 0 ? fmt::format("the last good checkpoint is of step {}", saved_step_) : "no checkpoint was saved yet");
+    }
     if (state_.stage_step < recipe_.stages[index].max_steps) {
       if (saved_step_ != state_.step) save();
-      if (speaks()) log_info("stopped on request ({}) after step {}; the same command continues from there", stop_signal_name(), state_.step);
+      const std::string signal = stop_signal_name();
+      if (speaks()) log_info("stopped on request ({}) after step {}; the same command continues from there", signal.empty() ? "of another rank" : signal, state_.step);
       return ExitCode::kStopped;
     }
   }
@@ -68,16 +79,8 @@ void Trainer::enter_stage(std::size_t index) {
   const bool resumed_inside = stage_ && *stage_ == index;
   StageLine line{stage.name, plans_[index].type, "", stage.max_steps, stage.max_steps * stage.train.global_batch_size * stage.data.seq_length, 0, 0, ""};
   if (!resumed_inside) {
-    if (!stage.from.empty() && index > 0 && stage.from != recipe_.stages[index - 1].name) {
-      const std::string path = on_rank0(world_, "find stage", [&](const Heartbeat&) {
-        std::string found;
-        for (const checkpoint::CheckpointEntry& entry : checkpoint::list_checkpoints(directory_.checkpoints()))
-          if (checkpoint::read_manifest(entry.path).stage == stage.from) found = entry.path.string();
-        if (found.empty()) throw data_error("stage '{}' starts from '{}', but no checkpoint of that stage is in {}", stage.name, stage.from, directory_.checkpoints().string());
-        return found;
-      });
-      load_checkpoint(path);
-    }
+    if (!stage.from.empty() && index > 0 && stage.from != recipe_.stages[index - 1].name) load_checkpoint(last_checkpoint_of(stage), stage);
+    else place_experts(stage);
     if (conversion_kind(stage)) convert(index);
     stage_ = index;
     state_.stage = static_cast<std::int64_t>(index);
@@ -91,7 +94,7 @@ void Trainer::enter_stage(std::size_t index) {
   if (speaks()) {
     log_info("{}", format_stage_banner({line, plans_[index].first_step, plans_[index].last_step, static_cast<std::int64_t>(index) + 1, static_cast<std::int64_t>(plans_.size())}));
   }
-  if (!resumed_inside && (state_.step == 0 || conversion_kind(stage))) {
+  if (!resumed_inside && data_of(index).has_validation && (state_.step == 0 || conversion_kind(stage))) {
     row_ = StepMetrics{};
     row_.step = state_.step;
     row_.stage = stage.name;
@@ -100,22 +103,27 @@ void Trainer::enter_stage(std::size_t index) {
   }
 }
 
+// Experts move between ranks through the checkpoint that ended the stage before.
+void Trainer::place_experts(const Stage& stage) {
+  const bool same = stage.parallel.expert == placed_.expert && stage.parallel.exchange == placed_.exchange;
+  if (same || !model_->moe || state_.step == 0) return;
+  load_checkpoint(directory_.checkpoint(state_.step), stage);
+  if (speaks()) log_info("stage '{}': experts placed anew for expert {}", stage.name, stage.parallel.expert);
+}
+
 void Trainer::convert(std::size_t index) {
   const Stage& stage = recipe_.stages[index];
   if (speaks()) progress_->show("converting");
   ConversionOutcome outcome = run_conversion(*model_, recipe_, index, layouts_.at(stage.parallel.expert), data_of(index).held, state_.step);
-  bool replayed = false;
-  for (const Receipt& receipt : outcome.receipts) {
-    if (speaks()) {
-      replayed = receipts_->find(receipt.stage, receipt.step, receipt.note) != nullptr;
-      if (!replayed) receipts_->append(receipt);
-      log_lines(format_receipt(receipt, recipe_.dtype));
-    }
-    // The same numbers on every rank, so the same verdict.
-    judge_receipt(receipt, recipe_.dtype, stage.allow_jump);
+  if (speaks()) {
+    const bool replayed = receipts_->settle(outcome.receipts);
+    for (const Receipt& receipt : outcome.receipts) log_lines(format_receipt(receipt, recipe_.dtype));
+    if (replayed) log_info("conversion of stage '{}' replayed; its receipt was written before", stage.name);
   }
-  if (speaks() && replayed) log_info("conversion of stage '{}' replayed; its receipt was written before", stage.name);
+  // The same numbers on every rank, so the same verdict.
+  for (const Receipt& receipt : outcome.receipts) judge_receipt(receipt, recipe_.dtype, stage.allow_jump);
   model_ = std::move(outcome.model);
+  placed_ = stage.parallel;
   state_.exchange = model_->exchange ? model_->exchange->name() : "";
 }
 
@@ -161,9 +169,9 @@ void Trainer::train_stage(std::size_t index) {
     row_.stage = stage.name;
     row_.tokens = state_.consumed_tokens;
     row_.learning_rate = options.learning_rate;
-    log_step(result, seconds, before);
+    log_step(result, batch, seconds, before);
     const bool last = state_.stage_step == stage.max_steps;
-    if (validation_due(recipe_, index, state_.stage_step, state_.step)) {
+    if (data_of(index).has_validation && validation_due(recipe_, index, state_.stage_step, state_.step)) {
       validate_now();
     } else if (speaks() && (last || state_.step % recipe_.log_interval == 0 || state_.step == 1)) {
       const JsonRow json = metrics_row(row_);
@@ -175,24 +183,24 @@ void Trainer::train_stage(std::size_t index) {
   }
 }
 
-void Trainer::log_step(const StepResult& result, double seconds, const parallel::ExchangeCounters& before) {
+void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before) {
   const Stage& stage = recipe_.stages[*stage_];
   const std::int64_t tokens = stage.train.global_batch_size * stage.data.seq_length;
   meter_.add_step(tokens, seconds, static_cast<double>(tokens) * static_cast<double>(count_parameters(describe(*model_, -1)).active));
   row_.loss = result.loss;
-  row_.bits_per_byte = result.loss / std::numbers::ln2 / bytes_per_token(*data_of(*stage_).corpus);
+  const parallel::ExchangeCounters now = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};
+  std::int64_t sums[3] = {target_bytes(batch, token_bytes_), now.bytes_intra - before.bytes_intra, now.bytes_inter - before.bytes_inter};
+  world_.world()->start_all_reduce(sums, 3, DType::kInt64, parallel::ReduceOp::kSum, {"bytes", state_.step, -1, "between steps"}).finish();
+  if (sums[0] > 0) row_.bits_per_byte = result.loss * static_cast<double>(tokens) / std::numbers::ln2 / static_cast<double>(sums[0]);
   row_.grad_norm = result.grad_norm;
   row_.tokens_per_second = static_cast<double>(tokens) / seconds;
   row_.step_seconds = seconds;
   row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
   row_.memory_bytes = resident_bytes();
+  if (world_.size() > 1) row_.exposed_comm_seconds = result.communication_seconds + now.seconds - before.seconds;
   if (model_->moe) {
-    const parallel::ExchangeCounters& now = model_->exchange->counters();
-    std::int64_t bytes[2] = {now.bytes_intra - before.bytes_intra, now.bytes_inter - before.bytes_inter};
-    world_.world()->start_all_reduce(bytes, 2, DType::kInt64, parallel::ReduceOp::kSum, {"exchanged bytes", state_.step, -1, "between steps"}).finish();
-    row_.exchange_bytes_intra = bytes[0];
-    row_.exchange_bytes_inter = bytes[1];
-    row_.exposed_comm_seconds = now.seconds - before.seconds;
+    row_.exchange_bytes_intra = sums[1];
+    row_.exchange_bytes_inter = sums[2];
     row_.load_balancing_loss = result.load_balancing_loss;
     row_.z_loss = result.z_loss;
     row_.dropped_fraction = result.dropped_fraction;
@@ -216,6 +224,8 @@ void Trainer::log_step(const StepResult& result, double seconds, const parallel:
   shown.tokens_per_second = meter_.tokens_per_second();
   shown.seconds_to_go = meter_.seconds_to_go(remaining_work());
   progress_->update(shown);
+  if (++steps_since_start_ == std::min<std::int64_t>(kStepsToEstimate, plans_.back().last_step))
+    log_info("expected time: about {} for the {} steps to go", human_duration(shown.seconds_to_go), shown.total_steps - state_.step);
   if (model_->moe && (state_.step % (recipe_.log_interval * 5) == 0 || state_.stage_step == stage.max_steps)) {
     std::vector<LayerLoad> load;
     for (std::size_t i = 0; i < result.expert_counts.size(); ++i) load.push_back({model_->moe->layers[i], result.expert_counts[i]});
@@ -241,6 +251,7 @@ void Trainer::validate_now() {
   if (speaks()) progress_->show("validating");
   const Stage& stage = recipe_.stages[*stage_];
   const Evaluation result = evaluate(*model_, layouts_.at(stage.parallel.expert), data_of(*stage_).evaluation, stage.train.micro_batch_size, state_.step);
+  if (!std::isfinite(result.loss)) throw diverged_error("step {}: the validation loss is {}", state_.step, result.loss);
   row_.validation_loss = result.loss;
   row_.validation_bits_per_byte = result.bits_per_byte;
   row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
@@ -254,13 +265,14 @@ void Trainer::validate_now() {
 
 void Trainer::save() {
   const Stopwatch watch;
+  require_finite_weights(*model_, layouts_.at(placed_.expert), state_.step);
   if (speaks()) progress_->show("saving");
   state_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
   state_.optimizer_steps = model_->optimizer.steps();
   state_.has_lagged_counts = model_->moe && model_->lagged.front().counts.defined();
   state_.ranks = world_.size();
   state_.expert = recipe_.stages[*stage_].parallel.expert;
-  SaveRequest request{directory_.checkpoints(), state_, tokenizer_.get(), recipe_.checkpoint.keep};
+  SaveRequest request{directory_.checkpoints(), state_, tokenizer_.get(), recipe_.checkpoint.keep, speaks() ? receipts_->text() : ""};
   const auto path = save_checkpoint(*model_, layouts_.at(state_.expert), request);
   saved_step_ = state_.step;
   meter_.add_pause(watch.seconds());

@@ -36,18 +36,24 @@ class Trainer {
  private:
   // Start (trainer_start.cpp)
   bool open_run();                        // false: the run is finished already
-  void open_data();
+  /// The newest good checkpoint, "" for a new run. Damaged newer ones are set aside; data error if there are only damaged ones.
+  std::filesystem::path find_checkpoint();
+  void open_data(const std::filesystem::path& checkpoint);
   void start_fresh();
   void resume(const std::filesystem::path& checkpoint);
-  void load_checkpoint(const std::filesystem::path& checkpoint);
-  void print_header();
+  /// The newest good checkpoint of the stage that `stage` starts from.
+  std::filesystem::path last_checkpoint_of(const Stage& stage);
+  /// The model of a checkpoint, its experts placed as `placed_for` wants them.
+  void load_checkpoint(const std::filesystem::path& checkpoint, const Stage& placed_for);
+  void print_header();                    // trainer_header.cpp
   // Around a step (trainer.cpp)
   void enter_stage(std::size_t index);
+  void place_experts(const Stage& stage);
   void convert(std::size_t index);
   void train_stage(std::size_t index);
   StepOptions step_options(std::size_t index) const;
   /// `before`: the exchange's counters when the step began.
-  void log_step(const StepResult& result, double seconds, const parallel::ExchangeCounters& before);
+  void log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before);
   void validate_now();
   void save();
   bool stop_agreed();
@@ -58,6 +64,7 @@ class Trainer {
   struct StageData {
     std::shared_ptr<const data::Corpus> corpus;
     EvaluationSet evaluation, held;
+    bool has_validation = false;
   };
   StageData& data_of(std::size_t stage);
 
@@ -71,9 +78,12 @@ class Trainer {
   std::map<std::int64_t, Layout> layouts_;  // by expert; made once each, in stage order
   data::TokenizerPtr tokenizer_;
   std::vector<StageData> data_;             // by stage; equal configurations share
+  std::vector<std::int32_t> token_bytes_;   // by token id
+  std::filesystem::path initial_;           // the folder that init_from names
   DecoderConfig shape_;
   RunState state_;
   std::optional<TrainModel> model_;
+  ParallelConfig placed_;                   // how model_'s experts are placed
   std::optional<std::size_t> stage_;        // the stage whose conversion is done
   std::int64_t saved_step_ = -1;
   // Rank 0 only
@@ -82,6 +92,7 @@ class Trainer {
   std::unique_ptr<ReceiptLog> receipts_;
   std::unique_ptr<Progress> progress_;
   StepMeter meter_;
+  std::int64_t steps_since_start_ = 0;
   StepMetrics row_;                         // of the current step, until written
   double started_at_ = 0.0;
   double elapsed_before_ = 0.0;

@@ -1,7 +1,10 @@
 #include "recipes/stages/training_step.hpp"
 
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
+#include "core/kernels/reduce.hpp"
 #include "core/nn/cross_entropy.hpp"
+#include "core/tensor/pointers.hpp"
 #include "parallel/gradient_reduction.hpp"
 #include "parallel/plan/shards.hpp"
 
@@ -12,21 +15,30 @@
 namespace sluice::recipes {
 namespace {
 
-// Collective. The first leaf, in parameter order, whose gradient is not finite; experts are looked at by their owners, so the
-// lowest rank that has such a leaf names it.
-std::string first_bad_gradient(TrainModel& model, parallel::Communicator& world, std::int64_t step) {
-  char name[256] = "none: the loss alone is not finite";
+// Collective. The first leaf, in parameter order, whose gradient or value is not finite, "" if there is none; experts are looked at
+// by their owners, so the lowest rank that has such a leaf names it.
+std::string first_non_finite(TrainModel& model, parallel::Communicator& world, std::int64_t step, at::Tensor Parameter::* of) {
+  char name[256] = "";
   std::int64_t named_by = world.size();
   for (Parameter* p : model.parameters.all()) {
+    if (named_by == world.rank()) break;
+    bool finite = true;
+    SLUICE_DISPATCH((p->*of).scalar_type(), [&] { finite = kernels::all_finite(data_of<const A>(p->*of), (p->*of).numel()); });
     for (const Leaf& leaf : p->leaves) {
-      if (named_by == world.rank() || p->view(p->grad, leaf).isfinite().all().item<bool>()) continue;
+      if (finite || named_by == world.rank() || p->view(p->*of, leaf).isfinite().all().item<bool>()) continue;
       std::snprintf(name, sizeof name, "%s", leaf.name.c_str());
       named_by = world.rank();
     }
   }
-  world.start_all_reduce(&named_by, 1, DType::kInt64, parallel::ReduceOp::kMin, {"diverged", step, -1, "backward"}).finish();
-  world.start_broadcast(name, sizeof name, named_by == world.size() ? 0 : static_cast<int>(named_by), {"diverged", step, -1, "backward"}).finish();
+  world.start_all_reduce(&named_by, 1, DType::kInt64, parallel::ReduceOp::kMin, {"diverged", step, -1, "finite"}).finish();
+  if (named_by == world.size()) return "";
+  world.start_broadcast(name, sizeof name, static_cast<int>(named_by), {"diverged", step, -1, "finite"}).finish();
   return name;
+}
+
+std::string first_bad_gradient(TrainModel& model, parallel::Communicator& world, std::int64_t step) {
+  const std::string name = first_non_finite(model, world, step, &Parameter::grad);
+  return name.empty() ? "none, the loss alone is not finite" : name;
 }
 
 LayerCounts count_routing(TrainModel& model, const LocalBatch& batch, const std::vector<parallel::IndexRange>& micro, std::int64_t step) {
@@ -124,9 +136,11 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
         report.values[1] += moe::balance_loss_share(*model.moe, sums[i], counts[i], totals.tokens, totals.sequences).item<double>();
     }
   }
+  const Stopwatch communication;
   parallel::reduce_gradients(model.parameters, *layout.world, *layout.replicas, options.step);
   layout.world->start_all_reduce(report.values, 3, DType::kFloat64, parallel::ReduceOp::kSum, {"loss", options.step, -1, "backward"}).finish();
   result.loss = report.values[0] / static_cast<double>(totals.targets);
+  result.communication_seconds = communication.seconds();
   result.grad_norm = parallel::gradient_norm(model.parameters, *layout.expert_group, options.step);
   if (model.moe) {
     const auto layers = static_cast<double>(model.sparse.size());
@@ -140,6 +154,11 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
     }
   }
   return result;
+}
+
+void require_finite_weights(TrainModel& model, const Layout& layout, std::int64_t step) {
+  const std::string name = first_non_finite(model, *layout.world, step, &Parameter::value);
+  if (!name.empty()) throw diverged_error("step {}: the update made weights not finite, the first in {}", step, name);
 }
 
 StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch& batch, const StepOptions& options) {

@@ -36,6 +36,7 @@ struct StepResult {
   std::optional<double> load_balancing_loss, z_loss;  // unscaled means over MoE layers
   std::vector<std::vector<std::int64_t>> expert_counts;  // by sparse layer, over all ranks
   double dropped_fraction = 0.0;
+  double communication_seconds = 0.0;  // this rank waited for reductions
 };
 
 /// Whether this step runs a gradient-free pass over all micro-batches first, to know the whole step's counts.
@@ -47,6 +48,9 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
 /// compute_gradients, then the update. Throws diverged_error (exit 5) before anything is changed if the loss or a gradient is
 /// not finite, naming the step and the first such tensor.
 StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch& batch, const StepOptions& options);
+
+/// Collective: diverged_error (exit 5) naming the first weight that is not finite.
+void require_finite_weights(TrainModel& model, const Layout& layout, std::int64_t step);
 
 /// Rows [begin, begin + count) of a batch of sequences as model input.
 struct ModelInput {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.hpp"
@@ -101,6 +102,28 @@ TEST_CASE("training stops when no pair is left or frequent enough") {
   CHECK(train({"ab"}, 1000)->vocab_size() == 258);
   CHECK(train({"ab ab cd"}, 1000, 1, 2)->vocab_size() == 258);
   CHECK(train({"ab ab cd"}, 257)->vocab_size() == 257);
+}
+
+TEST_CASE("learning merges tells how far it is") {
+  const auto told = [](std::int64_t vocab_size) {
+    BpeTrainer trainer({.vocab_size = vocab_size, .threads = 2});
+    trainer.add(generated_text(3, 3000));
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> steps;
+    const auto tokenizer = trainer.finish([&](const Progress& progress) {
+      if (progress.activity != "learning merges") return;
+      CHECK(progress.unit == "merges");
+      CHECK(progress.done <= progress.total);
+      CHECK((steps.empty() || progress.done >= steps.back().first));
+      steps.emplace_back(progress.done, progress.total);
+    });
+    REQUIRE(steps.size() >= 2);
+    CHECK(steps.front() == std::pair<std::uint64_t, std::uint64_t>(0, static_cast<std::uint64_t>(vocab_size) - 257));
+    CHECK(steps.back().first == static_cast<std::uint64_t>(tokenizer->vocab_size()) - 257);
+    CHECK(steps.back().second == steps.back().first);
+    return tokenizer->vocab_size();
+  };
+  CHECK(told(500) == 500);
+  CHECK(told(100000) < 100000);
 }
 
 TEST_CASE("options that make no sense are usage errors") {

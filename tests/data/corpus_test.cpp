@@ -1,8 +1,11 @@
 #include "data/corpus.hpp"
 
+#include "core/base/random.hpp"
+#include "data/overlap.hpp"
 #include "tests/data/data_support.hpp"
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <thread>
@@ -15,6 +18,19 @@ namespace {
 std::string numbered_text(int lines, int salt = 0) {
   std::string text;
   for (int i = 0; i < lines; ++i) text += fmt::format("line {} of text {} says something\n", i, salt);
+  return text;
+}
+
+/// Words in an order that repeats nowhere.
+std::string prose(std::uint64_t seed, int words) {
+  static const char* const vocabulary[] = {"the",   "river",  "of",  "stone", "went", "under", "a",
+                                           "quiet", "bridge", "and", "never", "saw",  "it"};
+  const std::uint64_t key = random_key(seed, "prose");
+  std::string text;
+  for (int i = 0; i < words; ++i) {
+    text += vocabulary[static_cast<std::size_t>(random_uniform(key, static_cast<std::uint64_t>(i)) * 13)];
+    text += i % 11 == 10 ? ". " : " ";
+  }
   return text;
 }
 
@@ -133,6 +149,120 @@ TEST_CASE("the summary counts, and warnings name invalid bytes and held-out text
   REQUIRE(contains(overlapping.summary.warnings.back(), "1 of its 1 document is there word for word"));
 }
 
+TEST_CASE("stages of other sequence lengths never train on what another validates on") {
+  const TemporaryFolder folder;
+  std::uint64_t first_held = ~std::uint64_t{0}, last_trained = 0;
+  for (const std::int64_t length : {16, 17, 100, 250}) {
+    DataOptions options;
+    options.train = {{folder.write("a.txt", numbered_text(200))}};
+    options.validation_split = 0.1;
+    options.seq_length = length;
+    const Prepared prepared(options);
+    const TokenRange& train = prepared.corpus->train().sources()[0];
+    first_held = std::min(first_held, prepared.corpus->validation().sources()[0].first);
+    last_trained = std::max(last_trained, train.first + train.count - 1);
+  }
+  REQUIRE(last_trained < first_held);
+}
+
+TEST_CASE("an excerpt of the training text is found in validation, at any offset") {
+  const TemporaryFolder folder;
+  const std::string text = prose(1, 4000), own = prose(2, 400);
+  const std::string train = folder.write("train.txt", text);
+  const auto warnings = [&](const std::string& held_out, const std::string& trained) {
+    DataOptions options;
+    options.train = {{trained}};
+    options.validation = {{held_out}};
+    options.seq_length = 16;
+    return Prepared(options).summary.warnings;
+  };
+  const std::size_t from = text.size() / 3 + 1;
+  const std::string excerpt = folder.write("excerpt.txt", text.substr(from, 5000));
+  const auto found = warnings(excerpt, train);
+  REQUIRE(found.size() == 1);
+  REQUIRE(contains(found[0], fmt::format("validation {} overlaps training {}: 100% of its text (4937 of 4937 pieces of 64 tokens) is there "
+                                         "too, so validation loss will look better than it is; for example \"",
+                                         excerpt, train)));
+  REQUIRE(contains(found[0], fmt::format("validation document 1, byte 2468, training document 1, byte {}", from + 2468)));
+  // Among other text, and as one document of several.
+  const std::string mixed = folder.write("mixed.jsonl", "{\"text\": \"" + own + "\"}\n{\"text\": \"" + own.substr(0, 9) +
+                                                            text.substr(from, own.size()) + "\"}\n");
+  const auto half = warnings(mixed, train);
+  REQUIRE(half.size() == 1);
+  REQUIRE(contains(half[0], "50% of its text ("));
+  REQUIRE(contains(half[0], "validation document 2, byte "));
+  // Text of its own that repeats a line of the training text over and over, and lines too short to matter.
+  std::string repeats;
+  for (int i = 0; i < 100; ++i) repeats += own.substr(static_cast<std::size_t>(i) * 15, 150) + text.substr(0, 70) + " 1 2 3";
+  REQUIRE(warnings(folder.write("own.txt", own), train).empty());
+  REQUIRE(warnings(folder.write("repeats.txt", own + repeats), train).empty());
+  REQUIRE(warnings(folder.write("same.txt", text), train).size() == 1);  // the document says it all
+}
+
+TEST_CASE("large validation texts are compared by a sample") {
+  const TemporaryFolder folder;
+  const std::string text = prose(1, 60000), own = prose(2, 60000);
+  REQUIRE(text.size() > (std::size_t{1} << 18));
+  DataOptions options;
+  options.train = {{folder.write("train.txt", text)}};
+  options.validation = {{folder.write("valid.txt", own + text.substr(1, own.size()))}};
+  options.seq_length = 16;
+  std::size_t pieces = 0, shared = 0;
+  const Prepared prepared(options);
+  const auto& caches = *prepared.corpus;
+  const Overlap overlap = find_overlap(*caches.validation().sources()[0].cache, *caches.train().sources()[0].cache, 256, "", {});
+  shared = overlap.shared_pieces, pieces = overlap.pieces;
+  REQUIRE(pieces > 50000);
+  REQUIRE(pieces < 140000);
+  REQUIRE(shared > pieces * 48 / 100);
+  REQUIRE(shared < pieces * 52 / 100);
+}
+
+TEST_CASE("a contiguous order with too little text is refused before any training") {
+  const TemporaryFolder folder, cache;
+  const auto tokenizer = std::make_shared<ByteTokenizer>();
+  DataOptions options;
+  options.train = {{folder.write("a.txt", std::string(100, 'a'))}};
+  options.seq_length = 10;
+  options.order = Order::kContiguous;
+  const auto prepare = [&] { return error_of([&] { prepare_corpus(options, *tokenizer, cache.path()); }); };
+  const auto open = [&] { return error_of([&] { Corpus(options, tokenizer, cache.path()); }); };
+  REQUIRE(prepare().empty());  // no batch is known: one lane
+  options.global_batch_size = 10;
+  REQUIRE(prepare().empty());
+  options.global_batch_size = 11;
+  const std::string expected =
+      "3: order: contiguous needs a window for each of global_batch_size(11) lanes, the training text has 10; use more text, a shorter "
+      "seq_length or a smaller batch";
+  REQUIRE(prepare() == expected);
+  REQUIRE(open() == expected);
+  options.order = Order::kShuffled;
+  REQUIRE(prepare().empty());
+  REQUIRE(open().empty());
+  options.order = Order::kContiguous;
+  options.global_batch_size = 1;
+  options.train[0].weight = 2.0;
+  REQUIRE(contains(prepare(), "2: data.train[0].weight(2): order: contiguous reads each source once"));
+}
+
+TEST_CASE("tokenizers that differ in their end-of-text token alone have corpora of their own") {
+  class OtherEnd : public ByteTokenizer {
+   public:
+    OtherEnd() : ByteTokenizer(258) {}
+    std::int32_t eos_id() const override { return 257; }
+  };
+  const TemporaryFolder folder, cache;
+  const auto one = std::make_shared<ByteTokenizer>(258);
+  const auto other = std::make_shared<OtherEnd>();
+  DataOptions options;
+  options.train = {{folder.write("a.txt", numbered_text(10))}};
+  options.seq_length = 16;
+  prepare_corpus(options, *one, cache.path());
+  prepare_corpus(options, *other, cache.path());
+  const Corpus a(options, one, cache.path()), b(options, other, cache.path());
+  REQUIRE(a.fingerprint().hex() != b.fingerprint().hex());
+}
+
 TEST_CASE("a changed corpus has another fingerprint, and a checkpoint refuses it by name") {
   const TemporaryFolder folder, cache;
   const auto tokenizer = std::make_shared<ByteTokenizer>();
@@ -238,4 +368,11 @@ TEST_CASE("the training text streams through once, in documents") {
   REQUIRE(documents[3] == "document 2 has a few words");
   REQUIRE(pieces > 4);
   REQUIRE(calls > 0);
+  // A megabyte on disk may hold a hundred of text.
+  calls = 0;
+  std::string same;
+  while (same.size() < std::size_t{8} << 20) same += "the same line again and again\n";
+  options.train = {{folder.write("a.txt.gz", gzip(same))}};
+  for_each_text_chunk(options, [](std::string_view, bool) {}, [&](const Progress&) { ++calls; });
+  REQUIRE(calls >= 5);
 }

@@ -56,26 +56,39 @@ TEST_CASE("a source shorter than one sequence is refused with the numbers") {
           "seq_length");
 }
 
-TEST_CASE("the validation split shares no token with training and reaches the end") {
+TEST_CASE("the validation split shares no token with training, whatever the sequence length, and reaches the end") {
   const TemporaryFolder folder;
   const auto cache = cache_of(folder, "a.txt", letters(1000));
-  for (const double fraction : {0.0001, 0.1, 0.25, 0.5, 0.9}) {
-    TokenRange train = whole_range("a.txt", cache);
-    const TokenRange tail = split_tail(train, fraction, 10);
-    const std::uint64_t windows = window_count(tail.count, 10);
-    REQUIRE(windows == std::max<std::uint64_t>(1, static_cast<std::uint64_t>(fraction * 100 + 0.5)));
-    REQUIRE(tail.count == windows * 10 + 1);
-    REQUIRE(train.first + train.count == tail.first);
-    REQUIRE(tail.first + tail.count == cache->size());
-    std::int32_t last[11];
-    Dataset({tail}, 10).read({0, windows - 1}, last);
-    REQUIRE(last[10] == 256);
+  for (const double fraction : {0.05, 0.1, 0.25, 0.5, 0.9}) {
+    // Stages with other sequence lengths cut at the same token.
+    for (const std::int64_t length : {1, 7, 10, 16, 48}) {
+      TokenRange train = whole_range("a.txt", cache);
+      const TokenRange tail = split_tail(train, fraction, length);
+      REQUIRE(tail.count == static_cast<std::uint64_t>(fraction * 1001));
+      REQUIRE(train.first == 0);
+      REQUIRE(train.count == tail.first);
+      REQUIRE(tail.first + tail.count == cache->size());
+      const Dataset validation({tail}, length);
+      REQUIRE(validation.total_windows() == (tail.count - 1) / static_cast<std::uint64_t>(length));
+      std::vector<std::int32_t> window(static_cast<std::size_t>(length) + 1);
+      validation.read({0, 0}, window.data());
+      REQUIRE(window[0] == static_cast<std::int32_t>('a' + tail.first % 26));
+    }
   }
-  TokenRange train = whole_range("a.txt", cache);
-  REQUIRE(contains(
-      error_of([&] { split_tail(train, 0.5, 600); }),
-      "3: a.txt: 1001 tokens cannot be split: validation_split(0.5) takes 1 window of seq_length(600) + 1 tokens and training needs at "
-      "least one more (1202 tokens together)"));
+  TokenRange all = whole_range("a.txt", cache);
+  const TokenRange half = split_tail(all, 0.5, 499);
+  std::vector<std::int32_t> window(500);
+  Dataset({half}, 499).read({0, 0}, window.data());
+  REQUIRE(window[499] == 256);
+  for (const auto& [fraction, held] : {std::pair(0.5, 500), std::pair(0.0001, 0), std::pair(0.999, 999)}) {
+    TokenRange train = whole_range("a.txt", cache);
+    REQUIRE(error_of([&] { split_tail(train, fraction, 600); }) ==
+            fmt::format("3: a.txt: 1001 tokens cannot be split: validation_split({}) holds {} of them back for validation, and both parts "
+                        "need at least seq_length(600) + 1 = 601; use more text, another split or a shorter seq_length, or name "
+                        "validation files",
+                        fraction, held));
+    REQUIRE(train.count == 1001);
+  }
 }
 
 TEST_CASE("an evaluation set is spread evenly and counts tokens, bytes and words of its targets") {

@@ -133,6 +133,52 @@ TEST_CASE("each line of a JSONL file is a document") {
   REQUIRE(big.hashes == std::vector<std::uint64_t>{hash64(text), hash64("x")});
 }
 
+TEST_CASE("lone surrogates in JSONL are replaced, counted and located in the stream, or refused") {
+  const TemporaryFolder folder;
+  const std::string lines =
+      "{\"text\": \"\xFF fine\"}\n"
+      "{\"text\": \"a\\ud83d \xF0\x9F b\\uDC00\\ud83d\\ude00\\ud83d\\ud83d\\uDE00c\"}\n"
+      "{\"title\": \"\\udbff\", \"text\": \"no escape: \\\\ud83d\"}\n{\"text\": \"\xE9\"}\n";
+  const std::vector<std::string> documents = {"\uFFFD fine", "a\uFFFD \uFFFD b\uFFFD\U0001F600\uFFFD\U0001F600c", "no escape: \\ud83d",
+                                              "\uFFFD"};
+  const std::string file = folder.write("a.jsonl", lines);
+  REQUIRE(read_all(file).documents == documents);
+  REQUIRE(read_all(folder.write("a.jsonl.gz", gzip(lines))).documents == documents);
+  DocumentReader reader(find_source_files(file).at(0), {});
+  for (TextPiece piece; reader.next(piece);) {
+  }
+  const Utf8Repairer& utf8 = reader.utf8();
+  REQUIRE(utf8.faults() == 7);
+  REQUIRE(utf8.located().size() == 7);
+  std::vector<std::string> expected;
+  for (const char* part : {"\xFF", "\\ud83d", "\xF0\x9F", "\\uDC00", "\\ud83d", "\\udbff", "\xE9"}) expected.emplace_back(part);
+  for (std::size_t i = 0, after = 0; i < expected.size(); ++i) {
+    const Utf8Fault& fault = utf8.located()[i];
+    REQUIRE(fault.bytes == expected[i]);
+    REQUIRE(lines.compare(fault.offset, fault.bytes.size(), fault.bytes) == 0);
+    REQUIRE(fault.offset >= after);
+    after = fault.offset + fault.bytes.size();
+  }
+  REQUIRE(utf8.located()[4].offset == lines.find("\\ud83d\\ud83d"));  // the one before the pair, not the pair's own
+
+  const ReadOptions strict{"text", InvalidUtf8::kError};
+  const std::string clean = "{\"text\": \"fine\"}\n{\"text\": \"cut \\ud83d\"}\n";
+  const std::string refused = folder.write("b.jsonl", clean);
+  REQUIRE(error_of([&] { read_all(refused, strict); }) ==
+          fmt::format("3: {}: lone surrogate \\ud83d at byte {}: half of a pair, no character; write the text anew, or set "
+                      "data.invalid_utf8: replace",
+                      refused, clean.find("\\ud83d")));
+  REQUIRE(read_all(folder.write("c.jsonl", "{\"text\": \"\\ud83d\\ude00\"}\n"), strict).documents[0] == "\U0001F600");
+  // More than are located, in lines far apart; all are counted.
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "{\"text\": \"" + std::string(9000, 'x') + "\\udc80\"}\n";
+  DocumentReader counting(find_source_files(folder.write("d.jsonl", many)).at(0), {});
+  for (TextPiece piece; counting.next(piece);) REQUIRE(piece.text == std::string(9000, 'x') + "\uFFFD");
+  REQUIRE(counting.utf8().faults() == 100);
+  REQUIRE(counting.utf8().located().size() == Utf8Repairer::kLocated);
+  REQUIRE(counting.utf8().located()[7].offset == 7 * many.size() / 100 + 10 + 9000);
+}
+
 TEST_CASE("bad JSON lines are named by file and line") {
   const TemporaryFolder folder;
   const auto error = [&](const std::string& line, const std::string& key = "text") {
@@ -146,7 +192,8 @@ TEST_CASE("bad JSON lines are named by file and line") {
   REQUIRE(contains(error("{\"text\": \"cut"), "not JSON, near column 1"));
   REQUIRE(contains(error("plain words"), "not JSON, near column 1:"));
   REQUIRE(contains(error("{\"text\": \"a\"} {\"text\": \"b\"}"), "not JSON"));
-  REQUIRE(contains(error("{\"text\": \"a\\ud800b\"}"), "not JSON"));
+  REQUIRE(contains(error("{\"text\": \"a\\ud800b\", cut"), "not JSON, near column 22"));
+  REQUIRE(contains(error("{\"text\": \"a\\ud80\"}"), "not JSON"));
   REQUIRE(error("[\"text\", \"a\"]") == "expected a JSON object with the key 'text', found an array");
   REQUIRE(error("\"text\"") == "expected a JSON object with the key 'text', found a string");
   REQUIRE(error("3") == "expected a JSON object with the key 'text', found a number");

@@ -67,6 +67,41 @@ TEST_CASE("a saved tokenizer is loaded from its file or folder") {
   CHECK_THROWS_AS(load_tokenizer(folder / "tokenizer.json"), Error);
 }
 
+TEST_CASE("the end-of-text token is the one that tokenizer_config.json names") {
+  const auto folder = std::filesystem::temp_directory_path() / "sluice_tokenizer_config_test";
+  std::filesystem::create_directories(folder);
+  auto file = json::parse(trained_json());
+  file["added_tokens"].push_back({{"id", 270}, {"content", "<stop>"}, {"special", true}});
+  file["added_tokens"].push_back({{"id", 271}, {"content", "<word>"}, {"special", false}});
+  write_file_atomically(folder / "tokenizer.json", file.dump());
+  write_file_atomically(folder / "other.json", file.dump());
+  const auto configured = [&](const std::string& config) {
+    write_file_atomically(folder / "tokenizer_config.json", config);
+    try {
+      return load_tokenizer(folder)->eos_token();
+    } catch (const Error& error) {
+      CHECK(error.code() == ExitCode::kData);
+      return std::string(error.what());
+    }
+  };
+  CHECK(configured(R"({"eos_token": "<stop>"})") == "<stop>");
+  CHECK(load_tokenizer(folder / "tokenizer.json")->eos_id() == 270);
+  CHECK(load_tokenizer(folder, "<|endoftext|>")->eos_id() == 0);
+  CHECK(load_tokenizer(folder / "other.json")->eos_id() == 0);
+  CHECK(configured(R"({"eos_token": {"__type": "AddedToken", "content": "<stop>"}})") == "<stop>");
+  CHECK(configured(R"({"eos_token": null})") == "<|endoftext|>");
+  CHECK(configured(R"({"model_max_length": 512})") == "<|endoftext|>");
+  for (const char* name : {"<nothing>", "<word>", "a"}) {
+    const std::string message = configured(json{{"eos_token", name}}.dump());
+    has(message, (folder / "tokenizer.json").string() + " (eos_token as in " + (folder / "tokenizer_config.json").string() + ")");
+    has(message, fmt::format("end-of-text token '{}' is not among its special added tokens (<|endoftext|>, <stop>)", name));
+  }
+  has(configured(R"({"eos_token": 3})"), "tokenizer_config.json: 'eos_token' is 3; expected a token");
+  has(configured(R"({"eos_token": {"id": 3}})"), "tokenizer_config.json: 'eos_token' is {\"id\":3}; expected a token");
+  has(configured(R"({"eos_token")"), "tokenizer_config.json: not a JSON object");
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("settings that change nothing here are accepted") {
   CHECK(refusal_of_change([](json& file) {
           file["post_processor"] = {{"type", "TemplateProcessing"}, {"single", json::array()}};

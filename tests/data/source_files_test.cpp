@@ -42,6 +42,19 @@ TEST_CASE("linked folders are followed, each once") {
   REQUIRE(names(find_source_files((folder.path() / "corpus").string()), folder.path()) == "corpus/b.txt corpus/linked/a.txt");
 }
 
+TEST_CASE("of a folder and links to it the first by name is read, however the file system lists them") {
+  for (const bool link_first : {true, false}) {
+    const TemporaryFolder folder;
+    const auto link = [&] {
+      for (const char* name : {"q", "b", "z", "k"}) std::filesystem::create_directory_symlink("m", folder.path() / name);
+    };
+    if (link_first) link();
+    folder.write("m/x.txt", "x");
+    if (!link_first) link();
+    REQUIRE(names(find_source_files(folder.path().string()), folder.path()) == "b/x.txt");
+  }
+}
+
 TEST_CASE("globs, and names with glob characters that exist") {
   const TemporaryFolder folder;
   for (const char* name : {"a1.txt", "a2.txt", "b1.txt", "a3.md", "odd[1].txt", "sub/c.txt"}) folder.write(name, "x");

@@ -181,6 +181,20 @@ TEST_CASE("invalid UTF-8 is counted and located in the cache, and refused on dem
   REQUIRE(error_of([&] { build_token_cache(source_of(path, InvalidUtf8::kError), tokenizer, cache_dir.path(), 1, {}); }) == fresh);
 }
 
+TEST_CASE("lone surrogates are remembered in the cache as they are written") {
+  const TemporaryFolder folder, cache_dir;
+  const std::string path = folder.write("a.jsonl", "{\"text\": \"cut \\ud83d\"}\n");
+  const auto build = [&](InvalidUtf8 policy) {
+    return build_token_cache(source_of(path, policy), ByteTokenizer(), cache_dir.path(), 1, {});
+  };
+  const std::string fresh = error_of([&] { build(InvalidUtf8::kError); });
+  REQUIRE(contains(fresh, "a.jsonl: lone surrogate \\ud83d at byte 14"));
+  const SourceStatistics statistics = build(InvalidUtf8::kReplace)->statistics();
+  REQUIRE(statistics.invalid_utf8 == 1);
+  REQUIRE(statistics.located[0].bytes == "\\ud83d");
+  REQUIRE(error_of([&] { build(InvalidUtf8::kError); }) == fresh);
+}
+
 TEST_CASE("progress runs up to the size of the files") {
   const TemporaryFolder folder, cache_dir;
   const std::string path = folder.write("a.txt", prose(60000));
@@ -196,4 +210,17 @@ TEST_CASE("progress runs up to the size of the files") {
   REQUIRE(calls >= 2);
   REQUIRE(total == std::filesystem::file_size(path));
   REQUIRE(last <= total);
+}
+
+TEST_CASE("progress goes on where there is little text in much JSON, and while the last tokens are made") {
+  const TemporaryFolder folder, cache_dir;
+  std::string lines;
+  for (int i = 0; i < 8; ++i) lines += "{\"text\": \"short\", \"html\": \"" + std::string(std::size_t{3} << 19, 'x') + "\"}\n";
+  std::uint64_t calls = 0, last = 0;
+  build_token_cache(source_of(folder.write("a.jsonl", lines)), ByteTokenizer(), cache_dir.path(), 2, [&](const Progress& progress) {
+    ++calls;
+    last = progress.done;
+  });
+  REQUIRE(calls >= 6);
+  REQUIRE(last == lines.size());
 }

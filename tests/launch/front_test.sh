@@ -59,7 +59,17 @@ expect_in 2 "--seed: must be an integer of at least 0, found '-1'" generate runs
 expect_in 2 "--tokens: expected token ids such as 1,2,3, found '1,a'" eval runs/x --tokens 1,a
 expect_in 2 "--tokens and --data exclude each other" eval runs/x --tokens 1,2 --data a
 expect_in 2 "unknown bench 'mo'; did you mean 'moe'?" bench mo
-expect_in 2 "'a' is given twice" bench moe a=1 a=2
+expect_in 2 "unknown bench 'exchange'; there is: moe" bench exchange
+expect 2 "sluice bench: unknown key 'row'; did you mean 'rows'?" bench moe row=9
+expect 2 "sluice bench: unknown key 'tokens'; keys: rows, hidden_size, expert_hidden_size, num_experts, top_k, dtype, threads, repeats, sweep; see 'sluice bench --help'" bench moe tokens=9
+expect_in 2 "'rows' is given twice" bench moe rows=1 rows=2
+expect_in 2 "'rows' is no option: expected key=value" bench moe rows
+expect_in 2 "rows: must be an integer between 1 and 16777216, found '0'" bench moe rows=0
+expect_in 2 "num_experts: must be an integer between 1 and 16777216, found ''" bench moe num_experts=8,
+expect_in 2 "dtype: must be one of float32, bfloat16, float64, found 'int8'" bench moe dtype=int8
+expect_in 2 "sweep: must be true or false, found 'yes'" bench moe sweep=yes
+expect_in 2 "sweep and num_experts exclude each other" bench moe sweep=true num_experts=8
+expect_in 2 "top_k(9) is larger than num_experts(8)" bench moe top_k=9 num_experts=16,8
 expect_in 2 "an action is missing: train, encode, decode or count" tokenize
 expect_in 2 "give either --text or files" tokenize encode --tokenizer t.json
 expect_in 2 "not expected" generate runs/x runs/y --prompt a
@@ -97,8 +107,9 @@ extern "C" int sluice_run(const sluice::CommandLine* c) {
     list("files", t.files);
     list("ids", t.ids);
   } else {
-    std::cout << " " << c->bench.target << " " << c->bench.json;
-    for (const auto& [key, value] : c->bench.options) std::cout << " " << key << "=" << value;
+    const auto& m = c->bench.moe;
+    std::cout << " " << m.rows << " " << m.hidden_size << " " << m.expert_hidden_size << " " << m.top_k << " " << m.dtype << " " << m.threads << " " << m.repeats << " " << c->bench.json;
+    list("num_experts", m.num_experts);
   }
   std::cout << std::endl;
   return 75;
@@ -116,7 +127,10 @@ expect 75 '4 0 [] [-] 300 [t.json] files=<a><b> ids=' tokenize train a b --vocab
 expect 75 '4 1 [t.json] [hello world] 4096 [] files= ids=' tokenize encode --tokenizer t.json --text 'hello world'
 expect 75 '4 2 [t.json] [-] 4096 [] files= ids=<1><2><3>' tokenize decode --tokenizer t.json 1,2 3
 expect 75 '4 3 [t.json] [-] 4096 [] files=<a> ids=' tokenize count --tokenizer t.json a
-expect 75 '5 moe 1 num_experts=64 tokens=9' bench moe tokens=9 num_experts=64 --json
+expect 75 '5 2048 256 512 2 float32 0 31 0 num_experts=<16>' bench moe
+expect 75 '5 2048 256 512 2 float32 0 31 0 num_experts=<8><16><32><64><128>' bench moe sweep=true
+expect 75 '5 9 32 8 1 bfloat16 3 5 1 num_experts=<64><4>' \
+  bench moe rows=9 hidden_size=32 num_experts=64,4 --json top_k=1 dtype=bfloat16 threads=3 repeats=5 expert_hidden_size=8 sweep=false
 
 [ "$failures" = 0 ] && echo "the thin command: all good"
 exit "$((failures > 0))"

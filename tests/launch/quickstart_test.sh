@@ -30,12 +30,13 @@ rank=$OMPI_COMM_WORLD_RANK
 trap 'echo "rank $rank saved"; exit 75' USR1
 [ "$FAKE_MODE" != stubborn ] || trap '' USR1
 echo "rank $rank of $OMPI_COMM_WORLD_SIZE threads $OMP_NUM_THREADS: $*"
-[ "$FAKE_MODE" != fails ] || exit 3
+[ "$FAKE_MODE" != fails_late ] || echo "the reason" >"$FAKE_LOG"
+case $FAKE_MODE in fails*) exit 3 ;; esac
 touch "$FAKE_STARTED.$rank"
 if [ "$FAKE_MODE" != quick ]; then for ((i = 0; i < 300; ++i)); do sleep 0.1; done; fi
 RANK
 chmod +x "$checkout/build/sluice"
-export FAKE_MODE FAKE_STARTED=$work/started
+export FAKE_MODE FAKE_STARTED=$work/started FAKE_LOG=$checkout/runs/quickstart/log.txt
 unset VERBOSE OMP_NUM_THREADS OMPI_MCA_btl
 
 check() {
@@ -62,7 +63,8 @@ FAKE_MODE=quick
 code=0
 (cd / && OMP_NUM_THREADS=1 quickstart --ranks 2 train.learning_rate=2.0e-3) || code=$?
 check_code "from any folder" "$code" 0
-check "two ranks start with the recipe and the overrides" 'rank [01] of 2 threads 1: train recipes/quickstart.yaml train.learning_rate=2.0e-3'
+check "two ranks start with the recipe and the overrides, the experts spread over them" \
+  'rank [01] of 2 threads 1: train recipes/quickstart.yaml parallel.expert=2 train.learning_rate=2.0e-3$'
 check "a sample of text follows" 'generated: generate runs/quickstart --prompt Sluice'
 check "the next commands name the control recipe" '/quickstart --recipe recipes/quickstart_dense.yaml +A dense control'
 
@@ -78,6 +80,17 @@ check "own text is found from the caller's folder, quoted for YAML, in a run of 
   'train recipes/quickstart.yaml name=quickstart-my--own--text data.train=\["/.*/my \\"own\\" text.txt"\]'
 check "and sampled from that run" 'generated: generate runs/quickstart-my--own--text'
 
+quickstart --ranks 4 seed=3 || true
+check "four ranks share the eight experts" 'of 4 threads [0-9]+: train recipes/quickstart.yaml parallel.expert=4 seed=3$'
+quickstart --ranks 3 || true
+check "three cannot: the recipe's layout stays" 'of 3 threads [0-9]+: train recipes/quickstart.yaml$'
+quickstart parallel.expert=1 || true
+check "a layout of the user's own wins" 'of 2 threads [0-9]+: train recipes/quickstart.yaml parallel.expert=1$'
+quickstart stages.sparse.moe.num_experts=6 || true
+check "and so does another number of experts" 'of 2 threads [0-9]+: train recipes/quickstart.yaml stages.sparse.moe.num_experts=6$'
+quickstart --recipe "$checkout/recipes/quickstart_dense.yaml" || true
+check "another recipe has its own layout" 'of 2 threads [0-9]+: train recipes/quickstart_dense.yaml$'
+
 code=0
 quickstart --ranks 5 name=many || code=$?
 check_code "more ranks than this machine may have cores" "$code" 0
@@ -88,7 +101,14 @@ FAKE_MODE=fails
 code=0
 quickstart || code=$?
 check_code "the exit code of training is passed on" "$code" 3
-check "and said" 'training ended with exit code 3 .*runs/quickstart/log.txt'
+check "and said, without a log that is not there" 'training ended with exit code 3 after [^;]*; the reason is above\. '
+mkdir -p "$checkout/runs/quickstart"
+touch -d '2 minutes ago' "$FAKE_LOG"
+quickstart || true
+check "nor one of an earlier start" 'training ended with exit code 3 after [^;]*; the reason is above\. '
+FAKE_MODE=fails_late
+quickstart || true
+check "but with this run's log" 'training ended with exit code 3 .*; the reason is above and in runs/quickstart/log.txt\.'
 
 # start_and_wait: starts quickstart with its interrupts as a terminal would leave them, until both ranks run.
 start_and_wait() {

@@ -49,16 +49,16 @@ make_torch() {
 }
 make_torch "$work/torch" 2 13
 make_torch "$work/old" 2 9
-expect "own LibTorch by option" 0 "LibTorch 2.13: yours, $work/torch" in_lib "find_or_install_libtorch '$work/torch'"
-expect "own LibTorch by environment" 0 "LibTorch 2.13: yours" env LIBTORCH="$work/torch" bash -euo pipefail -c "source '$checkout/launch/lib/setup.sh'; find_or_install_libtorch"
+expect "own LibTorch by option" 0 "LibTorch 2.13: yours, $work/torch" in_lib "find_libtorch '$work/torch'"
+expect "own LibTorch by environment" 0 "LibTorch 2.13: yours" env LIBTORCH="$work/torch" bash -euo pipefail -c "source '$checkout/launch/lib/setup.sh'; find_libtorch"
 mkdir -p "$work/torch/share/cmake/Torch"
 expect "own LibTorch by Torch_DIR" 0 "yours, $work/torch .from .Torch_DIR" env Torch_DIR="$work/torch/share/cmake/Torch" \
-  bash -euo pipefail -c "source '$checkout/launch/lib/setup.sh'; find_or_install_libtorch"
+  bash -euo pipefail -c "source '$checkout/launch/lib/setup.sh'; find_libtorch"
 expect "a folder without LibTorch" 1 "no LibTorch in /nowhere" "$checkout/launch/setup" --libtorch /nowhere
 expect "a LibTorch that is too old" 1 "LibTorch 2.9 in $work/old .* is too old: 2.11 or newer" "$checkout/launch/test" --libtorch "$work/old"
 mkdir -p "$checkout/build"
 printf 'CMAKE_HOME_DIRECTORY:INTERNAL=%s\nLIBTORCH:PATH=%s\n' "$checkout" "$work/torch" >"$checkout/build/CMakeCache.txt"
-expect "the LibTorch of the last set-up is remembered" 0 "already there, $work/torch" in_lib find_or_install_libtorch
+expect "the LibTorch of the last set-up is remembered" 0 "already there, $work/torch" in_lib find_libtorch
 printf 'CMAKE_HOME_DIRECTORY:INTERNAL=/elsewhere\n' >"$checkout/build/CMakeCache.txt"
 expect "a build folder of another checkout goes" 0 "made for /elsewhere" in_lib "forget_foreign_build; [ ! -e '$checkout/build' ]"
 
@@ -79,7 +79,7 @@ export PIP_CALLS=$work/calls PIP_OWN PIP_PUBLIC PIP_CAN_INSTALL
 # pip_installs: runs the installation with that pip and prints its install commands.
 pip_installs() {
   rm -f "$PIP_CALLS"
-  in_lib "have_nvidia_driver() { ${1:-false}; }; free_disk_mb() { echo ${2:-50000}; }; install_libtorch_and_tidy" || echo "failed: $?"
+  in_lib "have_nvidia_driver() { ${1:-false}; }; free_disk_mb() { echo ${2:-50000}; }; fill_venv_and_tidy" || echo "failed: $?"
   grep -e ' install ' "$PIP_CALLS" || true
 }
 PIP_OWN='2.15.0, 2.14.1+cpu, 2.13.0+cpu, 2.13.0, 2.9.0+cpu' PIP_PUBLIC='' PIP_CAN_INSTALL=torch
@@ -97,6 +97,61 @@ expect "with an NVIDIA driver, pip's default build at once" 0 'install --no-comp
 PIP_OWN=''
 expect "too small a disk is said, not filled" 0 'only 5000 MB are free' pip_installs false 5000
 expect "an unreachable index costs seconds, not minutes" 0 'timeout 5 --retries 0' cat "$PIP_CALLS"
+
+# A Python without venv or ensurepip: noticed at once, with what to do, and nothing is installed into half an environment.
+mkdir -p "$work/no_venv"
+cat >"$work/no_venv/python3" <<'PYTHON'
+#!/bin/bash
+[ "$1 $2" != "-m venv" ] || { echo "No module named ensurepip"; exit 7; }
+PYTHON
+chmod +x "$work/no_venv/python3"
+mv "$checkout/.venv" "$work/venv_with_pip"
+expect "a Python that cannot make environments: said, with its exit code" 1 'python3 -m venv cannot make .*/.venv .exit code 7' \
+  in_lib "PATH='$work/no_venv':\$PATH; have_nvidia_driver() { false; }; install_libtorch"
+expect "and what to do" 1 'What to do:.*no_venv/python3 may lack the module venv or ensurepip' \
+  in_lib "PATH='$work/no_venv':\$PATH; have_nvidia_driver() { false; }; install_libtorch"
+mv "$work/venv_with_pip" "$checkout/.venv"
+
+# What is asked of apt.
+expect "venv is needed where LibTorch is to be installed" 0 '^python3-venv$' in_lib "TORCH_ROOT=; have_venv() { false; }; required_packages | missing_packages"
+expect "and not where one is there" 0 'not asked for' \
+  in_lib "TORCH_ROOT='$work/torch'; have_venv() { false; }; required_packages | missing_packages | grep venv || echo not asked for"
+expect "PCRE2 is asked of nobody: nothing uses it" 0 'not asked for' in_lib "TORCH_ROOT=; required_packages | grep pcre || echo not asked for"
+rm -rf "$checkout/build"
+expect "so the set-up looks for LibTorch first" 0 'LibTorch 2.13: yours.*asked with .*/torch;' bash -c "LIBTORCH='$work/torch' bash -euo pipefail -c \
+  \"source '$checkout/launch/lib/setup.sh'; install_packages() { echo \\\"asked with \\\$TORCH_ROOT;\\\"; }; build_sluice() { :; }; set_up sluice\" | tr '\\n' ' '"
+
+# An installation that was interrupted: dpkg finishes first, then apt goes on.
+mkdir -p "$work/apt" "$work/updates"
+cat >"$work/apt/dpkg" <<'APT'
+#!/bin/bash
+[ "$1" != --audit ] || exit 0
+echo "${0##*/} $*" >>"$APT_CALLS"
+[ "$1" != --configure ] || rm -f "$APT_UPDATES"/*
+APT
+cp "$work/apt/dpkg" "$work/apt/apt-get"
+chmod +x "$work/apt"/*
+export APT_CALLS=$work/apt_calls APT_UPDATES=$work/updates
+with_apt="PATH='$work/apt':\$PATH; DPKG_UPDATES='$work/updates'; as_root() { \"\$@\"; }; can_become_root() { true; }; check_versions() { :; }; mkdir -p \"\$BUILD\""
+# apt_calls CODE: what dpkg and apt-get were asked while the bash code ran, in one line.
+apt_calls() {
+  rm -f "$APT_CALLS"
+  in_lib "$with_apt; $1"
+  tr '\n' ';' <"$APT_CALLS"
+}
+touch "$work/updates/0001"
+expect "an interrupted dpkg is finished before apt is asked" 0 '^dpkg --configure -a;apt-get .*update;apt-get .*--fix-broken install;apt-get .*install .* libfmt-dev' \
+  apt_calls "MISSING=(libfmt-dev) MISSING_OPTIONAL=(); run_apt"
+expect "one that was not is left alone" 0 '^apt-get .*update;apt-get .*install .* libfmt-dev;$' apt_calls "MISSING=(libfmt-dev) MISSING_OPTIONAL=(); run_apt"
+touch "$work/updates/0001" "$checkout/build/packages.unfinished"
+expect "also where our own installation left nothing missing" 0 '^dpkg --configure -a;' apt_calls "missing_packages() { :; }; install_packages"
+touch "$work/updates/0001"
+: >"$APT_CALLS"
+expect "what others left unfinished is theirs" 0 'System packages: all there' in_lib "$with_apt; missing_packages() { :; }; install_packages"
+expect "and not touched" 1 '^$' bash -c "echo; grep dpkg '$APT_CALLS'"
+expect "a locked dpkg is waited for" 0 '^trying 1 .*trying 2 $' in_lib "sleep() { :; }; try() { touch '$work/locked'; echo x >>'$work/locked'
+  echo \"trying \$(grep -c x '$work/locked')\"; [ \"\$(grep -c x '$work/locked')\" = 2 ] || { echo 'dpkg: error: dpkg frontend lock was locked by another process'; return 2; }; }
+  when_unlocked try | tr '\n' ' '"
 
 # Missing packages without the means to install them.
 expect "neither root nor sudo: the command to run is named" 1 'run as root: apt-get install --no-install-recommends .*libfmt-dev' \

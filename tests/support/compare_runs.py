@@ -1,7 +1,8 @@
 """Compares two runs of the same recipe: metrics by step and the tensors of their last checkpoints.
 
 usage: compare_runs.py RUN REFERENCE TOLERANCE     (0 asks for equal bits)
-Weights and optimizer state: max|a - b| / max|b| per tensor. Python's standard library only.
+Weights and optimizer state: max|a - b| / max|b| per tensor. A row that a run logged twice is a difference too: a resumed run
+must not repeat what it had written. Python's standard library only.
 """
 import array
 import glob
@@ -10,7 +11,7 @@ import math
 import os
 import sys
 
-TYPES = {"F64": "d", "F32": "f", "I64": "q"}
+TYPES = {"F64": "d", "F32": "f", "I64": "q", "BF16": "H"}
 METRICS = ["loss", "grad_norm", "load_balancing_loss", "z_loss", "max_violation", "dead_experts", "dropped_fraction",
            "learning_rate", "validation_loss", "tokens"]
 
@@ -26,6 +27,9 @@ def tensors(path):
         raw = data[8 + size + begin:8 + size + end]
         values = array.array(TYPES[entry["dtype"]])
         values.frombytes(raw)
+        if entry["dtype"] == "BF16":
+            # The upper half of a float32.
+            values = array.array("f", array.array("I", (bits << 16 for bits in values)).tobytes())
         yield name, entry["shape"], raw, values
 
 
@@ -38,18 +42,25 @@ def folder(run):
     return os.path.basename(last), found
 
 
-def metrics(run):
+def metrics(run, problems):
+    rows = {}
     with open(os.path.join(run, "metrics.jsonl")) as file:
-        return {(row["stage"], row["step"]): row for row in map(json.loads, file)}
+        for row in map(json.loads, file):
+            kind = "+".join(name for name in ("loss", "validation_loss") if name in row)
+            key = (row["stage"], row["step"], kind)
+            if key in rows:
+                problems.append(f"{run}: a second row of stage {key[0]}, step {key[1]} ({kind})")
+            rows[key] = row
+    return rows
 
 
 def main():
     run, reference, tolerance = sys.argv[1], sys.argv[2], float(sys.argv[3])
     problems = []
     worst = ("", 0.0)
-    a, b = metrics(run), metrics(reference)
+    a, b = metrics(run, problems), metrics(reference, problems)
     if a.keys() != b.keys():
-        problems.append(f"logged steps differ: {sorted(a.keys() ^ b.keys())[:5]}")
+        problems.append(f"logged steps differ: {sorted(a.keys() ^ b.keys(), key=lambda k: k[1])[:5]}")
     for key in sorted(a.keys() & b.keys(), key=lambda k: k[1]):
         for name in METRICS:
             if (name in a[key]) != (name in b[key]):

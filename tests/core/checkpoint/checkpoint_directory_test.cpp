@@ -89,6 +89,30 @@ TEST_CASE("a save that is wrong is not committed, and what was there stays") {
   CHECK(names_in(folder.path()) == Names{"step-00000010"});
 }
 
+TEST_CASE("a checkpoint of another version of the program is refused, not taken for damage") {
+  const TemporaryFolder folder;
+  save_sample(folder.path(), 10);
+  save_sample(folder.path(), 20);
+  std::string manifest = sluice::read_file(folder / "step-00000020/manifest.json");
+  const std::string version = "\"format_version\": 1";
+  manifest.replace(manifest.find(version), version.size(), "\"format_version\": 7");
+  write_text(folder / "step-00000020/manifest.json", manifest);
+  CHECK_THROWS_AS(latest_good_checkpoint(folder.path()), FormatVersionError);
+  CHECK(names_in(folder.path()) == Names{"step-00000010", "step-00000020"});
+}
+
+TEST_CASE("a damaged checkpoint is set aside under a name of its own") {
+  const TemporaryFolder folder;
+  save_sample(folder.path(), 10);
+  save_sample(folder.path(), 20);
+  CHECK(set_damaged_aside(folder.path(), 20).filename() == "damaged-step-00000020");
+  save_sample(folder.path(), 20);
+  CHECK(set_damaged_aside(folder.path(), 20).filename() == "damaged-step-00000020.2");
+  CHECK(list_checkpoints(folder.path()).size() == 1);
+  CHECK(remove_leftovers(folder.path()).empty());
+  CHECK(names_in(folder.path()) == Names{"damaged-step-00000020", "damaged-step-00000020.2", "step-00000010"});
+}
+
 TEST_CASE("a checkpoint of the same step is replaced") {
   const TemporaryFolder folder;
   save_sample(folder.path(), 10, "old");

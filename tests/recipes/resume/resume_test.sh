@@ -2,6 +2,7 @@
 # A run that is stopped, killed or damaged and started again ends with the bits of one that was not; on another layout, within
 # rounding. usage: resume_test.sh SOURCE_DIR BUILD_DIR
 set -u
+shopt -s nullglob
 here=$(dirname "$(realpath "$0")")
 source_dir=$1 build_dir=$2
 scratch=$(mktemp -d)
@@ -14,11 +15,40 @@ fail() {
   failures=$((failures + 1))
 }
 
-# train NAME RANKS OVERRIDES...: in the foreground; its output goes to NAME.log, its exit code is returned.
-train() {
+# start NAME RANKS OVERRIDES...: in the background, its output in NAME.log; sets `started` to the process of mpirun.
+start() {
   local name=$1 ranks=$2
   shift 2
-  mpirun -np "$ranks" "$build_dir/sluice" train "$here/resume.yaml" "data.train=[$scratch/train.txt]" "run_dir=$scratch/$name" "$@" >>"$scratch/$name.log" 2>&1
+  mpirun -np "$ranks" "$build_dir/sluice" train "$here/resume.yaml" "data.train=[$scratch/train.txt]" "run_dir=$scratch/$name" "$@" >>"$scratch/$name.log" 2>&1 &
+  started=$!
+}
+
+# train NAME RANKS OVERRIDES...: the same in the foreground; its exit code is returned.
+train() {
+  start "$@"
+  wait "$started"
+}
+
+# ranks_of NAME: the processes of a run's ranks, found by their run directory.
+ranks_of() {
+  local process words word
+  for process in /proc/[0-9]*; do
+    # It may end while it is looked at.
+    { mapfile -d '' -t words <"$process/cmdline"; } 2>/dev/null || continue
+    [[ ${words[0]:-} == */sluice ]] || continue
+    for word in "${words[@]}"; do
+      [ "$word" != "run_dir=$scratch/$1" ] || echo "${process#/proc/}"
+    done
+  done
+}
+
+# kill_ranks PROCESS...: without warning, and all at once.
+kill_ranks() { [ $# = 0 ] || kill -KILL "$@" 2>/dev/null; }
+
+# find_writing NAME: sets `writing` to the checkpoints that are half written. Starts no process, so that a short save is not missed.
+find_writing() {
+  local folders=("$scratch/$1"/checkpoints/.writing-*)
+  writing=${folders[*]}
 }
 
 # wait_for_step NAME STEP: until the step is logged (or half a minute has passed).
@@ -40,42 +70,74 @@ receipts_once() {
 
 train whole 2 parallel.expert=2 || fail "the uninterrupted run: $(tail -3 "$scratch/whole.log")"
 
-# Stopped on request, once inside each stage and around conversions; the ranks save and exit 75.
+# Stopped on request, once inside each stage and around conversions; the ranks save and exit 75. The last may come too late.
+saved=0
 for at in 3 29 44 61 95; do
-  (train stopped 2 parallel.expert=2; echo $? >"$scratch/code") &
+  start stopped 2 parallel.expert=2
   wait_for_step stopped $at || fail "step $at was never logged"
-  # Only the mpirun of this run: found by its run directory.
-  pkill -USR1 -f "^mpirun .*run_dir=$scratch/stopped( |$)"
-  wait
-  code=$(cat "$scratch/code")
-  [ "$code" = 75 ] || [ "$code" = 0 ] || fail "a stop at step $at ended with code $code: $(tail -3 "$scratch/stopped.log")"
+  kill -USR1 "$started" 2>/dev/null
+  wait "$started"
+  code=$?
+  case $code in
+    75) saved=$((saved + 1)) ;;
+    0) ;;
+    *) fail "a stop at step $at ended with code $code: $(tail -3 "$scratch/stopped.log")" ;;
+  esac
 done
+[ $saved -ge 4 ] || fail "$saved of 5 stops ended with code 75, expected at least 4: $(tail -3 "$scratch/stopped.log")"
 train stopped 2 parallel.expert=2 || fail "the stopped run does not end: $(tail -3 "$scratch/stopped.log")"
 same stopped whole 0
 receipts_once stopped
 
-# Killed without warning, saves included (every second step saves).
+# Killed without warning, wherever it is (every second step saves).
 train whole_saving 2 parallel.expert=2 checkpoint.save_interval=2 || fail "the run that saves often"
 for at in 5 18 31 47 70; do
-  (train killed 2 parallel.expert=2 checkpoint.save_interval=2) &
+  start killed 2 parallel.expert=2 checkpoint.save_interval=2
   wait_for_step killed $at || fail "step $at was never logged"
-  pkill -KILL -f "sluice train .*run_dir=$scratch/killed( |$)"
-  wait
+  mapfile -t processes < <(ranks_of killed)
+  kill_ranks "${processes[@]}"
+  wait "$started"
 done
 train killed 2 parallel.expert=2 checkpoint.save_interval=2 || fail "the killed run does not end: $(tail -3 "$scratch/killed.log")"
 same killed whole_saving 0
 receipts_once killed
 
+# Killed while it saves: a new half-written checkpoint must be there afterwards, or the kill came too late and does not count.
+torn=0
+for at in 6 21 33 52 66 78 93; do
+  find_writing torn
+  before=$writing
+  start torn 2 parallel.expert=2 checkpoint.save_interval=2
+  wait_for_step torn $at || fail "step $at was never logged"
+  mapfile -t processes < <(ranks_of torn)
+  [ ${#processes[@]} = 2 ] || fail "${#processes[@]} processes of the run were found, expected its 2 ranks"
+  while kill -0 "$started" 2>/dev/null; do
+    find_writing torn
+    if [ -n "$writing" ] && [ "$writing" != "$before" ]; then break; fi
+  done
+  kill_ranks "${processes[@]}"
+  wait "$started"
+  find_writing torn
+  if [ -n "$writing" ] && [ "$writing" != "$before" ]; then torn=$((torn + 1)); fi
+done
+[ $torn -ge 1 ] || fail "none of 7 kills came during a save"
+train torn 2 parallel.expert=2 checkpoint.save_interval=2 || fail "the run killed while it saved does not end: $(tail -3 "$scratch/torn.log")"
+same torn whole_saving 0
+receipts_once torn
+find_writing torn
+[ -z "$writing" ] || fail "a half-written checkpoint is left: $writing"
+echo "$saved of 5 stops saved, $torn of 7 kills came during a save"
+
 # Continued on other layouts, in float64.
 train doubles 1 dtype=float64 || fail "the float64 run"
 ranks=(1 2 4 2) experts=(1 2 4 1) at=(10 40 70 0)
 for i in 0 1 2 3; do
-  (train moved "${ranks[$i]}" "parallel.expert=${experts[$i]}" dtype=float64 train.micro_batch_size=$((1 + i))) &
+  start moved "${ranks[$i]}" "parallel.expert=${experts[$i]}" dtype=float64 train.micro_batch_size=$((1 + i))
   if [ "${at[$i]}" != 0 ]; then
     wait_for_step moved "${at[$i]}" || fail "step ${at[$i]} was never logged"
-    pkill -USR1 -f "^mpirun .*run_dir=$scratch/moved( |$)"
+    kill -USR1 "$started" 2>/dev/null
   fi
-  wait
+  wait "$started"
 done
 same moved doubles 1e-9
 receipts_once moved

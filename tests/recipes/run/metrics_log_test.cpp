@@ -70,6 +70,17 @@ TEST_CASE("resuming cuts the file back to the resumed step and goes on") {
     REQUIRE(read_jsonl(path).back().number("loss") == 7.0);
     REQUIRE(read_jsonl(path).size() == 4);
   }
+  SECTION("to the end of a stage whose successor had begun: its row of that step will be written again") {
+    {
+      MetricsLog log(path, 20);
+      StepMetrics next = at(20, 5);
+      next.stage = "next";
+      log.write(metrics_row(next));
+    }
+    REQUIRE(read_jsonl(path).size() == 4);
+    MetricsLog log(path, 20, at(20, 5).stage);
+    REQUIRE(read_jsonl(path).size() == 3);
+  }
   SECTION("to the last step: nothing changes") {
     MetricsLog log(path, 40);
     REQUIRE(read_file(path) == before);

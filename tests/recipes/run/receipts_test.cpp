@@ -147,11 +147,27 @@ TEST_CASE("the log keeps receipts over a resume and gives a replayed conversion 
   SECTION("resumed at the step of a conversion, which is replayed: its receipts stay") {
     const ReceiptLog log(path, 300);
     REQUIRE(log.all().size() == 2);
-    REQUIRE(log.find("sparse", 300, "") != nullptr);
-    CHECK(*log.find("sparse", 300, "") == example());
-    REQUIRE(log.find("sparse", 300, noisy.note) != nullptr);
-    CHECK(log.find("wide", 500, "") == nullptr);
-    CHECK(log.find("sparse", 299, "") == nullptr);
+    CHECK(log.all() == std::vector<Receipt>{example(), noisy});
+  }
+  SECTION("a replay writes nothing, a conversion with other values replaces") {
+    ReceiptLog log(path, 300);
+    Receipt again = example();
+    again.loss_after += 1e-9;
+    CHECK(log.settle({again, noisy}));
+    CHECK(read_receipts(path) == std::vector<Receipt>{example(), noisy});
+    Receipt other = example();
+    other.parameters_after *= 2;
+    CHECK(!log.settle({other}));
+    CHECK(read_receipts(path) == std::vector<Receipt>{other});
+  }
+  SECTION("what the file lost comes back from the checkpoint") {
+    const std::string text = read_file(path);
+    write_text(path, text.substr(text.find("wide") - 11));
+    ReceiptLog log(path, 600);
+    CHECK(log.all().size() == 1);
+    log.restore({example(), noisy});
+    CHECK(read_receipts(path) == std::vector<Receipt>{example(), noisy, later});
+    CHECK(log.text() == read_file(path));
   }
   SECTION("resumed before it: it will be measured again") {
     const ReceiptLog log(path, 299);

@@ -162,8 +162,9 @@ TEST_CASE("init_from: the model comes from there and differing keys are refused 
   initial.model.intermediate_size = 200;
   initial.model.vocab_size = 1234;
   initial.tokenizer_path = "ckpt/tokenizer.json";
-  const InitialModelReader reader = [&](const std::string& path) {
+  const InitialModelReader reader = [&](const std::string& path, const std::filesystem::path& run) {
     CHECK(path == "ckpt");
+    CHECK(run == "runs/x");
     return initial;
   };
   const std::string start = "name: x\ninit_from: ckpt\ndata: {train: [a]}\n";
@@ -184,6 +185,20 @@ TEST_CASE("init_from: the model comes from there and differing keys are refused 
         "x.yaml:4:9: 'moe' is said here and init_from 'ckpt' is dense; use a sparsify stage");
   CHECK(refused(start + "stages:\n" + kDense, {"data.tokenizer=bytes"}) ==
         "override 'data.tokenizer=bytes': 'tokenizer' comes from init_from 'ckpt' (ckpt/tokenizer.json); leave it out");
+  CHECK(refused(start + "stages:\n" + kDense, {"data.tokenizer={path: other.json}"}) ==
+        "override 'data.tokenizer={path: other.json}': 'tokenizer' comes from init_from 'ckpt' (ckpt/tokenizer.json); leave it out");
+  {
+    const Scratch scratch;
+    scratch.write("ckpt/tokenizer.json", "{}");
+    scratch.write("copy.json", "{}");
+    scratch.write("x.yaml", start + "stages:\n" + kDense);
+    const Recipe same = read_recipe("x.yaml", {"data.tokenizer={path: copy.json}"}, reader);
+    CHECK(same.data.tokenizer.path == "ckpt/tokenizer.json");
+  }
+  initial.tokenizer_path.clear();
+  CHECK(refused(start + "stages:\n" + kDense).find("init_from 'ckpt' has no tokenizer.json: say which its ids are of in data.tokenizer") !=
+        std::string::npos);
+  initial.tokenizer_path = "ckpt/tokenizer.json";
   initial.moe.emplace();
   initial.moe->expert_hidden_size = 50;
   initial.moe->layers = {1};

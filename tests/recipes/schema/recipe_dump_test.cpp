@@ -57,8 +57,8 @@ TEST_CASE("the resolved recipe of a run that starts from a checkpoint reads back
   initial.moe->family_size = 2;
   initial.tokenizer_path = "ckpt/tokenizer.json";
   check_round_trip(
-      read_text_recipe("name: x\ninit_from: ckpt\ndata: {train: [a]}\nstages:\n" + kFlat, {}, [&](const std::string&) { return initial; }));
+      read_text_recipe("name: x\ninit_from: ckpt\ndata: {train: [a]}\nstages:\n" + kFlat, {}, [&](const std::string&, const auto&) { return initial; }));
   initial.moe.reset();
   check_round_trip(read_text_recipe("name: x\ninit_from: ckpt\ndata: {train: [a]}\nstages:\n" + kSparse, {},
-                                    [&](const std::string&) { return initial; }));
+                                    [&](const std::string&, const auto&) { return initial; }));
 }

@@ -1,0 +1,117 @@
+#include "launch/engine/moe_bench.hpp"
+
+#include "core/base/clock.hpp"
+#include "core/nn/swiglu.hpp"
+#include "core/tensor/dtype_map.hpp"
+#include "launch/engine/kept_bytes.hpp"
+#include "moe/moe_feed_forward.hpp"
+#include "recipes/stages/train_model.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace sluice {
+namespace {
+
+constexpr std::int64_t kWarmUp = 3;
+// parallel::RoutingPlan, of which backward keeps a copy: expert, order, slot and token of a (token, k) pair.
+constexpr std::int64_t kPlanBytesPerPair = sizeof(std::int32_t) + 3 * sizeof(std::int64_t);
+
+double quantile(std::vector<double> values, double part) {
+  std::sort(values.begin(), values.end());
+  return values[static_cast<std::size_t>(part * static_cast<double>(values.size() - 1) + 0.5)];
+}
+
+at::Tensor drawn(std::vector<std::int64_t> shape, const char* name, at::ScalarType type) {
+  const at::Tensor values = at::empty(shape, at::TensorOptions().dtype(type == at::kBFloat16 ? at::kFloat : type));
+  recipes::fill_normal(values, 5, name, 1.0);
+  return values.to(type);
+}
+
+// A layer with gradients to write to.
+class Subject {
+ public:
+  Subject(FeedForward& layer, at::ScalarType type) : layer_(layer) {
+    std::vector<Parameter*> all;
+    layer.collect(all);
+    parameters_ = ParameterSet(all);
+    for (Parameter* p : all) {
+      recipes::fill_normal(p->value.dim() == 3 ? p->value.view({-1, p->value.size(2)}) : p->value, 3, p->name, 0.05);
+      p->refresh_compute(type);
+    }
+  }
+
+  double seconds(const at::Tensor& x, const at::Tensor& dy, const RowTable& rows) {
+    const at::Tensor input = x.detach().set_requires_grad(true);
+    parameters_.clear_gradients();
+    const Stopwatch watch;
+    layer_.forward(input, rows, {0, "forward", true}).y.backward(dy);
+    return watch.seconds();
+  }
+
+  double kept_bytes_per_token(const at::Tensor& x, const RowTable& rows) {
+    const at::Tensor input = x.detach().set_requires_grad(true);
+    SlotOutput output;
+    const std::int64_t bytes = bytes_kept_by([&] { output = layer_.forward(input, rows, {0, "forward", true}); });
+    return static_cast<double>(bytes - static_cast<std::int64_t>(output.y.nbytes())) / static_cast<double>(rows.rows());
+  }
+
+  // Of a sparse layer.
+  double fullest_expert(const at::Tensor& x, const RowTable& rows) {
+    const at::NoGradGuard no_grad;
+    const std::vector<std::int64_t> counts = layer_.forward(x, rows, {0, "forward", false}).statistics->expert_counts;
+    std::int64_t sum = 0;
+    for (const std::int64_t count : counts) sum += count;
+    const std::int64_t fullest = *std::max_element(counts.begin(), counts.end());
+    return static_cast<double>(fullest) * static_cast<double>(counts.size()) / static_cast<double>(sum);
+  }
+
+ private:
+  FeedForward& layer_;
+  ParameterSet parameters_;
+};
+
+}  // namespace
+
+MoeBenchResult bench_moe(const MoeBenchShape& shape, std::int64_t repeats) {
+  const at::ScalarType type = to_torch(shape.dtype);
+  moe::MoeConfig config;
+  config.num_experts = shape.num_experts;
+  config.top_k = shape.top_k;
+  config.expert_hidden_size = shape.expert_hidden_size;
+  config.layers = {0};
+  moe::MoeFeedForward moe_layer("sparse", 0, config, shape.hidden_size, {}, parallel::make_local_exchange(), type);
+  DenseFeedForward dense_layer("dense", shape.hidden_size, shape.top_k * shape.expert_hidden_size, type);
+  Subject sparse(moe_layer, type), dense(dense_layer, type);
+  const at::Tensor x = drawn({shape.rows, shape.hidden_size}, "x", type), dy = drawn({shape.rows, shape.hidden_size}, "dy", type);
+  RowTable rows;
+  rows.sequences = 1;
+  rows.length = shape.rows;
+  rows.sample_indices = {0};
+
+  std::vector<double> sparse_seconds, dense_seconds, ratios;
+  for (std::int64_t round = -kWarmUp; round < repeats; ++round) {
+    double s = 0.0, d = 0.0;
+    // Whoever comes second finds the caches as the other left them, so they change places.
+    if (round % 2 == 0) d = dense.seconds(x, dy, rows);
+    s = sparse.seconds(x, dy, rows);
+    if (round % 2 != 0) d = dense.seconds(x, dy, rows);
+    if (round < 0) continue;
+    sparse_seconds.push_back(s);
+    dense_seconds.push_back(d);
+    ratios.push_back(d / s);
+  }
+  MoeBenchResult result;
+  result.moe_seconds = quantile(sparse_seconds, 0.5);
+  result.dense_seconds = quantile(dense_seconds, 0.5);
+  result.ratio = quantile(ratios, 0.5);
+  result.lower_quartile = quantile(ratios, 0.25);
+  result.upper_quartile = quantile(ratios, 0.75);
+  result.moe_kept_bytes_per_token = sparse.kept_bytes_per_token(x, rows);
+  result.moe_kept_bytes_per_token += static_cast<double>(shape.top_k * kPlanBytesPerPair);
+  result.dense_kept_bytes_per_token = dense.kept_bytes_per_token(x, rows);
+  result.fullest_expert = sparse.fullest_expert(x, rows);
+  return result;
+}
+
+}  // namespace sluice

@@ -1,0 +1,23 @@
+// Integers as the user writes them. CLI11's own range checks print 300 digits and let -1 pass as an unsigned number.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+namespace sluice {
+
+inline constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
+
+/// Reads all of `text` into `value`. Returns what is wrong with it, "must be an integer ...", or "".
+inline std::string read_integer(const std::string& text, std::int64_t low, std::int64_t high, std::int64_t& value) {
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && stop == text.data() + text.size() && value >= low && value <= high) return "";
+  return fmt::format("must be an integer {}, found '{}'",
+                     high == kNoLimit ? fmt::format("of at least {}", low) : fmt::format("between {} and {}", low, high), text);
+}
+
+}  // namespace sluice

@@ -1,0 +1,109 @@
+#include "core/base/log.hpp"
+#include "recipes/run/run_header.hpp"
+#include "recipes/run/units.hpp"
+#include "recipes/schema/validate.hpp"
+#include "recipes/stages/model_io.hpp"
+#include "recipes/stages/trainer.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+namespace sluice::recipes {
+namespace {
+
+// Memory of this machine that can be had without swapping; 0 if the system does not tell.
+double available_bytes() {
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string key, unit; meminfo >> key;) {
+    double kibibytes = 0;
+    if (!(meminfo >> kibibytes)) break;
+    std::getline(meminfo, unit);
+    if (key == "MemAvailable:") return kibibytes * 1024;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void Trainer::print_header() {
+  if (!speaks()) return;
+  const Stage& first = recipe_.stages.front();
+  RunHeader header;
+  header.name = recipe_.name;
+  header.directory = directory_.path().string();
+  header.resumed_step = saved_step_;
+  header.model = fmt::format("{} layers, width {}, {} heads ({} key/value), vocabulary {}", shape_.num_layers, shape_.hidden_size, shape_.num_attention_heads,
+                             shape_.num_key_value_heads, shape_.vocab_size);
+  header.device = "cpu";
+  header.dtype = std::string(name_of(recipe_.dtype));
+  MemoryEstimate most;
+  bool prepass = false;
+  for (std::size_t i = 0; i < recipe_.stages.size(); ++i) {
+    const Stage& stage = recipe_.stages[i];
+    ModelDescription description;
+    description.decoder = shape_;
+    description.moe = stage.moe;
+    const ParameterCount count = count_parameters(description);
+    StageLine line{stage.name, plans_[i].type, "", stage.max_steps, stage.max_steps * stage.train.global_batch_size * stage.data.seq_length, count.total, count.active, ""};
+    MemoryShape shape;
+    shape.dense_parameters = count.total;
+    shape.dtype = recipe_.dtype;
+    shape.micro_batch_size = std::min(stage.train.micro_batch_size, stage.train.global_batch_size / world_.size());
+    shape.seq_length = stage.data.seq_length;
+    shape.vocab_size = shape_.vocab_size;
+    shape.hidden_size = shape_.hidden_size;
+    shape.num_layers = shape_.num_layers;
+    shape.num_attention_heads = shape_.num_attention_heads;
+    shape.num_key_value_heads = shape_.num_key_value_heads;
+    shape.head_dim = shape_.head_dim;
+    shape.qk_norm = shape_.qk_norm != QkNorm::kNone;
+    shape.intermediate_size = shape_.intermediate_size;
+    if (stage.moe) {
+      const moe::MoeConfig& moe = *stage.moe;
+      line.shape = fmt::format("{} experts, top-{}{}", moe.num_experts, moe.top_k, moe.family_size > 1 ? fmt::format(", families of {}", moe.family_size) : "");
+      shape.num_moe_layers = static_cast<std::int64_t>(moe.layers.size());
+      shape.num_experts = moe.num_experts;
+      shape.top_k = moe.top_k;
+      shape.expert_hidden_size = moe.expert_hidden_size;
+      shape.shared_hidden_size = moe.num_shared_experts * moe.expert_hidden_size;
+      shape.expert = stage.parallel.expert;
+      shape.expert_parameters = 3 * shape_.hidden_size * moe.expert_hidden_size * moe.num_experts * shape.num_moe_layers;
+      shape.dense_parameters -= shape.expert_parameters;
+      prepass = prepass || (moe.balance_loss == moe::BalanceLoss::kGlobal && moe.aux_loss_coef > 0 && accumulation_steps(stage.train, world_.size()) > 1);
+    }
+    const MemoryEstimate estimate = estimate_memory(shape);
+    if (estimate.total() > most.total()) most = estimate;
+    header.stages.push_back(std::move(line));
+  }
+  header.ranks = world_.size();
+  header.nodes = world_.layout().num_nodes;
+  header.expert = first.parallel.expert;
+  for (const Stage& stage : recipe_.stages) header.expert = std::max(header.expert, stage.parallel.expert);
+  header.threads = threads_;
+  header.backend = world_.backend();
+  const bool flat = std::any_of(recipe_.stages.begin(), recipe_.stages.end(),
+                                [](const Stage& stage) { return stage.parallel.expert > 1 || stage.parallel.exchange == Exchange::kFlat; });
+  header.exchange = flat ? "flat" : "local";
+  header.global_batch_size = first.train.global_batch_size;
+  header.accumulation = accumulation_steps(first.train, world_.size());
+  header.micro_batch_size = (first.train.global_batch_size / world_.size() + header.accumulation - 1) / header.accumulation;
+  header.seq_length = first.data.seq_length;
+  double bytes = 0, tokens = 0;
+  for (const data::SourceSummary& source : data_.front().corpus->summary().train) {
+    bytes += static_cast<double>(source.statistics.bytes);
+    tokens += static_cast<double>(source.statistics.tokens);
+  }
+  header.data = fmt::format("{} of text, {} tokens, vocabulary {}", human_bytes(bytes), human_count(tokens), tokenizer_->vocab_size());
+  header.memory = most;
+  if (prepass) header.balance_prepass_fraction = 0.25;  // a forward pass beside forward + backward (1 : 3)
+  log_lines(format_run_header(header));
+  const double needed = most.total() * world_.layout().local_size, available = available_bytes();
+  if (available > 0 && needed > available)
+    log_warning("the {} a rank are {} on this machine, and {} are free: lower train.micro_batch_size or the model's sizes, or use more nodes",
+                human_bytes(most.total()), human_bytes(needed), human_bytes(available));
+}
+
+}  // namespace sluice::recipes
