@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
@@ -138,13 +139,16 @@ void FailureMonitor::fail(double waited, int dead_rank) {
   } else {
     text = compose_failure_report(all, wall_clock()).text;
     text.insert(text.find('\n'), fmt::format(" (rank {} waited {:.1f} s)", own.rank, waited));
-    const int fd = ::open((board_->directory() / kFailureFile).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    // Whoever makes the file speaks. Later ones see ranks that the launcher has ended meanwhile, and would blame them: a rank
+    // that was stopped, say, and is woken only to be ended.
+    const int fd = ::open((board_->directory() / kFailureFile).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0 && errno == EEXIST) text.clear();
     if (fd >= 0) {
       write_whole(fd, text);
       close(fd);
     }
   }
-  write_whole(STDERR_FILENO, "error: " + text);
+  if (!text.empty()) write_whole(STDERR_FILENO, "error: " + text);
   abort_(static_cast<int>(ExitCode::kCommunication));
   _exit(static_cast<int>(ExitCode::kCommunication));
 }

@@ -2,7 +2,8 @@
 //
 // A rank past its deadline marks its record, gives the others up to 2 s to do the same, and then the lowest-numbered one
 // that is late composes the report from all records, prints it (and writes it to failure.txt beside them) and ends the
-// job with exit code 4; the others leave that to it, and go on their own only if it does not happen.
+// job with exit code 4; the others leave that to it, and go on their own only if it does not happen: then without a word, if
+// failure.txt is there.
 // A rank of this machine whose process has died ends the wait early. While a rank works alone, the deadlines of those who
 // wait count from its last heartbeat.
 #pragma once
