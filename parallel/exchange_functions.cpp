@@ -33,8 +33,8 @@ Route& route_of(torch::autograd::AutogradContext* ctx) {
 struct DispatchFunction : torch::autograd::Function<DispatchFunction> {
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weights, const RoutePtr& route) {
     ctx->saved_data["route"] = c10::IValue::make_capsule(route);
-    const at::Tensor rows = route->to_owners(gather(x, route->plan), "forward");
-    const at::Tensor row_weights = route->to_owners(weights.reshape({-1}).index_select(0, order_of(route->plan)), "forward");
+    const at::Tensor rows = route->to_owners(gather(x, route->plan), route->phase);
+    const at::Tensor row_weights = route->to_owners(weights.reshape({-1}).index_select(0, order_of(route->plan)), route->phase);
     return {rows, row_weights};
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
@@ -50,7 +50,7 @@ struct DispatchFunction : torch::autograd::Function<DispatchFunction> {
 struct CombineFunction : torch::autograd::Function<CombineFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, const RoutePtr& route) {
     ctx->saved_data["route"] = c10::IValue::make_capsule(route);
-    return scatter_sum(route->from_owners(rows.contiguous(), "forward"), route->plan);
+    return scatter_sum(route->from_owners(rows.contiguous(), route->phase), route->plan);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
     Route& route = route_of(ctx);

@@ -19,6 +19,7 @@ class Route : public torch::CustomClassHolder {
   virtual at::Tensor from_owners(const at::Tensor& rows, const char* phase) = 0;
 
   RoutingPlan plan;
+  const char* phase = "forward";  // of the pass that made it: "forward", "prepass", "eval"; its backward pass is "backward"
 };
 using RoutePtr = c10::intrusive_ptr<Route>;
 

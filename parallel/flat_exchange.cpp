@@ -12,7 +12,9 @@ using Clock = std::chrono::steady_clock;
 class FlatRoute : public Route {
  public:
   FlatRoute(CommunicatorPtr group, std::vector<int> nodes, std::shared_ptr<ExchangeCounters> counters, const StepContext& context, std::int64_t layer)
-      : group_(std::move(group)), nodes_(std::move(nodes)), counters_(std::move(counters)), context_(context), layer_(layer) {}
+      : group_(std::move(group)), nodes_(std::move(nodes)), counters_(std::move(counters)), step_(context.step), layer_(layer) {
+    phase = context.phase;
+  }
 
   /// Tells every owner how many rows it gets for each of its experts, and works out where received rows belong.
   void exchange_counts() {
@@ -20,7 +22,7 @@ class FlatRoute : public Route {
     const std::size_t owned = plan.counts.size() / size;
     std::vector<std::int64_t> received(plan.counts.size());
     const auto start = Clock::now();
-    group_->start_exchange_counts(plan.counts.data(), received.data(), owned, label("dispatch counts", context_.phase)).finish();
+    group_->start_exchange_counts(plan.counts.data(), received.data(), owned, label("dispatch counts", phase)).finish();
     counters_->seconds += std::chrono::duration<double>(Clock::now() - start).count();
     send_rows_ = rows_per_member(plan, group_->size());
     receive_rows_.assign(size, 0);
@@ -63,7 +65,7 @@ class FlatRoute : public Route {
   std::vector<std::int64_t> counts;  // [L] rows per owned expert
 
  private:
-  OperationLabel label(const char* operation, const char* phase) const { return {operation, context_.step, layer_, phase}; }
+  OperationLabel label(const char* operation, const char* phase) const { return {operation, step_, layer_, phase}; }
 
   at::Tensor transfer(const at::Tensor& rows, const std::vector<std::int64_t>& send, const std::vector<std::int64_t>& receive, OperationLabel label) {
     std::int64_t total = 0;
@@ -90,7 +92,7 @@ class FlatRoute : public Route {
   CommunicatorPtr group_;
   std::vector<int> nodes_;
   std::shared_ptr<ExchangeCounters> counters_;
-  StepContext context_;
+  std::int64_t step_;
   std::int64_t layer_;
   std::vector<std::int64_t> send_rows_, receive_rows_;
   at::Tensor to_expert_order_, to_arrival_order_;

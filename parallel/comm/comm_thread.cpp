@@ -1,13 +1,13 @@
 #include "parallel/comm/comm_thread.hpp"
 
 #include "core/base/error.hpp"
+#include "parallel/comm/patience.hpp"
 
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
-#include <algorithm>
 #include <iterator>
 
 namespace sluice::parallel {
@@ -16,24 +16,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kLinger = std::chrono::microseconds(50);
-
-/// How long to poll without sleeping, and how long to sleep between polls after that. Bytes in transit move only while
-/// MPI is polled, so an operation that moves many of them is polled eagerly for as long as they may take.
-struct Patience {
-  double spin_seconds;
-  double eager_seconds;
-};
-
-Patience patience_for(double bytes) {
-  return {400e-6 + bytes / 1e9, 20e-3 + bytes / 50e6};
-}
-
-double sleep_seconds(double idle_seconds, const Patience& patience) {
-  if (idle_seconds < patience.spin_seconds) return 20e-6;  // sleeping instead of spinning: the core is busy
-  if (idle_seconds < patience.eager_seconds) return 50e-6;
-  // Proportional: a wait grows by at most a tenth, and a long one costs next to nothing.
-  return std::clamp((idle_seconds - patience.eager_seconds) / 10, 100e-6, 2e-3);
-}
 
 class RunOnThread final : public Operation {
  public:
@@ -217,6 +199,7 @@ void CommThread::loop() {
       last_progress = Clock::now();
     }
     if (under_way_.empty()) continue;
+    observe(Clock::now());  // here too: with much traffic the loop below never gets to it
     bytes = 0;
     for (const auto& operation : under_way_)
       bytes += static_cast<double>(operation->info().bytes_to_send + operation->info().bytes_to_receive);

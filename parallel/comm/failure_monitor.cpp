@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
@@ -43,13 +44,8 @@ int FailureMonitor::find_dead_peer() const {
   return -1;
 }
 
-std::uint64_t FailureMonitor::heartbeats() const {
-  std::uint64_t sum = 0;
-  if (board_->directory().empty()) return sum;
-  const RankRecord own = board_->record();
-  for (int rank = 0; rank < own.world_size; ++rank)
-    if (const auto record = read_record(board_->directory(), rank)) sum += record->heartbeat;
-  return sum;
+void FailureMonitor::note_heartbeat() {
+  last_heartbeat_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 void FailureMonitor::await(Operation& operation, double deadline_seconds, int group_slot) {
@@ -59,28 +55,20 @@ void FailureMonitor::await(Operation& operation, double deadline_seconds, int gr
     board_->begin_wait(operation);
     operation.awaited.store(true, std::memory_order_relaxed);
     const Clock::time_point begin = Clock::now();
-    double deadline = deadline_seconds;  // since `begin`
-    std::uint64_t heard = 0;
-    bool listened = false;
+    const auto seconds_of_silence = [&] {
+      const Clock::time_point beat{Clock::duration(last_heartbeat_.load(std::memory_order_relaxed))};
+      return seconds_since(std::max(begin, beat));
+    };
     for (double next_look = 0.5; !operation.done();) {
-      double until = next_look;
-      if (deadline > 0) until = std::min(until, listened ? deadline : deadline / 2);
-      if (operation.wait_for(std::max(0.0, until - seconds_since(begin)))) break;
+      double pause = next_look - seconds_since(begin);
+      if (deadline_seconds > 0) pause = std::min(pause, deadline_seconds - seconds_of_silence());
+      if (operation.wait_for(std::max(0.0, pause))) break;
       const double waited = seconds_since(begin);
       if (waited >= next_look) {
         next_look = waited + 0.5;
-        if (const int dead = find_dead_peer(); dead >= 0 && !operation.done()) fail(operation, waited, dead);
+        if (const int dead = find_dead_peer(); dead >= 0 && !operation.done()) fail(waited, dead);
       }
-      if (deadline > 0 && !listened && waited >= deadline / 2) {
-        listened = true;
-        heard = heartbeats();
-      }
-      if (deadline > 0 && waited >= deadline) {
-        const std::uint64_t now = heartbeats();
-        if (now == heard) fail(operation, waited, -1);
-        heard = now;
-        deadline = waited + deadline_seconds / 2;
-      }
+      if (deadline_seconds > 0 && seconds_of_silence() >= deadline_seconds) fail(waited, -1);
     }
   }
   board_->end_wait(group_slot, operation.info().sequence, sleeps);
@@ -104,9 +92,9 @@ std::vector<RankObservation> FailureMonitor::observe() const {
   return all;
 }
 
-void FailureMonitor::fail(const Operation& operation, double waited, int dead_rank) {
+void FailureMonitor::fail(double waited, int dead_rank) {
+  // For whom the operation waits is in the record already: the communication thread, which alone may ask it, keeps it there.
   board_->set_late();
-  board_->waits_for(operation);
   board_->flush();
   const Clock::time_point begin = Clock::now();
   const auto before = observe();
@@ -151,23 +139,47 @@ void FailureMonitor::fail(const Operation& operation, double waited, int dead_ra
   } else {
     text = compose_failure_report(all, wall_clock()).text;
     text.insert(text.find('\n'), fmt::format(" (rank {} waited {:.1f} s)", own.rank, waited));
-    const int fd = ::open((board_->directory() / "failure.txt").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    // Whoever makes the file speaks. Later ones see ranks that the launcher has ended meanwhile, and would blame them: a rank
+    // that was stopped, say, and is woken only to be ended.
+    const int fd = ::open((board_->directory() / kFailureFile).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0 && errno == EEXIST) text.clear();
     if (fd >= 0) {
       write_whole(fd, text);
       close(fd);
     }
   }
-  write_whole(STDERR_FILENO, "error: " + text);
+  if (!text.empty()) write_whole(STDERR_FILENO, "error: " + text);
   abort_(static_cast<int>(ExitCode::kCommunication));
   _exit(static_cast<int>(ExitCode::kCommunication));
 }
+
+namespace {
+
+/// All were killed at once, or by the launcher before any could notice the first: where a rank happened to be says nothing
+/// about who is to blame.
+std::string ended_without_a_word(std::span<const RankObservation> all) {
+  const auto first = std::find_if(all.begin(), all.end(), [](const RankObservation& o) { return o.record.has_value(); });
+  std::string where;
+  if (first->record->step >= 0) where += fmt::format(" at step {}", first->record->step);
+  if (*first->record->operation != '\0') where += fmt::format(", in or after '{}'", first->record->operation);
+  return fmt::format("it ended without a word{}: killed, or a machine went down\n", where);
+}
+
+}  // namespace
 
 std::string report_on_records(const std::filesystem::path& directory) {
   std::vector<RankObservation> all;
   for (auto& record : read_records(directory)) all.push_back({std::move(record), ProcessState::kUnknown, true});
   if (std::all_of(all.begin(), all.end(), [](const RankObservation& o) { return o.record && o.record->state == RankState::kFinished; }))
     return "";
-  return compose_failure_report(all, wall_clock()).text;
+  double end = 0;  // of that run, as far as its records tell: times count back from there, not from today
+  bool somebody_noticed = false;
+  for (const RankObservation& o : all) {
+    if (!o.record) continue;
+    end = std::max(end, o.record->written);
+    somebody_noticed = somebody_noticed || o.record->late != 0 || o.record->state == RankState::kFailed;
+  }
+  return somebody_noticed ? compose_failure_report(all, end).text : ended_without_a_word(all);
 }
 
 }  // namespace sluice::parallel

@@ -2,14 +2,17 @@
 //
 // A rank past its deadline marks its record, gives the others up to 2 s to do the same, and then the lowest-numbered one
 // that is late composes the report from all records, prints it (and writes it to failure.txt beside them) and ends the
-// job with exit code 4; the others leave that to it, and go on their own only if it does not happen.
-// A rank of this machine whose process has died ends the wait early. A rank that works alone extends the deadlines of
-// those who wait by its heartbeats.
+// job with exit code 4; the others leave that to it, and go on their own only if it does not happen: then without a word, if
+// failure.txt is there.
+// A rank of this machine whose process has died ends the wait early. While a rank works alone, the deadlines of those who
+// wait count from its last heartbeat.
 #pragma once
 
 #include "parallel/comm/courteous_spin.hpp"
 #include "parallel/comm/failure_report.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -32,23 +35,26 @@ class FailureMonitor {
   /// Waits for the operation. `deadline_seconds` <= 0: no deadline, but a dead rank of this machine still ends the job.
   /// Throws what the operation failed with.
   void await(Operation& operation, double deadline_seconds, int group_slot);
+  /// A rank that works alone gave a sign of life, now. Any thread.
+  void note_heartbeat();
   /// The world rank of a process of this machine that has died, or -1.
   int find_dead_peer() const;
 
   RecordBoard& board() { return *board_; }
 
  private:
-  [[noreturn]] void fail(const Operation& operation, double waited, int dead_rank);
+  [[noreturn]] void fail(double waited, int dead_rank);
   std::vector<RankObservation> observe() const;
-  std::uint64_t heartbeats() const;
 
   std::shared_ptr<RecordBoard> board_;
   std::function<void(int)> abort_;
   std::vector<PeerProcess> peers_;
+  std::atomic<std::chrono::steady_clock::rep> last_heartbeat_{0};
   CourteousSpin spin_;
 };
 
-/// The report on the records in a directory, for a later program: empty if there are none or all ranks finished.
+/// The report on the records in a directory, for a later program: empty if there are none or all ranks finished. Blames
+/// somebody only if a rank had noticed a failure; else the run was killed, and the step of rank 0 is all that can be said.
 std::string report_on_records(const std::filesystem::path& directory);
 
 }  // namespace sluice::parallel

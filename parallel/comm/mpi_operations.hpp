@@ -20,6 +20,9 @@ struct MpiGroup {
 };
 using MpiGroupPtr = std::shared_ptr<const MpiGroup>;
 
+/// Tag of heartbeats, beside those of the operations.
+constexpr int kHeartbeatTag = 256 * 64 + 2;
+
 /// Adds what and where to errors, and maps group ranks to world ranks.
 class MpiOperation : public Operation {
  public:

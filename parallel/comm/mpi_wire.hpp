@@ -56,6 +56,8 @@ class MpiWire {
   /// A message with zero bytes is sent too.
   void send(const void* data, std::size_t bytes, int to, int tag, MpiRequests& requests) const;
   void receive(void* data, std::size_t bytes, int from, int tag, MpiRequests& requests) const;
+  /// Receives the one-byte messages with this tag that have come in, from anybody; their number. Does not wait.
+  int take_signals(int tag) const;
   void barrier(MpiRequests& requests) const;
   void broadcast(void* data, std::size_t bytes, int root, MpiRequests& requests) const;
 

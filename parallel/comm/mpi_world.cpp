@@ -2,31 +2,29 @@
 
 #include "core/base/log.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
+#include "parallel/comm/mpi_heartbeat.hpp"
+#include "parallel/comm/usable_processors.hpp"
 
 #include <sched.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <map>
+#include <numeric>
 #include <random>
+#include <type_traits>
 
 namespace sluice::parallel {
 namespace {
-
-int num_usable_cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
-}
 
 /// What ranks tell each other at the start.
 struct Introduction {
   std::int32_t node;
   PeerProcess process;
   char host[64];
+  ProcessorMask processors;
 };
+static_assert(std::is_trivially_copyable_v<Introduction>);
 
 /// If the communication thread is itself stuck in MPI, leaving is all that remains; the launcher then ends the others.
 [[noreturn]] void end_job(MpiProcess& process, int code) {
@@ -41,6 +39,7 @@ struct Introduction {
 class MpiWorld final : public World {
  public:
   MpiWorld(const WorldOptions& options, const LauncherEnvironment& launcher) : options_(options), process_(std::make_shared<MpiProcess>()) {
+    deadline_seconds_ = options.deadline_seconds;
     on_thread("MPI_Init_thread", options.start_seconds, [&] {
       wire_ = MpiWire::initialise();
       wire_->set_max_message_bytes(options.max_message_bytes);
@@ -61,14 +60,17 @@ class MpiWorld final : public World {
       while (!requests.test()) sched_yield();
     });
     // With ranks on every core, a spinning one must let others work.
-    process_->thread.set_yield(layout_.local_size >= num_usable_cores());
+    process_->thread.set_yield(layout_.local_size >= static_cast<int>(usable_processors().count()));
     process_->board = std::make_shared<RecordBoard>(wire_->rank(), wire_->size(), 0);
     process_->monitor =
         std::make_shared<FailureMonitor>(process_->board, [process = process_.get()](int code) { end_job(*process, code); });
-    process_->thread.set_observer([board = process_->board](const Operation& operation) { board->waits_for(operation); });
-
     auto group = std::make_shared<MpiGroup>(MpiGroup{"world", wire_, {}});
     for (int rank = 0; rank < wire_->size(); ++rank) group->world_ranks.push_back(rank);
+    heartbeat_ = std::make_shared<MpiHeartbeat>(group, process_->thread, heartbeat_seconds() / 2);
+    process_->thread.set_observer([process = process_.get(), heartbeat = heartbeat_](const Operation& operation) {
+      process->board->waits_for(operation);
+      if (heartbeat->collect()) process->monitor->note_heartbeat();
+    });
     world_ = std::make_shared<MpiCommunicator>(process_, std::move(group), options.deadline_seconds);
     introduce(node);
   }
@@ -78,8 +80,8 @@ class MpiWorld final : public World {
     process_->thread.stop();
   }
 
-  CommunicatorPtr split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
-                        std::optional<double> deadline_seconds) override {
+  CommunicatorPtr make_group(const CommunicatorPtr& parent, int color, int key, const std::string& name,
+                             std::optional<double> deadline_seconds) override {
     const auto from = std::dynamic_pointer_cast<MpiCommunicator>(parent);
     if (!from)
       throw usage_error("group '{}' is to be split from '{}', which is not of this world", name, parent ? parent->name() : "nothing");
@@ -106,7 +108,11 @@ class MpiWorld final : public World {
     world_->start_barrier({"open records", -1, -1, ""}).finish();
   }
 
-  void heartbeat(std::string_view text) override { process_->board->heartbeat(text); }
+  void heartbeat(std::string_view text) override {
+    process_->board->heartbeat(text);
+    // The text is for reports, which other hosts may write: flushed as often as it is sent, since that may take a while.
+    if (heartbeat_->beat()) process_->board->flush();
+  }
   int find_dead_peer() const override { return process_->monitor->find_dead_peer(); }
 
   std::string current_operation() const override {
@@ -119,7 +125,15 @@ class MpiWorld final : public World {
 
   void shutdown() override {
     if (process_->thread.failed()) end_job(*process_, static_cast<int>(ExitCode::kCommunication));
-    world_->start_barrier({"shutdown", -1, -1, ""}).finish();
+    // All meet, and no message is left behind: MPI may be ended only then.
+    std::int64_t sent = heartbeat_->close(options_.start_seconds);
+    std::vector<std::int64_t> all(static_cast<std::size_t>(size()));
+    world_->start_all_gather(&sent, all.data(), sizeof sent, {"shutdown", -1, -1, ""}).finish();
+    const std::int64_t expected = std::accumulate(all.begin(), all.end(), std::int64_t{0}) - sent;
+    on_thread("collecting heartbeats", options_.start_seconds, [&] {
+      while (heartbeat_->collected() < expected)
+        if (!heartbeat_->collect()) sched_yield();
+    });
     process_->board->set_finished();
     process_->board->flush();
     on_thread("MPI_Finalize", options_.start_seconds, [] { MpiWire::finalise(); });
@@ -147,6 +161,7 @@ class MpiWorld final : public World {
     const RankRecord record = process_->board->record();
     own.process = {record.pid, record.machine};
     std::memcpy(own.host, record.host, sizeof own.host);
+    own.processors = usable_processors();
     std::vector<Introduction> all(static_cast<std::size_t>(size()));
     world_->start_all_gather(&own, all.data(), sizeof own, {"introduction", -1, -1, ""}).finish();
     std::uint64_t job = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
@@ -155,18 +170,24 @@ class MpiWorld final : public World {
 
     std::map<int, int> node_numbers;
     std::vector<PeerProcess> peers;
+    std::vector<ProcessorMask> neighbours;
+    std::size_t self = 0;
     for (const Introduction& each : all) {
+      if (static_cast<int>(peers.size()) == rank()) self = neighbours.size();
+      if (each.node == node) neighbours.push_back(each.processors);
       layout_.node_of_rank.push_back(node_numbers.try_emplace(each.node, static_cast<int>(node_numbers.size())).first->second);
       layout_.host_of_rank.emplace_back(each.host);
       peers.push_back(each.process);
     }
     layout_.num_nodes = static_cast<int>(node_numbers.size());
+    layout_.sharing_ranks = num_sharing(neighbours, self);
     process_->monitor->set_peers(std::move(peers));
   }
 
   WorldOptions options_;
   std::shared_ptr<MpiProcess> process_;
   std::shared_ptr<MpiWire> wire_;
+  std::shared_ptr<MpiHeartbeat> heartbeat_;
 };
 
 }  // namespace

@@ -65,7 +65,7 @@ RecordBoard::RecordBoard(int rank, int world_size, std::uint64_t job) {
   own_.pid = static_cast<std::int32_t>(getpid());
   own_.job = job;
   own_.machine = machine_identity();
-  own_.since = wall_clock();
+  own_.since = own_.written = wall_clock();
   gethostname(own_.host, sizeof own_.host - 1);
 }
 
@@ -76,6 +76,7 @@ RecordBoard::~RecordBoard() {
 void RecordBoard::open(const std::filesystem::path& directory) {
   std::error_code ignored;
   std::filesystem::create_directories(directory, ignored);  // several ranks may try at once
+  if (own_.rank == 0) std::filesystem::remove(directory / kFailureFile, ignored);
   const std::filesystem::path path = record_path(directory, own_.rank);
   const auto refuse = [&path](const char* what) { return data_error("{}: {} failed: {}", path.string(), what, std::strerror(errno)); };
   // A new file: someone may still have the old one open.
@@ -105,10 +106,12 @@ void RecordBoard::open(const std::filesystem::path& directory) {
 /// Applies the change to the own copy and to the mapped one, whose version is odd meanwhile.
 template <class Change>
 void RecordBoard::change(Change&& change) {
+  own_.written = wall_clock();
   change(own_);
   if (mapped_ == nullptr) return;
   mapped_->version = ++own_.version;
   std::atomic_thread_fence(std::memory_order_release);
+  mapped_->written = own_.written;
   change(*mapped_);
   std::atomic_thread_fence(std::memory_order_release);
   mapped_->version = ++own_.version;
@@ -191,10 +194,7 @@ void RecordBoard::waits_for(const Operation& operation) {
 
 void RecordBoard::heartbeat(std::string_view text) {
   std::lock_guard lock(mutex_);
-  change([&](RankRecord& record) {
-    ++record.heartbeat;
-    set_text(record.heartbeat_text, text);
-  });
+  change([&](RankRecord& record) { set_text(record.heartbeat_text, text); });
 }
 
 void RecordBoard::set_late() {

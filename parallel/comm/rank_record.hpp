@@ -25,7 +25,7 @@ enum class RankState : std::int32_t {
 };
 
 struct RankRecord {
-  static constexpr char kMagic[8] = {'S', 'L', 'U', 'R', 'E', 'C', '0', '1'};
+  static constexpr char kMagic[8] = {'S', 'L', 'U', 'R', 'E', 'C', '0', '2'};
   static constexpr int kMaxWaitsFor = 48;
   static constexpr int kMaxGroups = 16;
 
@@ -42,7 +42,7 @@ struct RankRecord {
   std::int32_t late = 0;        // 1: past its deadline
   double since = 0;             // wall clock (seconds) of the last change of state
   std::uint64_t alive = 0;      // grows while the communication thread polls for an operation that is waited for
-  std::uint64_t heartbeat = 0;  // grows while the rank works alone
+  double written = 0;           // wall clock of the last change of any kind
   char heartbeat_text[96] = {};
 
   // The operation that is waited for; for a rank that waits for nobody, the last one that it started.
@@ -81,7 +81,8 @@ class RecordBoard {
   RecordBoard(const RecordBoard&) = delete;
   RecordBoard& operator=(const RecordBoard&) = delete;
 
-  /// From now on the record is also in directory/rank-NNNN. Data error if that cannot be written.
+  /// From now on the record is also in directory/rank-NNNN. Data error if that cannot be written. Rank 0 removes the failure
+  /// report of an earlier start, which these records no longer explain.
   void open(const std::filesystem::path& directory);
   const std::filesystem::path& directory() const { return directory_; }
 
@@ -114,6 +115,8 @@ class RecordBoard {
   std::filesystem::path directory_;
 };
 
+/// Where the report of a failure is kept, beside the records it was made from.
+inline constexpr const char* kFailureFile = "failure.txt";
 std::filesystem::path record_path(const std::filesystem::path& directory, int rank);
 /// The record of `rank`, unless there is none that can be read.
 std::optional<RankRecord> read_record(const std::filesystem::path& directory, int rank);

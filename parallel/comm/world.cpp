@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace sluice::parallel {
@@ -21,9 +22,6 @@ class LoopbackWorld final : public World {
     backend_ = "loopback";
     set_log_rank(0, 1);
   }
-  CommunicatorPtr split(const CommunicatorPtr&, int color, int, const std::string& name, std::optional<double>) override {
-    return color < 0 ? nullptr : make_loopback_communicator(fmt::format("{}[{}]", name, color));
-  }
   void open_records(const std::filesystem::path& directory) override { board_.open(directory); }
   void heartbeat(std::string_view text) override { board_.heartbeat(text); }
   int find_dead_peer() const override { return -1; }
@@ -32,6 +30,11 @@ class LoopbackWorld final : public World {
   void abort(const Error& why) override {
     board_.set_failed(why.what());
     std::_Exit(static_cast<int>(why.code()));
+  }
+
+ protected:
+  CommunicatorPtr make_group(const CommunicatorPtr&, int color, int, const std::string& name, std::optional<double>) override {
+    return color < 0 ? nullptr : make_loopback_communicator(fmt::format("{}[{}]", name, color));
   }
 
  private:
@@ -49,6 +52,16 @@ std::unique_ptr<World> World::start(const WorldOptions& options) {
   if (options.backend == CommBackend::kLoopback || (options.backend == CommBackend::kAuto && !launcher.launched()))
     return std::make_unique<LoopbackWorld>();
   return start_mpi_world(options, launcher);
+}
+
+CommunicatorPtr World::split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
+                             std::optional<double> deadline_seconds) {
+  if (!names_.insert(name).second) throw usage_error("there is a group '{}' already: every group needs a name of its own", name);
+  return make_group(parent, color, key, name, deadline_seconds);
+}
+
+double World::heartbeat_seconds() const {
+  return deadline_seconds_ > 0 ? std::clamp(deadline_seconds_ / 4, 0.05, 1.0) : 1.0;
 }
 
 std::vector<int> World::nodes_of(const Communicator& group) const {

@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,7 @@ struct NodeLayout {
   int num_nodes = 1;
   int local_rank = 0;  // among the ranks of this node
   int local_size = 1;
+  int sharing_ranks = 1;  // ranks of this node that may run on a processor this rank may run on; itself included
 };
 
 /// The groups of a mesh that this rank belongs to.
@@ -65,15 +67,19 @@ class World {
 
   /// Collective over `parent`. Ranks with the same colour form a group named NAME[COLOUR], ordered by (key, parent rank);
   /// a negative colour joins none and gets a null pointer. Deadline in seconds, 0 for none; by default the world's.
-  virtual CommunicatorPtr split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
-                                std::optional<double> deadline_seconds = {}) = 0;
+  /// Usage error if NAME was used before: a report could not say which of the groups it means.
+  CommunicatorPtr split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
+                        std::optional<double> deadline_seconds = {});
   /// Collective over `parent`: a mesh is built from a communicator it is given. Expert group g is PREFIX.expert[g].
   MeshGroups make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix = "mesh");
 
   /// Collective. From now on every rank keeps a record in `directory` (created), from which a failure is explained.
   virtual void open_records(const std::filesystem::path& directory) = 0;
-  /// A sign of life of a rank that works alone while others wait: their deadlines count from the last one. Thread-safe.
+  /// A sign of life of a rank that works alone while others wait: their deadlines count from the last one, records or not.
+  /// For the whole length of such work hold a HeartbeatTicker. Thread-safe.
   virtual void heartbeat(std::string_view text) = 0;
+  /// How often a rank that works alone should beat so that no deadline passes.
+  double heartbeat_seconds() const;
   /// World rank of a process of this machine that has died, or -1.
   virtual int find_dead_peer() const = 0;
   /// What this rank waits for right now, for watchdogs; "nothing" if it does not wait. Thread-safe.
@@ -85,9 +91,16 @@ class World {
   [[noreturn]] virtual void abort(const Error& why) = 0;
 
  protected:
+  virtual CommunicatorPtr make_group(const CommunicatorPtr& parent, int color, int key, const std::string& name,
+                                     std::optional<double> deadline_seconds) = 0;
+
   CommunicatorPtr world_;
   NodeLayout layout_;
   std::string backend_;
+  double deadline_seconds_ = 0;  // of groups that name none of their own
+
+ private:
+  std::set<std::string> names_;  // of the groups made so far
 };
 
 }  // namespace sluice::parallel

@@ -2,23 +2,37 @@
 
 #include <atomic>
 #include <csignal>
+#include <ctime>
 
 namespace sluice::recipes {
 namespace {
 
 std::atomic<int> first_signal{0};
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
+std::atomic<long> first_milliseconds[NSIG];  // when each came first, of the monotonic clock; 0: never
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<long>::is_always_lock_free,
+              "a signal handler may only touch lock-free atomics");
+
+constexpr long kSameMilliseconds = 1000;
 
 void note_stop_signal(int number) {
   int none = 0;
   first_signal.compare_exchange_strong(none, number);
+  if (number == SIGUSR1) return;
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const long milliseconds = now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1;
+  long first = 0;
+  if (first_milliseconds[number].compare_exchange_strong(first, milliseconds) || milliseconds - first < kSameMilliseconds) return;
+  // Once more, in earnest: it acts when this handler, which blocks it, returns.
+  std::signal(number, SIG_DFL);
+  std::raise(number);
 }
 
 void install(int number) {
   struct sigaction action{};
   action.sa_handler = note_stop_signal;
   sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART | SA_RESETHAND;
+  action.sa_flags = SA_RESTART;
   sigaction(number, &action, nullptr);
 }
 

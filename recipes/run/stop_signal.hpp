@@ -4,7 +4,9 @@
 //   SIGTERM                    to a rank (its mpirun kills soon after; a dead peer also causes one, and then no agreement is
 //                              reached, so nothing is saved)
 //   SIGINT                     only where no launcher turns it into SIGUSR1: one process, started without mpirun
-// A second signal of the same kind acts as if there were no handler, so that a process that does not stop can be ended.
+// A rank may get one request twice: from a terminal or scheduler that signals the whole process group, and passed on by mpirun.
+// So SIGUSR1 never ends a process however often it comes, and a second SIGTERM or SIGINT within a second is the first one.
+// After that it acts as if there were no handler, so that a process that does not stop can be ended.
 #pragma once
 
 namespace sluice::recipes {

@@ -133,7 +133,9 @@ const Keys<ParallelConfig>& parallel_keys() {
       fixed_key<ParallelConfig>(
           "shard_optimizer", {{{0, "false"}}, {"true"}}, "optimizer state spread over the ranks that hold a copy (ZeRO-1)",
           {"use_distributed_optimizer", "zero_stage", "zero", "fsdp", "dp_config", "data_parallel_shard_degree", "dp_shard_size"}),
-      integer_key("threads", &ParallelConfig::threads, {0, 4096}, "compute threads of a rank; 0: cores of the node / ranks of the node",
+      integer_key("threads", &ParallelConfig::threads, {0, 4096},
+                  "compute threads of a rank; 0: OMP_NUM_THREADS, else the processors it may run on / ranks of the node that may run there "
+                  "too; a communication and a loader thread come on top and mostly sleep",
                   {"num_threads", "omp_num_threads", "cpu_threads"}),
   };
   return keys;

@@ -67,7 +67,7 @@ struct ParallelConfig {
   Backend backend = Backend::kAuto;
   double timeout_seconds = 600.0;
   Exchange exchange = Exchange::kAuto;
-  std::int64_t threads = 0;  // per rank; 0: cores of the node / ranks of the node
+  std::int64_t threads = 0;  // per rank; 0: its share of the processors it may run on
   bool operator==(const ParallelConfig&) const = default;
 };
 

@@ -1,11 +1,14 @@
 #include "recipes/stages/layout.hpp"
 
+#include <fmt/core.h>
+
 namespace sluice::recipes {
 
 Layout make_layout(parallel::World& world, int expert) {
   Layout layout;
   layout.mesh = std::make_shared<const parallel::Mesh>(world.size(), expert, world.layout().node_of_rank);
-  const parallel::MeshGroups groups = world.make_groups(*layout.mesh, world.world());
+  // A run may have several meshes; reports name their groups.
+  const parallel::MeshGroups groups = world.make_groups(*layout.mesh, world.world(), fmt::format("mesh{}x{}", world.size(), expert));
   layout.world = groups.all;
   layout.expert_group = groups.expert;
   layout.replicas = groups.replica;

@@ -20,7 +20,7 @@ struct Layout {
   int size() const { return world->size(); }
 };
 
-/// Collective over the world. Usage error if `expert` does not divide its ranks.
+/// Collective over the world, once for each `expert`: the groups are named by it. Usage error if it does not divide the ranks.
 Layout make_layout(parallel::World& world, int expert);
 
 }  // namespace sluice::recipes

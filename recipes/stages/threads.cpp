@@ -1,28 +1,16 @@
 #include "recipes/stages/threads.hpp"
 
-#include <ATen/Parallel.h>
-#include <sched.h>
+#include "parallel/comm/usable_processors.hpp"
 
-#include <algorithm>
+#include <ATen/Parallel.h>
+
 #include <cstdlib>
-#include <unistd.h>
 
 namespace sluice::recipes {
 
-int use_threads(std::int64_t wanted, int local_ranks) {
-  int threads = static_cast<int>(wanted);
-  if (threads <= 0) {
-    const char* variable = std::getenv("OMP_NUM_THREADS");
-    threads = variable != nullptr ? std::atoi(variable) : 0;
-  }
-  if (threads <= 0) {
-    cpu_set_t allowed;
-    CPU_ZERO(&allowed);
-    const int cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
-    // A rank bound to a part of the machine has that part to itself.
-    const bool bound = cores < sysconf(_SC_NPROCESSORS_ONLN);
-    threads = std::max(1, bound ? cores : cores / std::max(1, local_ranks));
-  }
+int use_threads(std::int64_t wanted, int sharing_ranks) {
+  const int processors = static_cast<int>(parallel::usable_processors().count());
+  const int threads = parallel::threads_of_rank(wanted, std::getenv("OMP_NUM_THREADS"), processors, sharing_ranks);
   at::set_num_threads(threads);
   return threads;
 }

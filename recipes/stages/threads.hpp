@@ -6,7 +6,7 @@
 namespace sluice::recipes {
 
 /// Sets LibTorch's and OpenMP's threads of this process and returns their number: `wanted`; else OMP_NUM_THREADS; else the
-/// processors this process is bound to, or, unbound, those of the node divided by its ranks (at least 1).
-int use_threads(std::int64_t wanted, int local_ranks);
+/// processors this process may run on, shared with the ranks that may run there too: NodeLayout::sharing_ranks (at least 1).
+int use_threads(std::int64_t wanted, int sharing_ranks);
 
 }  // namespace sluice::recipes

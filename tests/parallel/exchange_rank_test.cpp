@@ -33,9 +33,7 @@ at::Tensor numbers(std::int64_t rows, std::int64_t columns, int rank, const char
   return t;
 }
 
-}  // namespace
-
-TEST_CASE("flat exchange: results, gradients and bytes") {
+void check_exchange(const std::vector<int>& node_of_member) {
   const int rank = world().rank(), size = world().size();
   const CommunicatorPtr group = world().world();
   const std::vector<std::int32_t> experts = choices(rank);
@@ -45,7 +43,7 @@ TEST_CASE("flat exchange: results, gradients and bytes") {
   for (std::int64_t n = 0; n < tokens; ++n) x[n][0] = 64.0 * rank + static_cast<double>(n);  // the token's global order
   x.set_requires_grad(true);
   at::Tensor w = numbers(tokens, kTopK, rank, "w").set_requires_grad(true);
-  const auto exchange = make_flat_exchange(group, std::vector<int>(static_cast<std::size_t>(size), 0));
+  const auto exchange = make_flat_exchange(group, node_of_member);
   bool ordered = true;
   const at::Tensor y = exchange->run(
       x, w, plan,
@@ -82,10 +80,26 @@ TEST_CASE("flat exchange: results, gradients and bytes") {
   REQUIRE_ALL_RANKS(at::equal(w.grad(), expected_dw));
 
   // Rows travel four times (there and back, forward and backward), weights and their gradients once each.
-  const ExchangeCounters rows = predicted_bytes(plan, std::vector<int>(static_cast<std::size_t>(size), 0), rank, kWidth * 8);
-  const ExchangeCounters weights = predicted_bytes(plan, std::vector<int>(static_cast<std::size_t>(size), 0), rank, 8);
-  std::int64_t totals[2] = {exchange->counters().bytes_intra, 4 * rows.bytes_intra + 2 * weights.bytes_intra};
-  group->start_all_reduce(totals, 2, DType::kInt64, ReduceOp::kSum, {"bytes"}).finish();
+  // What one rank sends back another had sent there, so the sums over ranks are equal.
+  const ExchangeCounters rows = predicted_bytes(plan, node_of_member, rank, kWidth * 8);
+  const ExchangeCounters weights = predicted_bytes(plan, node_of_member, rank, 8);
+  std::int64_t totals[4] = {exchange->counters().bytes_intra, 4 * rows.bytes_intra + 2 * weights.bytes_intra,
+                            exchange->counters().bytes_inter, 4 * rows.bytes_inter + 2 * weights.bytes_inter};
+  group->start_all_reduce(totals, 4, DType::kInt64, ReduceOp::kSum, {"bytes"}).finish();
   REQUIRE_EQUAL_ALL_RANKS(totals[0], totals[1]);
-  REQUIRE_EQUAL_ALL_RANKS(exchange->counters().bytes_inter, std::int64_t{0});
+  REQUIRE_EQUAL_ALL_RANKS(totals[2], totals[3]);
+  const bool crosses_nodes = node_of_member.front() != node_of_member.back();
+  REQUIRE_EQUAL_ALL_RANKS(totals[2] > 0, crosses_nodes);
+}
+
+}  // namespace
+
+TEST_CASE("flat exchange: results, gradients and bytes") {
+  check_exchange(std::vector<int>(static_cast<std::size_t>(world().size()), 0));
+}
+
+TEST_CASE("flat exchange over two nodes: the bytes between them are those of the plan") {
+  std::vector<int> node_of_member;
+  for (int member = 0; member < world().size(); ++member) node_of_member.push_back(2 * member / world().size());
+  check_exchange(node_of_member);
 }

@@ -7,6 +7,7 @@ must not repeat what it had written. Python's standard library only.
 import array
 import glob
 import json
+import math
 import os
 import sys
 
@@ -67,7 +68,7 @@ def main():
             elif name in a[key]:
                 difference = abs(a[key][name] - b[key][name]) / max(abs(b[key][name]), 1e-300) if a[key][name] != b[key][name] else 0.0
                 worst = max(worst, (f"{name} at {key}", difference), key=lambda item: item[1])
-                if difference > tolerance:
+                if not (difference <= tolerance):  # NaN is not within any tolerance
                     problems.append(f"{key}: {name} {a[key][name]!r} against {b[key][name]!r} ({difference:.2e})")
     step_a, tensors_a = folder(run)
     step_b, tensors_b = folder(reference)
@@ -80,9 +81,11 @@ def main():
             problems.append(f"{name}: shape {shape} against {shape_b}")
         elif raw != raw_b:
             scale = max(map(abs, values_b), default=0.0)
-            difference = max(abs(x - y) for x, y in zip(values, values_b)) / (scale or 1e-300)
+            differences = [abs(x - y) for x, y in zip(values, values_b)]
+            # max() loses a NaN that is not the first; it differs from everything, so it counts as infinite.
+            difference = math.inf if any(map(math.isnan, differences)) else max(differences) / (scale or 1e-300)
             worst = max(worst, (name, difference), key=lambda item: item[1])
-            if difference > tolerance or tolerance == 0:
+            if not (difference <= tolerance) or tolerance == 0:
                 problems.append(f"{name}: {difference:.2e}")
     for problem in problems[:20]:
         print(f"  {problem}")

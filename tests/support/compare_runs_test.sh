@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# compare_runs.py itself: equal runs, another value, a row logged twice, bfloat16 tensors.
+# compare_runs.py itself: equal runs, another value, a row logged twice, bfloat16 tensors, NaN.
 # usage: compare_runs_test.sh SOURCE_DIR
 set -u
 compare=$1/tests/support/compare_runs.py
@@ -43,6 +43,11 @@ expect 1 "w: 7.81e-03" near 7e-3
 expect 0 "ok" near 8e-3
 sed -i 's/"loss": 2.5/"loss": 2.625/' "$scratch/near/metrics.jsonl"
 expect 1 "('a', 1, 'loss'): loss 2.625 against 2.5" near 8e-3
+make_run nan_weight 0x7fc0  # the last of three: max() of a list loses it
+expect 1 "w: inf" nan_weight 8e-3
+make_run nan_loss 0x4000
+sed -i 's/"loss": 2.5/"loss": NaN/' "$scratch/nan_loss/metrics.jsonl"
+expect 1 "('a', 1, 'loss'): loss nan against 2.5" nan_loss 8e-3
 make_run twice 0x4000
 tail -n 1 "$scratch/reference/metrics.jsonl" >>"$scratch/twice/metrics.jsonl"
 expect 1 "twice: a second row of stage b, step 2 (validation_loss)" twice 0

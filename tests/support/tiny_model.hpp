@@ -15,7 +15,10 @@ inline parallel::World& alone() {
   return *world;
 }
 
-inline recipes::Layout alone_layout() { return recipes::make_layout(alone(), 1); }
+inline const recipes::Layout& alone_layout() {
+  static const recipes::Layout layout = recipes::make_layout(alone(), 1);
+  return layout;
+}
 
 inline DecoderConfig tiny_decoder() {
   DecoderConfig config;

@@ -1,6 +1,7 @@
 #include "parallel/comm/comm_thread.hpp"
 
 #include "core/base/error.hpp"
+#include "parallel/comm/patience.hpp"
 #include "tests/support/catch.hpp"
 
 #include <atomic>
@@ -86,6 +87,16 @@ TEST_CASE("a failure ends what is under way and whatever comes later") {
   bool ran = false;
   REQUIRE(thread.run([&] { ran = true; }, 30, true));
   REQUIRE(ran);
+}
+
+TEST_CASE("a wait spins for 0.2 to 1 ms whatever its size, then sleeps ever longer") {
+  for (const double bytes : {0.0, 1e3, 1e6, 16e6, 1e9, 1e12}) {
+    const Patience patience = patience_for(bytes);
+    REQUIRE((patience.spin_seconds >= 200e-6 && patience.spin_seconds <= 1e-3));
+    REQUIRE(patience.eager_seconds > patience.spin_seconds);
+    REQUIRE(sleep_seconds(patience.spin_seconds, patience) == 50e-6);
+    REQUIRE(sleep_seconds(patience.eager_seconds + 10, patience) == 2e-3);
+  }
 }
 
 TEST_CASE("an awaited operation is observed while it is pending") {

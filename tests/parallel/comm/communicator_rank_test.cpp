@@ -1,4 +1,5 @@
 // Every operation with exact integers: what each rank sends is a function of (from, to, position), so what must arrive is known.
+#include "parallel/comm/usable_processors.hpp"
 #include "tests/support/rank_check.hpp"
 
 #include <algorithm>
@@ -285,7 +286,8 @@ TEST_CASE("wrong arguments are refused before anything is sent") {
     expect([&] { group.start_broadcast(&data, 1, group.size(), label("root")); });
     expect([&] { group.start_send(&data, 1, -1, label("peer")); });
     expect([&] { group.start_all_reduce(&data, 1, DType::kInt32, ReduceOp::kSum, label("dtype")); });
-    return refused == 4;
+    expect([&] { world().split(world().world(), 0, 0, "verdicts"); });  // this program has a group of that name
+    return refused == 5;
   }());
 }
 
@@ -296,4 +298,11 @@ TEST_CASE("the node layout covers all ranks") {
   const int here = layout.node_of_rank[static_cast<std::size_t>(world().rank())];
   REQUIRE_ALL_RANKS(std::count(layout.node_of_rank.begin(), layout.node_of_rank.end(), here) == layout.local_size);
   REQUIRE_ALL_RANKS(std::count(layout.node_of_rank.begin(), layout.node_of_rank.begin() + world().rank(), here) == layout.local_rank);
+  std::vector<ProcessorMask> masks(layout.node_of_rank.size());
+  const ProcessorMask own = usable_processors();
+  world().world()->start_all_gather(&own, masks.data(), sizeof own, label("masks")).finish();
+  int sharing = 1;
+  for (std::size_t rank = 0; rank < masks.size(); ++rank)
+    sharing += static_cast<int>(rank) != world().rank() && layout.node_of_rank[rank] == here && (masks[rank] & own).any();
+  REQUIRE_EQUAL_ALL_RANKS(layout.sharing_ranks, sharing);
 }

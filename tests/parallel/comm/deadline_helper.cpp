@@ -1,7 +1,8 @@
-// A tiny job of a few steps in which one rank misbehaves: deadline_helper MODE RANK DEADLINE_SECONDS RECORDS
+// A tiny job of a few steps in which one rank (-1: each) misbehaves: deadline_helper MODE RANK DEADLINE_SECONDS RECORDS
 // or, afterwards: deadline_helper report RECORDS. Not a test itself; deadline_test.sh runs it under mpirun.
 #include "core/base/log.hpp"
 #include "parallel/comm/failure_monitor.hpp"
+#include "parallel/comm/heartbeat_ticker.hpp"
 #include "parallel/comm/world.hpp"
 
 #include <signal.h>
@@ -17,7 +18,11 @@ using namespace sluice::parallel;
 
 namespace {
 
-void misbehave(const std::string& mode, World& world, int step) {
+void sleep_for(double seconds) {
+  usleep(static_cast<useconds_t>(seconds * 1e6));
+}
+
+void misbehave(const std::string& mode, World& world, int step, double deadline) {
   Communicator& group = *world.world();
   if (mode == "sleep") sleep(1000);
   if (mode == "spin")
@@ -32,11 +37,16 @@ void misbehave(const std::string& mode, World& world, int step) {
     std::vector<std::int64_t> counts(static_cast<std::size_t>(group.size())), received = counts;
     group.start_exchange_counts(counts.data(), received.data(), 1, {"dispatch counts", step, 9, "backward"}).finish();
   }
-  if (mode == "heartbeat")
-    for (int i = 0; i < 12; ++i) {
-      usleep(500000);
-      world.heartbeat("building the token cache");
-    }
+  // One beat just before half of the deadline: the whole deadline must count from it.
+  if (mode == "one_beat") {
+    sleep_for(0.45 * deadline);
+    world.heartbeat("verifying checkpoints");
+    sleep_for(0.8 * deadline);
+  }
+  if (mode == "ticker") {
+    HeartbeatTicker ticker(world, "learning merges");
+    sleep_for(2.5 * deadline);
+  }
 }
 
 void run(const std::string& mode, int culprit, double deadline, const char* records) {
@@ -47,7 +57,7 @@ void run(const std::string& mode, int culprit, double deadline, const char* reco
   Communicator& group = *world->world();
   const auto pairs = world->split(world->world(), world->rank() / 2, world->rank(), "pair");
   for (int step = 1; step <= 5; ++step) {
-    if (step == 4 && world->rank() == culprit) misbehave(mode, *world, step);
+    if (step == 4 && (world->rank() == culprit || culprit < 0)) misbehave(mode, *world, step, deadline);
     // Only the pair of the culprit waits for it directly; the others wait for that pair.
     std::int64_t one = 1;
     pairs->start_all_reduce(&one, 1, DType::kInt64, ReduceOp::kSum, {"pair sum", step, -1, "forward"}).finish();

@@ -118,6 +118,50 @@ TEST_CASE("the report on finished ranks is empty, on others it names one") {
   REQUIRE(report_on_records(folder.path).empty());
 }
 
+TEST_CASE("a run that was killed blames nobody, one that noticed does, with times up to its end") {
+  const TemporaryFolder folder;
+  const double end = wall_clock() - 5000;  // long ago
+  std::vector<RankRecord> records(2);
+  for (int rank = 0; rank < 2; ++rank) {
+    RankRecord& record = records[static_cast<std::size_t>(rank)];
+    std::memcpy(record.magic, RankRecord::kMagic, sizeof record.magic);
+    record.rank = rank;
+    record.world_size = 2;
+    record.job = 9;
+    record.step = 12;
+    record.since = end - 60;
+    record.written = end - 60;
+    set_text(record.operation, "dispatch rows");
+  }
+  records[0].state = RankState::kWaiting;  // for rank 1, which computes: as at any moment of a good run
+  records[0].num_waits_for = 1;
+  records[0].waits_for[0] = 1;
+  records[0].written = end;
+  const auto write = [&] {
+    for (const RankRecord& record : records)
+      std::ofstream(record_path(folder.path, record.rank), std::ios::binary).write(reinterpret_cast<const char*>(&record), sizeof record);
+  };
+  write();
+  const std::string killed = report_on_records(folder.path);
+  REQUIRE(killed == "it ended without a word at step 12, in or after 'dispatch rows': killed, or a machine went down\n");
+  records[0].late = 1;
+  write();
+  const std::string noticed = report_on_records(folder.path);
+  REQUIRE(noticed.find("communication failed because of rank 1") == 0);
+  REQUIRE(noticed.find("outside communication for 60.0 s") != std::string::npos);
+}
+
+TEST_CASE("the failure report of an earlier start goes when rank 0 opens its record") {
+  const TemporaryFolder folder;
+  { std::ofstream(folder.path / kFailureFile) << "communication failed because of rank 1\n"; }
+  RecordBoard second(1, 2, 2);
+  second.open(folder.path);
+  REQUIRE(std::filesystem::exists(folder.path / kFailureFile));
+  RecordBoard first(0, 2, 2);
+  first.open(folder.path);
+  REQUIRE_FALSE(std::filesystem::exists(folder.path / kFailureFile));
+}
+
 TEST_CASE("a folder that cannot be made is a data error with its name") {
   RecordBoard board(0, 1, 0);
   std::string text;

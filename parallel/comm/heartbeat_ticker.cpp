@@ -1,0 +1,47 @@
+#include "parallel/comm/heartbeat_ticker.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <chrono>
+
+namespace sluice::parallel {
+
+HeartbeatTicker::HeartbeatTicker(World& world, std::string_view text) : world_(world), text_(text) {
+  world_.heartbeat(text);
+  thread_ = std::thread([this] { loop(); });
+}
+
+HeartbeatTicker::~HeartbeatTicker() {
+  {
+    std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void HeartbeatTicker::say(std::string_view text) {
+  {
+    std::lock_guard lock(mutex_);
+    text_ = text;
+  }
+  world_.heartbeat(text);
+}
+
+void HeartbeatTicker::loop() {
+  pthread_setname_np(pthread_self(), "sluice-beat");
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);  // signals are the business of the main thread
+  const auto interval = std::chrono::duration<double>(world_.heartbeat_seconds());
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, interval, [this] { return over_; })) {
+    const std::string text = text_;
+    lock.unlock();  // a beat may wait for a file system; say() must not
+    world_.heartbeat(text);
+    lock.lock();
+  }
+}
+
+}  // namespace sluice::parallel

@@ -1,0 +1,72 @@
+#include "parallel/comm/heartbeat_ticker.hpp"
+
+#include "core/base/error.hpp"
+#include "parallel/comm/loopback_communicator.hpp"
+#include "tests/support/catch.hpp"
+
+#include <unistd.h>
+
+using namespace sluice;
+using namespace sluice::parallel;
+
+namespace {
+
+/// Notes the beats; the rest of a world is of no use to a ticker.
+class Listener final : public World {
+ public:
+  explicit Listener(double deadline_seconds) {
+    world_ = make_loopback_communicator("world");
+    deadline_seconds_ = deadline_seconds;
+  }
+  void heartbeat(std::string_view text) override {
+    std::lock_guard lock(mutex_);
+    ++number_;
+    last_ = text;
+    changed_.notify_all();
+  }
+  /// Until so many beats have come, the last with this text.
+  bool hears(int number, const std::string& text) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(30), [&] { return number_ >= number && last_ == text; });
+  }
+  int number() {
+    std::lock_guard lock(mutex_);
+    return number_;
+  }
+  void open_records(const std::filesystem::path&) override {}
+  int find_dead_peer() const override { return -1; }
+  std::string current_operation() const override { return "nothing"; }
+  void shutdown() override {}
+  void abort(const Error& why) override { throw why; }
+
+ protected:
+  CommunicatorPtr make_group(const CommunicatorPtr&, int, int, const std::string&, std::optional<double>) override { return nullptr; }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int number_ = 0;
+  std::string last_;
+};
+
+}  // namespace
+
+TEST_CASE("a ticker beats at once, again and again, and with the newest text") {
+  Listener world(0.2);
+  {
+    HeartbeatTicker ticker(world, "learning merges");
+    REQUIRE(world.number() >= 1);
+    REQUIRE(world.hears(4, "learning merges"));
+    ticker.say("tokenizing a.txt");
+    REQUIRE(world.hears(world.number() + 3, "tokenizing a.txt"));
+  }
+  const int at_the_end = world.number();
+  usleep(200000);
+  REQUIRE(world.number() == at_the_end);
+}
+
+TEST_CASE("beats come often enough for the deadline, and not more often than is of use") {
+  REQUIRE(Listener(600).heartbeat_seconds() == 1.0);
+  REQUIRE(Listener(2).heartbeat_seconds() == 0.5);
+  REQUIRE(Listener(0).heartbeat_seconds() == 1.0);
+}
