@@ -1,6 +1,7 @@
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "core/base/sha256.hpp"
+#include "core/checkpoint/manifest.hpp"
 #include "core/nn/cross_entropy.hpp"
 #include "launch/commands/source_text.hpp"
 #include "launch/engine/commands.hpp"
@@ -15,6 +16,7 @@
 #include "recipes/stages/threads.hpp"
 #include "recipes/stages/training_step.hpp"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -170,17 +172,25 @@ Measured measure_text(parallel::World& world, LoadedModel& loaded, const recipes
   return m;
 }
 
+// The stage that the checkpoint ends or lies in, with its own data.
+recipes::Stage stage_of(const LoadedModel& loaded) {
+  const recipes::Recipe recipe = recipes::read_recipe(loaded.run / "recipe.resolved.yaml");
+  const std::string name = checkpoint::read_manifest(loaded.folder).stage;
+  for (const recipes::Stage& stage : recipe.stages)
+    if (stage.name == name) return stage;
+  throw data_error("{}: its stage '{}' is not in the recipe of {}", loaded.folder.string(), name, loaded.run.string());
+}
+
 // The validation windows that the run itself looks at; the hash is of their token ids.
 Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes::Layout& layout, const EvalOptions& options) {
   if (loaded.run.empty()) throw usage_error("{}: no --data given, and it belongs to no run whose validation text could be used", options.model);
   if (options.seq_length > 0 || options.stride > 0) throw usage_error("--seq-length and --stride go with --data; a run's own validation windows have their length");
-  std::shared_ptr<const data::Corpus> corpus;
-  recipes::EvaluationSet set;
-  recipes::on_all_ranks(world, "validation text of the run", [&] {
-    const recipes::Recipe recipe = recipes::read_recipe(loaded.run / "recipe.resolved.yaml");
-    corpus = recipes::open_corpus(world, recipe.data, recipes::RunDirectory(loaded.run), loaded.tokenizer, 0);
-    set = recipes::load_evaluation(*corpus, loaded.tokenizer);
-  });
+  recipes::Stage stage;
+  recipes::on_all_ranks(world, "recipe of the run", [&] { stage = stage_of(loaded); });
+  const std::shared_ptr<const data::Corpus> corpus =
+      recipes::open_corpus(world, stage, recipes::RunDirectory(loaded.run), loaded.tokenizer, at::get_num_threads());
+  if (!corpus->has_validation()) throw usage_error("{}: the run has no validation text; give some with --data", loaded.run.string());
+  const recipes::EvaluationSet set = recipes::load_evaluation(*corpus, loaded.tokenizer);
   const recipes::Evaluation result = recipes::evaluate(loaded.model, layout, set, sequences_at_once(options, set.length), 0);
   return {result.nats, set.targets(), set.target_bytes, set.target_words, set.length, set.length, recipes::held_sha256(set),
           corpus->has_validation() ? "the run's validation windows" : "windows of the run's training text (it has no validation text)"};
@@ -190,7 +200,7 @@ Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes:
 
 int eval_command(const EvalOptions& options) {
   return run_in_world({}, [&](parallel::World& world) {
-    recipes::use_threads(0, world.layout().local_size);
+    recipes::use_threads(0, world.layout().sharing_ranks);
     // Each rank holds the whole model; sequences are shared.
     const recipes::Layout layout = recipes::make_layout(world, 1);
     LoadedModel loaded;

@@ -67,8 +67,7 @@ std::vector<std::string> format_run_header(const RunHeader& header) {
                            count_of(header.global_batch_size, "sequence"), header.seq_length, human_count(static_cast<double>(step_tokens)),
                            count_of(header.micro_batch_size, "sequence"), header.accumulation)));
   if (!header.data.empty()) lines.push_back(entry("data", header.data));
-  lines.push_back(entry("training", fmt::format("{} steps, {} tokens{}", steps, human_count(static_cast<double>(tokens)),
-                                                header.expected_seconds ? ", about " + human_duration(*header.expected_seconds) : "")));
+  lines.push_back(entry("training", fmt::format("{} steps, {} tokens", steps, human_count(static_cast<double>(tokens)))));
   if (header.balance_prepass_fraction)
     lines.push_back(entry(
         "balance",

@@ -44,7 +44,6 @@ struct RunHeader {
   std::int64_t seq_length = 1;
   std::string data;                                // "39.8 MB of text, 9.9M tokens, bpe 4,096"; "" if not known yet
   MemoryEstimate memory;                           // of the stage that needs most, one rank
-  std::optional<double> expected_seconds;          // unknown until a step was measured
   std::optional<double> balance_prepass_fraction;  // of a step's forward and backward time; absent where no stage needs the pass
 };
 

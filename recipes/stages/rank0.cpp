@@ -1,6 +1,7 @@
 #include "recipes/stages/rank0.hpp"
 
 #include "core/tensor/error_line.hpp"
+#include "parallel/comm/heartbeat_ticker.hpp"
 
 #include <fmt/core.h>
 
@@ -37,8 +38,8 @@ void broadcast(parallel::Communicator& group, Outcome& outcome, int root, const 
 std::string on_rank0(parallel::World& world, const char* what, const std::function<std::string(const Heartbeat&)>& work) {
   Outcome outcome;
   if (world.rank() == 0) {
-    world.heartbeat(what);
-    outcome = outcome_of([&] { return work([&](std::string_view text) { world.heartbeat(text); }); });
+    parallel::HeartbeatTicker ticker(world, what);
+    outcome = outcome_of([&] { return work([&](std::string_view text) { ticker.say(text); }); });
   }
   broadcast(*world.world(), outcome, 0, what);
   if (outcome.code != 0) throw AgreedError(static_cast<ExitCode>(outcome.code), outcome.text);

@@ -5,6 +5,7 @@
 #include "core/checkpoint/shard_plan.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/error_line.hpp"
+#include "parallel/comm/heartbeat_ticker.hpp"
 #include "recipes/stages/rank0.hpp"
 
 #include <fmt/core.h>
@@ -34,7 +35,7 @@ at::ScalarType torch_type(StoredType type) { return to_torch(*checkpoint::dtype_
 
 class Saver {
  public:
-  Saver(TrainModel& model, const Layout& layout, const SaveRequest& request) : model_(model), layout_(layout), request_(request) {
+  Saver(parallel::World& world, TrainModel& model, const Layout& layout, const SaveRequest& request) : world_(world), model_(model), layout_(layout), request_(request) {
     for (LeafView& view : leaves_of(model)) leaves_.emplace(view.leaf.name, view);
     description_ = describe(model, request.tokenizer->eos_id());
     plan_model();
@@ -48,6 +49,8 @@ class Saver {
     });
     agree("prepare");
     save_ = checkpoint::save_path(request_.checkpoints, request_.state.step);
+    // How long a disk takes is outside the deadlines.
+    const parallel::HeartbeatTicker ticker(world_, "saving");
     checkpoint::Manifest mine;
     for (std::size_t i = 0; i < jobs_.size(); ++i) write_file(jobs_[i], checkpoint::writing_rank(i, jobs_.size(), layout_.size()), mine);
     guarded([&] { checkpoint::require_undamaged(save_, checkpoint::verify_files(save_, mine, checkpoint::VerifyDepth::kEverything)); });
@@ -227,6 +230,7 @@ class Saver {
     for (const auto& [name, content] : small_files_) manifest.files[name] = checkpoint::write_checkpoint_file(save_, name, content);
   }
 
+  parallel::World& world_;
   TrainModel& model_;
   const Layout& layout_;
   const SaveRequest& request_;
@@ -240,9 +244,9 @@ class Saver {
 
 }  // namespace
 
-std::filesystem::path save_checkpoint(TrainModel& model, const Layout& layout, const SaveRequest& request) {
+std::filesystem::path save_checkpoint(parallel::World& world, TrainModel& model, const Layout& layout, const SaveRequest& request) {
   at::NoGradGuard no_grad;
-  return Saver(model, layout, request).run();
+  return Saver(world, model, layout, request).run();
 }
 
 }  // namespace sluice::recipes

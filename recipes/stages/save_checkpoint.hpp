@@ -6,6 +6,7 @@
 #include "recipes/stages/run_state.hpp"
 
 #include "data/tokenizer.hpp"
+#include "parallel/comm/world.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -24,6 +25,6 @@ struct SaveRequest {
 
 /// Collective. Returns the checkpoint's path on every rank. If any rank cannot write (a full disk), every rank throws an
 /// AgreedError (exit 3) naming rank, file and reason; the last good checkpoint stays as it was.
-std::filesystem::path save_checkpoint(TrainModel& model, const Layout& layout, const SaveRequest& request);
+std::filesystem::path save_checkpoint(parallel::World& world, TrainModel& model, const Layout& layout, const SaveRequest& request);
 
 }  // namespace sluice::recipes

@@ -28,8 +28,6 @@
 namespace sluice::recipes {
 namespace {
 
-constexpr std::int64_t kStepsToEstimate = 4;  // the first is slower than the others
-
 // Bytes of text that this rank's targets stand for.
 std::int64_t target_bytes(const LocalBatch& batch, const std::vector<std::int32_t>& token_bytes) {
   std::int64_t bytes = 0;
@@ -54,6 +52,7 @@ ExitCode Trainer::run() {
   open_data(checkpoint);
   if (checkpoint.empty()) start_fresh();
   else resume(checkpoint);
+  print_expected_time();
   peak_flops_ = measure_peak_flops(*world_.world(), to_torch(recipe_.dtype));
   started_at_ = monotonic_seconds();
   for (std::size_t index = static_cast<std::size_t>(state_.stage); index < recipe_.stages.size(); ++index) {
@@ -228,8 +227,6 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   shown.tokens_per_second = meter_.tokens_per_second();
   shown.seconds_to_go = meter_.seconds_to_go(remaining_work());
   progress_->update(shown);
-  if (++steps_since_start_ == std::min<std::int64_t>(kStepsToEstimate, plans_.back().last_step))
-    log_info("expected time: about {} for the {} steps to go", human_duration(shown.seconds_to_go), shown.total_steps - state_.step);
   if (model_->moe && (state_.step % (recipe_.log_interval * 5) == 0 || state_.stage_step == stage.max_steps)) {
     std::vector<LayerLoad> load;
     for (std::size_t i = 0; i < result.expert_counts.size(); ++i) load.push_back({model_->moe->layers[i], result.expert_counts[i]});
@@ -239,15 +236,41 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
 
 double Trainer::remaining_work() const {
   double work = 0.0;
-  for (std::size_t i = *stage_; i < recipe_.stages.size(); ++i) {
+  const auto now = static_cast<std::size_t>(state_.stage);
+  for (std::size_t i = now; i < recipe_.stages.size(); ++i) {
     const Stage& stage = recipe_.stages[i];
     ModelDescription description;
     description.decoder = shape_;
     description.moe = stage.moe;
-    const std::int64_t steps = stage.max_steps - (i == *stage_ ? state_.stage_step : 0);
+    const std::int64_t steps = stage.max_steps - (i == now ? state_.stage_step : 0);
     work += static_cast<double>(steps * stage.train.global_batch_size * stage.data.seq_length) * static_cast<double>(count_parameters(description).active);
   }
   return work;
+}
+
+void Trainer::print_expected_time() {
+  const auto index = static_cast<std::size_t>(state_.stage);
+  const Stage& stage = recipe_.stages[index];
+  const std::int64_t local = stage.train.global_batch_size / world_.size(), micro = std::min(stage.train.micro_batch_size, local);
+  const auto loader = data_of(index).corpus->loader(recipe_.seed, stage.train.global_batch_size, world_.rank(), world_.size(), 0);
+  const data::Batch loaded = loader->next();
+  const auto width = static_cast<std::ptrdiff_t>(stage.data.seq_length + 1);
+  const LocalBatch batch{{loaded.tokens.begin(), loaded.tokens.begin() + micro * width}, {loaded.samples.begin(), loaded.samples.begin() + micro},
+                         stage.data.seq_length, micro * world_.size()};
+  StepOptions options = step_options(index);
+  options.micro_batch_size = micro;
+  const std::vector<moe::BalanceCounts> lagged = model_->lagged;
+  double seconds = 0.0;
+  for (int i = 0; i < 2; ++i) {  // the first is slower than the others
+    const Stopwatch watch;
+    compute_gradients(*model_, layouts_.at(placed_.expert), batch, options);
+    seconds = watch.seconds();
+  }
+  model_->lagged = lagged;
+  if (!speaks()) return;
+  const double work = static_cast<double>(micro * world_.size() * stage.data.seq_length) * static_cast<double>(count_parameters(describe(*model_, -1)).active);
+  log_info("  {:<13}about {} for {} steps, from one micro-batch; saving and validation aside", "expected", human_duration(remaining_work() / work * seconds),
+           plans_.back().last_step - state_.step);
 }
 
 void Trainer::validate_now() {
@@ -277,7 +300,7 @@ void Trainer::save() {
   state_.ranks = world_.size();
   state_.expert = recipe_.stages[*stage_].parallel.expert;
   SaveRequest request{directory_.checkpoints(), state_, tokenizer_.get(), recipe_.checkpoint.keep, speaks() ? receipts_->text() : ""};
-  const auto path = save_checkpoint(*model_, layouts_.at(state_.expert), request);
+  const auto path = save_checkpoint(world_, *model_, layouts_.at(state_.expert), request);
   saved_step_ = state_.step;
   meter_.add_pause(watch.seconds());
   if (speaks()) log_info("step {}: saved {} ({})", state_.step, path.string(), human_duration(watch.seconds()));

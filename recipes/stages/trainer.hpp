@@ -59,6 +59,8 @@ class Trainer {
   bool stop_agreed();
   void finish();
   double remaining_work() const;
+  /// What is left will take, from one micro-batch that changes nothing.
+  void print_expected_time();
 
   bool speaks() const { return world_.rank() == 0; }
   struct StageData {
@@ -92,7 +94,6 @@ class Trainer {
   std::unique_ptr<ReceiptLog> receipts_;
   std::unique_ptr<Progress> progress_;
   StepMeter meter_;
-  std::int64_t steps_since_start_ = 0;
   double peak_flops_ = 0.0;                 // of all ranks together, measured at the start
   StepMetrics row_;                         // of the current step, until written
   double started_at_ = 0.0;

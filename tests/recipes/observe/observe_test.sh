@@ -32,7 +32,8 @@ header '^  mesh +2 ranks on 1 node, expert 2, [0-9]+ threads? a rank, backend mp
 header '^  batch +8 sequences of 32 = 256 tokens a step; '
 header '^  data +11\.7 KiB of text, .* tokens, vocabulary 257$'
 header '^  memory +[0-9.]+ [KMG]iB a rank, estimated \(parameters .*, gradients .*, optimizer .*, activations .*\)'
-header '^  training +48 steps, 12\.3K tokens, about [0-9.]+'
+header '^  training +48 steps, 12\.3K tokens$'
+header '^  expected +about [0-9.]+.* for 48 steps'
 
 # Lines, receipts and the load of each expert, on the terminal and in the log file alike.
 out() { # COUNT REGEX

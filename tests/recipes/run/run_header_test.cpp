@@ -71,14 +71,13 @@ TEST_CASE("what is known only sometimes is said only then") {
   RunHeader header = example();
   header.resumed_step = 120;
   header.data = "39.8 MB of text";
-  header.expected_seconds = 200;
   header.balance_prepass_fraction = 0.33;
   header.memory.worst_load = 1 << 20;
   const auto lines = format_run_header(header);
   REQUIRE(lines.size() == 10);
   CHECK(lines[0] == "run 'example' in runs/example, continued from step 120");
   CHECK(lines[6] == "  data         39.8 MB of text");
-  CHECK(lines[7] == "  training     500 steps, 4.10M tokens, about 3m20s");
+  CHECK(lines[7] == "  training     500 steps, 4.10M tokens");
   CHECK(contains(lines[8], "+33% of a step"));
   CHECK(contains(lines[9], "; 1.0 MiB more if all tokens chose one rank"));
 }
