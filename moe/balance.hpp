@@ -1,4 +1,4 @@
-// The auxiliary losses of a sparse layer as objective terms, from its local statistics and the counts of the whole step.
+// The balance loss of a sparse layer as a local sum, from its local statistics and the counts of the whole step.
 #pragma once
 
 #include "core/nn/feed_forward.hpp"
@@ -12,13 +12,10 @@ struct BalanceCounts {
   at::Tensor counts, child_counts;
 };
 
-/// Local contribution to E * sum_i f_i P_i (mean of families and children when there are families); contributions of all
-/// ranks and micro-batches add up to the layer's loss, which is 1 when uniform. `tokens`: present tokens of the whole step;
-/// `sequences`: sequences of the whole step; `length`: tokens per sequence (used by kSequence).
-at::Tensor balance_loss_share(const MoeConfig& config, const SlotStatistics& statistics, const BalanceCounts& counts, std::int64_t tokens,
-                              std::int64_t sequences);
-
-/// Local contribution to mean over tokens of logsumexp(logits)^2 (ST-MoE).
-at::Tensor z_loss_share(const SlotStatistics& statistics, std::int64_t tokens);
+/// Sum over this micro-batch's tokens t of E * sum_i f_i p_ti (mean of families and children when there are families). Summed over
+/// ranks and micro-batches and divided by the present tokens of the step it is the layer's loss E * sum_i f_i P_i, 1 when uniform;
+/// with kSequence, where f is of the token's own sequence, the mean of that over sequences of equal length. The z-loss (ST-MoE) of a
+/// layer is statistics.z_sum, divided alike.
+at::Tensor balance_loss_sum(const MoeConfig& config, const SlotStatistics& statistics, const BalanceCounts& counts);
 
 }  // namespace sluice::moe

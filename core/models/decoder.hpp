@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/models/decoder_config.hpp"
+#include "core/nn/numerics.hpp"
 #include "core/nn/attention.hpp"
 #include "core/nn/feed_forward.hpp"
 #include "core/nn/parameter.hpp"
@@ -59,6 +60,7 @@ class Decoder {
   const DecoderConfig config;
   Parameter embedding;  // [V, D]
   Parameter lm_head;    // [V, D], untied only
+  Numerics head_numerics;
 
  private:
   struct Layer {

@@ -1,6 +1,7 @@
 #include "core/nn/cross_entropy.hpp"
 
 #include "core/kernels/cross_entropy.hpp"
+#include "core/nn/linear.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/pointers.hpp"
 
@@ -12,6 +13,14 @@ namespace {
 // Rows whose logits fit in a few MiB: large enough for an efficient product, small enough to stay in cache.
 std::int64_t block_rows(std::int64_t vocabulary) {
   return std::max<std::int64_t>(64, (std::int64_t{1} << 21) / std::max<std::int64_t>(1, vocabulary));
+}
+
+at::Tensor composed_logits(const at::Tensor& x, Parameter& head, const Numerics& numerics) {
+  return linear(x, head, numerics).to(head.value.scalar_type());
+}
+
+at::Tensor composed_nll(const at::Tensor& logits, const at::Tensor& targets) {
+  return at::logsumexp(logits, 1) - logits.gather(1, targets.unsqueeze(1)).squeeze(1);
 }
 
 struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropyFunction> {
@@ -55,15 +64,25 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
 
 }  // namespace
 
-at::Tensor linear_cross_entropy(const at::Tensor& x, const at::Tensor& targets, Parameter& head, double scale, at::Tensor* nll) {
+at::Tensor linear_cross_entropy(const at::Tensor& x, const at::Tensor& targets, Parameter& head, double scale, at::Tensor* nll, const Numerics& numerics) {
+  if (!numerics.empty()) {
+    const at::Tensor rows = composed_nll(composed_logits(x, head, numerics), targets);
+    if (nll != nullptr) *nll = rows.detach();
+    return rows.sum() * scale;
+  }
   const bool with_gradient = at::GradMode::is_enabled() && x.requires_grad();
   auto result = LinearCrossEntropyFunction::apply(x, targets, &head, scale, with_gradient);
   if (nll != nullptr) *nll = result[1];
   return result[0];
 }
 
-at::Tensor token_nll(const at::Tensor& x, const at::Tensor& targets, const Parameter& head, at::Tensor* logits) {
+at::Tensor token_nll(const at::Tensor& x, const at::Tensor& targets, Parameter& head, at::Tensor* logits, const Numerics& numerics) {
   at::NoGradGuard no_grad;
+  if (!numerics.empty()) {
+    const at::Tensor all = composed_logits(x, head, numerics);
+    if (logits != nullptr) *logits = all;
+    return composed_nll(all, targets);
+  }
   const std::int64_t rows = x.size(0), vocabulary = head.value.size(0);
   at::Tensor nll = at::empty({rows}, head.value.options().requires_grad(false));
   if (logits != nullptr) *logits = at::empty({rows, vocabulary}, nll.options());

@@ -97,7 +97,7 @@ double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& 
   }
   const recipes::ModelInput input = recipes::make_input(batch, 0, batch.sequences());
   const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {0, "eval", false});
-  const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head());
+  const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), nullptr, model.decoder->head_numerics);
   double nats = 0.0;
   std::int64_t end = 0;
   for (const Window& window : windows) {
@@ -144,7 +144,7 @@ void print_logprobs(recipes::TrainModel& model, const EvalOptions& options) {
   const auto length = static_cast<std::int64_t>(ids.size()) - 1;
   const recipes::ModelInput input = recipes::make_input({ids, {0}, length}, 0, 1);
   const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {0, "eval", false});
-  const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head()).to(at::kDouble);
+  const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), nullptr, model.decoder->head_numerics).to(at::kDouble);
   for (std::int64_t i = 0; i < length; ++i) logprobs.push_back(-nll[i].item<double>());
   log_info("{}", nlohmann::json{{"logprobs", logprobs}}.dump());
 }

@@ -1,5 +1,6 @@
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
+#include "core/nn/linear.hpp"
 #include "launch/engine/commands.hpp"
 #include "launch/engine/loaded_model.hpp"
 #include "launch/engine/world_session.hpp"
@@ -67,7 +68,8 @@ int generate_command(const GenerateOptions& options) {
       const at::Tensor hidden = loaded.model.decoder->forward(input, rows, {produced, "generate", false}, request).hidden;
       Parameter& head = loaded.model.decoder->head();
       const at::Tensor last = hidden.narrow(0, hidden.size(0) - 1, 1).to(head.compute.scalar_type());
-      const auto id = static_cast<std::int32_t>(choose(at::mm(last, head.compute.t()).squeeze(0), options, produced));
+      const at::Tensor logits = linear(last, head, loaded.model.decoder->head_numerics).squeeze(0);
+      const auto id = static_cast<std::int32_t>(choose(logits, options, produced));
       if (id == loaded.tokenizer->eos_id()) break;
       pending = {id};
       bytes += loaded.tokenizer->decode(pending);

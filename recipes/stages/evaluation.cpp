@@ -33,7 +33,7 @@ Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet
     const std::int64_t count = std::min<std::int64_t>(batch, mine.count - begin);
     const ModelInput input = evaluation_input(set, mine.first + begin, count);
     const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "eval", false});
-    nats += token_nll(output.hidden, input.targets, model.decoder->head()).sum(at::kDouble).item<double>();
+    nats += token_nll(output.hidden, input.targets, model.decoder->head(), nullptr, model.decoder->head_numerics).sum(at::kDouble).item<double>();
   }
   layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", step, -1, "eval"}).finish();
   Evaluation result;
@@ -61,7 +61,7 @@ void with_held_output(TrainModel& model, const EvaluationSet& held, std::int64_t
 HeldOutput run_held_batch(TrainModel& model, const EvaluationSet& held, std::int64_t step) {
   HeldOutput result;
   with_held_output(model, held, step, {}, [&](const ModelInput& input, const ForwardOutput& output) {
-    const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), &result.logits);
+    const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), &result.logits, model.decoder->head_numerics);
     result.loss = nll.mean(at::kDouble).item<double>();
   });
   return result;

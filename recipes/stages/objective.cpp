@@ -73,18 +73,27 @@ std::vector<moe::BalanceCounts> balance_counts(const TrainModel& model, const st
   return counts;
 }
 
-at::Tensor auxiliary_share(const TrainModel& model, const std::vector<SlotStatistics>& statistics, const std::vector<moe::BalanceCounts>& counts,
-                           const StepCounts& totals) {
-  at::Tensor sum;
+std::vector<ObjectiveTerm> auxiliary_terms(const TrainModel& model, const std::vector<SlotStatistics>& statistics,
+                                           const std::vector<moe::BalanceCounts>& counts, const StepCounts& totals) {
+  std::vector<ObjectiveTerm> terms;
+  const moe::MoeConfig& config = *model.moe;
   for (std::size_t i = 0; i < statistics.size(); ++i) {
-    at::Tensor term;
-    if (model.moe->aux_loss_coef > 0)
-      term = model.moe->aux_loss_coef * moe::balance_loss_share(*model.moe, statistics[i], counts[i], totals.tokens, totals.sequences);
-    if (model.moe->z_loss_coef > 0) {
-      const at::Tensor z = model.moe->z_loss_coef * moe::z_loss_share(statistics[i], totals.tokens);
-      term = term.defined() ? term + z : z;
-    }
-    if (term.defined()) sum = sum.defined() ? sum + term : term;
+    const SlotStatistics& s = statistics[i];
+    if (config.aux_loss_coef > 0)
+      terms.push_back({"load_balancing_loss", config.aux_loss_coef, totals.tokens,
+                       [&config, &s, layer = counts[i]](double scale) { return moe::balance_loss_sum(config, s, layer) * scale; }});
+    if (config.z_loss_coef > 0) terms.push_back({"z_loss", config.z_loss_coef, totals.tokens, [&s](double scale) { return s.z_sum * scale; }});
+  }
+  return terms;
+}
+
+at::Tensor objective_share(const std::vector<ObjectiveTerm>& terms) {
+  at::Tensor sum;
+  for (const ObjectiveTerm& term : terms) {
+    if (term.count == 0) continue;
+    at::Tensor share = term.scaled_sum(1.0 / static_cast<double>(term.count));
+    if (term.coefficient != 1.0) share = share * term.coefficient;
+    sum = sum.defined() ? sum + share.to(sum.scalar_type()) : share;
   }
   return sum;
 }

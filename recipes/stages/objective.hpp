@@ -1,23 +1,36 @@
-// The objective of a language-model stage as named terms: each a local share whose sum over ranks and micro-batches is the term.
-//   cross_entropy  sum of token nll / global count of targets
-//   load_balancing, z  mean-free sums over MoE layers of coefficient x loss (moe/balance.hpp)
-// A term with count 0 is 0. Nothing here depends on how a step is cut into ranks or micro-batches.
+// The objective of a stage as a list of named terms: each a local sum and an integer count of the whole step, so that nothing
+// depends on how a step is cut into ranks or micro-batches.
+//   loss                 sum of token nll / targets                         (coefficient 1)
+//   load_balancing_loss  a sparse layer's balance sum / present tokens      (aux_loss_coef; moe/balance.hpp)
+//   z_loss               a sparse layer's sum of logsumexp^2 / present tokens (z_loss_coef)
 #pragma once
 
 #include "core/models/decoder.hpp"
 #include "moe/balance.hpp"
 #include "recipes/stages/train_model.hpp"
 
+#include <functional>
+#include <string>
 #include <vector>
 
 namespace sluice::recipes {
 
 /// Global counts of the whole step, known before backward.
 struct StepCounts {
-  std::int64_t targets = 0;    // tokens that count in the cross-entropy
-  std::int64_t tokens = 0;     // present tokens
-  std::int64_t sequences = 0;
+  std::int64_t targets = 0;  // tokens that count in the cross-entropy
+  std::int64_t tokens = 0;   // present tokens
 };
+
+struct ObjectiveTerm {
+  std::string name;
+  double coefficient = 1.0;
+  std::int64_t count = 0;  // of the whole step, over all ranks and micro-batches; 0: the term is 0
+  /// scale * this micro-batch's sum, differentiable; called at most once, with scale = 1 / count. A fused term needs the scale first.
+  std::function<at::Tensor(double scale)> scaled_sum;
+};
+
+/// sum of coefficient * scaled_sum(1 / count) over the terms that count, this micro-batch's share of the objective; undefined if none does.
+at::Tensor objective_share(const std::vector<ObjectiveTerm>& terms);
 
 /// Routed (token, k) pairs of a step by sparse layer; sums of all micro-batches, then of all ranks.
 class LayerCounts {
@@ -43,8 +56,8 @@ class LayerCounts {
 /// micro-batch's own.
 std::vector<moe::BalanceCounts> balance_counts(const TrainModel& model, const std::vector<SlotStatistics>& statistics, const LayerCounts& step_counts);
 
-/// Sum over layers of aux_loss_coef * balance + z_loss_coef * z, this micro-batch's share; undefined without sparse layers.
-at::Tensor auxiliary_share(const TrainModel& model, const std::vector<SlotStatistics>& statistics, const std::vector<moe::BalanceCounts>& counts,
-                           const StepCounts& totals);
+/// The balance and z terms of every sparse layer that have a coefficient; they refer to `statistics`.
+std::vector<ObjectiveTerm> auxiliary_terms(const TrainModel& model, const std::vector<SlotStatistics>& statistics,
+                                           const std::vector<moe::BalanceCounts>& counts, const StepCounts& totals);
 
 }  // namespace sluice::recipes

@@ -6,11 +6,15 @@
 #include "core/tensor/pointers.hpp"
 
 #include <ATen/Parallel.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
 
 namespace sluice::recipes {
+
+std::string counts_name(std::int64_t layer) { return fmt::format("layers.{}.feed_forward/counts", layer); }
+
 void TrainModel::set_moe(const moe::MoeConfig& settings) {
   if (settings.num_experts != moe->num_experts || settings.family_size != moe->family_size || settings.expert_hidden_size != moe->expert_hidden_size ||
       settings.layers != moe->layers)
@@ -35,6 +39,7 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
     auto slot = std::make_unique<moe::MoeFeedForward>(prefix, layer, *moe, config.hidden_size,
                                                       moe::ExpertPlacement{layout.expert_group->rank(), layout.expert_group->size()}, model.exchange, type);
     model.sparse.push_back(slot.get());
+    model.rules.push_back([router = &slot->router, name = counts_name(layer)](const StepStatistics& statistics) { router->update_bias(statistics.at(name)); });
     return slot;
   });
   model.parameters = ParameterSet(model.decoder->parameters());

@@ -6,6 +6,7 @@
 #include "moe/balance.hpp"
 #include "moe/moe_feed_forward.hpp"
 #include "recipes/stages/layout.hpp"
+#include "recipes/stages/step_hooks.hpp"
 
 #include <functional>
 #include <memory>
@@ -24,10 +25,14 @@ struct TrainModel {
   ParameterSet parameters;
   AdamW optimizer;
   std::vector<moe::BalanceCounts> lagged;    // per sparse layer; counts of the previous step (kLagged), undefined at first
+  std::vector<UpdateRule> rules;             // after each optimizer step: the routers' selection bias
 
   /// Settings that belong to a stage and not to the shape: coefficients, capacity, bias rate, top_k.
   void set_moe(const moe::MoeConfig& settings);
 };
+
+/// The name of a sparse layer's routing counts in the statistics of a step.
+std::string counts_name(std::int64_t layer);
 
 /// Allocates the model with zero weights; every rank makes the same dense parameters and its own experts.
 /// `exchange`: "local" or "flat"; "auto" takes local when this rank owns all experts.

@@ -41,6 +41,20 @@ std::string first_bad_gradient(TrainModel& model, parallel::Communicator& world,
   return name.empty() ? "none, the loss alone is not finite" : name;
 }
 
+void for_each_leaf(TrainModel& model, at::Tensor Parameter::* of, std::int64_t step, const LeafTransform& transform) {
+  for (Parameter* p : model.parameters.all())
+    for (const Leaf& leaf : p->leaves) transform(leaf.name, step, p->view(p->*of, leaf));
+}
+
+void transform_update(TrainModel& model, const std::vector<at::Tensor>& before, const StepOptions& options) {
+  const auto for_all = [&](const auto& work) {
+    for (std::size_t i = 0; i < before.size(); ++i) work(model.parameters.all()[i]->value, before[i]);
+  };
+  for_all([](at::Tensor& value, const at::Tensor& old) { value.sub_(old); });
+  for_each_leaf(model, &Parameter::value, options.step, options.hooks.update);
+  for_all([](at::Tensor& value, const at::Tensor& old) { value.add_(old); });
+}
+
 LayerCounts count_routing(TrainModel& model, const LocalBatch& batch, const std::vector<parallel::IndexRange>& micro, std::int64_t step) {
   at::NoGradGuard no_grad;
   LayerCounts counts;
@@ -76,7 +90,8 @@ bool needs_prepass(const TrainModel& model, std::int64_t micro_batches) {
 
 StepResult compute_gradients(TrainModel& model, const Layout& layout, const LocalBatch& batch, const StepOptions& options) {
   const std::vector<parallel::IndexRange> micro = parallel::micro_batches({0, batch.sequences()}, options.micro_batch_size);
-  const StepCounts totals = {batch.global_sequences * batch.length, batch.global_sequences * batch.length, batch.global_sequences};
+  const StepCounts totals = {batch.global_sequences * batch.length, batch.global_sequences * batch.length};
+  const auto step_tokens = static_cast<double>(totals.tokens);
   const bool prepass = needs_prepass(model, static_cast<std::int64_t>(micro.size()));
   LayerCounts step_counts;
   if (prepass) {
@@ -96,19 +111,19 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
       step_counts.reduce(*layout.world, options.step, "forward");
     }
     at::Tensor nll;
-    at::Tensor objective = linear_cross_entropy(output.hidden, input.targets, model.decoder->head(), 1.0 / static_cast<double>(totals.targets), &nll);
-    report.values[0] += nll.sum(at::kDouble).item<double>();
+    std::vector<ObjectiveTerm> terms = {{"loss", 1.0, totals.targets, [&](double scale) {
+      return linear_cross_entropy(output.hidden, input.targets, model.decoder->head(), scale, &nll, model.decoder->head_numerics);
+    }}};
     if (model.moe) {
       // Without a coefficient nothing of the counts enters the gradient; the report below then uses the finished counts.
       const bool counts_known = !step_counts.empty() || model.moe->balance_loss != moe::BalanceLoss::kGlobal;
       const auto counts = counts_known ? balance_counts(model, output.statistics, step_counts) : std::vector<moe::BalanceCounts>(output.statistics.size());
-      const at::Tensor auxiliary = auxiliary_share(model, output.statistics, counts, totals);
-      if (auxiliary.defined()) objective = objective + auxiliary.to(objective.scalar_type());
+      for (ObjectiveTerm& term : auxiliary_terms(model, output.statistics, counts, totals)) terms.push_back(std::move(term));
       for (std::size_t i = 0; i < output.statistics.size(); ++i) {
         const SlotStatistics& s = output.statistics[i];
-        report.values[2] += moe::z_loss_share(s, totals.tokens).item<double>();
+        report.values[2] += s.z_sum.item<double>() / step_tokens;
         if (model.moe->balance_loss == moe::BalanceLoss::kSequence) {
-          report.values[1] += moe::balance_loss_share(*model.moe, s, counts[i], totals.tokens, totals.sequences).item<double>();
+          report.values[1] += moe::balance_loss_sum(*model.moe, s, counts[i]).item<double>() / step_tokens;
         } else if (sums.size() <= i) {
           sums.push_back({s.path, s.probability_sum.detach().clone(), {}, s.child_probability_sum.detach().clone(), {}, {}, {}, 0});
         } else {
@@ -117,7 +132,8 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
         }
       }
     }
-    objective.backward();
+    objective_share(terms).backward();
+    report.values[0] += nll.sum(at::kDouble).item<double>();
   }
   StepResult result;
   if (model.moe) {
@@ -133,7 +149,7 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
     if (model.moe->balance_loss != moe::BalanceLoss::kSequence) {
       const auto counts = balance_counts(model, sums, step_counts);
       for (std::size_t i = 0; i < sums.size(); ++i)
-        report.values[1] += moe::balance_loss_share(*model.moe, sums[i], counts[i], totals.tokens, totals.sequences).item<double>();
+        report.values[1] += moe::balance_loss_sum(*model.moe, sums[i], counts[i]).item<double>() / step_tokens;
     }
   }
   const Stopwatch communication;
@@ -141,6 +157,7 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
   layout.world->start_all_reduce(report.values, 3, DType::kFloat64, parallel::ReduceOp::kSum, {"loss", options.step, -1, "backward"}).finish();
   result.loss = report.values[0] / static_cast<double>(totals.targets);
   result.communication_seconds = communication.seconds();
+  if (options.hooks.gradient) for_each_leaf(model, &Parameter::grad, options.step, options.hooks.gradient);
   result.grad_norm = parallel::gradient_norm(model.parameters, *layout.expert_group, options.step);
   if (model.moe) {
     const auto layers = static_cast<double>(model.sparse.size());
@@ -172,9 +189,15 @@ StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch&
   double scale = 1.0;
   if (options.max_grad_norm > 0) scale = std::min(1.0, options.max_grad_norm / (result.grad_norm + 1e-6));  // PyTorch's clip_grad_norm_
   at::NoGradGuard no_grad;
+  std::vector<at::Tensor> before;
+  if (options.hooks.update)
+    for (const Parameter* p : model.parameters.all()) before.push_back(p->value.clone());
   model.optimizer.step(model.parameters, options.adamw, options.learning_rate, scale);
+  if (options.hooks.update) transform_update(model, before, options);
   model.decoder->refresh_compute();
-  for (std::size_t i = 0; i < model.sparse.size(); ++i) model.sparse[i]->router.update_bias(model.lagged[i].counts.squeeze(0));
+  StepStatistics statistics;
+  for (std::size_t i = 0; i < model.sparse.size(); ++i) statistics.emplace(counts_name(model.moe->layers[i]), model.lagged[i].counts.squeeze(0));
+  for (const UpdateRule& rule : model.rules) rule(statistics);
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include "recipes/schema/recipe.hpp"
 #include "recipes/stages/layout.hpp"
 #include "recipes/stages/objective.hpp"
+#include "recipes/stages/step_hooks.hpp"
 #include "recipes/stages/train_model.hpp"
 
 #include <cstdint>
@@ -28,6 +29,7 @@ struct StepOptions {
   double learning_rate = 0.0;
   double max_grad_norm = 1.0;
   AdamWConfig adamw;
+  StepHooks hooks;
 };
 
 struct StepResult {

@@ -69,8 +69,8 @@ double formula(const MoeConfig& config, const SlotStatistics& s, const BalanceCo
   return config.family_size == 1 ? families : 0.5 * (families + children / levels);
 }
 
-double loss(const MoeConfig& config, const SlotStatistics& s, const BalanceCounts& counts, std::int64_t sequences = 3) {
-  return balance_loss_share(config, s, counts, kTokens, sequences).item<double>();
+double loss(const MoeConfig& config, const SlotStatistics& s, const BalanceCounts& counts) {
+  return balance_loss_sum(config, s, counts).item<double>() / kTokens;
 }
 
 }  // namespace

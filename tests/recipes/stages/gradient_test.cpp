@@ -165,3 +165,16 @@ TEST_CASE("accumulation and micro-batch size do not change gradients") {
     }
   }
 }
+
+TEST_CASE("the head's numerics slot: transformed weight and input, value and gradient") {
+  const LocalBatch batch = tiny_batch(3, 8, tiny_decoder().vocab_size);
+  TrainModel model = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble);
+  const double plain = objective(model, batch, {});
+  // The identity composes to the fused function.
+  model.decoder->head_numerics.weight = [](const at::Tensor& w) { return w * 1.0; };
+  CHECK(std::abs(objective(model, batch, {}) - plain) < 1e-12);
+  model.decoder->head_numerics.weight = [](const at::Tensor& w) { return at::tanh(w); };
+  model.decoder->head_numerics.input = [](const at::Tensor& x) { return x * 0.5; };
+  CHECK(std::abs(objective(model, batch, {}) - plain) > 1e-3);
+  check_gradients(model, batch);
+}

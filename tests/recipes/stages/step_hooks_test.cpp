@@ -1,0 +1,93 @@
+// The seams of a training step: what update rules are given, and where gradients and updates can be transformed.
+#include "recipes/stages/step_hooks.hpp"
+
+#include "tests/support/catch.hpp"
+#include "tests/support/tiny_model.hpp"
+
+using namespace sluice;
+using namespace sluice::recipes;
+using namespace sluice::testing;
+
+namespace {
+
+const char* const kChosen = "model.layers.1.mlp.experts.2.down_proj.weight";
+
+at::Tensor value_of(TrainModel& model, const std::string& name) {
+  for (LeafView& view : leaves_of(model))
+    if (view.leaf.name == name) return view.value;
+  FAIL("no leaf " << name);
+  return {};
+}
+
+StepOptions options() {
+  StepOptions o;
+  o.step = 7;
+  o.learning_rate = 0.01;
+  o.adamw.weight_decay = 0.0;
+  return o;
+}
+
+}  // namespace
+
+TEST_CASE("update rules see the counts of the whole step, after the optimizer") {
+  const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
+  TrainModel model = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble);
+  const at::Tensor start = model.decoder->embedding.value.clone();
+  int calls = 0;
+  model.rules.push_back([&](const StepStatistics& statistics) {
+    ++calls;
+    CHECK(!model.decoder->embedding.value.equal(start));
+    REQUIRE(statistics.size() == 2);
+    // Two micro-batches of 2 sequences of 8 tokens, top-2.
+    for (const std::int64_t layer : {0, 1}) CHECK(statistics.at(counts_name(layer)).sum().item<std::int64_t>() == 4 * 8 * 2);
+  });
+  StepOptions o = options();
+  o.micro_batch_size = 2;
+  train_step(model, alone_layout(), batch, o);
+  CHECK(calls == 1);
+}
+
+TEST_CASE("a gradient's transform comes before the norm, by the leaf's global name") {
+  const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
+  TrainModel plain = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble), hooked = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble);
+  StepOptions o = options();
+  const double norm = compute_gradients(plain, alone_layout(), batch, o).grad_norm;
+  const at::Tensor before = value_of(hooked, kChosen).clone();
+  double chosen_norm = 0.0;
+  o.hooks.gradient = [&](const std::string& leaf, std::int64_t step, at::Tensor gradient) {
+    CHECK(step == 7);
+    if (leaf != kChosen) return;
+    chosen_norm = gradient.norm().item<double>();
+    gradient.zero_();
+  };
+  const double hooked_norm = train_step(hooked, alone_layout(), batch, o).grad_norm;
+  REQUIRE(chosen_norm > 0);
+  CHECK(hooked_norm * hooked_norm == Approx(norm * norm - chosen_norm * chosen_norm).epsilon(1e-12));
+  CHECK(value_of(hooked, kChosen).equal(before));
+}
+
+TEST_CASE("an update's transform changes what the optimizer did") {
+  const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
+  TrainModel plain = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble), hooked = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble);
+  const at::Tensor before = value_of(plain, kChosen).clone();
+  StepOptions o = options();
+  train_step(plain, alone_layout(), batch, o);
+  o.hooks.update = [](const std::string& leaf, std::int64_t, at::Tensor update) {
+    if (leaf == kChosen) update.mul_(3.0);
+  };
+  train_step(hooked, alone_layout(), batch, o);
+  const at::Tensor expected = before + 3.0 * (value_of(plain, kChosen) - before);
+  CHECK(at::allclose(value_of(hooked, kChosen), expected, 1e-12, 1e-14));
+  CHECK(at::allclose(hooked.decoder->embedding.value, plain.decoder->embedding.value, 1e-12, 1e-14));
+  // Products see the transformed value.
+  CHECK(hooked.decoder->embedding.compute.is_same(hooked.decoder->embedding.value));
+}
+
+TEST_CASE("a term without a count is nothing, the others are coefficient times sum over count") {
+  const auto term = [](double coefficient, std::int64_t count, double sum) {
+    return ObjectiveTerm{"t", coefficient, count, [=](double scale) { return at::full({}, sum * scale, at::kDouble); }};
+  };
+  CHECK(!objective_share({}).defined());
+  CHECK(!objective_share({term(1.0, 0, 5.0)}).defined());
+  CHECK(objective_share({term(1.0, 4, 8.0), term(0.5, 0, 100.0), term(0.25, 2, 6.0)}).item<double>() == Approx(2.75));
+}
