@@ -125,7 +125,7 @@ const Keys<DataConfig>& data_keys() {
       sources_key("validation", &DataConfig::validation, "[]", "held-out text; takes precedence over validation_split",
                   {"valid", "val", "valid_data_path", "validation_files", "eval_files"}),
       number_key("validation_split", &DataConfig::validation_split, {.low = 0, .high = 1, .without_high = true},
-                 "share cut from train for validation when `validation` is empty",
+                 "share of the tokens (rounded down) cut from the end of each train source for validation when `validation` is empty",
                  {"val_size", "val_set_size", "split", "validation_fraction"}),
       integer_key("eval_sequences", &DataConfig::eval_sequences, {1}, "sequences an evaluation looks at, at most",
                   {"eval_iters", "eval_samples", "max_eval_samples", "eval_batches"}),
