@@ -30,14 +30,15 @@ bool ends_inside_word(std::string_view text) {
 }  // namespace
 
 std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources,
-                                       const std::function<void(const data::TextPiece& piece, std::size_t file)>& take) {
+                                       const std::function<void(const data::TextPiece& piece, std::size_t file)>& take,
+                                       const std::string& text_key) {
   std::vector<SourceText> files;
   std::uint64_t bytes = 0;
   for (const std::string& source : sources) {
     for (const data::SourceFile& found : data::find_source_files(source)) {
       SourceText& file = files.emplace_back();
       file.path = found.path.string();
-      data::DocumentReader reader(found, {});
+      data::DocumentReader reader(found, {.text_key = text_key});
       for (data::TextPiece piece; reader.next(piece);) {
         file.bytes += piece.text.size();
         file.documents += piece.begins_document ? 1 : 0;

@@ -18,9 +18,10 @@ struct SourceText {
 };
 
 /// Streams the documents of every source (file, glob or folder) in pieces. Data error for anything that is no text, and if all of
-/// it is empty. Returns the files in the order they were read; take() gets their index.
+/// it is empty. Returns the files in the order they were read; take() gets their index. `text_key`: of JSONL.
 std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources,
-                                       const std::function<void(const data::TextPiece& piece, std::size_t file)>& take);
+                                       const std::function<void(const data::TextPiece& piece, std::size_t file)>& take,
+                                       const std::string& text_key = "text");
 
 /// Counts words over pieces in the order for_each_piece gives them: a word that a cut goes through counts once.
 class WordCounter {

@@ -38,7 +38,7 @@ struct EvalText {
 };
 
 // Read by one rank for all, so that what it warns of, or fails at, is told once.
-EvalText read_text(parallel::World& world, const std::vector<std::string>& sources, const data::Tokenizer& tokenizer) {
+EvalText read_text(parallel::World& world, const std::vector<std::string>& sources, const data::Tokenizer& tokenizer, const std::string& text_key) {
   EvalText text;
   const std::string bytes = recipes::on_rank0(world, "text to evaluate", [&](const recipes::Heartbeat& heartbeat) {
     Sha256 hash;
@@ -49,7 +49,7 @@ EvalText read_text(parallel::World& world, const std::vector<std::string>& sourc
       tokenizer.encode(piece.text, text.ids);
       if (piece.ends_document) text.ids.push_back(tokenizer.eos_id());
       heartbeat("text to evaluate");
-    });
+    }, text_key);
     text.sha256 = hash.hex();
     if (text.ids.size() < 2) throw data_error("{}: {} tokens; at least 2 are needed", fmt::join(sources, ", "), text.ids.size());
     return std::string(reinterpret_cast<const char*>(text.ids.data()), text.ids.size() * sizeof(std::int32_t));
@@ -155,13 +155,26 @@ struct Measured {
   std::string sha256, source;
 };
 
+// The stage that the checkpoint ends or lies in, with its own data.
+recipes::Stage stage_of(const LoadedModel& loaded) {
+  const recipes::Recipe recipe = recipes::read_recipe(loaded.run / "recipe.resolved.yaml");
+  const std::string name = checkpoint::read_manifest(loaded.folder).stage;
+  for (const recipes::Stage& stage : recipe.stages)
+    if (stage.name == name) return stage;
+  throw data_error("{}: its stage '{}' is not in the recipe of {}", loaded.folder.string(), name, loaded.run.string());
+}
+
 // Given text, in windows of `length` targets that advance by `stride`.
 Measured measure_text(parallel::World& world, LoadedModel& loaded, const recipes::Layout& layout, const EvalOptions& options) {
   Measured m;
   m.length = options.seq_length > 0 ? options.seq_length : loaded.description.decoder.max_position_embeddings;
   m.stride = options.stride > 0 ? options.stride : m.length;
   if (m.stride > m.length) throw usage_error("--stride {} is longer than --seq-length {}: some targets would not count", m.stride, m.length);
-  const EvalText text = read_text(world, options.data, *loaded.tokenizer);
+  std::string text_key = "text";
+  recipes::on_all_ranks(world, "recipe of the run", [&] {
+    if (!loaded.run.empty()) text_key = stage_of(loaded).data.text_key;
+  });
+  const EvalText text = read_text(world, options.data, *loaded.tokenizer, text_key);
   const std::vector<Window> windows = plan_windows(static_cast<std::int64_t>(text.ids.size()), m.length, m.stride);
   m.nats = total_nats(loaded.model, layout, text.ids, windows, sequences_at_once(options, windows.front().length));
   for (std::size_t i = 1; i < text.ids.size(); ++i) m.bytes += loaded.tokenizer->bytes_of(text.ids[i]);
@@ -170,15 +183,6 @@ Measured measure_text(parallel::World& world, LoadedModel& loaded, const recipes
   m.sha256 = text.sha256;
   m.source = fmt::format("{}", fmt::join(options.data, ", "));
   return m;
-}
-
-// The stage that the checkpoint ends or lies in, with its own data.
-recipes::Stage stage_of(const LoadedModel& loaded) {
-  const recipes::Recipe recipe = recipes::read_recipe(loaded.run / "recipe.resolved.yaml");
-  const std::string name = checkpoint::read_manifest(loaded.folder).stage;
-  for (const recipes::Stage& stage : recipe.stages)
-    if (stage.name == name) return stage;
-  throw data_error("{}: its stage '{}' is not in the recipe of {}", loaded.folder.string(), name, loaded.run.string());
 }
 
 // The validation windows that the run itself looks at; the hash is of their token ids.

@@ -1,6 +1,7 @@
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
 #include "core/nn/linear.hpp"
+#include "data/utf8.hpp"
 #include "launch/engine/commands.hpp"
 #include "launch/engine/loaded_model.hpp"
 #include "launch/engine/world_session.hpp"
@@ -25,17 +26,6 @@ std::int64_t choose(at::Tensor logits, const GenerateOptions& options, std::int6
   return (cumulative <= draw).sum().clamp_max(logits.numel() - 1).item<std::int64_t>();
 }
 
-// The part of `bytes` that ends with a whole UTF-8 character.
-std::size_t whole_characters(const std::string& bytes) {
-  std::size_t end = bytes.size();
-  std::size_t back = 0;
-  while (end > 0 && back < 4 && (static_cast<unsigned char>(bytes[end - 1]) & 0xC0) == 0x80) --end, ++back;
-  if (end == 0) return bytes.size();
-  const auto lead = static_cast<unsigned char>(bytes[end - 1]);
-  const std::size_t needed = lead < 0x80 ? 0 : lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
-  return back >= needed ? bytes.size() : end - 1;
-}
-
 void print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
@@ -55,7 +45,7 @@ int generate_command(const GenerateOptions& options) {
     at::NoGradGuard no_grad;
     ModelState state;
     std::vector<std::int32_t> pending = ids;
-    std::string bytes;
+    data::Utf8Repairer text("generated text");
     print(options.prompt);
     for (std::int64_t produced = 0; produced < options.max_tokens; ++produced) {
       RowTable rows;
@@ -72,12 +62,13 @@ int generate_command(const GenerateOptions& options) {
       const auto id = static_cast<std::int32_t>(choose(logits, options, produced));
       if (id == loaded.tokenizer->eos_id()) break;
       pending = {id};
-      bytes += loaded.tokenizer->decode(pending);
-      const std::size_t whole = whole_characters(bytes);
-      print(bytes.substr(0, whole));
-      bytes.erase(0, whole);
+      std::string shown;
+      text.append(loaded.tokenizer->decode(pending), shown);
+      print(shown);
     }
-    print("\n");
+    std::string rest;
+    text.finish(rest);
+    print(rest + "\n");
     return 0;
   });
 }

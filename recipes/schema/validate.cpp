@@ -1,6 +1,7 @@
 #include "recipes/schema/validate.hpp"
 
 #include "core/base/error.hpp"
+#include "recipes/schema/conversion.hpp"
 #include "recipes/schema/key.hpp"
 #include "recipes/schema/validate_stage.hpp"
 
@@ -75,6 +76,11 @@ std::optional<Problem> find_problem(const Recipe& recipe) {
       return Problem{stage_key(stage, "parallel.exchange", own),
                      fmt::format("{}exchange local keeps tokens inside a rank, so it needs expert(1), found expert({})",
                                  stage_prefix(stage, own), stage.parallel.expert)};
+    }
+    const auto before = shape_before(recipe, i);
+    if (before && before->num_experts % stage.parallel.expert != 0) {
+      return Problem{stage_key(stage, "parallel.expert", own), fmt::format("{}num_experts({}) before the stage is not a multiple of expert({})", prefix,
+                                                                           before->num_experts, stage.parallel.expert)};
     }
     if (stage.moe && stage.moe->num_experts % stage.parallel.expert != 0) {
       return Problem{stage_key(stage, "parallel.expert", own), fmt::format("{}num_experts({}) is not a multiple of expert({})", prefix,

@@ -102,7 +102,10 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
     moe::Router& now = model.sparse[i]->router;
     const moe::Router& then = old.sparse[i]->router;
     now.bias_loaded = then.has_bias();
-    now.correction_bias.copy_(then.correction_bias.repeat_interleave(now.correction_bias.numel() / then.correction_bias.numel()));
+    const std::int64_t copies = now.correction_bias.numel() / then.correction_bias.numel();
+    // Softmax shares out 1, so `copies` equal rows have that part of a score each, and the bias beside it must shrink alike.
+    const double share = conversion.after.score_func == moe::ScoreFunction::kSoftmax ? 1.0 / static_cast<double>(copies) : 1.0;
+    now.correction_bias.copy_(then.correction_bias.repeat_interleave(copies) * share);
   }
   if (keep_moments) {
     model.optimizer.set_steps(old.optimizer.steps());

@@ -45,6 +45,12 @@ bool Trainer::open_run() {
     lock_ = std::make_unique<RunLock>(directory_.path());
     set_log_file(directory_.log().string());
     if (directory_.state() == RunStatus::kFinished) {
+      const Recipe before = read_recipe(directory_.resolved_recipe());
+      const auto differences = compare_for_restart(before, recipe_, before.stages.size() - 1);
+      if (!differences.empty()) throw usage_error("{}: the run is finished, and {} (name=...)", directory_.path().string(), describe(differences));
+      if (before.stages.size() != recipe_.stages.size())
+        throw usage_error("{}: the run is finished with {} stages, the recipe has {}; start a new run with init_from: {}", directory_.path().string(),
+                          before.stages.size(), recipe_.stages.size(), directory_.path().string());
       log_lines(format_summary(read_summary(directory_.summary())));
       log_info("the run is finished; choose another name (name=...) to train anew");
       return std::string("finished");

@@ -164,6 +164,12 @@ done
 train whole 2 parallel.expert=2 || fail "a finished run started again"
 tail -30 "$scratch/whole.log" | grep -q "the run is finished" || fail "a finished run does not say so"
 
+# But not for another recipe, which would look as if it had been trained.
+train whole 2 train.learning_rate=0.5
+code=$?
+[ $code = 2 ] && tail -3 "$scratch/whole.log" | grep -q "the run is finished, and .*train.learning_rate" ||
+  fail "a finished run took another recipe: code $code, $(tail -2 "$scratch/whole.log")"
+
 # What may not change is refused by key.
 cp -r "$scratch/stopped" "$scratch/changed"
 rm "$scratch/changed/summary.json"

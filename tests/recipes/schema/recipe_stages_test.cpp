@@ -135,6 +135,10 @@ TEST_CASE("shapes that cannot learn or cannot be built are refused with the reas
   CHECK(sparsify("family_size: 2, num_experts: 8").find("x.yaml:6:64: stage 's': family_size follows from growth: 1 here, found 2") == 0);
   CHECK(refusal(kHead + kDense + "  - {name: s, type: sparsify, max_steps: 5, moe: {num_experts: 6}}\nparallel: {expert: 4}\n") ==
         "x.yaml:7:20: stage 's': num_experts(6) is not a multiple of expert(4)");
+  CHECK(refusal(kHead + kDense +
+                "  - {name: s, type: sparsify, max_steps: 5, moe: {num_experts: 4}}\n"
+                "  - {name: w, type: grow, max_steps: 5, method: family, moe: {num_experts: 8}, parallel: {expert: 8}}\n")
+            .find("stage 'w': num_experts(4) before the stage is not a multiple of expert(8)") != std::string::npos);
   CHECK(refusal(kHead + kDense + kSparse + "parallel: {expert: 2, exchange: local}\n") ==
         "x.yaml:7:33: exchange local keeps tokens inside a rank, so it needs expert(1), found expert(2)");
   CHECK(refusal("name: x\ndata: {train: [a]}\nmodel: {num_attention_heads: 6, num_key_value_heads: 4, head_dim: 8}\nstages:\n" + kDense) ==

@@ -157,6 +157,22 @@ TEST_CASE("growth by doubling top_k is exact, and parted twins specialise") {
   CHECK(most_apart(grown) > 1e-6);
 }
 
+TEST_CASE("growth keeps the choice of a router with a selection bias, whose scores it shares out") {
+  for (const moe::ScoreFunction score : {moe::ScoreFunction::kSoftmax, moe::ScoreFunction::kSigmoid}) {
+    TrainModel sparse = trained_sparse();
+    moe::MoeConfig biased = *sparse.moe;
+    biased.score_func = score;
+    biased.bias_update_rate = 0.01;
+    sparse.set_moe(biased);
+    for (moe::MoeFeedForward* slot : sparse.sparse) slot->router.correction_bias.copy_(at::tensor({0.3, -0.2, 0.1, -0.15}, at::kDouble));
+    moe::MoeConfig wide = biased;
+    wide.num_experts = 8;
+    wide.top_k = 4;
+    TrainModel grown = convert(sparse, ConversionKind::kGrowDoubleTopK, wide);
+    CHECK(jump(sparse, grown) <= 1e-12);
+  }
+}
+
 TEST_CASE("top_k does not collapse onto twins while it anneals step by step") {
   TrainModel sparse = trained_sparse();
   Recipe recipe;
