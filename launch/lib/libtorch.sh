@@ -169,7 +169,7 @@ install_libtorch() {
   if have_nvidia_driver; then
     step libtorch "LibTorch: installing pip's build of torch into .venv (with CUDA: 3 GB to download, 5.5 GB on disk)" libtorch_advice fill_venv_and_tidy
   else
-    step libtorch "LibTorch: installing it into .venv with pip (CPU build: 0.2 GB to download, 0.9 GB on disk, where pip can reach one)" \
+    step libtorch "LibTorch: installing it into .venv with pip (CPU build: 0.2 GB to download, 0.7 GB on disk, where pip can reach one)" \
       libtorch_advice fill_venv_and_tidy
   fi
   TORCH_ROOT=$(venv_libtorch)
