@@ -139,6 +139,21 @@ for signal in INT TERM HUP; do
   fi
 done
 
+# Started by a script with '&': bash leaves the interrupt ignored for it.
+FAKE_MODE=slow
+rm -f "$FAKE_STARTED".*
+setsid "$checkout/launch/quickstart" >"$work/out" 2>&1 </dev/null &
+process=$!
+for ((i = 0; i < 300; ++i)); do
+  if [ -e "$FAKE_STARTED.0" ] && [ -e "$FAKE_STARTED.1" ]; then break; fi
+  sleep 0.1
+done
+kill -INT "$process"
+code=0
+wait "$process" || code=$?
+check_code "an interrupt that was ignored at the start ends with 75" "$code" 75
+check "an interrupt that was ignored at the start: the ranks save" 'rank 1 saved'
+
 FAKE_MODE=stubborn
 start_and_wait
 kill -INT -- "-$process"
