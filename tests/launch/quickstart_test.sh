@@ -27,7 +27,17 @@ if [ "$1" = generate ]; then
   exit 0
 fi
 rank=$OMPI_COMM_WORLD_RANK
-trap 'echo "rank $rank saved"; exit 75' USR1
+# As real ranks do, they meet before they end: the launcher kills whoever is left when the first one is gone.
+saved() {
+  echo "rank $rank saved"
+  : >"$FAKE_STARTED.saved.$rank"
+  for ((i = 0; i < 100; ++i)); do
+    [ ! -e "$FAKE_STARTED.saved.$((1 - rank))" ] || break
+    sleep 0.1
+  done
+  exit 75
+}
+trap saved USR1
 [ "$FAKE_MODE" != stubborn ] || trap '' USR1
 echo "rank $rank of $OMPI_COMM_WORLD_SIZE threads $OMP_NUM_THREADS: $*"
 [ "$FAKE_MODE" != fails_late ] || echo "the reason" >"$FAKE_LOG"
