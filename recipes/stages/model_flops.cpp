@@ -7,9 +7,8 @@
 
 namespace sluice::recipes {
 
-double flops_per_token(const ModelDescription& model, std::int64_t seq_length) {
-  const DecoderConfig& config = model.decoder;
-  std::int64_t weights = count_parameters(model).active;
+double flops_per_token(const DecoderConfig& config, std::int64_t active, std::int64_t seq_length) {
+  std::int64_t weights = active;
   if (!config.tie_word_embeddings) weights -= config.vocab_size * config.hidden_size;
   const std::int64_t attention = config.num_layers * seq_length * config.num_attention_heads * config.head_dim;
   return 6.0 * static_cast<double>(weights) + 12.0 * static_cast<double>(attention);

@@ -188,7 +188,8 @@ void Trainer::train_stage(std::size_t index) {
 void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before) {
   const Stage& stage = recipe_.stages[*stage_];
   const std::int64_t tokens = stage.train.global_batch_size * stage.data.seq_length;
-  meter_.add_step(tokens, seconds, static_cast<double>(tokens) * static_cast<double>(count_parameters(describe(*model_, -1)).active));
+  const std::int64_t active = count_parameters(describe(*model_, -1)).active;
+  meter_.add_step(tokens, seconds, static_cast<double>(tokens) * static_cast<double>(active));
   row_.loss = result.loss;
   const parallel::ExchangeCounters now = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};
   std::int64_t sums[3] = {target_bytes(batch, token_bytes_), now.bytes_intra - before.bytes_intra, now.bytes_inter - before.bytes_inter};
@@ -197,7 +198,7 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   row_.grad_norm = result.grad_norm;
   row_.tokens_per_second = static_cast<double>(tokens) / seconds;
   row_.step_seconds = seconds;
-  row_.mfu = flops_per_token(describe(*model_, -1), batch.length) * static_cast<double>(tokens) / seconds / peak_flops_;
+  row_.mfu = flops_per_token(model_->config, active, batch.length) * static_cast<double>(tokens) / seconds / peak_flops_;
   row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
   row_.memory_bytes = resident_bytes();
   if (world_.size() > 1) row_.exposed_comm_seconds = result.communication_seconds + now.seconds - before.seconds;
