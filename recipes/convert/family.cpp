@@ -50,6 +50,19 @@ ArchitectureChoice sigmoid_architecture(const ModelDescription& model) {
   return {Architecture::kGlm4Moe, ""};
 }
 
+/// Glm4Moe always has a selection bias and shared experts, which are of width 0 where config.json counts none.
+void add_expected_by_glm(const ModelDescription& model, std::int64_t layer, std::vector<StoredTensor>& stored) {
+  const std::string prefix = "model.layers." + std::to_string(layer) + ".mlp.";
+  const auto add = [&](const std::string& name, DType dtype, checkpoint::Shape shape) {
+    stored.push_back({{prefix + name, checkpoint::stored_type_of(dtype), std::move(shape)}, prefix + name, std::nullopt});
+  };
+  if (!model.router_bias()) add("gate.e_score_correction_bias", DType::kFloat32, {model.moe->num_experts});
+  if (model.moe->num_shared_experts > 0) return;
+  add("shared_experts.gate_proj.weight", model.dtype, {0, model.decoder.hidden_size});
+  add("shared_experts.up_proj.weight", model.dtype, {0, model.decoder.hidden_size});
+  add("shared_experts.down_proj.weight", model.dtype, {model.decoder.hidden_size, 0});
+}
+
 }  // namespace
 
 std::string_view model_type_of(Architecture architecture) {
@@ -96,10 +109,7 @@ std::vector<StoredTensor> stored_tensors(const ModelDescription& model) {
   std::vector<StoredTensor> stored;
   for (const CanonicalTensor& tensor : canonical_tensors(model)) {
     stored.push_back({{family_name(tensor.name), checkpoint::stored_type_of(tensor.dtype), tensor.shape}, tensor.name, tensor});
-    if (architecture == Architecture::kGlm4Moe && tensor.role == TensorRole::kRouter && !model.router_bias()) {
-      const std::string name = "model.layers." + std::to_string(tensor.layer) + ".mlp.gate.e_score_correction_bias";
-      stored.push_back({{family_name(name), checkpoint::StoredType::kF32, {model.moe->num_experts}}, name, std::nullopt});
-    }
+    if (architecture == Architecture::kGlm4Moe && tensor.role == TensorRole::kRouter) add_expected_by_glm(model, tensor.layer, stored);
   }
   return stored;
 }

@@ -34,7 +34,7 @@ struct StoredTensor {
 };
 
 /// What the model part of a checkpoint holds: the canonical tensors under the family's names (their own where there is no
-/// architecture), and the zero selection biases that Glm4Moe expects of a model without them.
+/// architecture), and what Glm4Moe expects of a model without them: selection biases of zeros, shared experts of width 0.
 std::vector<StoredTensor> stored_tensors(const ModelDescription& model);
 
 }  // namespace sluice::recipes

@@ -20,10 +20,11 @@ def configs():
     yield "mixtral", MixtralConfig(**SHARED, **rope(1e6), intermediate_size=40, num_local_experts=4, num_experts_per_tok=2, sliding_window=None)
     yield "qwen3_moe", Qwen3MoeConfig(**SHARED, **rope(1e4), intermediate_size=48, moe_intermediate_size=24, num_experts=6, num_experts_per_tok=3,
                                       norm_topk_prob=False, mlp_only_layers=[0])
-    yield "glm4_moe", Glm4MoeConfig(**SHARED, rope_parameters={"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 1.0},
-                                    intermediate_size=48, moe_intermediate_size=24, n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=2,
-                                    first_k_dense_replace=1, routed_scaling_factor=1.7, norm_topk_prob=True, use_qk_norm=True, attention_bias=False,
-                                    n_group=1, topk_group=1)
+    for name, shared_experts in (("glm4_moe", 2), ("glm4_moe_alone", 0)):
+        yield name, Glm4MoeConfig(**SHARED, rope_parameters={"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 1.0},
+                                  intermediate_size=48, moe_intermediate_size=24, n_routed_experts=4, num_experts_per_tok=2,
+                                  n_shared_experts=shared_experts, first_k_dense_replace=1, routed_scaling_factor=1.7, norm_topk_prob=True,
+                                  use_qk_norm=True, attention_bias=False, n_group=1, topk_group=1)
 
 
 def write(folder, config):

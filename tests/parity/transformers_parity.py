@@ -53,6 +53,11 @@ class Runs:
                "expert_hidden_size": 24, "routed_scaling_factor": 1.5, "aux_loss_coef": 0.0, "z_loss_coef": 0.0}
         return self.product.train("glm4_moe", two_stages(moe, allow_jump=True), None, PLAIN)
 
+    def glm4_moe_alone(self):
+        """Without shared experts and selection bias, which Glm4Moe has of width 0 and as zeros."""
+        moe = {"num_experts": 4, "top_k": 2, "layers": [1], "score_func": "sigmoid", "aux_loss_coef": 0.0, "z_loss_coef": 0.0}
+        return self.product.train("glm4_moe_alone", two_stages(moe, allow_jump=True), None, PLAIN)
+
     def curve_dense(self):
         return self.product.train("curve_dense", [{"name": "dense", "type": "pretrain", "max_steps": 51}], None, CURVE)
 
@@ -79,6 +84,7 @@ def run_export(product, runs):
         (qwen.checkpoint(DENSE), "qwen3"),
         (qwen.checkpoint(SPARSE), "qwen3_moe"),
         (glm.checkpoint(SPARSE), "glm4_moe"),
+        (runs.get("glm4_moe_alone").checkpoint(SPARSE), "glm4_moe"),
         (runs.get("words").checkpoint(2), "qwen3"),
     ])
 

@@ -4,7 +4,10 @@
 #include "tests/recipes/convert/model_samples.hpp"
 #include "tests/support/catch.hpp"
 
-#include <set>
+#include <fmt/format.h>
+
+#include <map>
+#include <string>
 
 using namespace sluice;
 using namespace sluice::recipes;
@@ -47,18 +50,26 @@ TEST_CASE("what no architecture computes has none, and the reason names it") {
             "num_attention_heads(6) to divide hidden_size(32)"));
 }
 
-TEST_CASE("Glm4Moe has a selection bias, as zeros where the model has none") {
+TEST_CASE("Glm4Moe has selection biases and shared experts, zeros and of width 0 where the model has none") {
   ModelDescription model = sparse_sample(QkNorm::kHead, {2, 3}, moe::ScoreFunction::kSigmoid);
-  std::set<std::string> zeros;
-  for (const StoredTensor& tensor : stored_tensors(model))
-    if (!tensor.source) {
-      zeros.insert(tensor.info.name);
-      CHECK(tensor.info.type == checkpoint::StoredType::kF32);
-      CHECK(tensor.info.shape == checkpoint::Shape{6});
-    }
-  CHECK(zeros ==
-        std::set<std::string>{"model.layers.2.mlp.gate.e_score_correction_bias", "model.layers.3.mlp.gate.e_score_correction_bias"});
-  CHECK(stored_tensors(model).size() == canonical_tensors(model).size() + 2);
+  model.dtype = DType::kBFloat16;
+  const auto only_stored = [&] {
+    std::map<std::string, std::string> found;
+    for (const StoredTensor& tensor : stored_tensors(model))
+      if (!tensor.source) found[tensor.info.name] = fmt::format("{}{}", name_of(tensor.info.type), checkpoint::to_string(tensor.info.shape));
+    return found;
+  };
+  const std::map<std::string, std::string> biases = {{"model.layers.2.mlp.gate.e_score_correction_bias", "F32[6]"},
+                                                     {"model.layers.3.mlp.gate.e_score_correction_bias", "F32[6]"}};
+  std::map<std::string, std::string> all = biases;
+  for (const char* layer : {"2", "3"}) {
+    const std::string prefix = fmt::format("model.layers.{}.mlp.shared_experts.", layer);
+    all[prefix + "gate_proj.weight"] = all[prefix + "up_proj.weight"] = "BF16[0, 32]";
+    all[prefix + "down_proj.weight"] = "BF16[32, 0]";
+  }
+  CHECK(only_stored() == all);
+  model.moe->num_shared_experts = 1;
+  CHECK(only_stored() == biases);
   model.moe->bias_update_rate = 1e-3;
-  CHECK(stored_tensors(model).size() == canonical_tensors(model).size());
+  CHECK(only_stored().empty());
 }

@@ -119,6 +119,21 @@ TEST_CASE("selection biases that we wrote as zeros must still be zero") {
   CHECK(has(complaint(folder.path()), "e_score_correction_bias' is not zero"));
 }
 
+TEST_CASE("a foreign folder may leave out tensors of width 0") {
+  const TemporaryFolder folder;
+  const ModelDescription model = sparse_sample(QkNorm::kHead, {2, 3}, moe::ScoreFunction::kSigmoid);
+  const auto written = write_model(folder.path(), model, checkpoint::kDefaultShardBytes);
+  CHECK(open_model_folder(folder.path()).tensors.size() == written.size());
+  std::filesystem::remove(folder / "model.safetensors");
+  std::vector<TensorInfo> infos;
+  for (const StoredTensor& tensor : stored_tensors(model))
+    if (!has(tensor.info.name, "shared_experts")) infos.push_back(tensor.info);
+  SafetensorsWriter writer(folder / "model.safetensors", checkpoint::plan_safetensors(infos));
+  for (const auto& slot : writer.layout().tensors) writer.write(slot.info.name, std::vector<std::byte>(slot.bytes()));
+  writer.finish();
+  CHECK(open_model_folder(folder.path()).tensors.size() == written.size());
+}
+
 TEST_CASE("stacked experts and missing files are named") {
   const TemporaryFolder folder;
   CHECK(has(complaint(folder.path()), "config.json: cannot be read"));
