@@ -12,7 +12,6 @@
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/run.hpp"
 
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 
@@ -46,7 +45,7 @@ parallel::CommBackend backend_of(const recipes::Recipe& recipe) {
 
 int train_command(const TrainOptions& options) {
   // First of all: a request to stop while the libraries load is not lost.
-  const parallel::LauncherEnvironment launcher = parallel::detect_launcher([](const char* name) -> const char* { return std::getenv(name); });
+  const parallel::LauncherEnvironment launcher = parallel::detect_launcher();
   recipes::install_stop_signals(!launcher.launched());
   std::optional<recipes::Recipe> recipe;
   std::optional<Error> problem;

@@ -5,8 +5,6 @@
 #include "parallel/comm/launcher.hpp"
 #include "recipes/stages/rank0.hpp"
 
-#include <cstdlib>
-
 namespace sluice {
 namespace {
 
@@ -23,7 +21,7 @@ int run_in_world(const parallel::WorldOptions& options, const std::function<int(
     world = parallel::World::start(options);
   } catch (const Error& error) {
     // A backend that does not fit the launcher fits it nowhere; one rank says so.
-    const bool first = parallel::detect_launcher([](const char* name) -> const char* { return std::getenv(name); }).rank == 0;
+    const bool first = parallel::detect_launcher().rank == 0;
     if (first || error.code() != ExitCode::kUsage) log_error("{}", error.what());
     return static_cast<int>(error.code());
   }

@@ -3,6 +3,7 @@
 #include "core/base/error.hpp"
 
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 
 namespace sluice::parallel {
@@ -34,6 +35,10 @@ LauncherEnvironment detect_launcher(const std::function<const char*(const char*)
   }
   if (const char* rank = get("PMIX_RANK")) return {"PMIx", "PMIX_RANK", number("PMIX_RANK", rank), 0};
   return {};
+}
+
+LauncherEnvironment detect_launcher() {
+  return detect_launcher([](const char* name) -> const char* { return std::getenv(name); });
 }
 
 void check_launcher_size(const LauncherEnvironment& launcher, int mpi_size, const std::string& mpi_library) {

@@ -17,6 +17,8 @@ struct LauncherEnvironment {
 
 /// `get` is std::getenv or a stand-in. Usage error if a variable is not a number.
 LauncherEnvironment detect_launcher(const std::function<const char*(const char*)>& get);
+/// Of this process.
+LauncherEnvironment detect_launcher();
 
 /// Usage error if the launcher says another size than MPI does.
 void check_launcher_size(const LauncherEnvironment& launcher, int mpi_size, const std::string& mpi_library);

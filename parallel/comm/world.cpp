@@ -44,7 +44,7 @@ class LoopbackWorld final : public World {
 }  // namespace
 
 std::unique_ptr<World> World::start(const WorldOptions& options) {
-  const LauncherEnvironment launcher = detect_launcher([](const char* name) { return std::getenv(name); });
+  const LauncherEnvironment launcher = detect_launcher();
   if (launcher.launched()) set_log_rank(launcher.rank, launcher.size);
   if (options.backend == CommBackend::kLoopback && launcher.size != 1)
     throw usage_error("parallel.backend is loopback, which is one rank, but {} started {} ranks ({}): use auto or mpi", launcher.name,
