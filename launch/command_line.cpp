@@ -72,6 +72,7 @@ struct Raw {
   std::string bench_target;
   std::string text;
   CLI::Option* text_option[2] = {nullptr, nullptr};
+  CLI::Option* tokens_option = nullptr;
 };
 
 void add_model(CLI::App* command, std::string& model) {
@@ -91,7 +92,8 @@ void add_eval(CLI::App& app, CommandLine& out, Raw& raw) {
   command->add_option("--data", out.eval.data, "Text: file, glob or folder; may be repeated (default: the run's validation text)")
       ->allow_extra_args(false)
       ->option_text("PATH");
-  command->add_option("--tokens", raw.tokens, "Token ids 1,2,3: print the log-probability of each next one instead")->option_text("IDS");
+  raw.tokens_option =
+      command->add_option("--tokens", raw.tokens, "Token ids 1,2,3: print the log-probability of each next one instead")->option_text("IDS");
   command->add_option("--seq-length", out.eval.seq_length, "Tokens of context (default: the model's)")
       ->check(integer_from(1))
       ->option_text("N");
@@ -186,7 +188,7 @@ void finish(const CLI::App& app, const Raw& raw, CommandLine& out) {
           fmt::format("'{}' is no override: expected section.key=value, for example train.learning_rate=1e-3", text));
     }
   }
-  if (!raw.tokens.empty()) out.eval.tokens = parse_ids({raw.tokens}, "--tokens");
+  if (raw.tokens_option->count() > 0) out.eval.tokens = parse_ids({raw.tokens}, "--tokens");
   if (!out.eval.tokens.empty() && !out.eval.data.empty()) throw CLI::ValidationError("--tokens and --data exclude each other");
   const std::string problem = read_moe_bench(raw.bench_words, out.bench.moe);
   if (!problem.empty()) throw CLI::ValidationError(problem);

@@ -57,6 +57,7 @@ expect_in 2 "--batch: must be an integer of at least 1, found '0'" eval runs/x -
 expect_in 2 "--temperature: must be a number of at least 0, found 'hot'" generate runs/x --prompt a --temperature hot
 expect_in 2 "--seed: must be an integer of at least 0, found '-1'" generate runs/x --prompt a --seed -1
 expect_in 2 "--tokens: expected token ids such as 1,2,3, found '1,a'" eval runs/x --tokens 1,a
+expect_in 2 "--tokens: expected token ids such as 1,2,3, found ''" eval runs/x --tokens ''
 expect_in 2 "--tokens and --data exclude each other" eval runs/x --tokens 1,2 --data a
 expect_in 2 "unknown bench 'mo'; did you mean 'moe'?" bench mo
 expect_in 2 "unknown bench 'exchange'; there is: moe" bench exchange
