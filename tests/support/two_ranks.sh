@@ -1,31 +1,10 @@
 # shellcheck shell=bash disable=SC2034  # some variables are for the scripts that source this file
 # What the scripts share that try the real command, `mpirun -np 2 sluice train RECIPE`, and look at what it says.
-# The script sets source_dir, build_dir and recipe first. Makes and enters $scratch, writes train.txt there; removes all at the end.
-# Gives: expect, judge, line, says, silent, once, fail, start, finish, pids_of, rank_pid, wait_until, no_rank_of, logged_step, report.
+# The script sets source_dir, build_dir and recipe first. Gives, beside what scratch_runs.sh gives: expect, judge, line, says, silent,
+# once, start, finish, no_rank_of.
 
-command -v mpirun >/dev/null || { echo "SKIPPED: mpirun was not found, nothing was tested"; exit 77; }
-command -v python3 >/dev/null || { echo "SKIPPED: python3 was not found, nothing was tested"; exit 77; }
-scratch=$(mktemp -d)
-failures=0
-mounted=
-trap 'clean_up' EXIT
-trap 'exit 1' INT TERM
-cd "$scratch" || exit 1
-python3 "$source_dir/tests/support/make_text.py" train.txt 12000
-
-# Processes of this script's runs that are still there (a failed case may leave some), then its files.
-clean_up() {
-  local pid
-  for pid in $(pids_of '' any); do kill -KILL "$pid" 2>/dev/null; done
-  cd /
-  [ -z "$mounted" ] || umount "$mounted" || umount -l "$mounted"
-  rm -rf "$scratch"
-}
-
-fail() {
-  echo "FAILED: $*" | cut -c-800
-  failures=$((failures + 1))
-}
+# shellcheck source=tests/support/scratch_runs.sh
+. "$source_dir/tests/support/scratch_runs.sh"
 
 # command_of NAME[@FOLDER] ARGS...: two ranks that train in the run folder FOLDER (or NAME); output in NAME.out and NAME.err. The
 # guard is far beyond what any case takes: who reaches it hung.
@@ -99,39 +78,4 @@ finish() {
   no_crash
 }
 
-# pids_of NAME RANK: of the processes that train in the run folder NAME (empty: in any of this script's), all or of one rank.
-pids_of() {
-  local folder args
-  for folder in /proc/[0-9]*; do
-    mapfile -d '' -t args 2>/dev/null <"$folder/cmdline" || continue
-    [ "${#args[@]}" -gt 1 ] || continue
-    case " ${args[*]} " in *" run_dir=$scratch/${1:-}"*) ;; *) continue ;; esac
-    if [ "$2" != any ]; then
-      [ "${args[0]##*/}" = sluice ] || continue
-      tr '\0' '\n' 2>/dev/null <"$folder/environ" | grep -Eq "^(OMPI_COMM_WORLD_RANK|PMIX_RANK)=$2$" || continue
-    fi
-    echo "${folder#/proc/}"
-  done
-}
-rank_pid() { pids_of "$1 " "$2"; }
-
-# wait_until COMMAND...: polls until it succeeds; gives up after a minute.
-wait_until() {
-  for _ in $(seq 1200); do
-    if "$@" 2>/dev/null; then return 0; fi
-    sleep 0.05
-  done
-  fail "waited a minute for: $*"
-  return 1
-}
 no_rank_of() { [ -z "$(pids_of "$1 " any)" ]; }
-logged_step() { grep -q "\"step\": *$2," "$1/metrics.jsonl"; }
-
-# report TEXT: the end of the script.
-report() {
-  if [ "$failures" != 0 ]; then
-    echo "$failures checks failed"
-    exit 1
-  fi
-  echo "$1"
-}

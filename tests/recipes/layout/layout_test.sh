@@ -3,33 +3,23 @@
 # to 1e-9 in float64 over ranks x expert and micro-batch sizes.
 # usage: layout_test.sh SOURCE_DIR BUILD_DIR
 set -u
-here=$(dirname "$(realpath "$0")")
 source_dir=$1 build_dir=$2
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failures=0
-python3 "$source_dir/tests/support/make_text.py" "$scratch/train.txt" 12000
+# shellcheck source=tests/support/scratch_runs.sh
+. "$source_dir/tests/support/scratch_runs.sh"
 
-# train RECIPE NAME RANKS OVERRIDES...
-train() {
-  local recipe=$1 name=$2 ranks=$3
-  shift 3
-  if ! mpirun -np "$ranks" "$build_dir/sluice" train "$here/$recipe.yaml" "data.train=[$scratch/train.txt]" "run_dir=$scratch/$recipe-$name" "$@" >"$scratch/log" 2>&1; then
-    echo "FAILED: $recipe on $name"
-    grep -E "error|warning|rror" "$scratch/log" | head -5
-    exit 1
-  fi
-}
-
-for recipe in layout_softmax layout_sigmoid; do
-  train $recipe 1x1 1 parallel.expert=1 train.micro_batch_size=16
+for name in layout_softmax layout_sigmoid; do
+  recipe=$source_dir/tests/recipes/layout/$name.yaml
+  train_run $name-1x1 1 parallel.expert=1 train.micro_batch_size=16 || { echo "FAILED: $name on 1x1: $(grep -i error $name-1x1.log | head -5)"; exit 1; }
   # Uneven micro-batches among them (3 + 3 + 2), and two sizes for most layouts.
   for layout in 1x1m3 2x1 2x1m3 2x2m1 2x2m3 4x1 4x2 4x2m16 4x4 8x4m1 8x8 8x8m1; do
     micro=2
     [[ $layout == *m* ]] && micro=${layout#*m}
     sizes=${layout%m*}
-    train $recipe $layout "${sizes%x*}" "parallel.expert=${sizes#*x}" "train.micro_batch_size=$micro"
-    python3 "$source_dir/tests/support/compare_runs.py" "$scratch/$recipe-$layout" "$scratch/$recipe-1x1" 1e-9 || failures=$((failures + 1))
+    if train_run $name-$layout "${sizes%x*}" "parallel.expert=${sizes#*x}" "train.micro_batch_size=$micro"; then
+      same_runs $name-$layout $name-1x1 1e-9
+    else
+      fail "$name on $layout: $(grep -i error $name-$layout.log | head -5)"
+    fi
   done
 done
 
@@ -48,7 +38,7 @@ for run in runs:
         sys.exit(f"FAILED: {run} does not show that {what}")
 END
 }
-happened "clipping acted" "$scratch"/layout_{softmax,sigmoid}-1x1
-happened "an expert got no token" "$scratch/layout_softmax-1x1"
-happened "tokens were dropped in the capped stage" "$scratch/layout_sigmoid-1x1"
-[ $failures = 0 ] && echo "any layout gives the same training" || exit 1
+happened "clipping acted" layout_{softmax,sigmoid}-1x1
+happened "an expert got no token" layout_softmax-1x1
+happened "tokens were dropped in the capped stage" layout_sigmoid-1x1
+report "any layout gives the same training"
