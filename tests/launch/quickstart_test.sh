@@ -15,7 +15,7 @@ cat >>"$checkout/launch/lib/setup.sh" <<'STUB'
 set_up() { cd "$ROOT" || exit; echo "set up: $*"; }
 STUB
 echo "name: quickstart  # the run" >"$checkout/recipes/quickstart.yaml"
-printf '# A dense control.\nname: control\n' >"$checkout/recipes/quickstart_dense.yaml"
+printf '# A dense control: as wide.\nname: control\n' >"$checkout/recipes/quickstart_dense.yaml"
 echo "some text" >"$checkout/.data/quickstart/gcide.txt"
 echo "my text" >"$work/texts/my \"own\" text.txt"
 
@@ -76,7 +76,7 @@ check_code "from any folder" "$code" 0
 check "two ranks start with the recipe and the overrides, the experts spread over them" \
   'rank [01] of 2 threads 1: train recipes/quickstart.yaml parallel.expert=2 train.learning_rate=2.0e-3$'
 check "a sample of text follows" 'generated: generate runs/quickstart --prompt Sluice'
-check "the next commands name the control recipe" '/quickstart --recipe recipes/quickstart_dense.yaml +A dense control'
+check "the next commands name the control recipe" '/quickstart --recipe recipes/quickstart_dense.yaml +A dense control$'
 
 code=0
 (cd "$checkout/recipes" && quickstart --recipe quickstart_dense.yaml) || code=$?
@@ -89,6 +89,7 @@ check_code "own text" "$code" 0
 check "own text is found from the caller's folder, quoted for YAML, in a run of its own" \
   'train recipes/quickstart.yaml name=quickstart-my--own--text data.train=\["/.*/my \\"own\\" text.txt"\]'
 check "and sampled from that run" 'generated: generate runs/quickstart-my--own--text'
+check "the control is named with that text" "/quickstart --data 'my \"own\" text.txt' --recipe recipes/quickstart_dense.yaml"
 
 quickstart --ranks 4 seed=3 || true
 check "four ranks share the eight experts" 'of 4 threads [0-9]+: train recipes/quickstart.yaml parallel.expert=4 seed=3$'
@@ -111,7 +112,8 @@ FAKE_MODE=fails
 code=0
 quickstart || code=$?
 check_code "the exit code of training is passed on" "$code" 3
-check "and said, without a log that is not there" 'training ended with exit code 3 after [^;]*; the reason is above\. '
+check "and said, without a log that is not there" \
+  'training ended with exit code 3 after [^;]*; the reason is above\. Once that is put right, quickstart begins anew'
 mkdir -p "$checkout/runs/quickstart"
 touch -d '2 minutes ago' "$FAKE_LOG"
 quickstart || true
@@ -172,7 +174,14 @@ kill -INT -- "-$process"
 code=0
 wait "$process" || code=$?
 check "a second Ctrl-C stops at once" 'stopping at once'
-check "and says that nothing new was saved" 'without a new checkpoint'
+check "and says that nothing is saved" 'stopped at once after .*; the same command begins anew: nothing is saved yet'
+mkdir -p "$checkout/runs/quickstart/checkpoints/step-00000009" "$checkout/runs/quickstart/checkpoints/step-00000010"
+start_and_wait
+kill -INT -- "-$process"
+sleep 0.5
+kill -INT -- "-$process"
+wait "$process" || true
+check "or what is" 'stopped at once after .*; the same command goes on from runs/quickstart/checkpoints/step-00000010'
 case $code in 0 | 75) check_code "with mpirun's code" "$code" "neither 0 nor 75" ;; esac
 
 echo "$failures failures"
