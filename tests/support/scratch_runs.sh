@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # variables that this file and the scripts that source it give each other
 # What the scripts share that train for real: a scratch folder with a text in it, runs in the background, and a look at their ranks.
 # The script sets source_dir, build_dir and recipe first. Makes and enters $scratch, writes train.txt there; kills what is left of the
-# runs and removes all at the end. Gives: fail, report, start_run, train_run, same_runs, pids_of, rank_pid, ranks_of,
+# runs and removes all at the end. Gives: fail, report, start_run, train_run, stop_and_go, same_runs, pids_of, rank_pid, ranks_of,
 # wait_until, logged_step.
 
 command -v python3 >/dev/null || { echo "SKIPPED: python3 was not found, nothing was tested"; exit 77; }
@@ -39,6 +39,27 @@ start_run() {
 train_run() {
   start_run "$@"
   wait "$started"
+}
+
+# stop_and_go NAME RANKS "STEP..." OVERRIDES...: asks the run to save and stop when it has logged each of the five steps, starts it again,
+# at last to its end. The last request may come too late.
+stop_and_go() {
+  local name=$1 ranks=$2 steps=$3 step code stops=0
+  shift 3
+  for step in $steps; do
+    start_run "$name" "$ranks" "$@"
+    wait_until logged_step "$name" "$step"
+    kill -USR1 "$started" 2>/dev/null
+    wait "$started"
+    code=$?
+    case $code in
+      75) stops=$((stops + 1)) ;;
+      0) ;;
+      *) fail "a stop at step $step ended with code $code: $(tail -3 "$name.log")" ;;
+    esac
+  done
+  [ $stops -ge 4 ] || fail "$stops of 5 stops ended with code 75, expected at least 4: $(tail -3 "$name.log")"
+  train_run "$name" "$ranks" "$@" || fail "the stopped run does not end: $(tail -3 "$name.log")"
 }
 
 # same_runs NAME NAME TOLERANCE: what they trained (0: bit for bit).

@@ -7,21 +7,7 @@ source_dir=$1 build_dir=$2 recipe=$1/tests/recipes/resume/resume_bfloat16.yaml
 . "$source_dir/tests/support/scratch_runs.sh"
 
 train_run whole 4 parallel.expert=2 || fail "the uninterrupted run: $(tail -3 whole.log)"
-stops=0
-for at in 11 20 30 38 45; do
-  start_run stopped 4 parallel.expert=2
-  wait_until logged_step stopped $at
-  kill -USR1 "$started" 2>/dev/null
-  wait "$started"
-  code=$?
-  case $code in
-    75) stops=$((stops + 1)) ;;
-    0) ;;
-    *) fail "a stop at step $at ended with code $code: $(tail -3 stopped.log)" ;;
-  esac
-done
-[ $stops -ge 4 ] || fail "$stops of 5 stops ended with code 75"
-train_run stopped 4 parallel.expert=2 || fail "the stopped run does not end: $(tail -3 stopped.log)"
+stop_and_go stopped 4 "11 20 30 38 45" parallel.expert=2
 same_runs stopped whole 0
 [ "$(sort -u stopped/receipts.jsonl | wc -l)" = "$(wc -l <whole/receipts.jsonl)" ] || fail "receipts differ in number"
 report "bfloat16, bias, annealing and a second growth go on bit for bit"
