@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 
 namespace sluice::recipes {
 namespace {
@@ -39,6 +40,32 @@ std::optional<double> validation_after(const std::vector<JsonRow>& rows, const s
 
 std::string shown(const std::optional<double>& value) {
   return value ? fmt::format("{:.4f}", *value) : std::string("-");
+}
+
+std::string from_to(double first, double last, bool moved) {
+  return moved ? fmt::format("{:.4f} -> {:.4f}", first, last) : fmt::format("{:.4f}", last);
+}
+
+std::vector<std::string> stage_table(const std::vector<StageSummary>& stages) {
+  std::vector<std::array<std::string, 5>> rows = {{"stage", "type", "steps", "validation loss", "bits per byte"}};
+  for (const StageSummary& stage : stages) {
+    std::string loss = "-", bits = "-";
+    if (const auto& last = stage.last_validation) {
+      const Validation& first = *stage.first_validation;
+      const bool moved = first.step != last->step;
+      loss = from_to(first.loss, last->loss, moved);
+      bits = from_to(first.bits_per_byte, last->bits_per_byte, moved);
+    }
+    rows.push_back({stage.name, stage.type, std::to_string(stage.steps), loss, bits});
+  }
+  std::array<std::size_t, 5> widths = {5, 8, 7, 16, 16};
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::vector<std::string> lines;
+  for (const auto& row : rows)
+    lines.push_back(fmt::format("{:<{}}  {:<{}}  {:>{}}  {:>{}}  {:>{}}", row[0], widths[0], row[1], widths[1], row[2], widths[2], row[3], widths[3],
+                                row[4], widths[4]));
+  return lines;
 }
 
 }  // namespace
@@ -79,19 +106,7 @@ RunSummary summarize_run(const std::filesystem::path& directory, const std::vect
 std::vector<std::string> format_summary(const RunSummary& summary) {
   std::vector<std::string> lines;
   lines.push_back(fmt::format("run '{}': {}", summary.name, summary.finished ? "finished" : "not finished"));
-  std::size_t width = 5;
-  for (const StageSummary& stage : summary.stages) width = std::max(width, stage.name.size());
-  lines.push_back(fmt::format("  {:<{}}  {:<9}{:>8}{:>18}{:>18}", "stage", width, "type", "steps", "validation loss", "bits per byte"));
-  for (const StageSummary& stage : summary.stages) {
-    std::string loss = "-", bits = "-";
-    if (const auto& last = stage.last_validation) {
-      const Validation& first = *stage.first_validation;
-      const bool moved = first.step != last->step;
-      loss = moved ? fmt::format("{:.4f} -> {:.4f}", first.loss, last->loss) : fmt::format("{:.4f}", last->loss);
-      bits = moved ? fmt::format("{:.4f} -> {:.4f}", first.bits_per_byte, last->bits_per_byte) : fmt::format("{:.4f}", last->bits_per_byte);
-    }
-    lines.push_back(fmt::format("  {:<{}}  {:<9}{:>8}{:>18}{:>18}", stage.name, width, stage.type, stage.steps, loss, bits));
-  }
+  for (const std::string& line : stage_table(summary.stages)) lines.push_back("  " + line);
   for (const ConversionSummary& conversion : summary.conversions) {
     for (const std::string& line : format_receipt(conversion.receipt, summary.dtype)) lines.push_back("  " + line);
     if (conversion.receipt.note.empty())

@@ -175,4 +175,11 @@ TEST_CASE("the text") {
   CHECK(lines[5] == "  receipt, stage 'sparse': sparsify by copy at step 300: same function, exact by recipe");
   CHECK(lines[11] == "    validation loss 10 steps after: 3.9000, 50 steps after: -");
   CHECK(lines[12] == "  450 steps, 3.69M tokens in 3m50s; run directory runs/example");
+  // A large vocabulary begins above 10 nats.
+  summary.stages[0].first_validation->loss = 10.3456;
+  summary.stages[1].last_validation->loss = 10.25;
+  const auto wide = format_summary(summary);
+  CHECK(wide[1] == "  stage   type        steps    validation loss     bits per byte");
+  CHECK(wide[2] == "  dense   pretrain      300  10.3456 -> 4.0000  2.5000 -> 2.0000");
+  CHECK(wide[3] == "  sparse  sparsify      150  4.0000 -> 10.2500  2.0000 -> 1.7500");
 }
