@@ -137,7 +137,8 @@ std::vector<std::int32_t> literal_ids(const std::vector<std::int64_t>& tokens, s
   return ids;
 }
 
-void print_logprobs(recipes::TrainModel& model, const EvalOptions& options) {
+void print_logprobs(LoadedModel& loaded, const recipes::Layout& layout, const EvalOptions& options) {
+  recipes::TrainModel& model = loaded.model;
   const std::vector<std::int32_t> ids = literal_ids(options.tokens, model.config.vocab_size);
   nlohmann::json logprobs = nlohmann::json::array();
   at::NoGradGuard no_grad;
@@ -145,6 +146,7 @@ void print_logprobs(recipes::TrainModel& model, const EvalOptions& options) {
   const recipes::ModelInput input = recipes::make_input({ids, {0}, length}, 0, 1);
   const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {0, "eval", false});
   const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), nullptr, model.decoder->head_numerics).to(at::kDouble);
+  require_finite(nll.isfinite().all().item<bool>(), "loss", loaded, layout);
   for (std::int64_t i = 0; i < length; ++i) logprobs.push_back(-nll[i].item<double>());
   log_info("{}", nlohmann::json{{"logprobs", logprobs}}.dump());
 }
@@ -213,10 +215,11 @@ int eval_command(const EvalOptions& options) {
       if (options.tokens.empty() && !loaded.tokenizer) throw data_error("{}: there is no tokenizer.json in it", loaded.folder.string());
     });
     if (!options.tokens.empty()) {
-      print_logprobs(loaded.model, options);
+      print_logprobs(loaded, layout, options);
       return 0;
     }
     const Measured m = options.data.empty() ? measure_run(world, loaded, layout, options) : measure_text(world, loaded, layout, options);
+    require_finite(std::isfinite(m.nats), "loss", loaded, layout);
     const double loss = m.nats / static_cast<double>(m.tokens), bits = m.nats / std::numbers::ln2 / static_cast<double>(m.bytes);
     const double perplexity = std::exp(m.nats / static_cast<double>(m.words));
     if (options.json) {

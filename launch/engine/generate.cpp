@@ -37,7 +37,8 @@ int generate_command(const GenerateOptions& options) {
   return run_in_world({}, [&](parallel::World& world) {
     if (world.size() > 1) throw usage_error("generate runs on one rank, not {}: start it without mpirun", world.size());
     recipes::use_threads(0, 1);
-    LoadedModel loaded = load_model(options.model, recipes::make_layout(world, 1));
+    const recipes::Layout layout = recipes::make_layout(world, 1);
+    LoadedModel loaded = load_model(options.model, layout);
     if (!loaded.tokenizer) throw data_error("{}: there is no tokenizer.json in it", loaded.folder.string());
     std::vector<std::int32_t> ids;
     loaded.tokenizer->encode(options.prompt, ids, true);
@@ -59,6 +60,7 @@ int generate_command(const GenerateOptions& options) {
       Parameter& head = loaded.model.decoder->head();
       const at::Tensor last = hidden.narrow(0, hidden.size(0) - 1, 1).to(head.compute.scalar_type());
       const at::Tensor logits = linear(last, head, loaded.model.decoder->head_numerics).squeeze(0);
+      require_finite(logits.isfinite().all().item<bool>(), "prediction", loaded, layout);
       const auto id = static_cast<std::int32_t>(choose(logits, options, produced));
       if (id == loaded.tokenizer->eos_id()) break;
       pending = {id};

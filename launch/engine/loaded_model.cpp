@@ -6,6 +6,7 @@
 #include "data/load_tokenizer.hpp"
 #include "recipes/convert/model_folder.hpp"
 #include "recipes/stages/model_io.hpp"
+#include "recipes/stages/training_step.hpp"
 
 namespace sluice {
 
@@ -23,6 +24,13 @@ LoadedModel load_model(const std::string& name, const recipes::Layout& layout) {
   recipes::load_weights(loaded.model, folder);
   if (std::filesystem::exists(location.path / "tokenizer.json")) loaded.tokenizer = data::load_tokenizer(location.path / "tokenizer.json");
   return loaded;
+}
+
+void require_finite(bool is_finite, const char* what, LoadedModel& loaded, const recipes::Layout& layout) {
+  if (is_finite) return;
+  const std::string weight = recipes::first_non_finite_weight(loaded.model, layout, 0);
+  if (weight.empty()) throw diverged_error("{}: its {} is not finite, although all its weights are", loaded.folder.string(), what);
+  throw diverged_error("{}: its {} is not finite: nor are its weights, the first in {}", loaded.folder.string(), what, weight);
 }
 
 }  // namespace sluice

@@ -173,8 +173,12 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
   return result;
 }
 
+std::string first_non_finite_weight(TrainModel& model, const Layout& layout, std::int64_t step) {
+  return first_non_finite(model, *layout.world, step, &Parameter::value);
+}
+
 void require_finite_weights(TrainModel& model, const Layout& layout, std::int64_t step) {
-  const std::string name = first_non_finite(model, *layout.world, step, &Parameter::value);
+  const std::string name = first_non_finite_weight(model, layout, step);
   if (!name.empty()) throw diverged_error("step {}: the update made weights not finite, the first in {}", step, name);
 }
 

@@ -51,7 +51,9 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
 /// not finite, naming the step and the first such tensor.
 StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch& batch, const StepOptions& options);
 
-/// Collective: diverged_error (exit 5) naming the first weight that is not finite.
+/// Collective: the canonical name of the first weight that is not finite, "" if all are.
+std::string first_non_finite_weight(TrainModel& model, const Layout& layout, std::int64_t step);
+/// Collective: diverged_error (exit 5) naming it, after an update.
 void require_finite_weights(TrainModel& model, const Layout& layout, std::int64_t step);
 
 /// Rows [begin, begin + count) of a batch of sequences as model input.

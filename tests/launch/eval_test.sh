@@ -48,6 +48,14 @@ refuses 2 "error: --tokens: 1 id given, at least 2 are needed to predict one" mo
 : >empty.txt
 refuses 3 "error: empty.txt: empty, expected text" model --data empty.txt
 
+cp -r model nan
+python3 "$source_dir/tests/support/edit_safetensors.py" nan/model.safetensors nan model.norm.weight
+not_finite="not finite: nor are its weights, the first in model.norm.weight"
+refuses 5 "error: nan: its loss is $not_finite" nan --data text.txt
+refuses 5 "error: nan: its loss is $not_finite" nan --tokens 1,2,3
+"$sluice" generate nan --prompt a >out 2>err
+[ $? = 5 ] && [ "$(cat err)" = "error: nan: its prediction is $not_finite" ] || fail "generate with weights that are not finite: $(cat out err)"
+
 # number NAME FILE: a number of the JSON object.
 number() { python3 -c 'import json, sys; print(json.load(open(sys.argv[2]))[sys.argv[1]])' "$1" "$2"; }
 

@@ -1,6 +1,6 @@
-"""Edits a safetensors file: drops, renames or flattens tensors, with a header that is right for what is left.
+"""Edits a safetensors file: drops, renames or flattens tensors, or makes one's first float32 a NaN, with a header that is right for what is left.
 
-usage: edit_safetensors.py FILE [drop NAME | rename NAME NEW | reshape NAME]...
+usage: edit_safetensors.py FILE [drop NAME | rename NAME NEW | reshape NAME | nan NAME]...
 Python's standard library only.
 """
 import json
@@ -27,6 +27,8 @@ def main():
             tensors[words.pop(0)] = (dtype, shape, raw)
         elif edit == "reshape":
             tensors[name] = (dtype, [math.prod(shape)], raw)
+        elif edit == "nan":
+            tensors[name] = (dtype, shape, b"\0\0\xc0\x7f" + raw[4:])
     out, body = {}, b""
     if metadata is not None:
         out["__metadata__"] = metadata
