@@ -129,6 +129,7 @@ std::string tokenizer_config_json(const std::string& eos_token, std::int64_t max
                      {"unk_token", nullptr},
                      {"model_max_length", max_length},
                      {"clean_up_tokenization_spaces", false},
+                     {"split_special_tokens", true},  // special tokens written in a text are text, as in training
                      {"add_bos_token", false}};
   return keys.dump(2) + "\n";
 }

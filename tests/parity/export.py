@@ -23,16 +23,19 @@ def compare_folder(product, folder, model_type):
     return difference
 
 
-def compare_tokenizer(folder):
+def compare_tokenizer(product, folder):
     auto, reference = AutoTokenizer.from_pretrained(folder), Tokenizer.from_file(str(folder / "tokenizer.json"))
     for text in SAMPLES:
         check(auto(text)["input_ids"] == reference.encode(text).ids, f"{folder}: AutoTokenizer gives other ids for {text!r}")
         check(auto.decode(auto(text)["input_ids"]) == text, f"{folder}: {text!r} does not come back")
+    # Special tokens written in a text are text for both.
+    text = f"a {auto.eos_token} b"
+    check(auto(text)["input_ids"] == product.encode(folder, text), f"{folder}: AutoTokenizer and the product give other ids for {text!r}")
     eos = json.loads((folder / "config.json").read_text())["eos_token_id"]
     check(auto.eos_token_id == eos, f"{folder}: eos_token_id {auto.eos_token_id}, config.json says {eos}")
 
 
 def compare(product, folders):
     for folder, model_type in folders:
-        compare_tokenizer(folder)
+        compare_tokenizer(product, folder)
         print(f"export, {model_type} ({folder.parent.parent.name}): log-probabilities within {compare_folder(product, folder, model_type):.1e}", flush=True)

@@ -52,6 +52,9 @@ class Product:
         call([self.sluice, "train", file])
         return Run(self, recipe)
 
+    def encode(self, folder, text):
+        return [int(word) for word in call([self.sluice, "tokenize", "encode", "--tokenizer", folder, "--text", text]).split()]
+
     def logprobs(self, folder, ids):
         """Log-probability of each id but the first."""
         output = call([self.sluice, "eval", folder, "--tokens", ",".join(map(str, ids))])
