@@ -11,6 +11,7 @@
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
+#include "core/checkpoint/model_location.hpp"
 #include "data/bpe_trainer.hpp"
 #include "data/load_tokenizer.hpp"
 #include "data/utf8.hpp"
@@ -60,6 +61,13 @@ int train(const TokenizeOptions& options) {
   return 0;
 }
 
+// A file, a folder with a tokenizer.json, or a model by name (RUN, RUN@STEP).
+data::TokenizerPtr open_tokenizer(const std::string& name) {
+  if (!fs::exists(name) && (name.find('@') != std::string::npos || fs::exists(fs::path("runs") / name)))
+    return data::load_tokenizer(checkpoint::locate_model(name).path);
+  return data::load_tokenizer(name);
+}
+
 void print_ids(const std::vector<std::int32_t>& ids, bool& at_start) {
   fmt::memory_buffer line;
   for (const std::int32_t id : ids) {
@@ -71,7 +79,7 @@ void print_ids(const std::vector<std::int32_t>& ids, bool& at_start) {
 
 // One line a document.
 int encode(const TokenizeOptions& options) {
-  const data::TokenizerPtr tokenizer = data::load_tokenizer(options.tokenizer);
+  const data::TokenizerPtr tokenizer = open_tokenizer(options.tokenizer);
   std::vector<std::int32_t> ids;
   bool at_start = true;
   const auto take = [&](std::string_view text, bool ends) {
@@ -90,7 +98,7 @@ int encode(const TokenizeOptions& options) {
 }
 
 int decode(const TokenizeOptions& options) {
-  const data::TokenizerPtr tokenizer = data::load_tokenizer(options.tokenizer);
+  const data::TokenizerPtr tokenizer = open_tokenizer(options.tokenizer);
   std::vector<std::int32_t> ids;
   for (const std::int64_t id : options.ids) {
     if (id < 0 || id >= tokenizer->vocab_size())
@@ -116,7 +124,7 @@ struct Counts {
 };
 
 int count(const TokenizeOptions& options) {
-  const data::TokenizerPtr tokenizer = data::load_tokenizer(options.tokenizer);
+  const data::TokenizerPtr tokenizer = open_tokenizer(options.tokenizer);
   std::vector<std::int32_t> ids;
   const auto tokens_in = [&](std::string_view text) {
     ids.clear();

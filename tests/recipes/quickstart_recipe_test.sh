@@ -16,6 +16,12 @@ expect 0 quickstart "${small[@]}" parallel.expert=2 stages.{dense,sparse,wide,fl
 last=$(printf '%s\n' quickstart/checkpoints/step-* | tail -n 1)
 grep -q '"Qwen3MoeForCausalLM"' "$last/config.json" || fail "quickstart ends as $(grep -A 1 architectures "$last/config.json")"
 
+# Its tokenizer goes by every name of a model.
+for model in quickstart quickstart@2 "$last"; do
+  [ "$("$build_dir/sluice" tokenize encode --tokenizer "$model" --text 'A word.')" = "$("$build_dir/sluice" tokenize encode --tokenizer quickstart/tokenizer.json --text 'A word.')" ] ||
+    fail "tokenize --tokenizer $model gives other ids than its tokenizer.json"
+done
+
 recipe=$source_dir/recipes/quickstart-dense.yaml
 expect 0 dense "${small[@]}" stages.dense.max_steps=2
 [ -e dense/summary.json ] || fail 'the dense control has no summary'
