@@ -85,6 +85,8 @@ Manifest parse_manifest(std::string_view text, const std::string& file) {
     for (const auto& [path, record] : body.at("files").items())
       manifest.files.emplace(inside(path, file),
                              FileRecord{record.at("bytes").get<std::uint64_t>(), checksum_from(record.at("xxh3_128"), file)});
+  } catch (const json::parse_error& error) {
+    throw data_error("{}: damaged: not JSON from byte {} of {} on", file, error.byte, text.size());
   } catch (const json::exception& error) {
     throw data_error("{}: damaged: {}", file, error.what());
   }

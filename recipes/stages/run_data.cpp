@@ -57,6 +57,11 @@ data::TokenizerPtr make_tokenizer(const Recipe& recipe, const std::filesystem::p
         bytes += text.size();
       },
       progress_of(heartbeat));
+  if (bytes == 0) {
+    std::string sources;
+    for (const DataSource& source : recipe.data.train) sources += (sources.empty() ? "" : ", ") + source.path;
+    throw data_error("{}: holds no text", sources);
+  }
   const data::TokenizerPtr tokenizer = trainer.finish(progress_of(heartbeat));
   if (tokenizer->vocab_size() < config.vocab_size)
     log_warning("tokenizer: {} tokens asked for, but the text gave only {}", config.vocab_size, tokenizer->vocab_size());
@@ -64,16 +69,31 @@ data::TokenizerPtr make_tokenizer(const Recipe& recipe, const std::filesystem::p
   return tokenizer;
 }
 
+/// Of a run that goes on: what its verified checkpoint holds takes the place of files that are damaged or gone.
+void restore_tokenizer(const std::filesystem::path& tokenizer, const std::filesystem::path& config, const std::filesystem::path& checkpoint) {
+  try {
+    data::load_tokenizer(tokenizer);
+    return;
+  } catch (const Error& error) {
+    log_warning("{}; it is restored from {}", error.what(), checkpoint.string());
+  }
+  for (const std::filesystem::path& file : {config, tokenizer}) write_file_atomically(file, read_file(checkpoint / file.filename()));
+}
+
 }  // namespace
 
-data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const std::filesystem::path& inherited, int threads, bool resumed) {
+data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const std::filesystem::path& inherited, int threads, const std::filesystem::path& checkpoint) {
   on_rank0(world, "tokenizer", [&](const Heartbeat& heartbeat) {
     const WholeNode node(threads * world.layout().local_size);
-    // One that an earlier start left without ever saving a checkpoint may be of another recipe or corpus.
-    if (resumed && std::filesystem::exists(run.tokenizer())) return std::string();
+    const std::filesystem::path config = run.path() / "tokenizer_config.json";
+    if (!checkpoint.empty()) {
+      restore_tokenizer(run.tokenizer(), config, checkpoint);
+      return std::string();
+    }
+    // One that an earlier start left without ever saving a checkpoint may be of another recipe or corpus: it is made anew.
     const data::TokenizerPtr made = make_tokenizer(recipe, inherited, node.threads(), heartbeat);
     // Which token ends a text is not in tokenizer.json.
-    write_file_atomically(run.tokenizer().parent_path() / "tokenizer_config.json", tokenizer_config_json(made->eos_token(), recipe.data.seq_length));
+    write_file_atomically(config, tokenizer_config_json(made->eos_token(), recipe.data.seq_length));
     write_file_atomically(run.tokenizer(), made->json());
     return std::string();
   });

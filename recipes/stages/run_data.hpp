@@ -12,10 +12,11 @@
 
 namespace sluice::recipes {
 
-/// Collective. The run's tokenizer: of a `resumed` run RUN/tokenizer.json; else the recipe's (trained on its text, bytes, or a file) or
-/// `inherited` (of init_from, "" for none), kept in the run. `threads`: of a rank.
+/// Collective. The run's tokenizer: of a run that goes on from `checkpoint` RUN/tokenizer.json, restored from there if it cannot be read;
+/// else ("") the recipe's (trained on its text, bytes, or a file) or `inherited` (of init_from, "" for none), kept in the run.
+/// `threads`: of a rank.
 data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const std::filesystem::path& inherited, int threads,
-                                  bool resumed);
+                                  const std::filesystem::path& checkpoint);
 
 /// Collective. Token caches live beside the runs, keyed by content, so that runs on the same text share them.
 /// Data error if the text does not hold one batch of the stage.

@@ -35,6 +35,7 @@ class Trainer {
 
  private:
   // Start (trainer_start.cpp)
+  Recipe recipe_before() const;           // of this run's last start; data error if its record is damaged
   bool open_run();                        // false: the run is finished already
   /// The newest good checkpoint, "" for a new run. Damaged newer ones are set aside; data error if there are only damaged ones.
   std::filesystem::path find_checkpoint();

@@ -17,6 +17,7 @@
 #include "recipes/stages/run_data.hpp"
 #include "recipes/stages/threads.hpp"
 #include "recipes/stages/trainer.hpp"
+#include "recipes/stages/training_step.hpp"
 
 #include <fmt/core.h>
 
@@ -38,6 +39,15 @@ Trainer::Trainer(parallel::World& world, const Recipe& recipe, const std::string
   }
 }
 
+Recipe Trainer::recipe_before() const {
+  const std::filesystem::path file = directory_.resolved_recipe();
+  try {
+    return read_recipe(file);
+  } catch (const Error& error) {
+    throw data_error("{}; this record of the run is damaged: without it (remove it) the run goes on with the recipe given", error.what());
+  }
+}
+
 bool Trainer::open_run() {
   const std::string verdict = on_rank0(world_, "open run", [&](const Heartbeat& heartbeat) {
     directory_.create();
@@ -45,15 +55,20 @@ bool Trainer::open_run() {
     lock_ = std::make_unique<RunLock>(directory_.path());
     set_log_file(directory_.log().string());
     if (directory_.state() == RunStatus::kFinished) {
-      const Recipe before = read_recipe(directory_.resolved_recipe());
+      const Recipe before = recipe_before();
       const auto differences = compare_for_restart(before, recipe_, before.stages.size() - 1);
       if (!differences.empty()) throw usage_error("{}: the run is finished, and {} (name=...)", directory_.path().string(), describe(differences));
       if (before.stages.size() != recipe_.stages.size())
         throw usage_error("{}: the run is finished with {} stages, the recipe has {}; start a new run with init_from: {}", directory_.path().string(),
                           before.stages.size(), recipe_.stages.size(), directory_.path().string());
-      log_lines(format_summary(read_summary(directory_.summary())));
-      log_info("the run is finished; choose another name (name=...) to train anew");
-      return std::string("finished");
+      heartbeat("verifying checkpoints");
+      if (checkpoint::latest_good_checkpoint(directory_.checkpoints()).skipped.empty()) {
+        log_lines(format_summary(read_summary(directory_.summary())));
+        log_info("the run is finished; choose another name (name=...) to train anew");
+        return std::string("finished");
+      }
+      log_warning("the run was finished, but its last checkpoint is damaged, so it goes on from an earlier one");
+      std::filesystem::remove(directory_.summary());
     }
     const std::string report = parallel::report_on_records(directory_.path() / "records");
     if (!report.empty()) log_warning("the run ended early before: {}", report);
@@ -118,7 +133,7 @@ void Trainer::open_data(const std::filesystem::path& checkpoint) {
       shape_ = parse_config(read_file(config), config).model.decoder;
     });
   }
-  tokenizer_ = open_tokenizer(world_, recipe_, directory_, inherited, threads_, !checkpoint.empty());
+  tokenizer_ = open_tokenizer(world_, recipe_, directory_, inherited, threads_, checkpoint);
   if (recipe_.init_from.empty()) shape_.vocab_size = tokenizer_->vocab_size();
   // A model may have more rows of embeddings than its tokenizer has ids (padding), never fewer.
   if (tokenizer_->vocab_size() > shape_.vocab_size)
@@ -166,6 +181,8 @@ void Trainer::start_fresh() {
       load_weights(*model_, folder);
       for (const std::string& note : folder.notes) log_info("{}", note);
     });
+    const std::string bad = first_non_finite_weight(*model_, layout, 0);
+    if (!bad.empty()) throw AgreedError(ExitCode::kData, fmt::format("{}: weights in it are not finite, the first in {}", recipe_.init_from, bad));
   }
   state_.stage_name = first.name;
   on_rank0(world_, "open logs", [&](const Heartbeat&) {
@@ -195,10 +212,12 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
   RunState then;
   on_all_ranks(world_, "read run state", [&] {
     then = parse_run_state(read_file(file), file);
-    const Recipe before = read_recipe(directory_.resolved_recipe());
-    const auto differences = compare_for_restart(before, recipe_, static_cast<std::size_t>(then.stage));
-    if (!differences.empty())
-      throw usage_error("{}: {} (name=...)", directory_.path().string(), describe(differences));
+    if (std::filesystem::exists(directory_.resolved_recipe())) {
+      const auto differences = compare_for_restart(recipe_before(), recipe_, static_cast<std::size_t>(then.stage));
+      if (!differences.empty()) throw usage_error("{}: {} (name=...)", directory_.path().string(), describe(differences));
+    } else if (speaks()) {
+      log_warning("{} is not there: the run goes on with the recipe given, whatever it was before", directory_.resolved_recipe().string());
+    }
     for (std::size_t i = 0; i <= static_cast<std::size_t>(then.stage) && i < recipe_.stages.size(); ++i) {
       const auto known = then.corpus_fingerprints.find(recipe_.stages[i].name);
       if (known != then.corpus_fingerprints.end())

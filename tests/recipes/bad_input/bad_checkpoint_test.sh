@@ -50,7 +50,7 @@ untouched all 'model.safetensors differ$'
 copy_as torn
 for step in torn/checkpoints/*; do truncate -s 40 "$step/manifest.json"; done
 expect 3 torn parallel.expert=2
-says "^error: none of the checkpoints in $scratch/torn/checkpoints can be used: .*manifest.json"
+says "^error: none of the checkpoints in $scratch/torn/checkpoints can be used: .*manifest.json: damaged: not JSON from byte 4[01] of 40 on"
 untouched torn 'manifest.json differ$'
 
 # Written by another version of the program: not damage, so not skipped, or the older ones would be trained on and replace it.
@@ -73,6 +73,32 @@ once '^error: the corpus has changed since the checkpoint: fingerprint [0-9a-f]+
 mv kept.txt train.txt
 untouched untouched_by_it 'nothing'
 expect 0 good parallel.expert=2
+
+# A finished run whose last checkpoint is damaged is none: it ends once more, with the same bits.
+copy_as finished
+flip finished/checkpoints/step-00000008
+expect 0 finished parallel.expert=2
+once '^warning: the run was finished, but its last checkpoint is damaged, so it goes on from an earlier one'
+says 'resuming after step 6'
+python3 "$source_dir/tests/support/compare_runs.py" finished good 0 || failures=$((failures + 1))
+
+# The run's own files beside its checkpoints. A tokenizer comes back from the checkpoint; what the recipe was, only the user knows.
+copy_as records
+rm records/summary.json
+truncate -s 1000 records/tokenizer.json
+expect 0 records parallel.expert=2
+once "^warning: .*/records/tokenizer.json.*: not valid JSON .*; it is restored from .*step-00000008"
+cmp -s records/tokenizer.json good/tokenizer.json || fail 'the tokenizer was not restored'
+rm records/summary.json records/tokenizer.json
+expect 0 records parallel.expert=2
+cmp -s records/tokenizer.json good/tokenizer.json || fail 'the tokenizer that was gone was not restored'
+rm records/summary.json
+echo '[' >>records/recipe.resolved.yaml
+expect 3 records parallel.expert=2
+once '^error: .*recipe.resolved.yaml:[0-9:]* .*this record of the run is damaged: without it \(remove it\) the run goes on with the recipe given'
+rm records/recipe.resolved.yaml
+expect 0 records parallel.expert=2
+once '^warning: .*recipe.resolved.yaml is not there: the run goes on with the recipe given'
 
 # No space left during a save. The folder is a small file system of its own.
 mkdir disk
