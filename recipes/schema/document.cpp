@@ -199,6 +199,19 @@ void fail_at(const Mark& mark, std::string_view text) {
   throw usage_error("{}: {}", where(mark), text);
 }
 
+namespace {
+
+/// yaml-cpp's messages say nothing of tabs, and often point behind them.
+std::string tab_hint(const std::string& text, int line) {
+  std::istringstream in(text);
+  std::string found;
+  for (int number = 1; number <= line && std::getline(in, found); ++number)
+    if (number + 1 >= line && found.find('\t') != std::string::npos) return fmt::format("; line {} holds a tab, YAML wants spaces", number);
+  return "";
+}
+
+}  // namespace
+
 Node parse_document(const std::string& text, const std::string& file, const std::string& override_text) {
   const Mark whole{file, 0, 0, override_text};
   // yaml-cpp reads a zero byte as the end of the text and would drop what follows.
@@ -215,7 +228,7 @@ Node parse_document(const std::string& text, const std::string& file, const std:
   } catch (const YAML::Exception& error) {
     Mark mark = whole;
     if (override_text.empty() && !error.mark.is_null()) mark = {file, error.mark.line + 1, error.mark.column + 1, ""};
-    fail_at(mark, fmt::format("YAML syntax: {}", error.msg));
+    fail_at(mark, fmt::format("YAML syntax: {}{}", error.msg, tab_hint(text, mark.line)));
   }
   Node root = builder.take();
   if (builder.documents() == 0) root.mark = whole;

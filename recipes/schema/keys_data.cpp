@@ -1,5 +1,6 @@
 // Keys of `data:` and of its tokenizer.
 #include "recipes/schema/keys.hpp"
+#include "recipes/schema/nearest.hpp"
 
 #include <fmt/format.h>
 
@@ -7,6 +8,11 @@
 
 namespace sluice::recipes {
 namespace {
+
+std::string known_source_keys(const std::string& found) {
+  const std::string meant = nearest(found, {"path", "weight"});
+  return meant.empty() ? "known: path, weight" : fmt::format("did you mean '{}'?", meant);
+}
 
 constexpr std::int64_t kSmallestBpe = 257;  // 256 bytes and the end-of-text token
 constexpr std::int64_t kLargestBpe = 1 << 20;
@@ -67,7 +73,7 @@ DataSource read_source(const Node& node, const std::string& key) {
       else if (item.key == "weight")
         source.weight = read_number(item, {.low = 0, .without_low = true});
       else
-        fail_at(item.key_mark, fmt::format("unknown key '{}' in a source of '{}'; known: path, weight", item.key, key));
+        fail_at(item.key_mark, fmt::format("unknown key '{}' in a source of '{}'; {}", item.key, key, known_source_keys(item.key)));
     }
   } else {
     fail_at(node.mark, fmt::format("a source of '{}' must be a path or {{path: ..., weight: ...}}, found {}", key, describe(node)));

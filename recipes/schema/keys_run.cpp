@@ -185,7 +185,7 @@ const Keys<CheckpointConfig>& checkpoint_keys() {
   static const Keys<CheckpointConfig> keys = {
       integer_key("save_interval", &CheckpointConfig::save_interval, {1, kMostSteps}, "steps between checkpoints",
                   {"save_steps", "interval", "save_every", "checkpoint_interval", "save_freq", "save_frequency"}),
-      integer_key("keep", &CheckpointConfig::keep, {1, 1 << 20}, "checkpoints kept beside each stage's last",
+      integer_key("keep", &CheckpointConfig::keep, {1, 1 << 20}, "the newest so many checkpoints are kept, and each stage's last",
                   {"save_total_limit", "keep_latest_k", "keep_last_n", "max_to_keep"}),
   };
   return keys;

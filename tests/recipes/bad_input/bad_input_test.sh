@@ -43,6 +43,9 @@ line "error: nowhere.txt: no such file or folder (relative paths start at $scrat
 : >empty.txt
 expect 3 empty data.train=[empty.txt]
 line 'error: empty.txt: holds no text (1 file, 0 bytes)'
+expect 3 empty_bpe data.train=[empty.txt] 'data.tokenizer={type: bpe, vocab_size: 300}'
+line 'error: empty.txt: holds no text'
+silent '^warning|trained on'
 python3 -c 'open("binary.txt", "wb").write(b"PK\3\4" + bytes(range(256)) * 20)'
 expect 3 binary data.train=[binary.txt]
 line 'error: binary.txt: looks binary: NUL byte at byte 4; expected UTF-8 text'
@@ -81,7 +84,8 @@ expect 3 tokenizer_missing 'data.tokenizer={path: nowhere.json}'
 says '^error: nowhere.json: '
 
 # A first start that failed leaves no tokenizer behind that the corrected one would take for its own.
-expect 3 corrected data.train=[empty.txt] 'data.tokenizer={type: bpe, vocab_size: 300}'
+printf 'A few words.' >few.txt
+expect 3 corrected data.train=[few.txt] 'data.tokenizer={type: bpe, vocab_size: 300}'
 expect 0 corrected 'data.tokenizer={type: bpe, vocab_size: 280}' "${one[@]}"
 says '^  model .*vocabulary 280;'
 

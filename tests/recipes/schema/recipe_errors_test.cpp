@@ -18,7 +18,7 @@ TEST_CASE("unknown keys are named with place, section and what was probably mean
   CHECK(refusal(kHead + kDense + "checkpoint: {keep: 3, qqqq: 4}\n") ==
         "x.yaml:6:23: unknown key 'qqqq' in 'checkpoint'; known: save_interval, keep");
   CHECK(refusal("name: x\ndata: {train: [{path: a, wheight: 2}]}\nstages: []\n") ==
-        "x.yaml:2:26: unknown key 'wheight' in a source of 'train'; known: path, weight");
+        "x.yaml:2:26: unknown key 'wheight' in a source of 'train'; did you mean 'weight'?");
   CHECK(refusal("name: x\ndata: {train: [a], tokenizer: {typ: bpe}}\nstages: []\n") ==
         "x.yaml:2:32: unknown key 'typ' in 'tokenizer'; did you mean 'type'?");
 }
@@ -130,6 +130,7 @@ TEST_CASE("YAML that is none, or is ambiguous, is refused with its place") {
         "x.yaml:2:27: duplicate key 'learning_rate' (first at line 2)");
   CHECK(refusal("name: [x\nseed: 1\n").find("x.yaml:2:5: YAML syntax: ") == 0);
   CHECK(refusal("name: x\n\tseed: 1\n").find("x.yaml:2:") == 0);
+  CHECK(refusal("train:\n\tseed: 1\n").find("; line 2 holds a tab, YAML wants spaces") != std::string::npos);
   CHECK(refusal("a: b: c\n").find("x.yaml:1:5: YAML syntax: ") == 0);
   CHECK(refusal("name: x\n---\nname: y\n") == "x.yaml:2:1: a second YAML document; a recipe is one");
   CHECK(refusal("name: !include y\n") == "x.yaml:1:7: YAML tag '!include' means nothing here");
