@@ -35,7 +35,10 @@ class Trainer {
 
  private:
   // Start (trainer_start.cpp)
-  Recipe recipe_before() const;           // of this run's last start; data error if its record is damaged
+  /// Of this run's last start; none, with a warning of rank 0, if its record is gone. Data error if that is damaged.
+  std::optional<Recipe> recipe_before() const;
+  /// Rank 0. Of a finished run: prints the summary, or makes it one that goes on if its last checkpoint is damaged (false).
+  bool stays_finished() const;
   bool open_run();                        // false: the run is finished already
   /// The newest good checkpoint, "" for a new run. Damaged newer ones are set aside; data error if there are only damaged ones.
   std::filesystem::path find_checkpoint();

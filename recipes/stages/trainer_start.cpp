@@ -39,13 +39,40 @@ Trainer::Trainer(parallel::World& world, const Recipe& recipe, const std::string
   }
 }
 
-Recipe Trainer::recipe_before() const {
+std::optional<Recipe> Trainer::recipe_before() const {
   const std::filesystem::path file = directory_.resolved_recipe();
+  if (!std::filesystem::exists(file)) {
+    if (speaks()) log_warning("{} is not there: the run goes on with the recipe given, whatever it was before", file.string());
+    return std::nullopt;
+  }
   try {
     return read_recipe(file);
   } catch (const Error& error) {
     throw data_error("{}; this record of the run is damaged: without it (remove it) the run goes on with the recipe given", error.what());
   }
+}
+
+bool Trainer::stays_finished() const {
+  const std::string path = directory_.path().string();
+  if (const auto before = recipe_before()) {
+    const auto differences = compare_for_restart(*before, recipe_, before->stages.size() - 1);
+    if (!differences.empty()) throw usage_error("{}: the run is finished, and {} (name=...)", path, describe(differences));
+    if (before->stages.size() != recipe_.stages.size())
+      throw usage_error("{}: the run is finished with {} stages, the recipe has {}; start a new run with init_from: {}", path, before->stages.size(),
+                        recipe_.stages.size(), path);
+  }
+  const checkpoint::LatestCheckpoint latest = checkpoint::latest_good_checkpoint(directory_.checkpoints());
+  if (latest.skipped.empty()) {
+    log_lines(format_summary(read_summary(directory_.summary())));
+    log_info("the run is finished; choose another name (name=...) to train anew");
+    return true;
+  }
+  // Without any good one the run is refused, and nothing of it may change.
+  if (latest.good) {
+    log_warning("the run was finished, but its last checkpoint is damaged, so it goes on from an earlier one");
+    std::filesystem::remove(directory_.summary());
+  }
+  return false;
 }
 
 bool Trainer::open_run() {
@@ -55,20 +82,8 @@ bool Trainer::open_run() {
     lock_ = std::make_unique<RunLock>(directory_.path());
     set_log_file(directory_.log().string());
     if (directory_.state() == RunStatus::kFinished) {
-      const Recipe before = recipe_before();
-      const auto differences = compare_for_restart(before, recipe_, before.stages.size() - 1);
-      if (!differences.empty()) throw usage_error("{}: the run is finished, and {} (name=...)", directory_.path().string(), describe(differences));
-      if (before.stages.size() != recipe_.stages.size())
-        throw usage_error("{}: the run is finished with {} stages, the recipe has {}; start a new run with init_from: {}", directory_.path().string(),
-                          before.stages.size(), recipe_.stages.size(), directory_.path().string());
       heartbeat("verifying checkpoints");
-      if (checkpoint::latest_good_checkpoint(directory_.checkpoints()).skipped.empty()) {
-        log_lines(format_summary(read_summary(directory_.summary())));
-        log_info("the run is finished; choose another name (name=...) to train anew");
-        return std::string("finished");
-      }
-      log_warning("the run was finished, but its last checkpoint is damaged, so it goes on from an earlier one");
-      std::filesystem::remove(directory_.summary());
+      if (stays_finished()) return std::string("finished");
     }
     const std::string report = parallel::report_on_records(directory_.path() / "records");
     if (!report.empty()) log_warning("the run ended early before: {}", report);
@@ -212,11 +227,9 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
   RunState then;
   on_all_ranks(world_, "read run state", [&] {
     then = parse_run_state(read_file(file), file);
-    if (std::filesystem::exists(directory_.resolved_recipe())) {
-      const auto differences = compare_for_restart(recipe_before(), recipe_, static_cast<std::size_t>(then.stage));
+    if (const auto before = recipe_before()) {
+      const auto differences = compare_for_restart(*before, recipe_, static_cast<std::size_t>(then.stage));
       if (!differences.empty()) throw usage_error("{}: {} (name=...)", directory_.path().string(), describe(differences));
-    } else if (speaks()) {
-      log_warning("{} is not there: the run goes on with the recipe given, whatever it was before", directory_.resolved_recipe().string());
     }
     for (std::size_t i = 0; i <= static_cast<std::size_t>(then.stage) && i < recipe_.stages.size(); ++i) {
       const auto known = then.corpus_fingerprints.find(recipe_.stages[i].name);

@@ -34,7 +34,7 @@ flip newest/checkpoints/step-00000008
 expect 0 newest parallel.expert=2
 once '^warning: .*step-00000008.* damaged: model.safetensors: tensor .*expected checksum [0-9a-f]{32}, found [0-9a-f]{32}.*the checkpoint before it is used'
 says 'resuming after step 6'
-python3 "$source_dir/tests/support/compare_runs.py" newest good 0 || failures=$((failures + 1))
+same_runs newest good 0
 
 copy_as manifest
 sed -i 's/"stage": "sparse"/"stage": "sparsf"/' manifest/checkpoints/step-00000008/manifest.json
@@ -80,7 +80,13 @@ flip finished/checkpoints/step-00000008
 expect 0 finished parallel.expert=2
 once '^warning: the run was finished, but its last checkpoint is damaged, so it goes on from an earlier one'
 says 'resuming after step 6'
-python3 "$source_dir/tests/support/compare_runs.py" finished good 0 || failures=$((failures + 1))
+same_runs finished good 0
+# None is good: refused, and still what it was.
+copy_as finished
+for step in finished/checkpoints/*; do flip "$step"; done
+expect 3 finished parallel.expert=2
+says "^error: none of the checkpoints in $scratch/finished/checkpoints can be used: "
+untouched finished 'model.safetensors differ$'
 
 # The run's own files beside its checkpoints. A tokenizer comes back from the checkpoint; what the recipe was, only the user knows.
 copy_as records
@@ -99,6 +105,12 @@ once '^error: .*recipe.resolved.yaml:[0-9:]* .*this record of the run is damaged
 rm records/recipe.resolved.yaml
 expect 0 records parallel.expert=2
 once '^warning: .*recipe.resolved.yaml is not there: the run goes on with the recipe given'
+# What the message advises helps a finished run too.
+echo '[' >records/recipe.resolved.yaml
+expect 3 records parallel.expert=2
+rm records/recipe.resolved.yaml
+expect 0 records parallel.expert=2
+says 'the run is finished; choose another name'
 
 # No space left during a save. The folder is a small file system of its own.
 mkdir disk
@@ -113,7 +125,7 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=400k sluice_full_disk disk 2>/de
   expect 0 freed@disk/run checkpoint.keep=10
   says "resuming after step $((10#${kept##*step-}))"
   expect 0 roomy checkpoint.keep=10
-  python3 "$source_dir/tests/support/compare_runs.py" disk/run roomy 0 || failures=$((failures + 1))
+  same_runs disk/run roomy 0
 else
   echo 'SKIPPED: no file system can be mounted here (not root?): a full disk was NOT tested'
 fi
