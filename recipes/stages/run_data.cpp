@@ -70,24 +70,26 @@ data::TokenizerPtr make_tokenizer(const Recipe& recipe, const std::filesystem::p
 }
 
 /// Of a run that goes on: what its verified checkpoint holds takes the place of files that are damaged or gone.
-void restore_tokenizer(const std::filesystem::path& tokenizer, const std::filesystem::path& config, const std::filesystem::path& checkpoint) {
+data::TokenizerPtr load_or_restore(const std::filesystem::path& tokenizer, const std::filesystem::path& config, const std::filesystem::path& checkpoint) {
   try {
-    data::load_tokenizer(tokenizer);
-    return;
+    return data::load_tokenizer(tokenizer);
   } catch (const Error& error) {
     log_warning("{}; it is restored from {}", error.what(), checkpoint.string());
   }
   for (const std::filesystem::path& file : {config, tokenizer}) write_file_atomically(file, read_file(checkpoint / file.filename()));
+  return data::load_tokenizer(tokenizer);
 }
 
 }  // namespace
 
-data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const std::filesystem::path& inherited, int threads, const std::filesystem::path& checkpoint) {
+data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const std::filesystem::path& inherited, int threads,
+                                  const std::filesystem::path& checkpoint) {
+  data::TokenizerPtr tokenizer;
   on_rank0(world, "tokenizer", [&](const Heartbeat& heartbeat) {
     const WholeNode node(threads * world.layout().local_size);
     const std::filesystem::path config = run.path() / "tokenizer_config.json";
     if (!checkpoint.empty()) {
-      restore_tokenizer(run.tokenizer(), config, checkpoint);
+      tokenizer = load_or_restore(run.tokenizer(), config, checkpoint);
       return std::string();
     }
     // One that an earlier start left without ever saving a checkpoint may be of another recipe or corpus: it is made anew.
@@ -97,8 +99,9 @@ data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, 
     write_file_atomically(run.tokenizer(), made->json());
     return std::string();
   });
-  data::TokenizerPtr tokenizer;
-  on_all_ranks(world, "tokenizer", [&] { tokenizer = data::load_tokenizer(run.tokenizer()); });
+  on_all_ranks(world, "tokenizer", [&] {
+    if (!tokenizer) tokenizer = data::load_tokenizer(run.tokenizer());
+  });
   return tokenizer;
 }
 
