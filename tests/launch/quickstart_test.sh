@@ -129,6 +129,10 @@ start_and_wait() {
   "$checkout/launch/quickstart" >"$work/out" 2>&1 </dev/null &
   process=$!
   set +m
+  wait_for_ranks
+}
+
+wait_for_ranks() {
   for ((i = 0; i < 300; ++i)); do
     if [ -e "$FAKE_STARTED.0" ] && [ -e "$FAKE_STARTED.1" ]; then return; fi
     sleep 0.1
@@ -156,10 +160,7 @@ FAKE_MODE=slow
 rm -f "$FAKE_STARTED".*
 setsid "$checkout/launch/quickstart" >"$work/out" 2>&1 </dev/null &
 process=$!
-for ((i = 0; i < 300; ++i)); do
-  if [ -e "$FAKE_STARTED.0" ] && [ -e "$FAKE_STARTED.1" ]; then break; fi
-  sleep 0.1
-done
+wait_for_ranks
 kill -INT "$process"
 code=0
 wait "$process" || code=$?
@@ -174,6 +175,7 @@ kill -INT -- "-$process"
 code=0
 wait "$process" || code=$?
 check "a second Ctrl-C stops at once" 'stopping at once'
+case $code in 0 | 75) check_code "with mpirun's code" "$code" "neither 0 nor 75" ;; esac
 check "and says that nothing is saved" 'stopped at once after .*; the same command begins anew: nothing is saved yet'
 mkdir -p "$checkout/runs/quickstart/checkpoints/step-00000009" "$checkout/runs/quickstart/checkpoints/step-00000010"
 start_and_wait
@@ -182,7 +184,6 @@ sleep 0.5
 kill -INT -- "-$process"
 wait "$process" || true
 check "or what is" 'stopped at once after .*; the same command goes on from runs/quickstart/checkpoints/step-00000010'
-case $code in 0 | 75) check_code "with mpirun's code" "$code" "neither 0 nor 75" ;; esac
 
 echo "$failures failures"
 [ "$failures" = 0 ]
