@@ -33,6 +33,14 @@ void write_whole(int fd, std::string_view text) {
   }
 }
 
+/// What ranks saw of their own machines: the launcher may have ended them before they could say it, and other machines cannot look.
+void mark_those_found_dead(std::vector<RankObservation>& all) {
+  for (const RankObservation& witness : all) {
+    const int dead = witness.record ? witness.record->found_dead : -1;
+    if (dead >= 0 && dead < static_cast<int>(all.size())) all[static_cast<std::size_t>(dead)].process = ProcessState::kGone;
+  }
+}
+
 }  // namespace
 
 int FailureMonitor::find_dead_peer() const {
@@ -89,12 +97,13 @@ std::vector<RankObservation> FailureMonitor::observe() const {
     const auto slot = static_cast<std::size_t>(rank);
     if (slot < peers_.size() && own.machine != 0 && peers_[slot].machine == own.machine) observed.process = process_state(peers_[slot].pid);
   }
+  mark_those_found_dead(all);
   return all;
 }
 
 void FailureMonitor::fail(double waited, int dead_rank) {
   // For whom the operation waits is in the record already: the communication thread, which alone may ask it, keeps it there.
-  board_->set_late();
+  board_->set_late(dead_rank);
   board_->flush();
   const Clock::time_point begin = Clock::now();
   const auto before = observe();
@@ -170,6 +179,7 @@ std::string ended_without_a_word(std::span<const RankObservation> all) {
 std::string report_on_records(const std::filesystem::path& directory) {
   std::vector<RankObservation> all;
   for (auto& record : read_records(directory)) all.push_back({std::move(record), ProcessState::kUnknown, true});
+  mark_those_found_dead(all);
   if (std::all_of(all.begin(), all.end(), [](const RankObservation& o) { return o.record && o.record->state == RankState::kFinished; }))
     return "";
   double end = 0;  // of that run, as far as its records tell: times count back from there, not from today

@@ -197,9 +197,12 @@ void RecordBoard::heartbeat(std::string_view text) {
   change([&](RankRecord& record) { set_text(record.heartbeat_text, text); });
 }
 
-void RecordBoard::set_late() {
+void RecordBoard::set_late(int dead_rank) {
   std::lock_guard lock(mutex_);
-  change([](RankRecord& record) { record.late = 1; });
+  change([dead_rank](RankRecord& record) {
+    record.late = 1;
+    record.found_dead = dead_rank;
+  });
 }
 
 void RecordBoard::set_failed(std::string_view message) {

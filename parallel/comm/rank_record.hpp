@@ -25,7 +25,7 @@ enum class RankState : std::int32_t {
 };
 
 struct RankRecord {
-  static constexpr char kMagic[8] = {'S', 'L', 'U', 'R', 'E', 'C', '0', '2'};
+  static constexpr char kMagic[8] = {'S', 'L', 'U', 'R', 'E', 'C', '0', '3'};
   static constexpr int kMaxWaitsFor = 48;
   static constexpr int kMaxGroups = 16;
 
@@ -39,7 +39,8 @@ struct RankRecord {
   char host[64] = {};
 
   RankState state = RankState::kComputing;
-  std::int32_t late = 0;        // 1: past its deadline
+  std::int32_t late = 0;        // 1: gave up waiting, past its deadline or for a dead rank
+  std::int32_t found_dead = -1;  // the rank of its machine whose process it saw gone: whoever reads this later cannot look any more
   double since = 0;             // wall clock (seconds) of the last change of state
   std::uint64_t alive = 0;      // grows while the communication thread polls for an operation that is waited for
   double written = 0;           // wall clock of the last change of any kind
@@ -96,7 +97,8 @@ class RecordBoard {
   /// Publishes for whom the operation waits, as a sign of life of the communication thread.
   void waits_for(const Operation& operation);
   void heartbeat(std::string_view text);
-  void set_late();
+  /// `dead_rank`: the rank whose process has died, or -1.
+  void set_late(int dead_rank);
   void set_failed(std::string_view message);
   void set_finished();
   RankRecord record() const;

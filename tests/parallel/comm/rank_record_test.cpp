@@ -149,6 +149,15 @@ TEST_CASE("a run that was killed blames nobody, one that noticed does, with time
   const std::string noticed = report_on_records(folder.path);
   REQUIRE(noticed.find("communication failed because of rank 1") == 0);
   REQUIRE(noticed.find("outside communication for 60.0 s") != std::string::npos);
+  // Killed while both waited: only who saw it can tell, and was ended by the launcher before its own report.
+  records[1].state = RankState::kWaiting;
+  records[1].num_waits_for = 1;
+  records[1].waits_for[0] = 0;
+  records[0].found_dead = 1;
+  write();
+  REQUIRE(report_on_records(folder.path).find("communication failed because of rank 1") == 0);
+  REQUIRE(report_on_records(folder.path).find("its process has died; its last operation was 'dispatch rows' (step 12)") !=
+          std::string::npos);
 }
 
 TEST_CASE("the failure report of an earlier start goes when rank 0 opens its record") {
