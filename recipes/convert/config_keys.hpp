@@ -3,6 +3,7 @@
 
 #include "core/base/error.hpp"
 
+#include <fmt/format.h>  // before anything is formatted inline: fmt 8 specialises there what fmt/core.h alone would instantiate
 #include <nlohmann/json.hpp>
 
 #include <cstdint>

@@ -6,6 +6,7 @@
 #include "data/tokenizer.hpp"
 #include "tests/data/test_splitters.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>

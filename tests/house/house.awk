@@ -109,6 +109,9 @@ function check_file(path,  folder, name, header) {
   if (path ~ /\.hpp$/ && !(path in pragma)) fail(path ":1", "a header without #pragma once")
   if ((is_code(path) || path ~ /\.(sh|py|awk|cmake)$/) && length_of[path] > 500 && !(path in generated))
     fail(path ":" length_of[path], length_of[path] " lines; a source file has at most 500")
+  # fmt 8 specialises in fmt/format.h what an earlier inline use has instantiated already.
+  if (path ~ /\.hpp$/ && (path in formats) && !(path in fmt_format))
+    fail(path ":" formats[path], "a header that formats includes <fmt/format.h>")
   header = path
   if (sub(/\.cpp$/, ".hpp", header) && (header in exists) && first[path] != header)
     fail(path ":1", "its first include is not \"" header "\", so nothing shows that the header includes what it needs")
@@ -138,6 +141,8 @@ FILENAME == ARGV[1] {
 { length_of[FILENAME] = FNR }
 $0 ~ unfinished { fail(FILENAME ":" FNR, "unfinished: " $0) }
 /^#pragma once/ { pragma[FILENAME] = 1 }
+/(fmt::format|_error)\("/ { if (!(FILENAME in formats)) formats[FILENAME] = FNR }
+/^#include <fmt\/format\.h>/ { fmt_format[FILENAME] = 1 }
 /^[ \t]*#[ \t]*include/ { if (is_code(FILENAME)) note_include() }
 
 FILENAME == "tests/CMakeLists.txt" && /^set\((plain|torch)_folders / {

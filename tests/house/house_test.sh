@@ -41,6 +41,7 @@ good_tree() {
   put core/models/decoder_config.hpp '#pragma once'
   put core/nn/linear.hpp '#pragma once' '#include "core/tensor/tensor.hpp"' '#include "core/models/decoder_config.hpp"'
   put core/kernels/simd/pack.inc '#include "core/base/error.hpp"'
+  put data/keys.hpp '#pragma once' '#include <fmt/format.h>' 'inline std::string wrong(int n) { return fmt::format("{}", n); }'
   put data/source.cpp '#include "core/base/error.hpp"' '// #include "core/nn/linear.hpp"'
   put data/unicode_tables.cpp "$(seq 600)"
   put parallel/comm/wire.cpp '#include <mpi.h>'
@@ -100,6 +101,8 @@ core/kernels/simd/a.inc:1: includes core/tensor/tensor.hpp -> <ATen/core/Tensor.
   breach 'tests/support/a.hpp:1: a header without #pragma once' tests/support/a.hpp '// #pragma once'
   for word in TO''DO FIX''ME XX''X; do breach "launch/setup:2: unfinished: # $word: later" launch/setup '' "# $word: later"; done
   breach 'tests/a.sh:501: 501 lines; a source file has at most 500' tests/a.sh "$(seq 501)"
+  breach 'data/a.hpp:3: a header that formats includes <fmt/format.h>' \
+    data/a.hpp '#pragma once' '#include "core/base/error.hpp"' 'inline Error wrong(int n) { return data_error("{}", n); }'
   breach 'core/base/error.cpp:1: its first include is not "core/base/error.hpp", so nothing shows that the header includes what it needs' \
     core/base/error.cpp '#include <string>' '#include "core/base/error.hpp"'
   breach 'tests/data/linear_test.cpp:1: a second linear_test.cpp beside tests/core/nn/linear_test.cpp: CTest tells test files apart by name' \

@@ -4,6 +4,7 @@
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 
+#include <fmt/format.h>
 #include <stdlib.h>
 #include <unistd.h>
 
