@@ -3,26 +3,16 @@
 # kept it. Both of its readers are asked: the Python one and the server that the web page uses.
 # usage: event_log_parity_test.sh SOURCE_DIR BUILD_DIR        exit 77: skipped
 set -euo pipefail
-build=$2
-venv=$build/parity-venvs/tensorboard
+source_dir=$1 build_dir=$2
+# shellcheck source=tests/support/parity_python.sh
+. "$source_dir/tests/support/parity_python.sh"
+parity_python "event files were NOT read by TensorBoard" 'tensorboard>=2.15'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-skip() {
-  echo "SKIPPED: $1" >&2
-  exit 77
-}
-
-if [ ! -f "$venv/.complete" ]; then
-  rm -rf "$venv"
-  python3 -m venv "$venv" || skip "python3 cannot make a virtual environment (Debian: apt-get install python3-venv)"
-  "$venv/bin/pip" install --quiet 'tensorboard>=2.15' || skip "pip cannot install the package 'tensorboard'"
-  touch "$venv/.complete"
-fi
-
 export NO_PROXY=localhost no_proxy=localhost
-SLUICE_EVENT_LOG_DIRECTORY=$work "$build/plain_tests" "event log of a run that was stopped and resumed"
-"$venv/bin/python" - "$work" <<'PYTHON'
+SLUICE_EVENT_LOG_DIRECTORY=$work "$build_dir/plain_tests" "event log of a run that was stopped and resumed"
+"$python" - "$work" <<'PYTHON'
 import math, sys, warnings
 warnings.filterwarnings("ignore")
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
