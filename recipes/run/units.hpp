@@ -1,5 +1,5 @@
 // Numbers as people read them.
-// Gives: human_count(), human_bytes(), human_duration().
+// Gives: human_count(), human_bytes(), human_duration(), plain_number().
 #pragma once
 
 #include <cstdint>
@@ -15,5 +15,8 @@ std::string human_bytes(double bytes);
 
 /// "0.4s", "42s", "3m20s", "1h05m", "2d03h"; "unknown" if not finite or negative.
 std::string human_duration(double seconds);
+
+/// All digits that tell it from its neighbours; "nan" whatever the sign bit, which says nothing to a reader.
+std::string plain_number(double value);
 
 }  // namespace sluice::recipes

@@ -279,7 +279,7 @@ void Trainer::validate_now() {
   if (speaks()) progress_->show("validating");
   const Stage& stage = recipe_.stages[*stage_];
   const Evaluation result = evaluate(*model_, layouts_.at(stage.parallel.expert), data_of(*stage_).evaluation, stage.train.micro_batch_size, state_.step);
-  if (!std::isfinite(result.loss)) throw diverged_error("step {}: the validation loss is {}", state_.step, result.loss);
+  if (!std::isfinite(result.loss)) throw diverged_error("step {}: the validation loss is {}", state_.step, plain_number(result.loss));
   row_.validation_loss = result.loss;
   row_.validation_bits_per_byte = result.bits_per_byte;
   row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;

@@ -7,6 +7,7 @@
 #include "core/tensor/pointers.hpp"
 #include "parallel/gradient_reduction.hpp"
 #include "parallel/plan/shards.hpp"
+#include "recipes/run/units.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -185,11 +186,12 @@ void require_finite_weights(TrainModel& model, const Layout& layout, std::int64_
 StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch& batch, const StepOptions& options) {
   const StepResult result = compute_gradients(model, layout, batch, options);
   // Loss and norm are the same on every rank, so all ranks stop at the same place.
-  if (!std::isfinite(result.loss)) throw diverged_error("step {}: the loss is {}; first non-finite gradient: {}", options.step, result.loss,
+  if (!std::isfinite(result.loss))
+    throw diverged_error("step {}: the loss is {}; first non-finite gradient: {}", options.step, plain_number(result.loss),
                          first_bad_gradient(model, *layout.world, options.step));
   if (!std::isfinite(result.grad_norm))
-    throw diverged_error("step {}: the gradient norm is {} (loss {}); first non-finite gradient: {}", options.step, result.grad_norm, result.loss,
-                         first_bad_gradient(model, *layout.world, options.step));
+    throw diverged_error("step {}: the gradient norm is {} (loss {}); first non-finite gradient: {}", options.step,
+                         plain_number(result.grad_norm), plain_number(result.loss), first_bad_gradient(model, *layout.world, options.step));
   double scale = 1.0;
   if (options.max_grad_norm > 0) scale = std::min(1.0, options.max_grad_norm / (result.grad_norm + 1e-6));  // PyTorch's clip_grad_norm_
   at::NoGradGuard no_grad;

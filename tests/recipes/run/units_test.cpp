@@ -48,3 +48,9 @@ TEST_CASE("durations") {
   CHECK(human_duration(INFINITY) == "unknown");
   CHECK(human_duration(-1) == "unknown");
 }
+
+TEST_CASE("a number that is none has no sign") {
+  CHECK(plain_number(-std::nan("")) == "nan");
+  CHECK(plain_number(0.1) == "0.1");
+  CHECK(plain_number(-INFINITY) == "-inf");
+}
