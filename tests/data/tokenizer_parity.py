@@ -245,20 +245,17 @@ def main():
     path = write_texts("texts.jsonl", texts)
     print(f"{len(texts)} texts, {sum(len(t.encode()) for t in texts) / 1e6:.1f} MB", flush=True)
 
-    # Splitters, with and without NFC: every code point once in letters and digits, once in marks and NFC, a part of them elsewhere.
-    few = texts[::4]
-    few_path = write_texts("few.jsonl", few)
+    # Splitters, with and without NFC.
     pairs = all_pairs(rng)
     end = len(pairs["vocab"])
     for name in SPLITTERS:
-        some, some_path = (texts, path) if name == "llama3" else (few, few_path)
-        compare(f"splitter {name}", document(pairs, name, added=[added(end, END)]), some_path, some)
+        compare(f"splitter {name}", document(pairs, name, added=[added(end, END)]), path, texts)
     compare("NFC with qwen3.5", document(pairs, "qwen3.5", {"type": "NFC"}, [added(end, END)]), path, texts)
     with open(os.path.join(WORK, "bytes.json")) as file:
         by_bytes = json.load(file)
-    compare("bytes", by_bytes, few_path, few)
-    compare("bytes with special tokens", by_bytes, few_path, few, special=True)
-    compare("bytes of NFC", {**by_bytes, "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}]}}, few_path, few)
+    compare("bytes", by_bytes, path, texts)
+    compare("bytes with special tokens", by_bytes, path, texts, special=True)
+    compare("bytes of NFC", {**by_bytes, "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}]}}, path, texts)
 
     # Training.
     prose = [english(), "\n\n".join(texts[-500:])]
