@@ -7,7 +7,6 @@
 #include "core/base/files.hpp"
 #include "recipes/convert/model_folder.hpp"
 #include "recipes/convert/name_map.hpp"
-#include "recipes/run/run_directory.hpp"
 
 namespace sluice {
 namespace {
@@ -65,8 +64,9 @@ InspectedModel open_inspected_model(const std::string& name) {
     model.optimizer = open_state(path, *model.manifest, "optimizer");
     model.routing = open_state(path, *model.manifest, "routing");
     if (fs::exists(path / "state" / "run.json")) model.run_state = read_json(path / "state" / "run.json");
+    // The checkpoint's own: the run's file also tells of conversions that came after it.
+    model.receipts = recipes::read_receipts(path / "state" / "receipts.jsonl");
   }
-  if (!model.location.run.empty()) model.receipts = recipes::read_receipts(recipes::RunDirectory(model.location.run).receipts());
   return model;
 }
 

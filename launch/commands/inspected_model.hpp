@@ -28,7 +28,7 @@ struct InspectedModel {
   // Of our checkpoints:
   std::optional<checkpoint::TensorIndex> optimizer, routing;
   nlohmann::ordered_json run_state;        // state/run.json; null if there is none
-  std::vector<recipes::Receipt> receipts;  // of the run, in their order
+  std::vector<recipes::Receipt> receipts;  // of the conversions that led to it, in their order
 };
 
 /// Data error (exit 3) if there is no such model, if it is damaged (checksums), or if its tensors cannot be read.

@@ -64,7 +64,7 @@ bool Trainer::stays_finished() const {
   const checkpoint::LatestCheckpoint latest = checkpoint::latest_good_checkpoint(directory_.checkpoints());
   if (latest.skipped.empty()) {
     log_lines(format_summary(read_summary(directory_.summary())));
-    log_info("the run is finished; choose another name (name=...) to train anew");
+    log_info("the run is finished; choose another name (name=... or run_dir=...) to train anew");
     return true;
   }
   // Without any good one the run is refused, and nothing of it may change.
@@ -102,7 +102,7 @@ std::filesystem::path Trainer::find_checkpoint() {
     heartbeat("verifying checkpoints");
     const checkpoint::LatestCheckpoint latest = checkpoint::latest_good_checkpoint(folder);
     if (!latest.good && !latest.skipped.empty())
-      throw data_error("none of the checkpoints in {} can be used: {}; nothing was changed: mend them, or choose another name (name=...) to train anew",
+      throw data_error("none of the checkpoints in {} can be used: {}; nothing was changed: mend them, or choose another name (name=... or run_dir=...) to train anew",
                        folder.string(), latest.skipped.front().reason);
     for (const auto& skipped : latest.skipped) {
       const auto step = checkpoint::parse_step_folder(skipped.path.filename().string());

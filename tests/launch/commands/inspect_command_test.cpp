@@ -100,7 +100,6 @@ TEST_CASE("inspect shows a run: checksums, state, receipts; damage is told and a
   const std::filesystem::path run = folder.path() / "run";
   write_checkpoint(run, sample("qwen3"), 100, "dense");
   const std::filesystem::path last = write_checkpoint(run, sample("qwen3_moe"), 200, "sparse");
-  recipes::ReceiptLog log(run / "receipts.jsonl", 200);
   recipes::Receipt receipt;
   receipt.stage = "sparse";
   receipt.step = 100;
@@ -108,7 +107,13 @@ TEST_CASE("inspect shows a run: checksums, state, receipts; damage is told and a
   receipt.method = "copy";
   receipt.exact = true;
   receipt.loss_before = receipt.loss_after = 3.25;
-  log.append(receipt);
+  recipes::ReceiptLog(last / "state" / "receipts.jsonl", 200).append(receipt);
+  // Of the run, whose next conversion came after this checkpoint.
+  recipes::ReceiptLog of_the_run(run / "receipts.jsonl", 200);
+  of_the_run.append(receipt);
+  receipt.step = 200;
+  receipt.kind = "grow";
+  of_the_run.append(receipt);
 
   json shown = inspect_json(run);
   CHECK(shown["step"] == 200);
@@ -126,7 +131,10 @@ TEST_CASE("inspect shows a run: checksums, state, receipts; damage is told and a
   CHECK(contains(text.out, "stage 'sparse': sparsify by copy, exact: loss 3.250000 -> 3.250000"));
   CHECK(contains(text.out, "exp_avg "));
   CHECK(inspect_json(run.string() + "@100")["architecture"] == "Qwen3ForCausalLM");
-  CHECK(inspect_json(last)["receipts"].size() == 1);  // found from the checkpoint
+  CHECK_FALSE(inspect_json(run.string() + "@100").contains("receipts"));
+  const std::filesystem::path moved = folder.path() / "moved";
+  std::filesystem::copy(last, moved, std::filesystem::copy_options::recursive);
+  CHECK(inspect_json(moved)["receipts"] == shown["receipts"]);
 
   const float value = 1e6f;
   overwrite_tensor(last / "model.safetensors", kExpert, 8, &value, sizeof value);
