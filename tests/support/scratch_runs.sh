@@ -94,7 +94,7 @@ wait_until() {
   fail "waited a minute for: $*"
   return 1
 }
-# logged_step NAME STEP: whether the run has logged it. Starts no process: a fast machine trains a test's run in half a second.
+# logged_step NAME STEP: whether the run has logged it. Starts no process, so that a short run is not missed.
 logged_step() {
   local rows
   mapfile -t rows <"$1/metrics.jsonl" || return 1

@@ -132,6 +132,7 @@ TEST_CASE("inspect shows a run: checksums, state, receipts; damage is told and a
   CHECK(contains(text.out, "exp_avg "));
   CHECK(inspect_json(run.string() + "@100")["architecture"] == "Qwen3ForCausalLM");
   CHECK_FALSE(inspect_json(run.string() + "@100").contains("receipts"));
+  CHECK(inspect_json(last)["receipts"].size() == 1);  // found from the checkpoint
   const std::filesystem::path moved = folder.path() / "moved";
   std::filesystem::copy(last, moved, std::filesystem::copy_options::recursive);
   CHECK(inspect_json(moved)["receipts"] == shown["receipts"]);
