@@ -83,7 +83,10 @@ Node load(const fs::path& path, const Mark& said_at, std::vector<std::string>& c
   if (root.kind == Node::Kind::kNothing) {
     throw usage_error("{}: is empty; a recipe needs at least name, data.train and stages", path.string());
   }
-  if (!root.is_map()) fail_at(root.mark, fmt::format("a recipe is a map of keys, found {}", describe(root)));
+  if (!root.is_map()) fail_at(root.mark, fmt::format("a recipe is a map of keys, found {}", describe_no_map(root)));
+  // Holders of anchors; the values have been copied to where they are used.
+  root.items.erase(std::remove_if(root.items.begin(), root.items.end(), [](const Node& item) { return item.key.rfind("x-", 0) == 0; }),
+                   root.items.end());
   const auto extends = std::find_if(root.items.begin(), root.items.end(), [](const Node& item) { return item.key == "extends"; });
   if (extends == root.items.end()) return root;
   if (!extends->is_scalar() || extends->text.empty()) {

@@ -9,7 +9,8 @@
 
 namespace sluice::recipes {
 
-/// Maps are merged, everything else is replaced; every node keeps the mark of where it was written. The `extends` key is gone.
+/// Maps are merged, everything else is replaced; every node keeps the mark of where it was written. The `extends` key is gone, and
+/// so are keys x-... of a file's top level.
 /// Throws usage errors: unreadable or empty file, syntax, circles of `extends`, malformed overrides, unknown stage names.
 Node compose(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 

@@ -1,6 +1,7 @@
 #include "recipes/schema/document.hpp"
 
 #include "core/base/error.hpp"
+#include "recipes/schema/slips.hpp"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -8,6 +9,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <map>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -63,6 +65,9 @@ class Builder : public YAML::EventHandler {
     node.mark = at(mark);
     node.text = value;
     node.plain = tag.empty() || tag == "?";
+    const bool is_key = expects_key();
+    if (const std::string odd = node.plain ? odd_sign(value, is_key) : ""; !odd.empty())
+      fail_at(node.mark, fmt::format("{}; write plain spaces{}", odd, is_key ? "" : ", or put it in quotes if it is meant"));
     add(std::move(node), anchor);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
@@ -84,6 +89,9 @@ class Builder : public YAML::EventHandler {
     bool has_key = false;
     std::string key;
     Mark key_mark;
+    bool is_merge = false;           // the key is <<
+    std::optional<Mark> merge_mark;  // there was one
+    std::vector<Node> merged;        // what << names, in order
   };
 
   Mark at(const YAML::Mark& mark) const {
@@ -94,9 +102,10 @@ class Builder : public YAML::EventHandler {
     if (tag.empty() || tag == "?" || tag == "!" || tag.rfind("tag:yaml.org,2002:", 0) == 0) return;
     fail_at(at(mark), fmt::format("YAML tag '{}' means nothing here", tag));
   }
+  bool expects_key() const { return !frames_.empty() && frames_.back().node.is_map() && !frames_.back().has_key; }
   void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Node::Kind kind) {
     check_tag(mark, tag);
-    if (!frames_.empty() && frames_.back().node.is_map() && !frames_.back().has_key) fail_at(at(mark), "a key must be a word");
+    if (expects_key()) fail_at(at(mark), "a key must be a word");
     Frame frame;
     frame.node.kind = kind;
     frame.node.mark = at(mark);
@@ -106,6 +115,11 @@ class Builder : public YAML::EventHandler {
   void close() {
     Frame frame = std::move(frames_.back());
     frames_.pop_back();
+    // A map's own keys win, wherever << stands in it; of several maps, the earlier.
+    for (Node& map : frame.merged) {
+      for (Node& item : map.items)
+        if (!frame.node.find(item.key)) frame.node.items.push_back(std::move(item));
+    }
     add(std::move(frame.node), frame.anchor);
   }
   void add(Node node, YAML::anchor_t anchor) {
@@ -122,13 +136,21 @@ class Builder : public YAML::EventHandler {
     }
     if (!frame.has_key) {
       if (!node.is_scalar()) fail_at(node.mark, "a key must be a word");
-      if (const Node* first = frame.node.find(node.text)) {
-        const std::string place = override_text_.empty() ? fmt::format(" (first at line {})", first->key_mark.line) : "";
-        fail_at(node.mark, fmt::format("duplicate key '{}'{}", node.text, place));
+      frame.is_merge = node.plain && node.text == "<<";
+      const Node* same = frame.node.find(node.text);
+      if (same || (frame.is_merge && frame.merge_mark)) {
+        const Mark& first = same ? same->key_mark : *frame.merge_mark;
+        const std::string place = override_text_.empty() ? fmt::format(" (first at line {})", first.line) : "";
+        fail_at(node.mark, fmt::format("duplicate key '{}'{}{}", node.text, place, frame.is_merge ? "; it takes several maps as a list" : ""));
       }
       frame.key = node.text;
       frame.key_mark = node.mark;
       frame.has_key = true;
+      return;
+    }
+    frame.has_key = false;
+    if (frame.is_merge) {
+      merge(frame, std::move(node));
       return;
     }
     node.key = std::move(frame.key);
@@ -136,7 +158,15 @@ class Builder : public YAML::EventHandler {
     // yaml-cpp places nothing where the next token begins, often on another line.
     if (node.kind == Node::Kind::kNothing) node.mark = node.key_mark;
     frame.node.items.push_back(std::move(node));
-    frame.has_key = false;
+  }
+  void merge(Frame& frame, Node node) {
+    frame.merge_mark = frame.key_mark;
+    const auto take = [&](Node& map) {
+      if (!map.is_map()) fail_at(frame.key_mark, fmt::format("'<<' merges a map, or a list of maps, found {}", describe(map)));
+      frame.merged.push_back(std::move(map));
+    };
+    if (node.kind != Node::Kind::kList) return take(node);
+    for (Node& map : node.items) take(map);
   }
 
   const std::string& file_;
@@ -195,6 +225,11 @@ std::string describe(const Node& node) {
   return fmt::format("{}'{}'", node.plain ? "" : "the string ", in_one_line(node.text));
 }
 
+std::string describe_no_map(const Node& node) {
+  const std::string slip = node.is_scalar() && node.plain ? colon_slip(node.text) : "";
+  return describe(node) + (slip.empty() ? "" : ": " + slip);
+}
+
 void fail_at(const Mark& mark, std::string_view text) {
   throw usage_error("{}: {}", where(mark), text);
 }
@@ -210,10 +245,17 @@ std::string tab_hint(const std::string& text, int line) {
   return "";
 }
 
+/// yaml-cpp does not always name the anchor, nor say why it is not there.
+std::string anchor_hint(const std::string& message) {
+  if (message.find("referenced anchor is not defined") == std::string::npos) return "";
+  return "; an anchor is known below where it is set and in no other file: 'extends' takes over maps of another";
+}
+
 }  // namespace
 
 Node parse_document(const std::string& text, const std::string& file, const std::string& override_text) {
   const Mark whole{file, 0, 0, override_text};
+  if (text.compare(0, 2, "\xFF\xFE") == 0 || text.compare(0, 2, "\xFE\xFF") == 0) fail_at(whole, "is UTF-16; save it as UTF-8");
   // yaml-cpp reads a zero byte as the end of the text and would drop what follows.
   if (text.find('\0') != std::string::npos) fail_at(whole, "is not text: it holds a zero byte");
   Builder builder(file, override_text);
@@ -227,8 +269,13 @@ Node parse_document(const std::string& text, const std::string& file, const std:
     }
   } catch (const YAML::Exception& error) {
     Mark mark = whole;
-    if (override_text.empty() && !error.mark.is_null()) mark = {file, error.mark.line + 1, error.mark.column + 1, ""};
-    fail_at(mark, fmt::format("YAML syntax: {}{}", error.msg, tab_hint(text, mark.line)));
+    const bool placed = override_text.empty() && !error.mark.is_null();
+    if (placed) mark = {file, error.mark.line + 1, error.mark.column + 1, ""};
+    if (const auto slip = find_slip(text, placed ? mark.line : 1)) {
+      if (placed) mark = {file, slip->line, slip->column, ""};
+      fail_at(mark, "YAML syntax: " + slip->text);
+    }
+    fail_at(mark, fmt::format("YAML syntax: {}{}{}", error.msg, anchor_hint(error.msg), tab_hint(text, mark.line)));
   }
   Node root = builder.take();
   if (builder.documents() == 0) root.mark = whole;

@@ -38,12 +38,15 @@ struct Node {
 
 /// What a message says was found: "'ten'", "the string '3'", "a list", "a map", "nothing". One line, shortened.
 std::string describe(const Node& node);
+/// The same where a map was expected, with the slip that made text of its keys: "'keep:3': a space is missing after 'keep:'".
+std::string describe_no_map(const Node& node);
 
 /// Throws a usage error: "WHERE: TEXT".
 [[noreturn]] void fail_at(const Mark& mark, std::string_view text);
 
 /// Reads one YAML document. Syntax errors, duplicate keys, a second document, unknown tags and keys that are no words
-/// are usage errors with the place. An empty text gives kNothing. Anchors and aliases are expanded.
+/// are usage errors with the place. An empty text gives kNothing. Anchors and aliases are expanded, and the maps of `<<` merged:
+/// own keys win, then the earlier map's; every value keeps the mark of where it was written.
 /// With `override_text` every mark names the override instead of a place.
 Node parse_document(const std::string& text, const std::string& file, const std::string& override_text = "");
 

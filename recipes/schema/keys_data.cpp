@@ -1,6 +1,7 @@
 // Keys of `data:` and of its tokenizer.
 #include "recipes/schema/keys.hpp"
 #include "recipes/schema/nearest.hpp"
+#include "recipes/schema/slips.hpp"
 
 #include <fmt/format.h>
 
@@ -10,6 +11,7 @@ namespace sluice::recipes {
 namespace {
 
 std::string known_source_keys(const std::string& found) {
+  if (const std::string slip = colon_slip(found); !slip.empty()) return slip;
   const std::string meant = nearest(found, {"path", "weight"});
   return meant.empty() ? "known: path, weight" : fmt::format("did you mean '{}'?", meant);
 }
@@ -28,6 +30,7 @@ const Choices& tokenizer_types() {
 TokenizerConfig read_tokenizer(const Node& node) {
   TokenizerConfig tokenizer;
   if (node.is_scalar()) {
+    if (node.plain && !colon_slip(node.text).empty()) fail_at(node.mark, fmt::format("'tokenizer' must be bytes, bpe or a map, found {}", describe_no_map(node)));
     tokenizer.type = static_cast<TokenizerType>(read_choice(node, tokenizer_types()));
     if (tokenizer.type == TokenizerType::kFile) fail_at(node.mark, "'tokenizer: file' needs the file: tokenizer: {path: tokenizer.json}");
     return tokenizer;

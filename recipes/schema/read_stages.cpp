@@ -66,10 +66,10 @@ void require_same_model(const Node& node, const Recipe& recipe, const std::strin
 }  // namespace
 
 void read_stages(const Node& stages, bool shape_known, Recipe& recipe) {
-  if (stages.kind != Node::Kind::kList) fail_at(stages.mark, fmt::format("'stages' must be a list of stages, found {}", describe(stages)));
+  if (stages.kind != Node::Kind::kList) fail_at(stages.mark, fmt::format("'stages' must be a list of stages, found {}", describe_no_map(stages)));
   static const std::vector<std::string> kSubsections = {"moe", "data", "train", "model", "parallel"};
   for (const Node& node : stages.items) {
-    if (!node.is_map()) fail_at(node.mark, fmt::format("a stage must be a map, found {}", describe(node)));
+    if (!node.is_map()) fail_at(node.mark, fmt::format("a stage must be a map, found {}", describe_no_map(node)));
     const Node* name = node.find("name");
     const std::string title = name && name->is_scalar() ? fmt::format("stage '{}'", name->text) : "'stages'";
     Stage stage;

@@ -47,6 +47,8 @@ std::string reference_page() {
       "On the command line, `section.key=value` wins over the file; values are YAML, and stages are addressed by name: "
       "`stages.dense.max_steps=20`.\n"
       "`extends: other.yaml` merges maps and replaces lists.\n"
+      "Inside a file, anchors and aliases are expanded and `<<: *anchor` merges maps as YAML 1.1 does (own keys win); "
+      "keys `x-...` of the top level may hold anchors and are passed over.\n"
       "The names of other frameworks in the last column are not accepted; they are recognised, and the message says the name here.\n";
   for (const SectionInfo& section : sections()) {
     page += fmt::format("\n## {}\n\n{}\n\n| key | value | default | meaning | known elsewhere as |\n|-|-|-|-|-|\n",

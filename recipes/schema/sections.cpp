@@ -2,6 +2,7 @@
 #include "recipes/schema/keys.hpp"
 
 #include "recipes/schema/nearest.hpp"
+#include "recipes/schema/slips.hpp"
 
 #include <fmt/format.h>
 
@@ -54,7 +55,7 @@ std::string full_name(const SectionInfo& section, const KeyInfo& key) {
 
 void require_map(const Node& node, const std::string& title) {
   if (node.is_map() || node.kind == Node::Kind::kNothing) return;
-  fail_at(node.mark, fmt::format("{} must be a map, found {}", title, describe(node)));
+  fail_at(node.mark, fmt::format("{} must be a map, found {}", title, describe_no_map(node)));
 }
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
@@ -140,6 +141,8 @@ const std::vector<ForeignName>& foreign_names() {
 
 std::string unknown_key(const std::string& path, const std::string& title, const std::string& key) {
   const std::string unknown = fmt::format("unknown key '{}'{}", key, path.empty() ? "" : " in " + title);
+  if (const std::string slip = colon_slip(key); !slip.empty()) return fmt::format("{}: {}", unknown, slip);
+  if (key.rfind("x-", 0) == 0) return unknown + ": keys that are passed over (x-...) stand at the top level of a file";
   const auto meant = [&](const std::string& name) { return fmt::format("{}; did you mean '{}'?", unknown, name); };
   const std::string name = normal(key);
   const SectionInfo* here = nullptr;

@@ -24,6 +24,9 @@ spoil '/^checkpoint/s/keep/zzzz/' unknown "bad.yaml:24:32: unknown key 'zzzz' in
 spoil 's/warmup_steps: 2/warmup_steps: two/' mistyped "bad.yaml:15:17: 'warmup_steps' must be an integer, found 'two'"
 spoil 's/1.0e-2/-1.0e-2/' out_of_range "bad.yaml:13:18: 'learning_rate' must be above 0, found '-1.0e-2'"
 spoil 's/top_k: 2/top_k: 5/' top_k "bad.yaml:23:14: stage 'sparse': top_k(5) is above num_experts(4)"
+spoil 's/^log_interval: /log_interval:/' space "bad.yaml:25:1: YAML syntax: a space is missing after 'log_interval:'"
+spoil 's/^  warmup/\xc2\xa0\xc2\xa0warmup/' no_break "bad.yaml:15:1: a no-break space (U+00A0) before 'warmup_steps'; write plain spaces"
+spoil 's/^  - {name: dense,/  - {<<: {lr: 1}, name: dense,/' merged "bad.yaml:17:11: unknown key 'lr' in stage 'dense'; did you mean 'train.learning_rate'?"
 spoil '' mesh 'expert(4) does not divide 2 ranks' parallel.expert=4
 spoil '' batch 'global_batch_size(7) is not a multiple of 2 ranks' train.global_batch_size=7
 

@@ -61,6 +61,55 @@ TEST_CASE("anchors and aliases are expanded") {
   CHECK(r.data.validation.size() == 2);
 }
 
+TEST_CASE("merge keys merge as YAML 1.1 says") {
+  const std::string stages =
+      "stages:\n  - &d {name: dense, type: pretrain, max_steps: 10, train: {learning_rate: 0.5, weight_decay: 0.25}}\n"
+      "  - {<<: *d, name: more}\n  - {name: last, <<: *d, max_steps: 3, train: {weight_decay: 0.125}}\n";
+  const Recipe r = read_text_recipe("name: x\ndata: {train: [a]}\n" + stages);
+  REQUIRE(r.stages.size() == 3);
+  CHECK(r.stages[1].name == "more");
+  CHECK(r.stages[1].max_steps == 10);
+  CHECK(r.stages[1].train.learning_rate == 0.5);
+  // Own keys win wherever they stand, and are not merged deeper.
+  CHECK(r.stages[2].max_steps == 3);
+  CHECK(r.stages[2].train.weight_decay == 0.125);
+  CHECK(r.stages[2].train.learning_rate == TrainConfig{}.learning_rate);
+  // Of a list of maps the earlier wins; a merged map may be made by merging, and be a holder's.
+  const Recipe held = read_text_recipe(
+      "x-one: &one {learning_rate: 0.5, weight_decay: 0.5}\nx-two:\n  - &two {<<: *one, learning_rate: 0.25, warmup_steps: 7}\n"
+      "name: x\ndata: {train: [a]}\ntrain:\n  <<: [*two, *one, {adam_eps: 0.1, warmup_steps: 9}]\n  adam_beta1: 0.5\nstages:\n" + kDense);
+  CHECK(held.train.learning_rate == 0.25);
+  CHECK(held.train.weight_decay == 0.5);
+  CHECK(held.train.warmup_steps == 7);
+  CHECK(held.train.adam_eps == 0.1);
+  CHECK(held.train.adam_beta1 == 0.5);
+  // A mistake is named where it was written.
+  CHECK(refusal("x-t: &t\n  lr: 1\nname: x\ndata: {train: [a]}\ntrain:\n  <<: *t\nstages:\n" + kDense) ==
+        "x.yaml:2:3: unknown key 'lr' in 'train'; did you mean 'learning_rate'?");
+  CHECK(refusal("name: x\ntrain: {<<: 3}\n") == "x.yaml:2:9: '<<' merges a map, or a list of maps, found '3'");
+  CHECK(refusal("a: &a [1]\ntrain: {<<: [{}, *a]}\n") == "x.yaml:2:9: '<<' merges a map, or a list of maps, found a list");
+  CHECK(refusal("train: {<<: {seed: 1}, <<: {seed: 2}}\n") == "x.yaml:1:24: duplicate key '<<' (first at line 1); it takes several maps as a list");
+  CHECK(refusal("train: {<<: }\n") == "x.yaml:1:9: '<<' merges a map, or a list of maps, found nothing");
+  CHECK(refusal("name: x\n\"<<\": {seed: 1}\n").find("x.yaml:2:1: unknown key '<<'") == 0);  // in quotes it is a key like any
+  CHECK(refusal("a: &a {<<: *a}\n").find("x.yaml:1:12: an alias inside the value it stands for") == 0);
+}
+
+TEST_CASE("keys x-... at the top level of a file hold what is anchored and are passed over") {
+  const Scratch scratch;
+  scratch.write("base.yaml", "x-any: [1, {zzz: &w 0.25}]\nx-: nothing\n" + kHead + kDense + "train: {weight_decay: *w}\n");
+  scratch.write("top.yaml", "extends: base.yaml\nx-any: {other: shape}\n");
+  CHECK(read_recipe("top.yaml").train.weight_decay == 0.25);
+  CHECK(read_recipe("top.yaml") == read_recipe("base.yaml"));
+  scratch.write("deep.yaml", "extends: base.yaml\ntrain: {x-any: 1}\n");
+  CHECK(refusal_of_file("deep.yaml") ==
+        "deep.yaml:2:9: unknown key 'x-any' in 'train': keys that are passed over (x-...) stand at the top level of a file");
+  // Anchors are of one file.
+  scratch.write("across.yaml", "extends: base.yaml\ntrain: {weight_decay: *w}\n");
+  const std::string across = refusal_of_file("across.yaml");
+  CHECK(across.find("across.yaml:2:23: YAML syntax: the referenced anchor is not defined") == 0);
+  CHECK(across.find("; an anchor is known below where it is set and in no other file: 'extends' takes over maps of another") != std::string::npos);
+}
+
 TEST_CASE("extends merges maps, replaces lists, and is relative to the file that says it") {
   const Scratch scratch;
   scratch.write("base/base.yaml", kHead + kDense + kSparse + "train: {learning_rate: 0.5, weight_decay: 0.25}\nseed: 3\n");
