@@ -1,4 +1,5 @@
 #include "core/base/error.hpp"
+#include "core/tensor/pointers.hpp"
 #include "parallel/exchange_functions.hpp"
 #include "parallel/token_exchange.hpp"
 
@@ -38,11 +39,10 @@ class FlatRoute : public Route {
     // Rows arrive by (source, expert); they are computed by (expert, source).
     std::vector<std::int64_t> begin(size * owned + 1, 0);
     for (std::size_t i = 0; i < size * owned; ++i) begin[i + 1] = begin[i] + received[i];
-    std::int64_t* position = nullptr;
     to_expert_order_ = at::empty({begin.back()}, at::TensorOptions().dtype(at::kLong));
     to_arrival_order_ = at::empty_like(to_expert_order_);
-    position = to_expert_order_.mutable_data_ptr<std::int64_t>();
-    auto* inverse = to_arrival_order_.mutable_data_ptr<std::int64_t>();
+    auto* position = data_of<std::int64_t>(to_expert_order_);
+    auto* inverse = data_of<std::int64_t>(to_arrival_order_);
     std::int64_t next = 0;
     for (std::size_t e = 0; e < owned; ++e) {
       for (std::size_t source = 0; source < size; ++source) {
@@ -84,7 +84,7 @@ class FlatRoute : public Route {
     }
     const at::Tensor contiguous = rows.contiguous();
     const auto start = Clock::now();
-    group_->start_all_to_all_v(contiguous.data_ptr(), send_bytes, result.data_ptr(), receive_bytes, label).finish();
+    group_->start_all_to_all_v(bytes_of(contiguous).data(), send_bytes, bytes_of(result).data(), receive_bytes, label).finish();
     counters_->seconds += std::chrono::duration<double>(Clock::now() - start).count();
     return result;
   }

@@ -19,7 +19,7 @@ void start_buckets(at::Tensor& flat, Communicator& group, const char* operation,
   for (std::int64_t begin = 0; begin < flat.numel(); begin += bucket) {
     const std::int64_t count = std::min(bucket, flat.numel() - begin);
     at::Tensor part = flat.narrow(0, begin, count);
-    handles.push_back(group.start_all_reduce(part.data_ptr(), static_cast<std::size_t>(count), from_torch(flat.scalar_type()), ReduceOp::kSum,
+    handles.push_back(group.start_all_reduce(bytes_of(part).data(), static_cast<std::size_t>(count), from_torch(flat.scalar_type()), ReduceOp::kSum,
                                              {operation, step, -1, "backward"}));
   }
 }

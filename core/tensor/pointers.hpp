@@ -1,19 +1,48 @@
-// From tensors to the raw pointers that kernels take. SLUICE_DISPATCH runs a block with T (storage) and A (accumulation)
-// bound to the element types of a tensor: float/float, double/double, BFloat16/float.
+// From tensors to raw memory, checked: data_of for kernels, bytes_of for the wire and for files. Nobody else asks a tensor for its
+// pointer. SLUICE_DISPATCH runs a block with T (storage) and A (accumulation) bound to the element types of a tensor: float/float,
+// double/double, BFloat16/float.
 #pragma once
 
 #include "core/kernels/bfloat16.hpp"
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
+#include <type_traits>
 
 namespace sluice {
 
 template <class T>
+inline constexpr at::ScalarType kScalarTypeOf = at::ScalarType::Undefined;
+template <>
+inline constexpr at::ScalarType kScalarTypeOf<float> = at::kFloat;
+template <>
+inline constexpr at::ScalarType kScalarTypeOf<double> = at::kDouble;
+template <>
+inline constexpr at::ScalarType kScalarTypeOf<kernels::BFloat16> = at::kBFloat16;
+template <>
+inline constexpr at::ScalarType kScalarTypeOf<std::int32_t> = at::kInt;
+template <>
+inline constexpr at::ScalarType kScalarTypeOf<std::int64_t> = at::kLong;
+
+/// Throws c10::Error, one line, unless the tensor is there, on the CPU, and its elements lie in memory one after the other in
+/// row-major order. A view with gaps (every second element, a transposed matrix) is not like that: contiguous() makes a copy that is.
+void require_contiguous(const at::Tensor& tensor);
+/// The same, and the elements are of type `type`.
+void require_contiguous(const at::Tensor& tensor, at::ScalarType type);
+
+/// The first element of a tensor that a kernel is to read or write as T, const T to read only. Throws as require_contiguous.
+template <class T>
 T* data_of(const at::Tensor& tensor) {
+  static_assert(kScalarTypeOf<std::remove_const_t<T>> != at::ScalarType::Undefined, "no tensor holds elements of this type");
+  require_contiguous(tensor, kScalarTypeOf<std::remove_const_t<T>>);
   return static_cast<T*>(tensor.data_ptr());
 }
+
+/// The bytes of a tensor of any element type, to be sent, received, written or read. Throws as require_contiguous.
+std::span<std::byte> bytes_of(const at::Tensor& tensor);
 
 }  // namespace sluice
 

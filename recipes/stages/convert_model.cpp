@@ -2,6 +2,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
+#include "core/tensor/pointers.hpp"
 
 #include <fmt/format.h>
 
@@ -169,7 +170,7 @@ void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind,
     }
     const at::Tensor mean = inputs.at(paths[i]).to(rows.scalar_type()).mean(0).contiguous();
     // Ranks may round the pass differently, and dense parameters must stay the same on all of them.
-    layout.world->start_broadcast(mean.data_ptr(), mean.nbytes(), 0, {"mean input", step, model.moe->layers[i], "receipt"}).finish();
+    layout.world->start_broadcast(bytes_of(mean).data(), mean.nbytes(), 0, {"mean input", step, model.moe->layers[i], "receipt"}).finish();
     const at::Tensor direction = mean / mean.norm().clamp_min(1e-30);
     // Row by row in one order, so that tied rows stay equal bit for bit.
     const at::Tensor along = (rows * direction).sum(1, true);

@@ -3,6 +3,7 @@
 #include "core/base/error.hpp"
 #include "core/checkpoint/accounting.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "core/tensor/pointers.hpp"
 
 #include <fmt/core.h>
 
@@ -53,7 +54,7 @@ std::map<std::string, at::Tensor> routing_state(TrainModel& model) {
 
 at::Tensor to_tensor(const checkpoint::TensorView& view) {
   at::Tensor tensor = at::empty(view.info.shape, at::TensorOptions().dtype(scalar_type(view)));
-  std::memcpy(tensor.data_ptr(), view.bytes.data(), view.bytes.size());
+  std::memcpy(bytes_of(tensor).data(), view.bytes.data(), view.bytes.size());
   return tensor;
 }
 

@@ -1,6 +1,7 @@
 #include "recipes/stages/objective.hpp"
 
 #include "core/base/error.hpp"
+#include "core/tensor/pointers.hpp"
 
 namespace sluice::recipes {
 
@@ -26,7 +27,7 @@ void LayerCounts::reduce(parallel::Communicator& world, std::int64_t step, const
   std::vector<at::Tensor> parts;
   for (const Layer& layer : layers_) parts.insert(parts.end(), {layer.counts, layer.children, layer.experts, layer.dropped});
   at::Tensor all = at::cat(parts, 0).contiguous();
-  world.start_all_reduce(all.data_ptr(), static_cast<std::size_t>(all.numel()), DType::kInt64, parallel::ReduceOp::kSum, {"routing counts", step, -1, phase}).finish();
+  world.start_all_reduce(data_of<std::int64_t>(all), static_cast<std::size_t>(all.numel()), DType::kInt64, parallel::ReduceOp::kSum, {"routing counts", step, -1, phase}).finish();
   std::int64_t begin = 0;
   const auto take = [&](at::Tensor& part) {
     part = all.narrow(0, begin, part.numel()).clone();

@@ -5,6 +5,7 @@
 #include "core/checkpoint/shard_plan.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/error_line.hpp"
+#include "core/tensor/pointers.hpp"
 #include "parallel/comm/heartbeat_ticker.hpp"
 #include "recipes/stages/rank0.hpp"
 
@@ -166,11 +167,11 @@ class Saver {
       at::Tensor bytes = at::empty(piece.info.shape, at::TensorOptions().dtype(torch_type(piece.info.type)));
       if (rank == from) guarded([&] { bytes = piece.make().contiguous(); });
       if (from != writer) {
-        if (rank == from) layout_.world->start_send(bytes.data_ptr(), bytes.nbytes(), writer, label).finish();
-        else layout_.world->start_receive(bytes.data_ptr(), bytes.nbytes(), from, label).finish();
+        if (rank == from) layout_.world->start_send(bytes_of(bytes).data(), bytes.nbytes(), writer, label).finish();
+        else layout_.world->start_receive(bytes_of(bytes).data(), bytes.nbytes(), from, label).finish();
       }
       if (rank == writer && problem_.empty())
-        guarded([&] { out->write(piece.info.name, {static_cast<const std::byte*>(bytes.data_ptr()), bytes.nbytes()}); });
+        guarded([&] { out->write(piece.info.name, bytes_of(bytes)); });
     }
     if (rank == writer && problem_.empty()) guarded([&] { manifest.tensor_files[job.name] = out->finish(); });
   }

@@ -77,8 +77,9 @@ ModelInput make_input(const LocalBatch& batch, std::int64_t begin, std::int64_t 
   const std::int64_t length = batch.length;
   const at::Tensor tokens = at::from_blob(const_cast<std::int32_t*>(batch.tokens.data()) + begin * (length + 1), {count, length + 1}, at::TensorOptions().dtype(at::kInt)).to(at::kLong);
   ModelInput input;
-  input.ids = tokens.narrow(1, 0, length).reshape({count * length});
-  input.targets = tokens.narrow(1, 1, length).reshape({count * length});
+  // contiguous(): windows of one token are a view of every second element, which reshape keeps as it is.
+  input.ids = tokens.narrow(1, 0, length).reshape({count * length}).contiguous();
+  input.targets = tokens.narrow(1, 1, length).reshape({count * length}).contiguous();
   input.rows.sequences = count;
   input.rows.length = length;
   input.rows.sample_indices.assign(batch.sample_indices.begin() + begin, batch.sample_indices.begin() + begin + count);
@@ -167,7 +168,7 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
     result.dropped_fraction = static_cast<double>(step_counts.dropped()) / (static_cast<double>(totals.tokens * model.moe->top_k) * layers);
     for (std::size_t i = 0; i < model.sparse.size(); ++i) {
       const at::Tensor& experts = step_counts.experts(i);
-      result.expert_counts.emplace_back(experts.const_data_ptr<std::int64_t>(), experts.const_data_ptr<std::int64_t>() + experts.numel());
+      result.expert_counts.emplace_back(data_of<const std::int64_t>(experts), data_of<const std::int64_t>(experts) + experts.numel());
       model.lagged[i] = step_counts.of(i);
     }
   }
