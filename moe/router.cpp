@@ -35,6 +35,23 @@ struct RouterLogitsFunction : torch::autograd::Function<RouterLogitsFunction> {
   }
 };
 
+// Our own kernel: at::sigmoid computes the last elements of a block otherwise than the others, so that equal logits get scores
+// that differ in the last bit, by their place in [N, E] (seen with LibTorch 2.13; its softmax over a row does not).
+struct SigmoidScoresFunction : torch::autograd::Function<SigmoidScoresFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits) {
+    at::Tensor scores = at::empty_like(logits);
+    SLUICE_DISPATCH(logits.scalar_type(), [&] {
+      kernels::row_sigmoid(data_of<const A>(logits), logits.size(0), logits.size(1), data_of<A>(scores));
+    });
+    ctx->save_for_backward({scores});
+    return scores;
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
+    const at::Tensor scores = ctx->get_saved_variables()[0];
+    return {grads[0] * scores * (1 - scores)};
+  }
+};
+
 std::vector<std::int32_t> top_k(const at::Tensor& scores, const at::Tensor& bias, std::int64_t k) {
   std::vector<std::int32_t> chosen(static_cast<std::size_t>(scores.size(0) * k));
   SLUICE_DISPATCH(scores.scalar_type(), [&] {
@@ -82,7 +99,7 @@ Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
   Routing routing;
 
   const at::Tensor logits = RouterLogitsFunction::apply(x, &gate);
-  const at::Tensor scores = sigmoid ? at::sigmoid(logits) : at::softmax(logits, 1);
+  const at::Tensor scores = sigmoid ? SigmoidScoresFunction::apply(logits) : at::softmax(logits, 1);
   // Sigmoid scores may all be 0; their shares are then 0 as well.
   const at::Tensor probabilities = sigmoid ? scores / (scores.sum(1, true) + 1e-20) : scores;
   std::vector<std::int32_t> experts = top_k(scores, has_bias() ? correction_bias : at::Tensor(), k);
@@ -117,7 +134,7 @@ Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
     statistics.child_probability_sum = at::cat(sums, 1);
     statistics.child_counts = at::cat(counts, 1);
     const at::Tensor leaves = chosen.to(at::kInt).contiguous();
-    experts.assign(leaves.const_data_ptr<std::int32_t>(), leaves.const_data_ptr<std::int32_t>() + n * k);
+    experts.assign(data_of<const std::int32_t>(leaves), data_of<const std::int32_t>(leaves) + n * k);
   } else {
     statistics.child_probability_sum = at::zeros({groups, 0}, logits.options().requires_grad(false));
     statistics.child_counts = at::zeros({groups, 0}, at::TensorOptions().dtype(at::kLong));

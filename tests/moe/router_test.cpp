@@ -168,3 +168,51 @@ TEST_CASE("a family's pick has the value 1 and the gradient of its logarithm") {
   };
   CHECK(sluice::testing::gradient_error(router.family_gate.value, router.family_gate.grad, logarithms) <= 1e-7);
 }
+
+// All router rows equal, so all scores of a token are: whatever the number of tokens, of experts and the element type, the lowest
+// experts are chosen with equal weights. A score that differs in its last bit by where it stands would show as another choice.
+TEST_CASE("equal router rows choose the lowest experts, whatever N, E and the element type") {
+  constexpr std::int64_t width = 32, k = 2;
+  for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
+    at::Tensor all = at::empty({67, width}, at::kDouble), row = at::empty({1, width}, at::kDouble);
+    for (std::int64_t i = 0; i < all.numel(); ++i) all.view({-1})[i] = random_normal(random_key(6, "x"), static_cast<std::uint64_t>(i));
+    for (std::int64_t i = 0; i < width; ++i) row[0][i] = 0.3 * random_normal(random_key(6, "row"), static_cast<std::uint64_t>(i));
+    all = all.to(type);
+    for (const ScoreFunction score : {ScoreFunction::kSoftmax, ScoreFunction::kSigmoid}) {
+      for (const std::int64_t num_experts : {3, 8, 11, 21, 37}) {
+        MoeConfig config = flat(num_experts, k);
+        config.score_func = score;
+        Router router("mlp", config, width, type);
+        router.gate.value.copy_(row.expand({num_experts, width}));
+        router.gate.refresh_compute(type);
+        int wrong = 0;
+        const auto look = [&](std::int64_t first, std::int64_t tokens) {
+          const Routing routing = router.route(all.narrow(0, first, tokens), one_sequence(tokens));
+          for (std::size_t i = 0; i < routing.plan.experts.size(); ++i) wrong += routing.plan.experts[i] != static_cast<std::int32_t>(i % k);
+          wrong += !routing.weights.select(1, 0).equal(routing.weights.select(1, 1));
+        };
+        for (std::int64_t token = 0; token < all.size(0); ++token) look(token, 1);
+        for (const std::int64_t tokens : {2, 3, 5, 8, 13, 16, 19, 33, 67}) look(0, tokens);
+        INFO("type " << at::toString(type) << ", score " << static_cast<int>(score) << ", E " << num_experts);
+        CHECK(wrong == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("a token's choice and weights do not depend on the tokens beside it") {
+  MoeConfig config = flat(21, 3);
+  for (const ScoreFunction score : {ScoreFunction::kSoftmax, ScoreFunction::kSigmoid}) {
+    config.score_func = score;
+    Router router("mlp", config, 32, at::kFloat);
+    at::Tensor x = at::empty({40, 32}, at::kFloat);
+    for (at::Tensor* t : {&router.gate.value, &x})
+      for (std::int64_t i = 0; i < t->numel(); ++i) t->view({-1})[i] = random_normal(random_key(7, t == &x ? "x" : "w"), static_cast<std::uint64_t>(i));
+    const Routing together = router.route(x, one_sequence(40));
+    for (std::int64_t n = 0; n < 40; ++n) {
+      const Routing alone = router.route(x.narrow(0, n, 1), one_sequence(1));
+      CHECK(std::equal(alone.plan.experts.begin(), alone.plan.experts.end(), together.plan.experts.begin() + 3 * n));
+      CHECK(alone.weights.equal(together.weights.narrow(0, n, 1)));
+    }
+  }
+}

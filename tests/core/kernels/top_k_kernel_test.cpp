@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include "core/base/error.hpp"
@@ -118,5 +119,22 @@ TEST_CASE("scores and choices do not depend on threads") {
     append(all, sigmoids);
     for (const std::int32_t e : choose<float>(logits, nullptr, N, E, K)) all.push_back(static_cast<float>(e));
     return all;
+  });
+}
+
+TEST_CASE("equal logits get bit-equal scores, wherever they stand") {
+  for_each_instruction_set([] {
+    for (const std::int64_t E : {3, 16, 20, 37, 130}) {
+      const auto values = random_values<float>(50, "values", 3);
+      for (const float value : values) {
+        std::vector<float> scores(E, value), other(1, value);
+        row_sigmoid(scores.data(), 1, E, scores.data());
+        row_sigmoid(other.data(), 1, 1, other.data());
+        CHECK(std::count(scores.begin(), scores.end(), other[0]) == E);
+        std::fill(scores.begin(), scores.end(), value);
+        row_softmax(scores.data(), 1, E, scores.data());
+        CHECK(std::count(scores.begin(), scores.end(), scores[0]) == E);
+      }
+    }
   });
 }
