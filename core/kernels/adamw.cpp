@@ -4,7 +4,31 @@
 #define SLUICE_ISA_BODY "core/kernels/adamw.inc"
 #include "core/kernels/simd/for_each_isa.inc"
 
+#include <unordered_map>
+#include <vector>
+
 namespace sluice::kernels {
+namespace {
+
+AdamwStep corrected(AdamwStep step, std::int64_t updates) {
+  step.bias_correction1 = 1.0 - std::pow(step.beta1, static_cast<double>(updates));
+  step.bias_correction2 = 1.0 - std::pow(step.beta2, static_cast<double>(updates));
+  return step;
+}
+
+// The step of each slice. Few numbers of updates differ, and powers cost.
+std::vector<const AdamwStep*> steps_of_slices(const AdamwStep& step, const std::int64_t* updates, std::int64_t slices,
+                                              std::unordered_map<std::int64_t, AdamwStep>& by_updates) {
+  std::vector<const AdamwStep*> steps;
+  for (std::int64_t i = 0; i < slices; ++i) {
+    auto found = by_updates.find(updates[i]);
+    if (found == by_updates.end()) found = by_updates.emplace(updates[i], corrected(step, updates[i])).first;
+    steps.push_back(&found->second);
+  }
+  return steps;
+}
+
+}  // namespace
 
 template <class A>
 void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const AdamwStep& step) {
@@ -14,7 +38,44 @@ void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t
   });
 }
 
+template <class A>
+void adamw_step_by_row(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns, const std::int64_t* updates,
+                       const AdamwStep& step) {
+  const auto block = SLUICE_FOR_THIS_CPU(adamw_block<A>);
+  std::unordered_map<std::int64_t, AdamwStep> by_updates;
+  const std::vector<const AdamwStep*> steps = steps_of_slices(step, updates, rows, by_updates);
+  parallel_blocks(rows, rows_per_block(columns), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::int64_t i = row * columns;
+      block(param + i, grad + i, exp_avg + i, exp_avg_sq + i, columns, *steps[static_cast<std::size_t>(row)]);
+    }
+  });
+}
+
+template <class A>
+void adamw_step_by_column(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns, const std::int64_t* updates,
+                          const AdamwStep& step) {
+  const auto block = SLUICE_FOR_THIS_CPU(adamw_columns_block<A>);
+  std::unordered_map<std::int64_t, AdamwStep> by_updates;
+  std::vector<A> step_sizes, root_corrections2;
+  for (const AdamwStep* of_column : steps_of_slices(step, updates, columns, by_updates)) {
+    step_sizes.push_back(static_cast<A>(of_column->learning_rate / of_column->bias_correction1));
+    root_corrections2.push_back(static_cast<A>(std::sqrt(of_column->bias_correction2)));
+  }
+  parallel_blocks(rows, rows_per_block(columns), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::int64_t i = row * columns;
+      block(param + i, grad + i, exp_avg + i, exp_avg_sq + i, columns, step, step_sizes.data(), root_corrections2.data());
+    }
+  });
+}
+
 namespace reference {
+
+template <class A>
+void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const std::int64_t* updates, const AdamwStep& step) {
+  for (std::int64_t i = 0; i < n; ++i) reference::adamw_step(param + i, grad + i, exp_avg + i, exp_avg_sq + i, 1, corrected(step, updates[i]));
+}
 
 template <class A>
 void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const AdamwStep& step) {
@@ -34,7 +95,13 @@ void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t
 
 template void adamw_step(float*, const float*, float*, float*, std::int64_t, const AdamwStep&);
 template void adamw_step(double*, const double*, double*, double*, std::int64_t, const AdamwStep&);
+template void adamw_step_by_row(float*, const float*, float*, float*, std::int64_t, std::int64_t, const std::int64_t*, const AdamwStep&);
+template void adamw_step_by_row(double*, const double*, double*, double*, std::int64_t, std::int64_t, const std::int64_t*, const AdamwStep&);
+template void adamw_step_by_column(float*, const float*, float*, float*, std::int64_t, std::int64_t, const std::int64_t*, const AdamwStep&);
+template void adamw_step_by_column(double*, const double*, double*, double*, std::int64_t, std::int64_t, const std::int64_t*, const AdamwStep&);
 template void reference::adamw_step(float*, const float*, float*, float*, std::int64_t, const AdamwStep&);
 template void reference::adamw_step(double*, const double*, double*, double*, std::int64_t, const AdamwStep&);
+template void reference::adamw_step(float*, const float*, float*, float*, std::int64_t, const std::int64_t*, const AdamwStep&);
+template void reference::adamw_step(double*, const double*, double*, double*, std::int64_t, const std::int64_t*, const AdamwStep&);
 
 }  // namespace sluice::kernels

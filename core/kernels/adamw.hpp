@@ -30,10 +30,22 @@ void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t
              AdamwStep{learning_rate, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2, grad_scale});
 }
 
+/// The same over a matrix [rows, columns] whose rows, or columns, have had different numbers of updates: updates[i] of row (column) i,
+/// the present one included. Their bias corrections follow from beta1 and beta2; those of `step` are not read.
+template <class A>
+void adamw_step_by_row(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns, const std::int64_t* updates,
+                       const AdamwStep& step);
+template <class A>
+void adamw_step_by_column(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns, const std::int64_t* updates,
+                          const AdamwStep& step);
+
 namespace reference {
 
 template <class A>
 void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const AdamwStep& step);
+/// updates[i] of element i.
+template <class A>
+void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const std::int64_t* updates, const AdamwStep& step);
 
 }  // namespace reference
 }  // namespace sluice::kernels

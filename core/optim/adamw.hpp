@@ -1,7 +1,9 @@
-// AdamW (Loshchilov & Hutter 2019), PyTorch's formula. State follows the parameters by position and by leaf name.
+// AdamW (Loshchilov & Hutter 2019), PyTorch's formula. State follows the parameters by position and by leaf name. As in PyTorch,
+// updates are counted where they happen: each leaf has a count of its own, and so has each slice of a leaf that was drawn anew in part.
 #pragma once
 
 #include "core/nn/parameter.hpp"
+#include "core/optim/update_counts.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -15,7 +17,7 @@ struct AdamWConfig {
 class AdamW {
  public:
   AdamW() = default;
-  /// Zero moments for every parameter.
+  /// Zero moments and no updates yet for every parameter.
   explicit AdamW(const ParameterSet& parameters);
 
   /// One update with gradients scaled by `gradient_scale` (clipping). Moments and parameters in the parameters' precision.
@@ -26,12 +28,16 @@ class AdamW {
   };
   std::vector<Moments>& moments() { return moments_; }
   const std::vector<Moments>& moments() const { return moments_; }
-  /// Updates made so far; the bias correction's exponent.
+  /// By parameter, then by leaf: the exponent of the bias correction.
+  std::vector<std::vector<UpdateCounts>>& updates() { return updates_; }
+  /// Updates made so far, whatever was drawn anew on the way.
   std::int64_t steps() const { return steps_; }
+  /// Leaves the counts of the leaves as they are.
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  private:
   std::vector<Moments> moments_;
+  std::vector<std::vector<UpdateCounts>> updates_;
   std::int64_t steps_ = 0;
 };
 

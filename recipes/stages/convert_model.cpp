@@ -82,6 +82,7 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
       view.value.copy_(same.value);
       view.exp_avg.copy_(same.exp_avg);
       view.exp_avg_sq.copy_(same.exp_avg_sq);
+      *view.updates = *same.updates;
       continue;
     }
     const bool has_fresh_rows = plan->terms.empty() || !mapped_rows(plan->terms[0].rows).to.sizes().equals({static_cast<std::int64_t>(plan->terms[0].rows.size())});
@@ -94,6 +95,7 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
       if (first) {
         add_term(as_rows(view.exp_avg), from.exp_avg, term, 1.0 / term.factor);
         add_term(as_rows(view.exp_avg_sq), from.exp_avg_sq, term, 1.0 / (term.factor * term.factor));
+        *view.updates = from.updates->of_part(term.rows, term.column_begin, term.column_count);
       }
       first = false;
     }
@@ -148,6 +150,7 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
       // What Adam knows of the weights that were there says nothing of the new ones.
       view.exp_avg.index_fill_(dim, index, 0.0);
       view.exp_avg_sq.index_fill_(dim, index, 0.0);
+      view.updates->restart(dim, width, columns);
     }
   }
   model.decoder->refresh_compute();

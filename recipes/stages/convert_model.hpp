@@ -8,13 +8,13 @@
 
 namespace sluice::recipes {
 
-/// `keep_moments`: Adam moments follow the weights (a tensor scaled by c scales m by 1/c and v by 1/c^2), rows drawn anew start
-/// at zero, and the update counter goes on; otherwise the optimizer starts over. Data error if a tensor of `old` would go nowhere.
+/// `keep_moments`: Adam moments and their counts of updates follow the weights (a tensor scaled by c scales m by 1/c and v by 1/c^2; of
+/// several addends the first gives them), and rows drawn anew start at zero; otherwise the optimizer starts over. Data error if a tensor of `old` would go nowhere.
 TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion, const Layout& layout, const std::string& exchange, std::uint64_t seed,
                          bool keep_moments);
 
 /// Relative noise on the experts' weights (std = relative * the leaf's own std), and re-drawing of a share of each expert's
-/// intermediate columns from N(mean, std) of the leaf (drop-upcycling, arXiv:2502.19261); the moments of those start at zero. Growth
+/// intermediate columns from N(mean, std) of the leaf (drop-upcycling, arXiv:2502.19261); the moments of those and their counts of updates start at zero. Growth
 /// spares the first of each family of copies (`copies` > 1). Both are functions of (seed, leaf name).
 void perturb_experts(TrainModel& model, double relative_noise, double reinit_fraction, std::int64_t copies, std::uint64_t seed);
 

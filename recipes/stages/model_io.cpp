@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include <cstring>
+#include <limits>
 
 namespace sluice::recipes {
 namespace {
@@ -75,7 +76,7 @@ void load_weights(TrainModel& model, const ModelFolder& folder) {
   model.decoder->refresh_compute();
 }
 
-std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model) {
+std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model, const std::map<std::string, std::int64_t>& slice_updates) {
   const StoredType type = model.dtype == DType::kFloat64 ? StoredType::kF64 : StoredType::kF32;
   std::vector<checkpoint::TensorInfo> tensors;
   for (const CanonicalTensor& tensor : canonical_tensors(model)) {
@@ -83,29 +84,65 @@ std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& mo
     tensors.push_back({"exp_avg/" + tensor.name, type, tensor.shape});
     tensors.push_back({"exp_avg_sq/" + tensor.name, type, tensor.shape});
     if (model.dtype == DType::kBFloat16) tensors.push_back({"master/" + tensor.name, type, tensor.shape});
+    const auto sliced = slice_updates.find(tensor.name);
+    if (sliced == slice_updates.end()) continue;
+    const std::int64_t dim = sliced->second, dims = static_cast<std::int64_t>(tensor.shape.size());
+    if (dim < 0 || dim >= dims) throw data_error("updates of {} are told along dimension {}, it has {}", tensor.name, dim, dims);
+    tensors.push_back({"updates/" + tensor.name, StoredType::kI64, {tensor.shape[static_cast<std::size_t>(dim)]}});
   }
   return tensors;
 }
 
-void load_state(TrainModel& model, const std::filesystem::path& checkpoint, bool has_lagged_counts, std::int64_t optimizer_steps) {
+void collect_updates(TrainModel& model, const Layout& layout, RunState& state) {
+  std::map<std::string, const UpdateCounts*> mine;
+  for (const LeafView& view : leaves_of(model)) mine.emplace(view.leaf.name, view.updates);
+  // A leaf's number, -1 - dim where it has several, or the lowest number for a leaf of other ranks.
+  std::vector<std::string> names;
+  std::vector<std::int64_t> updates;
+  for (const CanonicalTensor& tensor : canonical_tensors(describe(model, -1))) {
+    if (!is_trained(tensor)) continue;
+    names.push_back(tensor.name);
+    const auto found = mine.find(tensor.name);
+    if (found == mine.end()) updates.push_back(std::numeric_limits<std::int64_t>::min());
+    else updates.push_back(found->second->whole() ? found->second->updates()[0] : -1 - found->second->dim());
+  }
+  layout.world->start_all_reduce(updates.data(), updates.size(), DType::kInt64, parallel::ReduceOp::kMax, {"counts of updates", state.step, -1, "save"}).finish();
+  state.optimizer_steps = model.optimizer.steps();
+  state.leaf_updates.clear();
+  state.slice_updates.clear();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (updates[i] < 0) state.slice_updates[names[i]] = -1 - updates[i];
+    else if (updates[i] != state.optimizer_steps) state.leaf_updates[names[i]] = updates[i];
+  }
+}
+
+void load_state(TrainModel& model, const std::filesystem::path& checkpoint, const RunState& then) {
   at::NoGradGuard no_grad;
   const auto index = checkpoint::TensorIndex::open(checkpoint / "state", "optimizer");
   std::vector<checkpoint::TensorInfo> found;
   for (const auto& [name, view] : index.tensors()) found.push_back(view.info);
-  checkpoint::require_all_accounted(checkpoint::account_tensors(optimizer_tensors(describe(model, -1)), found, checkpoint::TypeRule::kExact), (checkpoint / "state").string());
+  checkpoint::require_all_accounted(checkpoint::account_tensors(optimizer_tensors(describe(model, -1), then.slice_updates), found, checkpoint::TypeRule::kExact), (checkpoint / "state").string());
   const bool masters = model.decoder->type() == at::kBFloat16;
   for (LeafView& view : leaves_of(model)) {
     view.exp_avg.copy_(to_tensor(index.at("exp_avg/" + view.leaf.name)));
     view.exp_avg_sq.copy_(to_tensor(index.at("exp_avg_sq/" + view.leaf.name)));
     if (masters) view.value.copy_(to_tensor(index.at("master/" + view.leaf.name)));
+    const auto whole = then.leaf_updates.find(view.leaf.name), sliced = then.slice_updates.find(view.leaf.name);
+    if (sliced != then.slice_updates.end()) {
+      const at::Tensor updates = to_tensor(index.at("updates/" + view.leaf.name));
+      const auto* first = updates.const_data_ptr<std::int64_t>();
+      *view.updates = UpdateCounts(sliced->second, {first, first + updates.numel()});
+    } else {
+      *view.updates = UpdateCounts(whole != then.leaf_updates.end() ? whole->second : then.optimizer_steps);
+    }
   }
-  model.optimizer.set_steps(optimizer_steps);
+  model.optimizer.set_steps(then.optimizer_steps);
   if (!model.moe) return;
   const auto routing = checkpoint::TensorIndex::open(checkpoint / "state", "routing");
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     const std::int64_t layer = model.moe->layers[i];
     if (model.sparse[i]->router.has_bias()) model.sparse[i]->router.correction_bias.copy_(to_tensor(routing.at(fmt::format("correction_bias/{}", layer))));
-    if (!has_lagged_counts) continue;
+    if (!then.has_lagged_counts) continue;
     model.lagged[i] = {to_tensor(routing.at(fmt::format("counts/{}", layer))), to_tensor(routing.at(fmt::format("child_counts/{}", layer)))};
   }
   model.decoder->refresh_compute();

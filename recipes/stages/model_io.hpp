@@ -3,6 +3,7 @@
 
 #include "recipes/convert/model_description.hpp"
 #include "recipes/convert/model_folder.hpp"
+#include "recipes/stages/run_state.hpp"
 #include "recipes/stages/train_model.hpp"
 
 #include <filesystem>
@@ -24,11 +25,15 @@ at::Tensor to_tensor(const checkpoint::TensorView& view);
 /// Fills every parameter (and router bias) from a folder opened and accounted for; `model` has the folder's description.
 void load_weights(TrainModel& model, const ModelFolder& folder);
 
-/// Fills optimizer moments, float32 masters and routing state from CHECKPOINT/state. Data error unless exactly the expected
-/// tensors are there.
-void load_state(TrainModel& model, const std::filesystem::path& checkpoint, bool has_lagged_counts, std::int64_t optimizer_steps);
+/// Fills optimizer moments, counts of updates, float32 masters and routing state from CHECKPOINT/state, whose run.json is `then`. Data
+/// error unless exactly the expected tensors are there.
+void load_state(TrainModel& model, const std::filesystem::path& checkpoint, const RunState& then);
 
-/// What state/optimizer*.safetensors of a model holds: exp_avg/NAME, exp_avg_sq/NAME and, for bfloat16 models, master/NAME.
-std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model);
+/// Collective. The optimizer's counts of updates, of all ranks' leaves, for run.json (optimizer_steps, leaf_updates, slice_updates).
+void collect_updates(TrainModel& model, const Layout& layout, RunState& state);
+
+/// What state/optimizer*.safetensors of a model holds: exp_avg/NAME, exp_avg_sq/NAME, for bfloat16 models master/NAME, and
+/// updates/NAME [slices] of the leaves named in `slice_updates` (RunState). Data error where that names what is no dimension of a leaf.
+std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model, const std::map<std::string, std::int64_t>& slice_updates);
 
 }  // namespace sluice::recipes

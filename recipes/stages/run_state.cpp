@@ -7,7 +7,7 @@
 namespace sluice::recipes {
 namespace {
 
-// Every field once, for both directions.
+// Every field once, for both directions; true: older checkpoints lack it.
 template <class State, class Visit>
 void visit_fields(State& s, Visit visit) {
   visit("step", s.step);
@@ -15,6 +15,8 @@ void visit_fields(State& s, Visit visit) {
   visit("stage_name", s.stage_name);
   visit("stage_step", s.stage_step);
   visit("optimizer_steps", s.optimizer_steps);
+  visit("leaf_updates", s.leaf_updates, true);
+  visit("slice_updates", s.slice_updates, true);
   visit("consumed_samples", s.consumed_samples);
   visit("consumed_tokens", s.consumed_tokens);
   visit("elapsed_seconds", s.elapsed_seconds);
@@ -31,7 +33,7 @@ void visit_fields(State& s, Visit visit) {
 
 std::string to_json(const RunState& state) {
   nlohmann::ordered_json json;
-  visit_fields(state, [&](const char* key, const auto& value) { json[key] = value; });
+  visit_fields(state, [&](const char* key, const auto& value, bool = false) { json[key] = value; });
   return json.dump(1) + "\n";
 }
 
@@ -39,7 +41,8 @@ RunState parse_run_state(const std::string& text, const std::string& file) {
   const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_object()) throw data_error("{}: not a JSON object", file);
   RunState state;
-  visit_fields(state, [&](const char* key, auto& value) {
+  visit_fields(state, [&](const char* key, auto& value, bool newer = false) {
+    if (newer && !json.contains(key)) return;
     if (!json.contains(key)) throw data_error("{}: '{}' is missing", file, key);
     try {
       json[key].get_to(value);

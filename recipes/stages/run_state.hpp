@@ -12,7 +12,10 @@ struct RunState {
   std::int64_t stage = 0;             // index of the stage this step belongs to
   std::string stage_name;
   std::int64_t stage_step = 0;        // steps finished in that stage
-  std::int64_t optimizer_steps = 0;   // exponent of Adam's bias correction
+  std::int64_t optimizer_steps = 0;   // of the optimizer, and of each leaf that is not named in the two below
+  // Exponents of Adam's bias correction that are others: of whole leaves, and the dimension along which a leaf has one for each slice
+  // (state/optimizer holds those, as updates/NAME). Checkpoints from before there were any have neither.
+  std::map<std::string, std::int64_t> leaf_updates, slice_updates;
   std::int64_t consumed_samples = 0;  // global; the next sample's index
   std::int64_t consumed_tokens = 0;
   double elapsed_seconds = 0.0;       // of training, evaluation and saving, over all starts

@@ -107,7 +107,7 @@ class Saver {
   }
 
   void plan_optimizer() {
-    const checkpoint::ShardPlan plan = checkpoint::plan_shards(optimizer_tensors(description_), request_.max_file_bytes, "optimizer");
+    const checkpoint::ShardPlan plan = checkpoint::plan_shards(optimizer_tensors(description_, request_.state.slice_updates), request_.max_file_bytes, "optimizer");
     std::map<std::string, std::int64_t> expert_of;
     for (const CanonicalTensor& tensor : canonical_tensors(description_)) expert_of[tensor.name] = tensor.expert;
     for (const checkpoint::Shard& shard : plan.shards) {
@@ -117,6 +117,7 @@ class Saver {
         const std::string kind = info.name.substr(0, slash), leaf = info.name.substr(slash + 1);
         job.pieces.push_back({info, expert_of.at(leaf), [this, kind, leaf] {
           const LeafView& view = leaves_.at(leaf);
+          if (kind == "updates") return at::tensor(view.updates->updates(), at::kLong);
           return kind == "exp_avg" ? view.exp_avg : kind == "exp_avg_sq" ? view.exp_avg_sq : view.value;
         }});
       }

@@ -86,7 +86,10 @@ std::vector<LeafView> leaves_of(TrainModel& model) {
   for (std::size_t i = 0; i < model.parameters.all().size(); ++i) {
     Parameter* p = model.parameters.all()[i];
     AdamW::Moments& moments = model.optimizer.moments()[i];
-    for (const Leaf& leaf : p->leaves) views.push_back({p, leaf, p->view(p->value, leaf), p->view(moments.exp_avg, leaf), p->view(moments.exp_avg_sq, leaf)});
+    for (std::size_t k = 0; k < p->leaves.size(); ++k) {
+      const Leaf& leaf = p->leaves[k];
+      views.push_back({p, leaf, p->view(p->value, leaf), p->view(moments.exp_avg, leaf), p->view(moments.exp_avg_sq, leaf), &model.optimizer.updates()[i][k]});
+    }
   }
   return views;
 }

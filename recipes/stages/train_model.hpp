@@ -46,11 +46,12 @@ void initialize(TrainModel& model, std::uint64_t seed);
 /// Fills a [rows, columns] (or flat) leaf with N(0, std^2) drawn for `name`; rows come in runs of `tied_rows` equal ones.
 void fill_normal(at::Tensor leaf, std::uint64_t seed, const std::string& name, double std, std::int64_t tied_rows = 1);
 
-/// A leaf of a model with its optimizer state, all views.
+/// A leaf of a model with its optimizer state, all views (good until the model gets another optimizer).
 struct LeafView {
   Parameter* parameter;
   Leaf leaf;
   at::Tensor value, exp_avg, exp_avg_sq;
+  UpdateCounts* updates;
 };
 /// Every leaf that this rank holds, in parameter order.
 std::vector<LeafView> leaves_of(TrainModel& model);

@@ -296,7 +296,7 @@ void Trainer::save() {
   require_finite_weights(*model_, layouts_.at(placed_.expert), state_.step);
   if (speaks()) progress_->show("saving");
   state_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
-  state_.optimizer_steps = model_->optimizer.steps();
+  collect_updates(*model_, layouts_.at(placed_.expert), state_);
   state_.has_lagged_counts = model_->moe && model_->lagged.front().counts.defined();
   state_.ranks = world_.size();
   state_.expert = recipe_.stages[*stage_].parallel.expert;

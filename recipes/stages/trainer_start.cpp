@@ -217,7 +217,7 @@ void Trainer::load_checkpoint(const std::filesystem::path& checkpoint, const Sta
     model_ = build_model(folder.config.model.decoder, folder.config.model.moe, layouts_.at(placed_for.parallel.expert), to_torch(recipe_.dtype),
                          exchange_of(placed_for));
     load_weights(*model_, folder);
-    load_state(*model_, checkpoint, then.has_lagged_counts, then.optimizer_steps);
+    load_state(*model_, checkpoint, then);
   });
   placed_ = placed_for.parallel;
 }

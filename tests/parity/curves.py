@@ -23,11 +23,14 @@ def adamw(model, settings):
 
 
 def restore(optimizer, model, run, step):
-    """The moments of a checkpoint in torch's optimizer."""
+    """The moments of a checkpoint in torch's optimizer, with the number of updates that each parameter has had."""
     first, second = run.optimizer(step, "exp_avg"), run.optimizer(step, "exp_avg_sq")
-    steps = run.state(step)["optimizer_steps"]
+    then = run.state(step)
+    check(not then["slice_updates"], f"{run.folder.name}: torch has no updates of parts of a parameter: {sorted(then['slice_updates'])}")
     for name, parameter in model.named_parameters():
-        state = {"step": torch.tensor(float(steps))}
+        updates = {then["leaf_updates"].get(part, then["optimizer_steps"]) for part, _ in by_canonical_name(name, parameter)}
+        check(len(updates) == 1, f"{run.folder.name}: parts of {name} have had {sorted(updates)} updates")
+        state = {"step": torch.tensor(float(updates.pop()))}
         for kind, source in (("exp_avg", first), ("exp_avg_sq", second)):
             state[kind] = torch.zeros_like(parameter)
             for part, view in by_canonical_name(name, state[kind]):

@@ -42,6 +42,12 @@ def folder(run):
     return os.path.basename(last), found
 
 
+def state(run):
+    last = sorted(glob.glob(os.path.join(run, "checkpoints", "step-*")))[-1]
+    with open(os.path.join(last, "state", "run.json")) as file:
+        return json.load(file)
+
+
 def metrics(run, problems):
     rows = {}
     with open(os.path.join(run, "metrics.jsonl")) as file:
@@ -87,6 +93,9 @@ def main():
             worst = max(worst, (name, difference), key=lambda item: item[1])
             if not (difference <= tolerance) or tolerance == 0:
                 problems.append(f"{name}: {difference:.2e}")
+    for key in ("optimizer_steps", "leaf_updates", "slice_updates"):
+        if state(run)[key] != state(reference)[key]:
+            problems.append(f"state/run.json: {key} {state(run)[key]} against {state(reference)[key]}")
     for problem in problems[:20]:
         print(f"  {problem}")
     print(f"{run} against {os.path.basename(reference)}: {len(a)} logged steps, {len(tensors_a)} tensors, "

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# compare_runs.py itself: equal runs, another value, a row logged twice, bfloat16 tensors, NaN.
+# compare_runs.py itself: equal runs, another value, a row logged twice, bfloat16 tensors, NaN, counts of updates.
 # usage: compare_runs_test.sh SOURCE_DIR
 set -u
 compare=$1/tests/support/compare_runs.py
@@ -9,7 +9,8 @@ failures=0
 
 # A run of two steps and one checkpoint with one tensor of three bfloat16 numbers: 1, -2 and the one with the given bits.
 make_run() {
-  mkdir -p "$scratch/$1/checkpoints/step-00000002"
+  mkdir -p "$scratch/$1/checkpoints/step-00000002/state"
+  echo '{"optimizer_steps": 2, "leaf_updates": {"w": 1}, "slice_updates": {}}' >"$scratch/$1/checkpoints/step-00000002/state/run.json"
   printf '%s\n' '{"stage": "a", "step": 0, "validation_loss": 3.0}' '{"stage": "a", "step": 1, "loss": 2.5}' \
     '{"stage": "a", "step": 2, "loss": 2.0, "validation_loss": 2.25}' '{"stage": "b", "step": 2, "validation_loss": 2.25}' >"$scratch/$1/metrics.jsonl"
   python3 - "$scratch/$1/checkpoints/step-00000002/model.safetensors" "$2" <<'PYTHON'
@@ -54,6 +55,9 @@ expect 1 "twice: a second row of stage b, step 2 (validation_loss)" twice 0
 make_run missing 0x4000
 sed -i '$d' "$scratch/missing/metrics.jsonl"
 expect 1 "logged steps differ: [('b', 2, 'validation_loss')]" missing 0
+make_run updates 0x4000
+sed -i 's/"w": 1/"w": 2/' "$scratch/updates/checkpoints/step-00000002/state/run.json"
+expect 1 "state/run.json: leaf_updates {'w': 2} against {'w': 1}" updates 8e-3
 
 [ "$failures" = 0 ] && echo "the comparison of runs: all good"
 exit "$((failures > 0))"

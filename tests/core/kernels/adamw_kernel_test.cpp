@@ -45,6 +45,29 @@ TEST_CASE("adamw equals its reference over five steps") {
   });
 }
 
+TEST_CASE("adamw with a count of updates for each row or column equals the reference with one for each element") {
+  for_each_instruction_set([] {
+    constexpr std::int64_t rows = 37, columns = 1029;
+    for (const bool by_row : {true, false}) {
+      INFO("by row " << by_row);
+      auto param = random_values<float>(rows * columns, "param"), m = std::vector<float>(rows * columns), v = m;
+      auto param_expected = param, m_expected = m, v_expected = v;
+      std::vector<std::int64_t> updates(by_row ? rows : columns), of_elements(rows * columns);
+      for (int t = 0; t < 3; ++t) {
+        for (std::size_t i = 0; i < updates.size(); ++i) updates[i] = t + (i % 3 == 0 ? 1 : 60);
+        for (std::size_t i = 0; i < of_elements.size(); ++i) of_elements[i] = updates[by_row ? i / columns : i % columns];
+        const auto grad = random_values<float>(rows * columns, "grad" + std::to_string(t));
+        const auto update = by_row ? adamw_step_by_row<float> : adamw_step_by_column<float>;
+        update(param.data(), grad.data(), m.data(), v.data(), rows, columns, updates.data(), step_number(1));
+        reference::adamw_step(param_expected.data(), grad.data(), m_expected.data(), v_expected.data(), rows * columns, of_elements.data(), step_number(1));
+      }
+      check_close(param, param_expected, kTolerance<float>, 0.1);
+      check_close(m, m_expected, kTolerance<float>, 1);
+      check_close(v, v_expected, kTolerance<float>, 1e-6);
+    }
+  });
+}
+
 TEST_CASE("adamw makes the steps that PyTorch makes") {
   // torch.optim.AdamW([p], lr=1e-2, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1) in float64, p = [1, -2, 0.5],
   // gradients [0.1, -0.2, 0] and then [-0.3, 0.4, 1e-3].
@@ -64,12 +87,16 @@ TEST_CASE("adamw leaves a parameter without gradient to the decay") {
 }
 
 TEST_CASE("adamw does not depend on threads") {
-  const std::int64_t n = 70001;
+  const std::int64_t n = 70000;
   const auto grad = random_values<float>(n, "grad");
   check_threads_do_not_matter([&] {
     auto all = random_values<float>(n, "param");
     std::vector<float> m(n), v(n);
     adamw_step(all.data(), grad.data(), m.data(), v.data(), n, step_number(1));
+    std::vector<std::int64_t> updates(700);
+    for (std::size_t i = 0; i < updates.size(); ++i) updates[i] = 1 + static_cast<std::int64_t>(i % 2);
+    adamw_step_by_row(all.data(), grad.data(), m.data(), v.data(), 700, 100, updates.data(), step_number(1));
+    adamw_step_by_column(all.data(), grad.data(), m.data(), v.data(), 100, 700, updates.data(), step_number(1));
     append(all, m);
     append(all, v);
     return all;

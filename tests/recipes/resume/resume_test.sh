@@ -17,7 +17,7 @@ find_writing() {
 }
 
 receipts_once() {
-  [ "$(wc -l <"$1/receipts.jsonl")" = 3 ] || fail "$1 has $(wc -l <"$1/receipts.jsonl") receipts, expected 3"
+  [ "$(wc -l <"$1/receipts.jsonl")" = 4 ] || fail "$1 has $(wc -l <"$1/receipts.jsonl") receipts, expected 4"
 }
 
 train_run whole 2 parallel.expert=2 || fail "the uninterrupted run: $(tail -3 whole.log)"

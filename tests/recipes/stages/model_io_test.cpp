@@ -1,6 +1,9 @@
-// Weights of a folder in a model in training.
+// Weights of a folder, and the state of a checkpoint, in a model in training.
 #include "recipes/stages/model_io.hpp"
 
+#include "data/load_tokenizer.hpp"
+#include "recipes/stages/convert_model.hpp"
+#include "recipes/stages/save_checkpoint.hpp"
 #include "tests/core/checkpoint/checkpoint_fixtures.hpp"
 #include "tests/recipes/convert/model_samples.hpp"
 #include "tests/recipes/convert/model_writer.hpp"
@@ -22,7 +25,103 @@ TrainModel load_without_update(const ModelFolder& folder) {
   return model;
 }
 
+void train(TrainModel& model, std::int64_t first_step, std::int64_t steps) {
+  StepOptions options;
+  options.learning_rate = 1e-2;
+  for (options.step = first_step; options.step < first_step + steps; ++options.step)
+    train_step(model, alone_layout(), tiny_batch(4, 8, model.config.vocab_size, static_cast<std::uint64_t>(options.step)), options);
+}
+
+std::filesystem::path save(TrainModel& model, const std::filesystem::path& checkpoints, RunState& state) {
+  const data::TokenizerPtr tokenizer = data::make_bytes_tokenizer();
+  collect_updates(model, alone_layout(), state);
+  state.has_lagged_counts = model.moe.has_value();
+  return save_checkpoint(alone(), model, alone_layout(), {checkpoints, state, tokenizer.get(), 3, ""});
+}
+
+TrainModel load(const std::filesystem::path& checkpoint, const RunState& then) {
+  const ModelFolder folder = open_model_folder(checkpoint);
+  TrainModel model = build_model(folder.config.model.decoder, folder.config.model.moe, alone_layout(), at::kDouble, "auto");
+  load_weights(model, folder);
+  load_state(model, checkpoint, then);
+  return model;
+}
+
+RunState saved_state(const std::filesystem::path& checkpoint) {
+  const std::string file = (checkpoint / "state" / "run.json").string();
+  return parse_run_state(read_file(file), file);
+}
+
+void check_equal(TrainModel& a, TrainModel& b) {
+  const std::vector<LeafView> left = leaves_of(a), right = leaves_of(b);
+  REQUIRE(left.size() == right.size());
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    INFO(left[i].leaf.name);
+    CHECK(at::equal(left[i].value, right[i].value));
+    CHECK(at::equal(left[i].exp_avg_sq, right[i].exp_avg_sq));
+    CHECK(*left[i].updates == *right[i].updates);
+  }
+}
+
+// Steps of Adam behind it, four experts with and without hidden units drawn anew.
+TrainModel partly_fresh() {
+  TrainModel dense = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
+  train(dense, 1, 3);
+  moe::MoeConfig moe = tiny_moe();
+  moe.expert_hidden_size = dense.config.intermediate_size;
+  TrainModel sparse = convert_model(dense, {moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0}, alone_layout(), "auto", 21, true);
+  perturb_experts(sparse, 0.0, 0.5, 2, 21);
+  train(sparse, 4, 1);
+  return sparse;
+}
+
 }  // namespace
+
+TEST_CASE("counts of updates are saved where they are no steps of the optimizer, and training goes on with the same bits") {
+  const checkpoint::TemporaryFolder temporary;
+  TrainModel model = partly_fresh();
+  RunState state;
+  state.step = 4;
+  const std::filesystem::path folder = save(model, temporary.path(), state);
+  const std::map<std::string, std::int64_t> routers = {{"model.layers.0.mlp.gate.weight", 1}, {"model.layers.1.mlp.gate.weight", 1}};
+  CHECK(state.leaf_updates == routers);
+  CHECK(state.slice_updates.size() == 2 * 2 * 3);
+  CHECK(state.slice_updates.at("model.layers.1.mlp.experts.3.down_proj.weight") == 1);
+  CHECK(saved_state(folder) == state);
+  TrainModel loaded = load(folder, saved_state(folder));
+  CHECK(loaded.optimizer.steps() == 4);
+  check_equal(loaded, model);
+  train(model, 5, 2);
+  train(loaded, 5, 2);
+  check_equal(loaded, model);
+
+  state.slice_updates["model.layers.1.mlp.experts.2.down_proj.weight"] = 1;
+  state.slice_updates.erase("model.layers.1.mlp.experts.3.down_proj.weight");
+  const auto refusal = [&] { return checkpoint::data_error_of([&] { load(folder, state); }); };
+  CHECK(checkpoint::has(refusal(), "1 missing: updates/model.layers.1.mlp.experts.2.down_proj.weight; 1 extra: updates/model.layers.1.mlp.experts.3.down_proj.weight"));
+  state.slice_updates["model.layers.1.mlp.experts.2.down_proj.weight"] = 2;
+  CHECK(refusal() == "updates of model.layers.1.mlp.experts.2.down_proj.weight are told along dimension 2, it has 2");
+}
+
+TEST_CASE("a checkpoint without counts of updates gives every leaf the steps of the optimizer") {
+  const checkpoint::TemporaryFolder temporary;
+  TrainModel model = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
+  train(model, 1, 3);
+  RunState state;
+  state.step = 3;
+  const std::filesystem::path folder = save(model, temporary.path(), state);
+  std::string text = read_file(folder / "state" / "run.json");
+  for (const char* line : {" \"leaf_updates\": {},\n", " \"slice_updates\": {},\n"}) {
+    const std::size_t at = text.find(line);
+    REQUIRE(at != std::string::npos);
+    text.erase(at, std::string(line).size());
+  }
+  TrainModel loaded = load(folder, parse_run_state(text, "run.json"));
+  for (const LeafView& view : leaves_of(loaded)) CHECK(*view.updates == UpdateCounts(3));
+  train(model, 4, 2);
+  train(loaded, 4, 2);
+  check_equal(loaded, model);
+}
 
 TEST_CASE("a learned selection bias stays when nothing updates it any more") {
   const checkpoint::TemporaryFolder temporary;
