@@ -130,7 +130,7 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
     const auto whole = then.leaf_updates.find(view.leaf.name), sliced = then.slice_updates.find(view.leaf.name);
     if (sliced != then.slice_updates.end()) {
       const at::Tensor updates = to_tensor(index.at("updates/" + view.leaf.name));
-      const auto* first = updates.const_data_ptr<std::int64_t>();
+      const auto* first = data_of<const std::int64_t>(updates);
       *view.updates = UpdateCounts(sliced->second, {first, first + updates.numel()});
     } else {
       *view.updates = UpdateCounts(whole != then.leaf_updates.end() ? whole->second : then.optimizer_steps);

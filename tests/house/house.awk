@@ -140,6 +140,9 @@ FILENAME == ARGV[1] {
 
 { length_of[FILENAME] = FNR }
 $0 ~ unfinished { fail(FILENAME ":" FNR, "unfinished: " $0) }
+/data_ptr[(<]/ && FILENAME !~ /^(core\/tensor\/pointers\.|tests\/)/ {
+  fail(FILENAME ":" FNR, "asks a tensor for its pointer: data_of and bytes_of (core/tensor/pointers.hpp) check strides, device and type first")
+}
 /^#pragma once/ { pragma[FILENAME] = 1 }
 /(fmt::format|_error)\("/ { if (!(FILENAME in formats)) formats[FILENAME] = FNR }
 /^#include <fmt\/format\.h>/ { fmt_format[FILENAME] = 1 }
