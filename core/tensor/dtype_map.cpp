@@ -1,10 +1,24 @@
 #include "core/tensor/dtype_map.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/processor.hpp"
 
+#include <ATen/Context.h>
 #include <ATen/Functions.h>
 
+#include <atomic>
+#include <cstdlib>
+#include <string_view>
+
 namespace sluice {
+namespace {
+
+std::atomic<bool>& native_in_use() {
+  static std::atomic<bool> value{best_bfloat16_products().native};
+  return value;
+}
+
+}  // namespace
 
 at::ScalarType to_torch(DType type) {
   switch (type) {
@@ -34,18 +48,28 @@ at::ScalarType accumulate_type(at::ScalarType type) {
   return type == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-bool has_fast_bfloat16() {
-  // LibTorch's own test before it hands bfloat16 products to oneDNN (AVX512BW, VL and DQ).
-#if defined(__x86_64__)
-  static const bool fast = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  return fast;
-#else
-  return false;
-#endif
+Bfloat16Products best_bfloat16_products() {
+  constexpr const char* kVariable = "SLUICE_BFLOAT16_PRODUCTS";
+  if (const char* wanted = std::getenv(kVariable); wanted != nullptr && *wanted != '\0') {
+    const std::string_view value = wanted;
+    if (value != "native" && value != "float32") throw usage_error("{}={} is neither native nor float32", kVariable, value);
+    return {value == "native", fmt::format("{}={}", kVariable, value)};
+  }
+  if (!at::hasMKLDNN()) return {false, "this LibTorch was built without oneDNN"};
+  if (!multiplies_bfloat16_natively(product_set(this_processor()))) return {false, why_no_amx(this_processor())};
+  return {true, "with AMX"};
+}
+
+bool native_bfloat16() {
+  return native_in_use().load(std::memory_order_relaxed);
+}
+
+void set_native_bfloat16(bool native) {
+  native_in_use().store(native);
 }
 
 at::ScalarType product_type(at::ScalarType type) {
-  return type == at::kBFloat16 && !has_fast_bfloat16() ? at::kFloat : type;
+  return type == at::kBFloat16 && !native_bfloat16() ? at::kFloat : type;
 }
 
 at::Tensor to_product(const at::Tensor& x) {

@@ -5,6 +5,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <string>
+
 namespace sluice {
 
 at::ScalarType to_torch(DType type);
@@ -13,11 +15,22 @@ DType from_torch(at::ScalarType type);
 /// The precision of router, norms' weights, loss, reductions and optimizer state: float64 for float64, else float32.
 at::ScalarType accumulate_type(at::ScalarType type);
 
-/// Whether this processor multiplies bfloat16 matrices natively (AVX512BW or better). Where it does not, LibTorch falls to
-/// a kernel 50-500x slower than float32, so bfloat16 is then storage only and products are computed in float32.
-bool has_fast_bfloat16();
+/// How this process would multiply bfloat16 matrices: natively where the table of core/base/processor.hpp says so and LibTorch has
+/// oneDNN, else as float32 ones, and bfloat16 is storage only. The environment variable SLUICE_BFLOAT16_PRODUCTS (native or float32)
+/// overrides that, for experiments; usage error if it is neither.
+struct Bfloat16Products {
+  bool native = false;
+  std::string why;  // a clause for a message
+};
+Bfloat16Products best_bfloat16_products();
 
-/// The type that products of `type` are computed in here: float32 for bfloat16 without native support, else `type`.
+/// How this process does it: the best unless set. The choice is one of the whole job and of its run (recipes/stages/rank_abilities.hpp):
+/// native products are rounded to bfloat16, the others are not.
+bool native_bfloat16();
+/// From now on. Not while a model is used whose `compute` was made before (Parameter::refresh_compute).
+void set_native_bfloat16(bool native);
+
+/// The type that products of `type` are computed in: float32 for bfloat16 unless native_bfloat16(), else `type`.
 at::ScalarType product_type(at::ScalarType type);
 
 /// `x` as product_type(x): the same tensor, or a float32 copy of a bfloat16 one.

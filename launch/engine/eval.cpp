@@ -12,6 +12,7 @@
 #include "recipes/schema/read_recipe.hpp"
 #include "recipes/stages/evaluation.hpp"
 #include "recipes/stages/rank0.hpp"
+#include "recipes/stages/rank_abilities.hpp"
 #include "recipes/stages/run_data.hpp"
 #include "recipes/stages/threads.hpp"
 #include "recipes/stages/training_step.hpp"
@@ -207,6 +208,7 @@ Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes:
 int eval_command(const EvalOptions& options) {
   return run_in_world({}, [&](parallel::World& world) {
     recipes::use_threads(0, world.layout().sharing_ranks);
+    recipes::use_common_abilities(world);
     // Each rank holds the whole model; sequences are shared.
     const recipes::Layout layout = recipes::make_layout(world, 1);
     LoadedModel loaded;

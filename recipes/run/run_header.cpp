@@ -62,6 +62,7 @@ std::vector<std::string> format_run_header(const RunHeader& header) {
   lines.push_back(entry("mesh", fmt::format("{} on {}, expert {}, {} a rank, backend {}, exchange {}", count_of(header.ranks, "rank"),
                                             count_of(header.nodes, "node"), header.expert, count_of(header.threads, "thread"),
                                             header.backend, header.exchange)));
+  if (!header.processor.empty()) lines.push_back(entry("processor", header.processor));
   lines.push_back(entry(
       "batch", fmt::format("{} of {} = {} tokens a step; a rank computes {} at once, accumulation {}",
                            count_of(header.global_batch_size, "sequence"), header.seq_length, human_count(static_cast<double>(step_tokens)),

@@ -26,6 +26,7 @@ struct RunState {
   bool has_lagged_counts = false;
   // The layout that wrote it: the same one continues bit for bit. Loading never depends on it.
   std::int64_t ranks = 1, expert = 1;
+  std::string bfloat16_products;      // "native" or "float32" in a run of that type; "" else, and in checkpoints of earlier versions
 
   bool operator==(const RunState&) const = default;
 };

@@ -13,6 +13,7 @@
 #include "recipes/schema/recipe.hpp"
 #include "recipes/stages/evaluation.hpp"
 #include "recipes/stages/layout.hpp"
+#include "recipes/stages/rank_abilities.hpp"
 #include "recipes/stages/run_state.hpp"
 #include "recipes/stages/stage_plan.hpp"
 #include "recipes/stages/train_model.hpp"
@@ -49,6 +50,8 @@ class Trainer {
   std::filesystem::path last_checkpoint_of(const Stage& stage);
   /// The model of a checkpoint, its experts placed as `placed_for` wants them.
   void load_checkpoint(const std::filesystem::path& checkpoint, const Stage& placed_for);
+  /// How bfloat16 products are computed from now on, of a run that goes on if `resumed` (choose_bfloat16).
+  void settle_bfloat16(bool resumed, const std::string& stored);
   void print_header();                    // trainer_header.cpp
   // Around a step (trainer.cpp)
   void enter_stage(std::size_t index);
@@ -80,6 +83,8 @@ class Trainer {
   RunDirectory directory_;
   std::vector<StagePlan> plans_;
   int threads_ = 1;
+  std::vector<RankAbilities> abilities_;    // by rank
+  Bfloat16Choice bfloat16_;
   std::unique_ptr<RunLock> lock_;
   std::map<std::int64_t, Layout> layouts_;  // by expert; made once each, in stage order
   data::TokenizerPtr tokenizer_;

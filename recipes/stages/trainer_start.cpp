@@ -34,6 +34,7 @@ Trainer::Trainer(parallel::World& world, const Recipe& recipe, const std::string
     : world_(world), recipe_(recipe), resolved_(resolved), directory_(recipe.directory()), plans_(plan_stages(recipe)), shape_(recipe.model) {
   check_mesh(recipe_, world_.size());
   threads_ = use_threads(recipe_.parallel.threads, world_.layout().sharing_ranks);
+  abilities_ = use_common_abilities(world_);
   for (const Stage& stage : recipe_.stages) {
     if (layouts_.count(stage.parallel.expert) == 0) layouts_.emplace(stage.parallel.expert, make_layout(world_, static_cast<int>(stage.parallel.expert)));
   }
@@ -182,7 +183,14 @@ void Trainer::open_data(const std::filesystem::path& checkpoint) {
 
 Trainer::StageData& Trainer::data_of(std::size_t stage) { return data_[stage]; }
 
+void Trainer::settle_bfloat16(bool resumed, const std::string& stored) {
+  bfloat16_ = choose_bfloat16(abilities_, resumed, stored);
+  set_native_bfloat16(bfloat16_.native);
+  if (recipe_.dtype == DType::kBFloat16) state_.bfloat16_products = stored_bfloat16(bfloat16_.native);
+}
+
 void Trainer::start_fresh() {
+  settle_bfloat16(false, "");
   print_header();
   const Stage& first = recipe_.stages.front();
   const Layout& layout = layouts_.at(first.parallel.expert);
@@ -240,6 +248,8 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
       throw data_error("{}: the run's tokenizer changed: sha256 {} then, {} now", file, then.tokenizer_sha256, state_.tokenizer_sha256);
   });
   saved_step_ = then.step;
+  settle_bfloat16(true, then.bfloat16_products);
+  then.bfloat16_products = state_.bfloat16_products;
   print_header();
   load_checkpoint(checkpoint, recipe_.stages[static_cast<std::size_t>(then.stage)]);
   then.corpus_fingerprints = state_.corpus_fingerprints;  // of all stages, also those that were not there then
