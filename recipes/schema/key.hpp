@@ -71,6 +71,7 @@ struct KeyInfo {
 /// What reading a key may need besides its node.
 struct ReadContext {
   std::int64_t num_layers = 0;  // 0: not known yet
+  std::string layers_note = {};    // said behind a refusal over it
 };
 
 template <class T>
@@ -79,6 +80,13 @@ struct Key {
   std::function<void(T&, const Node&, const ReadContext&)> read;
   std::function<std::string(const T&)> write;  // "" = leave it out
 };
+
+/// For a default that the struct alone does not tell.
+template <class T>
+Key<T> with_default(Key<T> key, std::string text) {
+  key.info.default_value = std::move(text);
+  return key;
+}
 
 template <class T>
 using Keys = std::vector<Key<T>>;

@@ -56,7 +56,7 @@ std::vector<KeyInfo> describe_keys(const Keys<T>& keys) {
 }
 
 /// Layers of a `layers:` value: all, or a list of indices, paths (layers.3.feed_forward) and patterns (layers.*.feed_forward), ascending.
-std::vector<std::int64_t> read_layers(const Node& node, std::int64_t num_layers);
+std::vector<std::int64_t> read_layers(const Node& node, const ReadContext& context);
 
 // ---
 

@@ -25,13 +25,14 @@ bool matches(std::string_view pattern, std::string_view text) {
   return !text.empty() && text[0] == pattern[0] && matches(pattern.substr(1), text.substr(1));
 }
 
-void add_layers(const Node& item, std::int64_t num_layers, std::set<std::int64_t>& layers) {
+void add_layers(const Node& item, const ReadContext& context, std::set<std::int64_t>& layers) {
+  const std::int64_t num_layers = context.num_layers;
   if (!item.is_scalar()) fail_at(item.mark, fmt::format("'layers' holds indices and paths, found {}", describe(item)));
   std::int64_t index = 0;
   const auto [end, error] = std::from_chars(item.text.data(), item.text.data() + item.text.size(), index);
   if (item.plain && error == std::errc() && end == item.text.data() + item.text.size()) {
     if (index < 0 || (num_layers > 0 && index >= num_layers)) {
-      fail_at(item.mark, num_layers > 0 ? fmt::format("layer {} does not exist: the model has layers 0 to {}", index, num_layers - 1)
+      fail_at(item.mark, num_layers > 0 ? fmt::format("layer {} does not exist: the model has layers 0 to {}{}", index, num_layers - 1, context.layers_note)
                                         : fmt::format("layer {} does not exist", index));
     }
     layers.insert(index);
@@ -46,21 +47,21 @@ void add_layers(const Node& item, std::int64_t num_layers, std::set<std::int64_t
     found = true;
   }
   if (!found) {
-    fail_at(item.mark, fmt::format("{} names none of layers.0.feed_forward to layers.{}.feed_forward", describe(item), num_layers - 1));
+    fail_at(item.mark, fmt::format("{} names none of layers.0.feed_forward to layers.{}.feed_forward{}", describe(item), num_layers - 1, context.layers_note));
   }
 }
 
 }  // namespace
 
-std::vector<std::int64_t> read_layers(const Node& node, std::int64_t num_layers) {
+std::vector<std::int64_t> read_layers(const Node& node, const ReadContext& context) {
   std::set<std::int64_t> layers;
   if (node.is_scalar() && node.text == "all") {
-    for (std::int64_t layer = 0; layer < num_layers; ++layer) layers.insert(layer);
+    for (std::int64_t layer = 0; layer < context.num_layers; ++layer) layers.insert(layer);
   } else if (node.is_scalar() && node.text.find('.') != std::string::npos) {
-    add_layers(node, num_layers, layers);
+    add_layers(node, context, layers);
   } else if (node.kind == Node::Kind::kList) {
     if (node.items.empty()) fail_at(node.mark, "'layers' names no layer");
-    for (const Node& item : node.items) add_layers(item, num_layers, layers);
+    for (const Node& item : node.items) add_layers(item, context, layers);
   } else {
     fail_at(node.mark, fmt::format("'layers' must be all or a list of indices, paths or patterns, found {}", describe(node)));
   }
@@ -112,7 +113,7 @@ const Keys<moe::MoeConfig>& moe_keys() {
   using moe::MoeConfig;
   static const Keys<MoeConfig> keys = [] {
     Keys<MoeConfig> list = {
-        integer_key("num_experts", &MoeConfig::num_experts, {1, 1 << 20}, "routed experts of a layer",
+        integer_key("num_experts", &MoeConfig::num_experts, {1, 1 << 20}, "routed experts of a layer; grow makes twice as many where it does not say",
                     {"num_moe_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "n_experts"}),
         integer_key("top_k", &MoeConfig::top_k, {1, 1 << 20}, "experts a token goes to (families, in a family router)",
                     {"moe_router_topk", "num_experts_per_tok", "topk", "router_topk", "moe_top_k", "num_experts_per_token", "k"}),
@@ -128,7 +129,7 @@ const Keys<moe::MoeConfig>& moe_keys() {
           "the layers that are sparse",
           {"moe_layer_freq", "decoder_sparse_step", "moe_layers", "sparse_layers"},
           "all"},
-         [](MoeConfig& out, const Node& node, const ReadContext& context) { out.layers = read_layers(node, context.num_layers); },
+         [](MoeConfig& out, const Node& node, const ReadContext& context) { out.layers = read_layers(node, context); },
          [](const MoeConfig& in) -> std::string {
            std::string all;
            for (const std::int64_t layer : in.layers) all += (all.empty() ? "" : ", ") + std::to_string(layer);

@@ -47,7 +47,7 @@ Key<Stage> method_key() {
                  "sparsify: copy or virtual_group; grow: family, double_top_k or copy; the last two part the replicas' router rows after "
                  "their receipt",
                  {"upcycling_method"});
-  key.info.default_value = "sparsify: copy; grow: family";
+  key.info.default_value = "copy for sparsify, family for grow";
   return key;
 }
 
@@ -64,9 +64,10 @@ const Keys<TrainConfig>& train_keys() {
                    "num_tokens_per_microbatch_per_dp_rank"}),
       number_key("learning_rate", &TrainConfig::learning_rate, {.low = 0, .without_low = true}, "peak learning rate of AdamW",
                  {"lr", "peak_lr", "max_lr", "base_lr"}),
-      number_key("min_learning_rate", &TrainConfig::min_learning_rate, {.low = 0},
-                 "learning rate at the end of the schedule; at most learning_rate",
-                 {"min_lr", "cosine_min_lr_ratio", "min_lr_factor", "min_lr_ratio", "alpha_f", "end_lr"}),
+      with_default(number_key("min_learning_rate", &TrainConfig::min_learning_rate, {.low = 0},
+                              "learning rate at the end of the schedule; at most learning_rate",
+                              {"min_lr", "cosine_min_lr_ratio", "min_lr_factor", "min_lr_ratio", "alpha_f", "end_lr"}),
+                   write_number(TrainConfig{}.min_learning_rate) + ", or learning_rate where that is smaller"),
       choice_key("lr_scheduler", &TrainConfig::lr_scheduler,
                  {{{static_cast<int>(LrSchedule::kConstant), "constant"},
                    {static_cast<int>(LrSchedule::kLinear), "linear"},

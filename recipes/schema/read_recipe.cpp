@@ -4,6 +4,7 @@
 #include "core/base/files.hpp"
 #include "recipes/schema/compose.hpp"
 #include "recipes/schema/conversion.hpp"
+#include "recipes/schema/defaults.hpp"
 #include "recipes/schema/keys.hpp"
 #include "recipes/schema/read_stages.hpp"
 #include "recipes/schema/validate.hpp"
@@ -16,14 +17,15 @@ namespace sluice::recipes {
 namespace {
 
 // Widths that follow from others where the recipe does not say them.
-void derive_model(const Node& node, DecoderConfig& model) {
+void derive_model(const Node& root, const Node& node, DecoderConfig& model) {
   if (!node.find("num_key_value_heads")) model.num_key_value_heads = model.num_attention_heads;
   if (!node.find("intermediate_size")) model.intermediate_size = 4 * model.hidden_size;
   if (node.find("head_dim")) return;
   if (model.hidden_size % model.num_attention_heads != 0) {
     const Node* heads = node.find("num_attention_heads");
-    fail_at(heads ? heads->mark : node.mark, fmt::format("hidden_size({}) is not a multiple of num_attention_heads({}); state 'head_dim'",
-                                                         model.hidden_size, model.num_attention_heads));
+    fail_at(heads ? heads->mark : node.mark, fmt::format("hidden_size({}) is not a multiple of num_attention_heads({}); state 'head_dim'{}",
+                                                         model.hidden_size, model.num_attention_heads,
+                                                         default_notes(root, {"model.hidden_size", "model.num_attention_heads"})));
   }
   model.head_dim = model.hidden_size / model.num_attention_heads;
 }
@@ -45,14 +47,14 @@ void read_moe(const Node& node, const ReadContext& context, moe::MoeConfig& moe)
   read_keys(node, moe_keys(), moe, "moe", "'moe'", {}, context);
 }
 
-void read_model(const Node& node, Recipe& recipe) {
+void read_model(const Node& root, const Node& node, Recipe& recipe) {
   read_keys(node, model_keys(), recipe.model, "model", "'model'", {"moe"});
-  derive_model(node, recipe.model);
+  derive_model(root, node, recipe.model);
   const Node* moe = node.find("moe");
   if (!moe) return;
   recipe.initial_moe.emplace();
   for (std::int64_t layer = 0; layer < recipe.model.num_layers; ++layer) recipe.initial_moe->layers.push_back(layer);
-  read_moe(*moe, {recipe.model.num_layers}, *recipe.initial_moe);
+  read_moe(*moe, {recipe.model.num_layers, default_notes(root, {"model.num_layers"})}, *recipe.initial_moe);
 }
 
 // init_from without a reader: the values can be checked, the shape is not known.
@@ -145,6 +147,7 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
     throw usage_error("{}: 'data.train' is missing; a recipe needs at least name, data.train and stages", path.string());
   read_keys(section("data"), data_keys(), recipe.data, "data", "'data'");
   read_keys(section("train"), train_keys(), recipe.train, "train", "'train'");
+  follow_defaults({root.find("train")}, recipe.train);
   read_keys(section("parallel"), parallel_keys(), recipe.parallel, "parallel", "'parallel'");
   read_keys(section("checkpoint"), checkpoint_keys(), recipe.checkpoint, "checkpoint", "'checkpoint'");
   const bool elsewhere = !recipe.init_from.empty();
@@ -152,15 +155,16 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
   if (elsewhere && read_initial_model) {
     take_initial_model(root, section("model"), read_initial_model(recipe.init_from, recipe.directory()), recipe);
   } else if (shape_known) {
-    read_model(section("model"), recipe);
+    read_model(root, section("model"), recipe);
   } else {
     check_model_values(section("model"));
   }
-  read_stages(section("stages"), shape_known, recipe);
+  read_stages(root, shape_known, recipe);
   if (!shape_known) return recipe;
   if (const auto problem = find_problem(recipe)) {
     const Node& node = locate(root, problem->key);
-    fail_at(node.mark.file.empty() && node.mark.override_text.empty() ? Mark{path.string(), 0, 0, ""} : node.mark, problem->text);
+    fail_at(node.mark.file.empty() && node.mark.override_text.empty() ? Mark{path.string(), 0, 0, ""} : node.mark,
+            problem->text + default_notes(root, problem->keys));
   }
   return recipe;
 }

@@ -1,6 +1,7 @@
 #include "recipes/schema/read_stages.hpp"
 
 #include "recipes/schema/conversion.hpp"
+#include "recipes/schema/defaults.hpp"
 #include "recipes/schema/keys.hpp"
 
 #include <fmt/format.h>
@@ -19,9 +20,8 @@ std::int64_t derived_width(const DecoderConfig& model, const moe::MoeConfig& moe
   return model.intermediate_size % parts == 0 ? model.intermediate_size / parts : 0;
 }
 
-void resolve_moe(const Node* node, const std::string& title, std::size_t index, Recipe& recipe) {
+void resolve_moe(const Node* node, const std::string& title, const ReadContext& context, std::size_t index, Recipe& recipe) {
   Stage& stage = recipe.stages[index];
-  const ReadContext context{recipe.model.num_layers};
   std::optional<moe::MoeConfig> shape = shape_before(recipe, index);
   const bool sparse_before = shape.has_value();
   switch (stage.type) {
@@ -38,6 +38,7 @@ void resolve_moe(const Node* node, const std::string& title, std::size_t index, 
     case StageType::kGrow:
       if (stage.method == ConversionMethod::kNone) stage.method = ConversionMethod::kFamily;
       if (!shape) break;
+      shape->num_experts *= 2;
       if (stage.method == ConversionMethod::kFamily) shape->family_size *= 2;
       if (stage.method == ConversionMethod::kDoubleTopK) shape->top_k *= 2;
       break;
@@ -65,7 +66,9 @@ void require_same_model(const Node& node, const Recipe& recipe, const std::strin
 
 }  // namespace
 
-void read_stages(const Node& stages, bool shape_known, Recipe& recipe) {
+void read_stages(const Node& root, bool shape_known, Recipe& recipe) {
+  const Node& stages = *root.find("stages");
+  const ReadContext context{recipe.model.num_layers, default_notes(root, {"model.num_layers"})};
   if (stages.kind != Node::Kind::kList) fail_at(stages.mark, fmt::format("'stages' must be a list of stages, found {}", describe_no_map(stages)));
   static const std::vector<std::string> kSubsections = {"moe", "data", "train", "model", "parallel"};
   for (const Node& node : stages.items) {
@@ -83,13 +86,14 @@ void read_stages(const Node& stages, bool shape_known, Recipe& recipe) {
     const Node& train = or_empty(node.find("train"));
     read_keys(or_empty(node.find("data")), data_keys(), stage.data, "data", "'data'");
     read_keys(train, train_keys(), stage.train, "train", "'train'");
+    follow_defaults({root.find("train"), &train}, stage.train);
     read_keys(or_empty(node.find("parallel")), parallel_keys(), stage.parallel, "parallel", "'parallel'");
     stage.own_lr_schedule = train.find("lr_scheduler") != nullptr;
     if (shape_known) require_same_model(or_empty(node.find("model")), recipe, title);
     recipe.stages.push_back(std::move(stage));
     const Node* moe = node.find("moe");
     if (shape_known) {
-      resolve_moe(moe, title, recipe.stages.size() - 1, recipe);
+      resolve_moe(moe, title, context, recipe.stages.size() - 1, recipe);
     } else if (moe) {
       moe::MoeConfig checked;
       read_keys(*moe, moe_keys(), checked, "moe", "'moe'");

@@ -14,10 +14,11 @@ std::optional<Problem> check_model(const Recipe& recipe) {
   const DecoderConfig& model = recipe.model;
   if (model.num_attention_heads % model.num_key_value_heads != 0) {
     return Problem{"model.num_key_value_heads", fmt::format("num_attention_heads({}) is not a multiple of num_key_value_heads({})",
-                                                            model.num_attention_heads, model.num_key_value_heads)};
+                                                            model.num_attention_heads, model.num_key_value_heads),
+                   {"model.num_attention_heads", "model.num_key_value_heads"}};
   }
   if (model.head_dim % 2 != 0) {
-    return Problem{"model.head_dim", fmt::format("head_dim({}) must be even: RoPE turns pairs", model.head_dim)};
+    return Problem{"model.head_dim", fmt::format("head_dim({}) must be even: RoPE turns pairs", model.head_dim), {"model.head_dim"}};
   }
   if (!recipe.initial_moe) return std::nullopt;
   auto problem = check_moe_shape(*recipe.initial_moe, "model.moe", "");
@@ -32,7 +33,8 @@ std::optional<Problem> check_model(const Recipe& recipe) {
 std::optional<Problem> check_train(const TrainConfig& train, const std::string& key, const std::string& prefix) {
   if (train.min_learning_rate > train.learning_rate) {
     return Problem{key + "train.min_learning_rate", fmt::format("{}min_learning_rate({}) is above learning_rate({})", prefix,
-                                                                write_number(train.min_learning_rate), write_number(train.learning_rate))};
+                                                                write_number(train.min_learning_rate), write_number(train.learning_rate)),
+                   {key + "train.min_learning_rate", key + "train.learning_rate"}};
   }
   return std::nullopt;
 }
@@ -78,13 +80,14 @@ std::optional<Problem> find_problem(const Recipe& recipe) {
                                  stage_prefix(stage, own), stage.parallel.expert)};
     }
     const auto before = shape_before(recipe, i);
+    const std::vector<std::string> both = {key + "moe.num_experts", key + "parallel.expert"};
     if (before && before->num_experts % stage.parallel.expert != 0) {
       return Problem{stage_key(stage, "parallel.expert", own), fmt::format("{}num_experts({}) before the stage is not a multiple of expert({})", prefix,
-                                                                           before->num_experts, stage.parallel.expert)};
+                                                                           before->num_experts, stage.parallel.expert), both};
     }
     if (stage.moe && stage.moe->num_experts % stage.parallel.expert != 0) {
       return Problem{stage_key(stage, "parallel.expert", own), fmt::format("{}num_experts({}) is not a multiple of expert({})", prefix,
-                                                                           stage.moe->num_experts, stage.parallel.expert)};
+                                                                           stage.moe->num_experts, stage.parallel.expert), both};
     }
   }
   return std::nullopt;

@@ -5,13 +5,15 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sluice::recipes {
 
 /// One thing that is wrong. `key` is where: "model.head_dim", "stages.wide.moe.num_experts".
 struct Problem {
   std::string key;
-  std::string text;  // starts with "stage 'wide': " where a stage is meant
+  std::string text;                   // starts with "stage 'wide': " where a stage is meant
+  std::vector<std::string> keys = {};  // whose values do not fit together; read_recipe() says which of them are defaults
 };
 
 /// The first problem of a resolved recipe, or nothing.

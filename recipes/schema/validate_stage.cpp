@@ -47,8 +47,9 @@ struct View {
   std::size_t index;
   const Stage& stage = recipe.stages[index];
 
-  std::optional<Problem> problem(const std::string& key, const std::string& text) const {
-    return Problem{fmt::format("stages.{}.{}", stage.name, key), fmt::format("stage '{}': {}", stage.name, text)};
+  std::string path(const std::string& key) const { return fmt::format("stages.{}.{}", stage.name, key); }
+  std::optional<Problem> problem(const std::string& key, const std::string& text, const std::vector<std::string>& keys = {}) const {
+    return Problem{path(key), fmt::format("stage '{}': {}", stage.name, text), keys};
   }
 };
 
@@ -108,8 +109,10 @@ std::optional<Problem> check_exact(const View& v) {
   const Exactness exactness = exact(conversion_of(v.recipe, v.index));
   if (exactness.exact) return std::nullopt;
   const std::string method = v.stage.method == ConversionMethod::kNone ? "" : fmt::format(" by {}", name_of(v.stage.method));
+  std::vector<std::string> keys;
+  if (v.stage.method == ConversionMethod::kVirtualGroup) keys = {v.path("moe.top_k")};
   return v.problem("type", fmt::format("{}{} is not exact: {}; set allow_jump: true to accept the jump", name_of(v.stage.type), method,
-                                       exactness.reason));
+                                       exactness.reason), keys);
 }
 
 std::optional<Problem> check_sparsify(const View& v) {
@@ -120,11 +123,13 @@ std::optional<Problem> check_sparsify(const View& v) {
     return v.problem("method", fmt::format("sparsify has the methods copy and virtual_group, found {}", name_of(s.method)));
   }
   const bool copy = s.method == ConversionMethod::kCopy;
+  const std::vector<std::string> widths = {v.path("method"), "model.intermediate_size"};
   if (moe.expert_hidden_size == 0) {
     const std::string parts = copy ? fmt::format("1 + num_shared_experts({})", moe.num_shared_experts)
                                    : fmt::format("top_k({}) + num_shared_experts({})", moe.top_k, moe.num_shared_experts);
     return v.problem("moe.expert_hidden_size",
-                     fmt::format("expert_hidden_size is not given and intermediate_size({}) is not a multiple of {}", dense, parts));
+                     fmt::format("expert_hidden_size is not given and intermediate_size({}) is not a multiple of {}", dense, parts),
+                     {copy ? v.path("moe.num_shared_experts") : v.path("moe.top_k"), "model.intermediate_size"});
   }
   const std::int64_t routed = routed_columns(v.recipe.model, moe);
   const std::string left = fmt::format("{} - {} x {} = {}", dense, moe.num_shared_experts, moe.expert_hidden_size, routed);
@@ -132,16 +137,19 @@ std::optional<Problem> check_sparsify(const View& v) {
     return v.problem(
         "moe.expert_hidden_size",
         fmt::format("copy needs expert_hidden_size == intermediate_size - num_shared_experts x expert_hidden_size, found {} and {}",
-                    moe.expert_hidden_size, left));
+                    moe.expert_hidden_size, left),
+        widths);
   }
   if (!copy && (routed < moe.expert_hidden_size || routed % moe.expert_hidden_size != 0)) {
     return v.problem("moe.expert_hidden_size", fmt::format("virtual_group needs G x expert_hidden_size == intermediate_size - "
                                                            "num_shared_experts x expert_hidden_size for a whole G, found {} and {}",
-                                                           moe.expert_hidden_size, left));
+                                                           moe.expert_hidden_size, left),
+                     widths);
   }
   if (!copy && moe.num_experts % (routed / moe.expert_hidden_size) != 0) {
     return v.problem("moe.num_experts", fmt::format("num_experts({}) is not a multiple of the {} shards (({}) / {})", moe.num_experts,
-                                                    routed / moe.expert_hidden_size, left, moe.expert_hidden_size));
+                                                    routed / moe.expert_hidden_size, left, moe.expert_hidden_size),
+                     {v.path("moe.num_experts"), "model.intermediate_size"});
   }
   if (moe.family_size != 1)
     return v.problem("moe.family_size", fmt::format("family_size follows from growth: 1 here, found {}", moe.family_size));
@@ -164,7 +172,7 @@ std::optional<Problem> check_grow(const View& v, const moe::MoeConfig& before) {
                                           : moe.num_experts != twice) {
     const std::string expected = s.method == ConversionMethod::kCopy ? fmt::format("a multiple of {} from {} on", before.num_experts, twice)
                                                                      : fmt::format("{} = 2 x {}", twice, before.num_experts);
-    return v.problem("moe.num_experts", fmt::format("{} needs num_experts to be {}, found {}", by, expected, moe.num_experts));
+    return v.problem("moe.num_experts", fmt::format("{} needs num_experts to be {}, found {}", by, expected, moe.num_experts), {v.path("method")});
   }
   const std::int64_t top_k = before.top_k * (s.method == ConversionMethod::kDoubleTopK ? 2 : 1);
   if (moe.top_k != top_k) {
@@ -181,7 +189,11 @@ std::optional<Problem> check_grow(const View& v, const moe::MoeConfig& before) {
 }  // namespace
 
 std::optional<Problem> check_moe_shape(const moe::MoeConfig& moe, const std::string& key, const std::string& prefix) {
-  const auto problem = [&](const char* name, const std::string& text) { return Problem{fmt::format("{}.{}", key, name), prefix + text}; };
+  const auto problem = [&](const char* name, const std::string& text, const std::vector<std::string>& others = {}) {
+    Problem found{fmt::format("{}.{}", key, name), prefix + text};
+    for (const std::string& other : others) found.keys.push_back(fmt::format("{}.{}", key, other));
+    return found;
+  };
   if (moe.expert_hidden_size < 1)
     return problem("expert_hidden_size", "'expert_hidden_size' is missing: there is no dense layer to derive it from");
   if (moe.layers.empty()) return problem("layers", "'layers' names no layer");
@@ -191,12 +203,14 @@ std::optional<Problem> check_moe_shape(const moe::MoeConfig& moe, const std::str
   if (moe.top_k > moe.num_families()) {
     return problem("top_k", moe.family_size == 1 ? fmt::format("top_k({}) is above num_experts({})", moe.top_k, moe.num_experts)
                                                  : fmt::format("top_k({}) is above the {} families of num_experts({}) / family_size({})",
-                                                               moe.top_k, moe.num_families(), moe.num_experts, moe.family_size));
+                                                               moe.top_k, moe.num_families(), moe.num_experts, moe.family_size),
+                   {"top_k", "num_experts"});
   }
   if (moe.top_k == 1 && moe.norm_topk_prob) {
     return problem("top_k",
                    "top_k(1) with norm_topk_prob gives every token the weight 1, so the router gets no gradient; set top_k to 2 or more, "
-                   "or norm_topk_prob: false");
+                   "or norm_topk_prob: false",
+                   {"top_k", "norm_topk_prob"});
   }
   return std::nullopt;
 }

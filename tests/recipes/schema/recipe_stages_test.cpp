@@ -99,7 +99,7 @@ TEST_CASE("a stage's own sections override the top level for it alone") {
   CHECK(refusal(kHead + "  - {name: b, type: pretrain, max_steps: 5, data: {tokenizer: bytes}}\n") ==
         "x.yaml:5:63: stage 'b': the tokenizer cannot change between stages; set 'data.tokenizer' at the top level");
   CHECK(refusal(kHead + "  - {name: b, type: pretrain, max_steps: 5, train: {min_learning_rate: 1}}\n") ==
-        "x.yaml:5:72: stage 'b': min_learning_rate(1) is above learning_rate(0.001)");
+        "x.yaml:5:72: stage 'b': min_learning_rate(1) is above learning_rate(0.001); 'learning_rate' is not given, its default is 0.001");
 }
 
 TEST_CASE("layers: all, indices, paths and patterns") {
@@ -126,7 +126,7 @@ TEST_CASE("layers: all, indices, paths and patterns") {
 TEST_CASE("shapes that cannot learn or cannot be built are refused with the reason") {
   CHECK(sparsify("top_k: 1") ==
         "x.yaml:6:58: stage 's': top_k(1) with norm_topk_prob gives every token the weight 1, so the router gets no gradient; set top_k to "
-        "2 or more, or norm_topk_prob: false");
+        "2 or more, or norm_topk_prob: false; 'norm_topk_prob' is not given, its default is true");
   CHECK(sparsify("top_k: 1, score_func: sigmoid").find("x.yaml:6:58: stage 's': top_k(1) with norm_topk_prob") == 0);
   CHECK(sparsify("num_experts: 4, top_k: 5") == "x.yaml:6:74: stage 's': top_k(5) is above num_experts(4)");
   CHECK(sparsify("router_init_std: 0") ==
@@ -146,8 +146,7 @@ TEST_CASE("shapes that cannot learn or cannot be built are refused with the reas
   CHECK(refusal("name: x\ndata: {train: [a]}\nmodel: {head_dim: 7}\nstages:\n" + kDense) ==
         "x.yaml:3:19: head_dim(7) must be even: RoPE turns pairs");
   CHECK(refusal("name: x\ndata: {train: [a]}\nmodel: {num_attention_heads: 6}\nstages:\n" + kDense) ==
-        "x.yaml:3:30: hidden_size(256) is not a multiple of num_attention_heads(6); state 'head_dim'");
-  CHECK(refusal(kHead + kDense + "train: {min_learning_rate: 1}\n") == "x.yaml:6:28: min_learning_rate(1) is above learning_rate(0.001)");
+        "x.yaml:3:30: hidden_size(256) is not a multiple of num_attention_heads(6); state 'head_dim'; 'hidden_size' is not given, its default is 256");
 }
 
 TEST_CASE("copy: widths and exactness") {
@@ -157,10 +156,10 @@ TEST_CASE("copy: widths and exactness") {
             .moe->expert_hidden_size == 128);
   CHECK(sparsify("expert_hidden_size: 128") ==
         "x.yaml:6:71: stage 's': copy needs expert_hidden_size == intermediate_size - num_shared_experts x expert_hidden_size, found 128 "
-        "and 256 - 0 x 128 = 256");
+        "and 256 - 0 x 128 = 256; 'method' is not given, its default is copy for sparsify, family for grow");
   CHECK(sparsify("expert_hidden_size: 256, num_shared_experts: 1") ==
         "x.yaml:6:71: stage 's': copy needs expert_hidden_size == intermediate_size - num_shared_experts x expert_hidden_size, found 256 "
-        "and 256 - 1 x 256 = 0");
+        "and 256 - 1 x 256 = 0; 'method' is not given, its default is copy for sparsify, family for grow");
   CHECK(
       sparsify("num_shared_experts: 2") ==
       "x.yaml:6:50: stage 's': expert_hidden_size is not given and intermediate_size(256) is not a multiple of 1 + num_shared_experts(2)");
@@ -226,8 +225,7 @@ TEST_CASE("keys of conversions mean nothing elsewhere") {
 
 TEST_CASE("growth doubles, and says what it needs") {
   CHECK(after_sparse("type: grow, moe: {num_experts: 12}") ==
-        "x.yaml:7:60: stage 'n': grow by family needs num_experts to be 16 = 2 x 8, found 12");
-  CHECK(after_sparse("type: grow") == "x.yaml:7:5: stage 'n': grow by family needs num_experts to be 16 = 2 x 8, found 8");
+        "x.yaml:7:60: stage 'n': grow by family needs num_experts to be 16 = 2 x 8, found 12; 'method' is not given, its default is copy for sparsify, family for grow");
   CHECK(after_sparse("type: grow, method: virtual_group") ==
         "x.yaml:7:49: stage 'n': grow has the methods family, double_top_k and copy, found virtual_group");
   CHECK(after_sparse("type: grow, moe: {num_experts: 16, top_k: 4}") ==
