@@ -17,6 +17,11 @@ struct LrSchedule {
 
   /// Rate of step `step` (0-based): linear warm-up to the peak over warmup_steps, then the shape.
   double at(std::int64_t step) const;
+
+  /// The first step of the falling part; total_steps or later if nothing falls.
+  std::int64_t decay_begin() const;
+
+  bool operator==(const LrSchedule&) const = default;
 };
 
 }  // namespace sluice

@@ -63,7 +63,7 @@ std::string stage_names(const Recipe& recipe, std::size_t count) {
 std::vector<Difference> compare_for_restart(const Recipe& old_recipe, const Recipe& new_recipe, std::size_t reached) {
   const std::vector<std::string> micro = {"micro_batch_size"};
   std::vector<Difference> all = compare("", write_keys(recipe_keys(), old_recipe), write_keys(recipe_keys(), new_recipe),
-                                        {"name", "run_dir", "log_interval", "eval_interval"});
+                                        {"name", "run_dir", "log_interval", "eval_interval", "allow_schedule_change"});
   append(all, compare("model.", write_keys(model_keys(), old_recipe.model), write_keys(model_keys(), new_recipe.model)));
   append(all, compare("model.moe.", moe_values(old_recipe.initial_moe), moe_values(new_recipe.initial_moe)));
   const auto top_data = compare("data.", write_keys(data_keys(), old_recipe.data), write_keys(data_keys(), new_recipe.data));
@@ -88,6 +88,17 @@ std::vector<Difference> compare_for_restart(const Recipe& old_recipe, const Reci
     append(all, compare(stage + "moe.", moe_values(was.moe), moe_values(is.moe)));
   }
   return all;
+}
+
+std::string describe_lost_place(const Recipe& recipe, const Place& place) {
+  const auto count = static_cast<std::int64_t>(recipe.stages.size());
+  const bool there = place.stage >= 0 && place.stage < count;
+  const Stage* stage = there ? &recipe.stages[static_cast<std::size_t>(place.stage)] : nullptr;
+  if (stage && stage->name == place.stage_name && place.stage_step <= stage->max_steps) return "";
+  const std::string found = stage && stage->name == place.stage_name ? fmt::format("gives it {} steps", stage->max_steps)
+                                                                     : fmt::format("has the stages {}", stage_names(recipe, recipe.stages.size()));
+  return fmt::format("the run is at step {} of its stage {}, '{}', and the recipe {}: restore the stages that were trained, or start a new run under another name", place.stage_step,
+                     place.stage + 1, place.stage_name, found);
 }
 
 std::string describe(const std::vector<Difference>& differences) {

@@ -1,6 +1,5 @@
 #include "recipes/stages/stage_plan.hpp"
 
-#include "core/optim/lr_schedule.hpp"
 #include "recipes/schema/conversion.hpp"
 
 #include <algorithm>
@@ -21,45 +20,6 @@ std::int64_t total_steps(const Recipe& recipe) {
   std::int64_t total = 0;
   for (const Stage& stage : recipe.stages) total += stage.max_steps;
   return total;
-}
-
-namespace {
-
-LrShape shape_of(recipes::LrSchedule schedule) {
-  switch (schedule) {
-    case recipes::LrSchedule::kConstant: return LrShape::kConstant;
-    case recipes::LrSchedule::kLinear: return LrShape::kLinear;
-    case recipes::LrSchedule::kCosine: return LrShape::kCosine;
-    case recipes::LrSchedule::kWsd: return LrShape::kWsd;
-  }
-  return LrShape::kConstant;
-}
-
-}  // namespace
-
-double learning_rate(const Recipe& recipe, std::size_t stage, std::int64_t stage_step) {
-  const Stage& now = recipe.stages[stage];
-  sluice::LrSchedule schedule;
-  schedule.shape = shape_of(now.train.lr_scheduler);
-  schedule.peak = now.train.learning_rate;
-  schedule.minimum = now.train.min_learning_rate;
-  schedule.warmup_steps = now.train.warmup_steps;
-  schedule.decay_fraction = now.train.decay_fraction;
-  schedule.total_steps = now.max_steps;
-  std::int64_t position = stage_step;
-  if (!now.own_lr_schedule) {
-    schedule.total_steps = 0;
-    for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
-      if (recipe.stages[i].own_lr_schedule) continue;
-      schedule.total_steps += recipe.stages[i].max_steps;
-      if (i < stage) position += recipe.stages[i].max_steps;
-    }
-  }
-  const bool reset = now.type != StageType::kPretrain && now.optimizer_state == OptimizerState::kReset;
-  if (!reset || stage_step >= now.train.warmup_steps) return schedule.at(position);
-  // One ramp from the stage's first step on; where the schedule itself still warms up, its own ramp does not come on top.
-  const double full = position < schedule.warmup_steps ? schedule.peak : schedule.at(position);
-  return full * static_cast<double>(stage_step + 1) / static_cast<double>(now.train.warmup_steps);
 }
 
 std::int64_t top_k(const Recipe& recipe, std::size_t stage, std::int64_t stage_step) {

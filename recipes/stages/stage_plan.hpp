@@ -1,4 +1,5 @@
-// The stages of a recipe as ranges of global steps, and what each step uses: pure functions of the recipe.
+// The stages of a recipe as ranges of global steps, and what happens at each: pure functions of the recipe. Its learning rates are in
+// learning_rates.hpp.
 #pragma once
 
 #include "core/models/decoder_config.hpp"
@@ -16,11 +17,7 @@ namespace sluice::recipes {
 std::vector<StagePlan> plan_stages(const Recipe& recipe);
 std::int64_t total_steps(const Recipe& recipe);
 
-/// Learning rate of the step that follows `stage_step` finished steps of stage `stage`: within the stage if it has its own
-/// lr_scheduler, else within all stages that share the top level's. A stage that resets the optimizer warms up again.
-double learning_rate(const Recipe& recipe, std::size_t stage, std::int64_t stage_step);
-
-/// top_k of that step: a double_top_k stage lets it fall from twice its old value back to it, evenly over top_k_anneal_steps, the
+/// top_k of the step that follows `stage_step` finished steps of stage `stage`: a double_top_k stage lets it fall from twice its old value back to it, evenly over top_k_anneal_steps, the
 /// last of which has the old value.
 std::int64_t top_k(const Recipe& recipe, std::size_t stage, std::int64_t stage_step);
 

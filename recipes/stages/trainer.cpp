@@ -11,6 +11,7 @@
 #include "recipes/run/units.hpp"
 #include "recipes/schema/validate.hpp"
 #include "recipes/stages/conversion_stage.hpp"
+#include "recipes/stages/learning_rates.hpp"
 #include "recipes/stages/model_flops.hpp"
 #include "recipes/stages/model_io.hpp"
 #include "recipes/stages/rank0.hpp"

@@ -12,6 +12,7 @@
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/summary.hpp"
 #include "recipes/schema/validate.hpp"
+#include "recipes/stages/learning_rates.hpp"
 #include "recipes/stages/model_io.hpp"
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/run_data.hpp"
@@ -58,13 +59,18 @@ bool Trainer::stays_finished() const {
   if (const auto before = recipe_before()) {
     const auto differences = compare_for_restart(*before, recipe_, before->stages.size() - 1);
     if (!differences.empty()) throw usage_error("{}: the run is finished, and {} (name=...)", path, describe(differences));
-    if (before->stages.size() != recipe_.stages.size())
-      throw usage_error("{}: the run is finished with {} stages, the recipe has {}; start a new run with init_from: {}", path, before->stages.size(),
-                        recipe_.stages.size(), path);
   }
+  const RunSummary summary = read_summary(directory_.summary());
+  const std::size_t count = summary.stages.size();
+  const std::string lost =
+      count == 0 ? "" : describe_lost_place(recipe_, {static_cast<std::int64_t>(count) - 1, summary.stages.back().name, summary.stages.back().steps});
+  if (!lost.empty()) throw usage_error("{}: {} (name=...)", path, lost);
+  if (recipe_.stages.size() > count)
+    throw usage_error("{}: the run is finished, and the recipe has {} stages where it had {}; start a new run under another name (name=...) with init_from: {}", path,
+                      recipe_.stages.size(), count, path);
   const checkpoint::LatestCheckpoint latest = checkpoint::latest_good_checkpoint(directory_.checkpoints());
   if (latest.skipped.empty()) {
-    log_lines(format_summary(read_summary(directory_.summary())));
+    log_lines(format_summary(summary));
     log_info("the run is finished; choose another name (name=... or run_dir=...) to train anew");
     return true;
   }
@@ -233,11 +239,19 @@ void Trainer::load_checkpoint(const std::filesystem::path& checkpoint, const Sta
 void Trainer::resume(const std::filesystem::path& checkpoint) {
   const std::string file = (checkpoint / "state" / "run.json").string();
   RunState then;
+  std::string schedule_change;
   on_all_ranks(world_, "read run state", [&] {
+    const std::string path = directory_.path().string();
     then = parse_run_state(read_file(file), file);
+    const std::string lost = describe_lost_place(recipe_, {then.stage, then.stage_name, then.stage_step});
+    if (!lost.empty()) throw usage_error("{}: {} (name=...)", path, lost);
     if (const auto before = recipe_before()) {
       const auto differences = compare_for_restart(*before, recipe_, static_cast<std::size_t>(then.stage));
-      if (!differences.empty()) throw usage_error("{}: {} (name=...)", directory_.path().string(), describe(differences));
+      if (!differences.empty()) throw usage_error("{}: {} (name=...)", path, describe(differences));
+      schedule_change = describe_schedule_change(*before, recipe_, static_cast<std::size_t>(then.stage), then.stage_step);
+      if (!schedule_change.empty() && !recipe_.allow_schedule_change)
+        throw usage_error("{}: {}; set allow_schedule_change: true to accept it, or give the stages after it a horizon of their own (lr_scheduler in their train:)",
+                          path, schedule_change);
     }
     for (std::size_t i = 0; i <= static_cast<std::size_t>(then.stage) && i < recipe_.stages.size(); ++i) {
       const auto known = then.corpus_fingerprints.find(recipe_.stages[i].name);
@@ -263,6 +277,7 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
     receipts_ = std::make_unique<ReceiptLog>(directory_.receipts(), then.step);
     receipts_->restore(read_receipts(checkpoint / "state" / "receipts.jsonl"));
     log_info("resuming after step {} ({})", then.step, checkpoint.string());
+    if (!schedule_change.empty()) log_warning("{} (allow_schedule_change)", schedule_change);
     return std::string();
   });
 }

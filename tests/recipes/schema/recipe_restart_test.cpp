@@ -25,7 +25,7 @@ TEST_CASE("the layout, intervals and later stages may change on restart") {
   CHECK(refused({}).empty());
   CHECK(refused({"parallel.expert=2", "parallel.exchange=flat", "parallel.threads=3", "parallel.timeout_seconds=5",
                  "train.micro_batch_size=1", "log_interval=1", "eval_interval=2", "checkpoint.save_interval=3", "checkpoint.keep=1",
-                 "name=other", "run_dir=elsewhere", "stages.dense.parallel.expert=4", "stages.dense.train.micro_batch_size=2"},
+                 "name=other", "run_dir=elsewhere", "allow_schedule_change=true", "stages.dense.parallel.expert=4", "stages.dense.train.micro_batch_size=2"},
                 3)
             .empty());
   CHECK(refused({"stages.sparse.max_steps=99", "stages.sparse.moe.top_k=3", "stages.flat.train.learning_rate=1"}).empty());
@@ -62,6 +62,17 @@ TEST_CASE("a reached stage may not disappear, a later one may") {
   REQUIRE(compare_for_restart(before, shorter, 1).size() == 1);
   CHECK(compare_for_restart(before, shorter, 1)[0].old_value == "[dense, sparse]");
   CHECK(compare_for_restart(shorter, before, 0).empty());
+}
+
+TEST_CASE("a recipe without the place where the run stands is told so") {
+  const Recipe recipe = read_text_recipe(kHead + kDense + kSparse);
+  const std::string end = ": restore the stages that were trained, or start a new run under another name";
+  CHECK(describe_lost_place(recipe, {1, "sparse", 10}).empty());
+  CHECK(describe_lost_place(recipe, {0, "dense", 0}).empty());
+  CHECK(describe_lost_place(recipe, {2, "wide", 4}) == "the run is at step 4 of its stage 3, 'wide', and the recipe has the stages [dense, sparse]" + end);
+  CHECK(describe_lost_place(recipe, {0, "first", 4}) == "the run is at step 4 of its stage 1, 'first', and the recipe has the stages [dense, sparse]" + end);
+  CHECK(describe_lost_place(recipe, {1, "sparse", 11}) == "the run is at step 11 of its stage 2, 'sparse', and the recipe gives it 10 steps" + end);
+  CHECK(!describe_lost_place(recipe, {-1, "dense", 1}).empty());
 }
 
 TEST_CASE("one line names every difference") {

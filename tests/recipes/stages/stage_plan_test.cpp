@@ -1,4 +1,4 @@
-// What each step of a recipe uses: ranges of steps, learning rates, the annealing of top_k, when validation is due.
+// What each step of a recipe uses: ranges of steps, the annealing of top_k, when validation is due.
 #include "recipes/stages/stage_plan.hpp"
 
 #include "tests/support/catch.hpp"
@@ -13,10 +13,6 @@ Stage stage(const char* name, StageType type, std::int64_t max_steps) {
   s.name = name;
   s.type = type;
   s.max_steps = max_steps;
-  s.train.learning_rate = 1.0;
-  s.train.min_learning_rate = 0.0;
-  s.train.lr_scheduler = recipes::LrSchedule::kConstant;
-  s.train.warmup_steps = 0;
   if (type != StageType::kPretrain) s.moe = moe::MoeConfig{};
   return s;
 }
@@ -76,44 +72,6 @@ TEST_CASE("top_k anneals evenly, and the last step of the annealing has its fina
   recipe.stages = {stage("copies", StageType::kGrow, 2), stage("dense", StageType::kPretrain, 2)};
   CHECK(top_ks(recipe, 0) == List{2, 2});
   CHECK(top_ks(recipe, 1) == List{0, 0});
-}
-
-TEST_CASE("stages share a horizon unless they have their own") {
-  Recipe recipe;
-  recipe.stages = {stage("a", StageType::kPretrain, 6), stage("b", StageType::kSparsify, 4), stage("own", StageType::kGrow, 4),
-                   stage("d", StageType::kPretrain, 10)};
-  for (Stage& s : recipe.stages) s.train.lr_scheduler = recipes::LrSchedule::kLinear;
-  recipe.stages[2].own_lr_schedule = true;
-  CHECK(learning_rate(recipe, 0, 0) == Approx(1.0 - 1.0 / 20));
-  CHECK(learning_rate(recipe, 1, 0) == Approx(1.0 - 7.0 / 20));
-  CHECK(learning_rate(recipe, 2, 0) == Approx(1.0 - 1.0 / 4));
-  CHECK(learning_rate(recipe, 2, 3) == Approx(0.0).margin(1e-15));
-  CHECK(learning_rate(recipe, 3, 0) == Approx(1.0 - 11.0 / 20));
-  CHECK(learning_rate(recipe, 3, 9) == Approx(0.0).margin(1e-15));
-}
-
-TEST_CASE("an optimizer that starts over warms up once") {
-  Recipe recipe;
-  recipe.stages = {stage("a", StageType::kPretrain, 2), stage("b", StageType::kSparsify, 10)};
-  for (Stage& s : recipe.stages) s.train.warmup_steps = 4;
-  Stage& converted = recipe.stages[1];
-  const auto rates = [&] {
-    std::vector<double> values;
-    for (std::int64_t step = 0; step < 6; ++step) values.push_back(learning_rate(recipe, 1, step));
-    return values;
-  };
-  // Kept moments: the shared schedule's warm-up goes on where the first stage left it.
-  CHECK(rates() == std::vector<double>{0.75, 1.0, 1.0, 1.0, 1.0, 1.0});
-  const std::vector<double> ramp = {0.25, 0.5, 0.75, 1.0, 1.0, 1.0};
-  converted.optimizer_state = OptimizerState::kReset;
-  CHECK(rates() == ramp);  // the shared warm-up is not over yet: no product of two ramps
-  converted.own_lr_schedule = true;
-  CHECK(rates() == ramp);
-  converted.own_lr_schedule = false;
-  recipe.stages[0].max_steps = 50;
-  CHECK(rates() == ramp);  // long after it
-  converted.train.warmup_steps = 0;
-  CHECK(rates() == std::vector<double>(6, 1.0));
 }
 
 TEST_CASE("validation is due at intervals, at ends, and 10 and 50 steps after a conversion") {
