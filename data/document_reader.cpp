@@ -1,15 +1,19 @@
 #include "data/document_reader.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 #include "data/chunk_cut.hpp"
 #include "data/jsonl_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
 namespace sluice::data {
 namespace {
+
+constexpr std::string_view kMark = "\xEF\xBB\xBF";
 
 /// Where the next piece of a document ends. more(n) gives what is known of its rest: more than n bytes, or all there is. The cut
 /// depends on the text alone, never on how far it was read.
@@ -45,17 +49,28 @@ bool DocumentReader::fill() {
     return buffer_.size() > before;
   }
   const std::string_view block(block_.data(), count);
+  if (read_ == 0) look_at_start(block);
   if (const void* nul = std::memchr(block.data(), 0, count); nul != nullptr) {
     const std::uint64_t offset = read_ + static_cast<std::uint64_t>(static_cast<const char*>(nul) - block.data());
-    const bool utf16 = read_ == 0 && (block.starts_with("\xFF\xFE") || block.starts_with("\xFE\xFF"));
-    throw data_error("{}: {}: NUL byte at byte {}; expected UTF-8 text", file_.path.string(),
-                     utf16 ? "UTF-16 text (convert it, e.g. with iconv -f UTF-16 -t UTF-8)" : "looks binary", offset);
+    throw data_error("{}: looks binary: NUL byte at byte {}; expected UTF-8 text", file_.path.string(), offset);
   }
   const std::uint64_t invalid_before = utf8_.invalid_bytes();
   utf8_.append(block, buffer_);
   check_block(block, invalid_before);
+  if (read_ == 0 && buffer_.starts_with(kMark)) {
+    // Places in JSONL are counted from the start of the stream, mark included.
+    if (file_.format == TextFormat::kJsonl) line_start_ = kMark.size();
+    else buffer_.erase(0, kMark.size());
+  }
   read_ += count;
   return true;
+}
+
+void DocumentReader::look_at_start(std::string_view block) {
+  const auto kind = foreign_kind(block);
+  begins_as_page_ = kind && kind->is_page && file_.format == TextFormat::kText;
+  if (!begins_as_page_)
+    refuse_foreign(block, file_.path.string(), "text", "unpack or convert it (compressed text is read as .txt.gz, .txt.zst and so on)");
 }
 
 void DocumentReader::check_block(std::string_view block, std::uint64_t invalid_before) const {
@@ -70,6 +85,7 @@ void DocumentReader::emit(std::string text, bool ends, TextPiece& piece) {
   hash_.update(text);
   piece.text = std::move(text);
   piece.begins_document = !inside_;
+  documents_ += piece.begins_document;
   piece.ends_document = ends;
   piece.document_hash = ends ? hash_.finish() : 0;
   inside_ = !ends;
@@ -115,6 +131,7 @@ bool DocumentReader::read_json_document() {
       utf8_.lone_surrogate(line_at + lone.offset, lone.escape);
     document_at_ = 0;
     if (!document_.empty()) return true;
+    if (empty_lines_++ < kLocated) located_empty_lines_.push_back(line_number_);
   }
 }
 
@@ -127,6 +144,12 @@ bool DocumentReader::next_json(TextPiece& piece) {
   emit(whole ? std::move(document_) : std::string(rest.substr(0, end)), end == rest.size(), piece);
   if (whole) document_.clear(), document_at_ = 0;
   return true;
+}
+
+bool begins_with_mark(const SourceFile& file) {
+  std::array<char, kMark.size()> start{};
+  const std::size_t count = open_byte_stream(file.path, file.compression)->read(start);
+  return std::string_view(start.data(), count) == kMark;
 }
 
 }  // namespace sluice::data

@@ -1,4 +1,5 @@
-// A file as a stream of documents in pieces: valid UTF-8, bounded memory, any supported format and compression.
+// A file as a stream of documents in pieces: valid UTF-8, bounded memory, any supported format and compression. A byte-order mark at the
+// start (U+FEFF, as editors and exports leave it) is no text and left out; line ends, CR LF too, are text and stay what they are.
 //
 // Memory holds one piece and one block; more only where a text has no safe place to cut (chunk_cut.hpp) or a JSONL line is longer.
 #pragma once
@@ -34,16 +35,26 @@ class DocumentReader {
  public:
   DocumentReader(SourceFile file, ReadOptions options);
 
-  /// The next piece; false at the end. Documents without text are skipped. Data error: unreadable or damaged file, binary
-  /// content (a NUL byte, or more than one byte in eight invalid), invalid UTF-8 (in JSONL also a lone surrogate escape) under
-  /// kError, a bad JSON line.
+  /// The next piece; false at the end. Documents without text are skipped, and counted. Data error: unreadable or damaged file, one that
+  /// stands for another or is of another kind than its name says (core/base/file_kind.hpp), binary content (a NUL byte, or more than one
+  /// byte in eight invalid), invalid UTF-8 (in JSONL also a lone surrogate escape) under kError, a bad JSON line.
   bool next(TextPiece& piece);
 
   std::uint64_t consumed() const { return stream_->consumed(); }  // bytes of the file on disk
   const Utf8Repairer& utf8() const { return utf8_; }
+  std::uint64_t documents() const { return documents_; }  // begun so far
+  /// JSONL lines whose text is empty, and the numbers of the first of them.
+  std::uint64_t empty_lines() const { return empty_lines_; }
+  const std::vector<std::uint64_t>& located_empty_lines() const { return located_empty_lines_; }
+  /// A .txt file that begins as an HTML page does: perhaps wanted, perhaps what a failed download left.
+  bool begins_as_page() const { return begins_as_page_; }
+
+  /// How many empty lines are kept with their number.
+  static constexpr std::size_t kLocated = 8;
 
  private:
   bool fill();  // appends a repaired block to buffer_; false at the end
+  void look_at_start(std::string_view block);
   void check_block(std::string_view block, std::uint64_t invalid_before) const;
   bool next_text(TextPiece& piece);
   bool next_json(TextPiece& piece);
@@ -65,6 +76,13 @@ class DocumentReader {
   std::uint64_t line_number_ = 0;
   std::string document_;  // JSONL: the text being cut, from document_at_ on
   std::size_t document_at_ = 0;
+  std::uint64_t documents_ = 0;
+  std::uint64_t empty_lines_ = 0;
+  std::vector<std::uint64_t> located_empty_lines_;
+  bool begins_as_page_ = false;
 };
+
+/// Whether the file's text begins with a byte-order mark, which DocumentReader leaves out.
+bool begins_with_mark(const SourceFile& file);
 
 }  // namespace sluice::data

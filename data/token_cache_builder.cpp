@@ -147,6 +147,8 @@ std::string token_cache_key(const SourceText& source, const Tokenizer& tokenizer
     hash.field(static_cast<std::uint64_t>(file.compression));
     if (file.format == TextFormat::kJsonl) hash.field(source.options.text_key);
     hash.field(source.hashes[i]);
+    // Once the mark was read as text. Files without one keep their keys, and with them their caches and the runs that go on with them.
+    if (file.format == TextFormat::kText && begins_with_mark(file)) hash.field("mark left out");
   }
   return hash.hex();
 }

@@ -24,6 +24,7 @@ struct SourceText {
 };
 
 /// What the tokens of a source are a function of, as 32 hex digits: format version, contents (not names), how they are read, tokenizer.
+/// Looks for a byte-order mark in each .txt file. Data error if one cannot be read.
 std::string token_cache_key(const SourceText& source, const Tokenizer& tokenizer);
 
 std::filesystem::path token_cache_path(const std::filesystem::path& cache_dir, const std::string& key);

@@ -58,12 +58,14 @@ std::uint64_t WordCounter::count(const data::TextPiece& piece) {
   return words;
 }
 
-std::string repaired_argument(const std::string& text) {
-  data::Utf8Repairer utf8("--text");
+std::string repaired_argument(const std::string& name, const std::string& text) {
+  data::Utf8Repairer utf8(name);
   std::string repaired;
   utf8.append(text, repaired);
   utf8.finish(repaired);
-  warn_of_repairs("--text", utf8);
+  warn_of_repairs(name, utf8);
+  // As at the start of a file, from which it comes.
+  if (repaired.starts_with("\xEF\xBB\xBF")) repaired.erase(0, 3);
   return repaired;
 }
 

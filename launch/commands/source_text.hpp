@@ -32,7 +32,7 @@ class WordCounter {
   bool inside_word_ = false;
 };
 
-/// Text of the command line, repaired; a warning says so.
-std::string repaired_argument(const std::string& text);
+/// The text of option `name` of the command line, repaired (a warning says so) and without a byte-order mark at its start.
+std::string repaired_argument(const std::string& name, const std::string& text);
 
 }  // namespace sluice

@@ -91,7 +91,7 @@ int encode(const TokenizeOptions& options) {
     at_start = true;
   };
   if (options.text)
-    take(repaired_argument(*options.text), true);
+    take(repaired_argument("--text", *options.text), true);
   else
     for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { take(piece.text, piece.ends_document); });
   return 0;
@@ -132,7 +132,7 @@ int count(const TokenizeOptions& options) {
     return ids.size();
   };
   if (options.text) {
-    const std::string text = repaired_argument(*options.text);
+    const std::string text = repaired_argument("--text", *options.text);
     Counts{1, text.size(), data::count_words(text), tokens_in(text)}.print("--text");
     return 0;
   }

@@ -4,6 +4,7 @@
 #include "tests/data/data_support.hpp"
 #include "tests/support/catch.hpp"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -179,6 +180,52 @@ TEST_CASE("lone surrogates in JSONL are replaced, counted and located in the str
   REQUIRE(counting.utf8().located()[7].offset == 7 * many.size() / 100 + 10 + 9000);
 }
 
+TEST_CASE("a byte-order mark at the start of a file is no text, and places are counted with it") {
+  const TemporaryFolder folder;
+  const std::string mark = "\xEF\xBB\xBF", text = "caf\xE9 and " + mark + "more\r\n";
+  const std::vector<std::string> expected = {"caf\uFFFD and " + mark + "more\r\n"};
+  for (const std::string& file : {folder.write("a.txt", mark + text), folder.write("a.txt.gz", gzip("\xEF") + gzip("\xBB\xBF" + text)),
+                                  folder.write("a.txt.zst", zstd(mark + text))}) {
+    DocumentReader reader(find_source_files(file).at(0), {});
+    for (TextPiece piece; reader.next(piece);) {
+    }
+    REQUIRE(reader.utf8().located().at(0).offset == 6);
+    REQUIRE(read_all(file).documents == expected);
+    REQUIRE(begins_with_mark(find_source_files(file).at(0)));
+  }
+  REQUIRE(read_all(folder.write("only.txt", mark)).documents.empty());
+  REQUIRE(read_all(folder.write("short.txt", "\xEF\xBB")).documents == std::vector<std::string>{"\uFFFD"});
+  REQUIRE_FALSE(begins_with_mark(find_source_files(folder.write("plain.txt", "words")).at(0)));
+  REQUIRE_FALSE(begins_with_mark(find_source_files(folder.write("empty.txt", "")).at(0)));
+  // JSONL: the line that follows the mark, or nothing.
+  const std::string lines = mark + "{\"text\": \"one \\ud83d\"}\n{\"text\": \"two\"}";
+  DocumentReader reader(find_source_files(folder.write("a.jsonl", lines)).at(0), {});
+  std::string all;
+  for (TextPiece piece; reader.next(piece);) all += piece.text + "|";
+  REQUIRE(all == "one \uFFFD|two|");
+  REQUIRE(reader.utf8().located().at(0).offset == lines.find("\\ud83d"));
+  REQUIRE(read_all(folder.write("only.jsonl", mark)).documents.empty());
+}
+
+TEST_CASE("documents without text and pages are counted") {
+  const TemporaryFolder folder;
+  const auto read = [&](const std::string& file) {
+    auto reader = std::make_unique<DocumentReader>(find_source_files(file).at(0), ReadOptions{});
+    for (TextPiece piece; reader->next(piece);) {
+    }
+    return reader;
+  };
+  const auto lines = read(folder.write("a.jsonl", "{\"text\": \"\"}\n\n{\"text\": \"x\"}\n{\"text\": \"\"}\n"));
+  REQUIRE(lines->documents() == 1);
+  REQUIRE(lines->empty_lines() == 2);
+  REQUIRE(lines->located_empty_lines() == std::vector<std::uint64_t>{1, 4});
+  REQUIRE(read(folder.write("a.txt", ""))->documents() == 0);
+  REQUIRE_FALSE(read(folder.write("b.txt", "<p>"))->begins_as_page());
+  const auto page = read(folder.write("c.txt", "<!DOCTYPE html><p>not found"));
+  REQUIRE(page->begins_as_page());
+  REQUIRE(page->documents() == 1);
+}
+
 TEST_CASE("bad JSON lines are named by file and line") {
   const TemporaryFolder folder;
   const auto error = [&](const std::string& line, const std::string& key = "text") {
@@ -238,7 +285,11 @@ TEST_CASE("binary files and other encodings are refused with the place") {
   const auto error = [&](const std::string& content) { return error_of([&] { read_all(folder.write("a.txt", content)); }); };
   REQUIRE(contains(error("ELF" + std::string(3, '\0')), "a.txt: looks binary: NUL byte at byte 3; expected UTF-8 text"));
   REQUIRE(contains(error(std::string(600000, 'a') + std::string(1, '\0')), "NUL byte at byte 600000"));
-  REQUIRE(contains(error(std::string("\xFF\xFEh\0i\0", 6)), "UTF-16 text (convert it"));
+  REQUIRE(contains(error(std::string("\xFF\xFEh\0i\0", 6)), "a.txt: UTF-16 text, not text: iconv -f UTF-16 -t UTF-8"));
+  REQUIRE(contains(error("\xFE\xFF\x4E\x2D\x65\x87"), "UTF-16 text"));  // no NUL in it
+  REQUIRE(contains(error("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"), "a.txt: a Git LFS pointer, not text: git lfs pull"));
+  REQUIRE(contains(error(gzip("words")), "a.txt: a gzip file, not text: unpack or convert it (compressed text is read as .txt.gz"));
+  REQUIRE(contains(error_of([&] { read_all(folder.write("a.jsonl", "<html><body>404")); }), "a.jsonl: an HTML page, not text: the download failed?"));
   std::string cyrillic;  // KOI8-R: every letter is a byte above 127
   for (int i = 0; i < 500; ++i) cyrillic += "\xD0\xD2\xC9\xD7\xC5\xD4 ";
   REQUIRE(contains(error(cyrillic), "looks binary or not UTF-8"));

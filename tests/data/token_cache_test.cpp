@@ -104,6 +104,29 @@ TEST_CASE("a cache is used again, keyed by content, tokenizer and reading option
   REQUIRE(token_cache_key(other_key, tokenizer) != token_cache_key(source_of(lines), tokenizer));
 }
 
+TEST_CASE("a byte-order mark has no tokens, and its file another key than before; files without one keep theirs") {
+  const TemporaryFolder folder, cache_dir;
+  const ByteTokenizer tokenizer;
+  const std::string plain = folder.write("a.txt", "words"), marked = folder.write("b.txt", "\xEF\xBB\xBFwords");
+  REQUIRE(tokens_of(*build_token_cache(source_of(marked), tokenizer, cache_dir.path(), 1, {})) == expected({"words"}, tokenizer));
+  // As keys were made when the mark was read as text.
+  const auto key_before = [&](const SourceText& source) {
+    Hash128 hash;
+    hash.field(std::uint64_t{1});
+    hash.field(tokenizer.json());
+    hash.field(static_cast<std::uint64_t>(tokenizer.eos_id()));
+    hash.field(static_cast<std::uint64_t>(tokenizer.vocab_size()));
+    hash.field(static_cast<std::uint64_t>(source.files[0].format));
+    hash.field(static_cast<std::uint64_t>(source.files[0].compression));
+    hash.field(source.hashes[0]);
+    return hash.hex();
+  };
+  for (const std::string& file : {plain, folder.write("c.txt.gz", gzip("words"))})
+    REQUIRE(token_cache_key(source_of(file), tokenizer) == key_before(source_of(file)));
+  for (const std::string& file : {marked, folder.write("d.txt.gz", gzip("\xEF\xBB\xBFwords"))})
+    REQUIRE(token_cache_key(source_of(file), tokenizer) != key_before(source_of(file)));
+}
+
 TEST_CASE("a damaged cache is built again") {
   const TemporaryFolder folder, cache_dir;
   const std::string path = folder.write("a.txt", prose(50));
