@@ -43,6 +43,15 @@ Corpus::Corpus(const DataOptions& options, TokenizerPtr tokenizer, const std::fi
   validation_ = std::move(datasets.second);
 }
 
+std::uint64_t Corpus::unused_tokens() const {
+  const auto length = static_cast<std::uint64_t>(options_.seq_length);
+  std::uint64_t unused = 0;
+  for (std::size_t i = 0; i < train_.sources().size(); ++i) unused += train_.sources()[i].count - 1 - train_.windows()[i] * length;
+  if (options_.order == Order::kContiguous && options_.global_batch_size > 0)
+    unused += train_.total_windows() % static_cast<std::uint64_t>(options_.global_batch_size) * length;
+  return unused;
+}
+
 Sampler Corpus::sampler(std::uint64_t seed, std::int64_t global_batch_size) const {
   return make_sampler(train_, options_.order, seed, global_batch_size);
 }

@@ -52,8 +52,9 @@ struct SourceSummary {
 struct CorpusSummary {
   std::vector<SourceSummary> train;
   std::vector<SourceSummary> validation;
-  /// Complete sentences for the user: invalid UTF-8 that was replaced (counted, located), validation text that is also
-  /// trained on (overlap.hpp).
+  /// Complete sentences for the user: what lies in folders and is not read, files that are named more than once (source_files.hpp),
+  /// settings of validation that have no effect, documents without text (reading_notes.hpp), invalid UTF-8 that was replaced (counted,
+  /// located), validation text that is also trained on (overlap.hpp).
   std::vector<std::string> warnings;
 };
 
@@ -75,6 +76,9 @@ class Corpus {
 
   const Dataset& train() const { return train_; }            // empty if no train source is named
   const Dataset& validation() const { return validation_; }  // empty if there is none
+  /// Tokens of an epoch of training that no sample holds: what is left after the last window of each source and, in contiguous order,
+  /// after the last window of the lanes.
+  std::uint64_t unused_tokens() const;
   bool has_validation() const { return validation_.total_windows() > 0; }
   const CorpusSummary& summary() const { return summary_; }  // without warnings
   const CorpusFingerprint& fingerprint() const { return fingerprint_; }

@@ -17,28 +17,39 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kSayEvery = std::uint64_t{1} << 19;  // bytes between two signs of life; pieces have up to twice as many
 
-std::vector<TokenCachePtr> build_caches(const std::vector<DataSource>& sources, const DataOptions& options, const Tokenizer& tokenizer,
-                                        const fs::path& cache_dir, FileIndex& index, const ProgressCallback& progress) {
-  const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+/// The sources of training or of validation.
+struct BuiltSources {
   std::vector<TokenCachePtr> caches;
+  std::vector<std::vector<SourceFile>> files;
+};
+
+BuiltSources build_caches(const char* role, const std::vector<DataSource>& sources, const DataOptions& options, const Tokenizer& tokenizer,
+                          const fs::path& cache_dir, FileIndex& index, const ProgressCallback& progress, std::vector<std::string>& warnings) {
+  const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+  BuiltSources built;
+  std::vector<SourceFile> all;
   for (const DataSource& named : sources) {
-    SourceText source{named.path, find_source_files(named.path), {}, read_options(options), {}};
+    SourceText source{named.path, find_source_files(named.path, &warnings), {}, read_options(options), {}};
     for (const SourceFile& file : source.files) source.hashes.push_back(index.content_hash(file.path, named.path, progress));
     source.require_unchanged = [&] {
       for (const SourceFile& file : source.files) index.require_unchanged(file.path);
     };
-    caches.push_back(build_token_cache(source, tokenizer, cache_dir, threads, progress));
+    built.caches.push_back(build_token_cache(source, tokenizer, cache_dir, threads, progress));
+    all.insert(all.end(), source.files.begin(), source.files.end());
+    built.files.push_back(std::move(source.files));
   }
-  return caches;
+  if (const std::string repeated = describe_repeated_files(all); !repeated.empty()) warnings.push_back(fmt::format("{}: {}", role, repeated));
+  return built;
 }
 
-void summarize(const std::vector<DataSource>& sources, const std::vector<TokenCachePtr>& caches, std::vector<SourceSummary>& summaries,
+void summarize(const std::vector<DataSource>& sources, const BuiltSources& built, std::vector<SourceSummary>& summaries,
                std::vector<std::string>& warnings) {
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    const SourceStatistics& statistics = caches[i]->statistics();
+    const SourceStatistics& statistics = built.caches[i]->statistics();
+    const std::vector<SourceFile>& files = built.files[i];
     summaries.push_back({sources[i].path, statistics});
+    for (std::string& sentence : statistics.notes.describe(sources[i].path, files)) warnings.push_back(std::move(sentence));
     if (statistics.invalid_utf8 == 0) continue;
-    const auto files = find_source_files(sources[i].path);
     std::string places;
     for (const LocatedFault& fault : statistics.located)
       places += fmt::format("{}{} byte {} ({})", places.empty() ? "" : ", ",
@@ -107,24 +118,31 @@ CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokeni
   fs::create_directories(cache_dir, failed);
   if (failed) throw data_error("{}: the cache folder cannot be made: {}", cache_dir.string(), failed.message());
   FileIndex index(cache_dir);
-  const auto train = build_caches(options.train, options, tokenizer, cache_dir, index, progress);
-  const auto validation = build_caches(options.validation, options, tokenizer, cache_dir, index, progress);
-  index.save();
-  make_datasets(options, train, validation);  // for its errors
-
   CorpusSummary summary;
+  const BuiltSources train =
+      build_caches("data.train", options.train, options, tokenizer, cache_dir, index, progress, summary.warnings);
+  const BuiltSources validation =
+      build_caches("data.validation", options.validation, options, tokenizer, cache_dir, index, progress, summary.warnings);
+  index.save();
+  make_datasets(options, train.caches, validation.caches);  // for its errors
+
+  for (const DataSource& source : options.validation)
+    if (source.weight != 1.0)
+      summary.warnings.push_back(fmt::format("data.validation: weight({}) of {} is not used: validation text counts once", source.weight, source.path));
+  if (!options.validation.empty() && options.validation_split > 0.0)
+    summary.warnings.push_back(fmt::format("data.validation_split({}) is not used: data.validation names the text", options.validation_split));
   summarize(options.train, train, summary.train, summary.warnings);
   summarize(options.validation, validation, summary.validation, summary.warnings);
-  for (std::size_t v = 0; v < validation.size(); ++v)
-    for (std::size_t t = 0; t < train.size(); ++t) {
+  for (std::size_t v = 0; v < validation.caches.size(); ++v)
+    for (std::size_t t = 0; t < train.caches.size(); ++t) {
       const std::string &held_out = options.validation[v].path, &seen = options.train[t].path;
-      const Overlap overlap = find_overlap(*validation[v], *train[t], tokenizer.eos_id(), held_out, progress);
-      for (std::string& warning : describe_overlap(overlap, held_out, *validation[v], seen, *train[t], tokenizer))
+      const Overlap overlap = find_overlap(*validation.caches[v], *train.caches[t], tokenizer.eos_id(), held_out, progress);
+      for (std::string& warning : describe_overlap(overlap, held_out, *validation.caches[v], seen, *train.caches[t], tokenizer))
         summary.warnings.push_back(std::move(warning));
     }
 
   const fs::path note = corpus_note_path(options, tokenizer, cache_dir);
-  const std::string content = CorpusFingerprint{keys_of(options.train, train), keys_of(options.validation, validation)}.to_json();
+  const std::string content = CorpusFingerprint{keys_of(options.train, train.caches), keys_of(options.validation, validation.caches)}.to_json();
   const FileLock lock(note.string() + ".lock", {});
   if (!fs::exists(note) || read_file(note) != content) write_file_atomically(note, content);
   return summary;

@@ -12,20 +12,28 @@ namespace sluice::data {
 
 enum class TextFormat {
   kText,   // .txt: the file is one document
-  kJsonl,  // .jsonl: one JSON object a line, each a document
+  kJsonl,  // .jsonl, .ndjson: one JSON object a line, each a document
 };
 
 struct SourceFile {
   std::filesystem::path path;
   TextFormat format = TextFormat::kText;
   Compression compression = Compression::kNone;
-  std::uint64_t size = 0;  // bytes on disk
+  std::uint64_t size = 0;    // bytes on disk
+  std::uint64_t device = 0;  // with the inode: which file it is, whatever it is called
+  std::uint64_t inode = 0;
 };
 
-/// The files of one source: `spec` is a file, a folder (read recursively, hidden entries left out) or a glob (* ? [] {} ~), taken
-/// literally where a path of that name exists. Sorted by path, byte by byte, whatever the locale. .txt and .jsonl, each also
-/// .gz or .zst; files with other names are skipped inside folders and refused elsewhere.
-/// Data error if something is missing, unknown, or nothing is left.
-std::vector<SourceFile> find_source_files(const std::string& spec);
+/// The files of one source: `spec` is a file, a folder (read recursively) or a glob (* ? [] {} ~), taken literally where a path of that
+/// name exists. Sorted by path, byte by byte, whatever the locale. Read are .txt, .jsonl and .ndjson, each also .gz or .zst, in small or
+/// capital letters. Inside folders everything else is left out and told in one sentence in `warnings`: files with other names, hidden
+/// entries (names that begin with a dot), and links to folders that are read already. Named itself or matched by a glob it is refused.
+/// Data error if something is missing, unknown or cannot be looked at, if a link leads nowhere, if an alternative of a glob's braces
+/// matches nothing, or if nothing is left.
+std::vector<SourceFile> find_source_files(const std::string& spec, std::vector<std::string>* warnings = nullptr);
+
+/// A sentence about files that are among `files` more than once (by the same name, through a folder, a glob, a link or a hard link): all
+/// are read each time. "" if there are none.
+std::string describe_repeated_files(const std::vector<SourceFile>& files);
 
 }  // namespace sluice::data

@@ -41,6 +41,14 @@ TokenCache::TokenCache(const std::filesystem::path& path, const std::string& key
     statistics_.invalid_utf8 = json.at("invalid_utf8");
     for (const auto& fault : json.at("located"))
       statistics_.located.push_back({fault.at(0).get<std::uint64_t>(), fault.at(1).get<std::uint64_t>(), fault.at(2).get<std::string>()});
+    if (json.contains("notes")) {
+      const auto& notes = json["notes"];
+      statistics_.notes.empty = notes.at("empty");
+      for (const auto& place : notes.at("located"))
+        statistics_.notes.located.push_back({place.at(0).get<std::uint64_t>(), place.at(1).get<std::uint64_t>()});
+      statistics_.notes.pages = notes.at("pages");
+      statistics_.notes.page_files = notes.at("page_files").get<std::vector<std::uint64_t>>();
+    }
   } catch (const nlohmann::json::exception&) {
     throw damaged("the statistics cannot be read");
   }

@@ -11,6 +11,7 @@
 
 #include "core/base/files.hpp"
 #include "data/progress.hpp"
+#include "data/reading_notes.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -35,6 +36,7 @@ struct SourceStatistics {
   std::uint64_t words = 0;   // separated by white space
   std::uint64_t invalid_utf8 = 0;
   std::vector<LocatedFault> located;  // the first of them
+  ReadingNotes notes;                 // empty in caches that were made before there were any
 };
 
 class TokenCache {

@@ -87,6 +87,7 @@ class Builder {
         say();  // JSONL may hold much beside its text
     }
     before_ += source_.files[index].size;
+    statistics_.notes.add(index, reader);
     statistics_.invalid_utf8 += reader.utf8().faults();
     for (const Utf8Fault& fault : reader.utf8().located())
       if (statistics_.located.size() < Utf8Repairer::kLocated)

@@ -72,12 +72,19 @@ void TokenCacheWriter::commit(const SourceStatistics& statistics, std::span<cons
   append({reinterpret_cast<const char*>(document_hashes.data()), document_hashes.size_bytes()});
   nlohmann::json located = nlohmann::json::array();
   for (const LocatedFault& fault : statistics.located) located.push_back({fault.file, fault.offset, fault.bytes});
+  nlohmann::json empty = nlohmann::json::array();
+  for (const ReadingNotes::EmptyPlace& place : statistics.notes.located) empty.push_back({place.file, place.line});
   const std::string json = nlohmann::json{
       {"files", statistics.files},
       {"bytes", statistics.bytes},
       {"words", statistics.words},
       {"invalid_utf8", statistics.invalid_utf8},
-      {"located", located}}.dump();
+      {"located", located},
+      {"notes",
+       {{"empty", statistics.notes.empty},
+        {"located", empty},
+        {"pages", statistics.notes.pages},
+        {"page_files", statistics.notes.page_files}}}}.dump();
   append(json);
 
   Header header{};

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <string_view>
+#include <utility>
 
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
+#include "data/reading_notes.hpp"
 #include "data/source_files.hpp"
 #include "data/utf8.hpp"
 
@@ -33,9 +35,14 @@ std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources,
                                        const std::function<void(const data::TextPiece& piece, std::size_t file)>& take,
                                        const std::string& text_key) {
   std::vector<SourceText> files;
+  std::vector<data::SourceFile> all;
+  std::vector<std::string> warnings;
   std::uint64_t bytes = 0;
   for (const std::string& source : sources) {
-    for (const data::SourceFile& found : data::find_source_files(source)) {
+    const std::vector<data::SourceFile> of_source = data::find_source_files(source, &warnings);
+    data::ReadingNotes notes;
+    for (std::size_t i = 0; i < of_source.size(); ++i) {
+      const data::SourceFile& found = of_source[i];
       SourceText& file = files.emplace_back();
       file.path = found.path.string();
       data::DocumentReader reader(found, {.text_key = text_key});
@@ -45,10 +52,15 @@ std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources,
         take(piece, files.size() - 1);
       }
       warn_of_repairs(file.path, reader.utf8());
+      notes.add(i, reader);
       bytes += file.bytes;
     }
+    for (std::string& sentence : notes.describe(source, of_source)) warnings.push_back(std::move(sentence));
+    all.insert(all.end(), of_source.begin(), of_source.end());
   }
   if (bytes == 0) throw data_error("{}: empty, expected text", fmt::join(sources, ", "));
+  if (std::string repeated = data::describe_repeated_files(all); !repeated.empty()) warnings.push_back(std::move(repeated));
+  for (const std::string& warning : warnings) log_warning("{}", warning);
   return files;
 }
 

@@ -1,4 +1,4 @@
-// Text files as the tokenizer commands read them: the same pieces as in a run, repaired, with a warning for what was repaired.
+// Text as the commands read it: the same pieces as in a run, repaired, with warnings for what was repaired and what was not read.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,9 @@ struct SourceText {
   std::uint64_t documents = 0;
 };
 
-/// Streams the documents of every source (file, glob or folder) in pieces. Data error for anything that is no text, and if all of
-/// it is empty. Returns the files in the order they were read; take() gets their index. `text_key`: of JSONL.
+/// Streams the documents of every source (file, glob or folder) in pieces. Warns of what in folders is not read, of documents without text
+/// and of files that are named more than once. Data error for anything that is no text, and if all of it is empty. Returns the files in
+/// the order they were read; take() gets their index. `text_key`: of JSONL.
 std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources,
                                        const std::function<void(const data::TextPiece& piece, std::size_t file)>& take,
                                        const std::string& text_key = "text");

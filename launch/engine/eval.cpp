@@ -25,6 +25,7 @@
 #include <cstring>
 #include <memory>
 #include <numbers>
+#include <set>
 #include <span>
 
 namespace sluice {
@@ -194,8 +195,9 @@ Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes:
   if (options.seq_length > 0 || options.stride > 0) throw usage_error("--seq-length and --stride go with --data; a run's own validation windows have their length");
   recipes::Stage stage;
   recipes::on_all_ranks(world, "recipe of the run", [&] { stage = stage_of(loaded); });
+  std::set<std::string> told;
   const std::shared_ptr<const data::Corpus> corpus =
-      recipes::open_corpus(world, stage, recipes::RunDirectory(loaded.run), loaded.tokenizer, at::get_num_threads());
+      recipes::open_corpus(world, stage, recipes::RunDirectory(loaded.run), loaded.tokenizer, at::get_num_threads(), told);
   if (!corpus->has_validation()) throw usage_error("{}: the run has no validation text; give some with --data", loaded.run.string());
   const recipes::EvaluationSet set = recipes::load_evaluation(*corpus, loaded.tokenizer);
   const recipes::Evaluation result = recipes::evaluate(loaded.model, layout, set, sequences_at_once(options, set.length), 0);

@@ -129,9 +129,9 @@ const Keys<TokenizerConfig>& tokenizer_keys() {
 
 const Keys<DataConfig>& data_keys() {
   static const Keys<DataConfig> keys = {
-      sources_key("train", &DataConfig::train, "required", "training text: .txt, .jsonl, also .gz and .zst",
+      sources_key("train", &DataConfig::train, "required", "training text: .txt, .jsonl or .ndjson, also .gz and .zst; what else lies in a folder is left out with a warning",
                   {"train_files", "train_file", "data_path", "train_data_path", "train_data", "dataset_path", "paths"}),
-      sources_key("validation", &DataConfig::validation, "[]", "held-out text; takes precedence over validation_split",
+      sources_key("validation", &DataConfig::validation, "[]", "held-out text; takes precedence over validation_split; weights have no effect",
                   {"valid", "val", "valid_data_path", "validation_files", "eval_files"}),
       number_key("validation_split", &DataConfig::validation_split, {.low = 0, .high = 1, .without_high = true},
                  "share of the tokens (rounded down) cut from the end of each train source for validation when `validation` is empty",

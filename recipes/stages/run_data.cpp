@@ -105,14 +105,16 @@ data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, 
   return tokenizer;
 }
 
-std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const Stage& stage, const RunDirectory& run, data::TokenizerPtr tokenizer, int threads) {
+std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const Stage& stage, const RunDirectory& run, data::TokenizerPtr tokenizer, int threads,
+                                                std::set<std::string>& told) {
   const std::int64_t batch = stage.train.global_batch_size;
   const data::DataOptions options = data_options(stage.data, batch, threads);
   on_rank0(world, "tokens", [&](const Heartbeat& heartbeat) {
     const WholeNode node(threads * world.layout().local_size);
     const data::CorpusSummary summary =
         data::prepare_corpus(data_options(stage.data, batch, node.threads()), *tokenizer, cache_directory(run), progress_of(heartbeat));
-    for (const std::string& warning : summary.warnings) log_warning("{}", warning);
+    for (const std::string& warning : summary.warnings)
+      if (told.insert(warning).second) log_warning("{}", warning);
     return std::string();
   });
   std::shared_ptr<const data::Corpus> corpus;

@@ -9,6 +9,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
+#include <string>
 
 namespace sluice::recipes {
 
@@ -19,8 +21,10 @@ data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, 
                                   const std::filesystem::path& checkpoint);
 
 /// Collective. Token caches live beside the runs, keyed by content, so that runs on the same text share them.
+/// What there is to warn of is told unless it is in `told` (of stages that read the same text), and added to it.
 /// Data error if the text does not hold one batch of the stage.
-std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const Stage& stage, const RunDirectory& run, data::TokenizerPtr tokenizer, int threads);
+std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const Stage& stage, const RunDirectory& run, data::TokenizerPtr tokenizer, int threads,
+                                                std::set<std::string>& told);
 
 /// The evaluation windows of a corpus in memory; without validation text, windows of the training text.
 EvaluationSet load_evaluation(const data::Corpus& corpus, const data::TokenizerPtr& tokenizer);

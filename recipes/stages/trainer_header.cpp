@@ -27,6 +27,25 @@ double available_bytes() {
   return 0;
 }
 
+std::string training_text(const data::Corpus& corpus) {
+  std::uint64_t files = 0;
+  double bytes = 0, tokens = 0;
+  for (const data::SourceSummary& source : corpus.summary().train) {
+    files += source.statistics.files;
+    bytes += static_cast<double>(source.statistics.bytes);
+    tokens += static_cast<double>(source.statistics.tokens);
+  }
+  const std::uint64_t unused = corpus.unused_tokens();
+  return fmt::format("{} file{}, {} of text, {} tokens{}", files, files == 1 ? "" : "s", human_bytes(bytes), human_count(tokens),
+                     unused == 0 ? "" : fmt::format(" ({} at the end fill no sequence)", unused));
+}
+
+std::string validation_text(const EvaluationSet& set, const data::Corpus& corpus, std::int64_t asked_for) {
+  const std::string text = fmt::format("{} sequence{} of {}", set.sequences(), set.sequences() == 1 ? "" : "s", set.length);
+  return set.sequences() < asked_for ? fmt::format("{}, all there are (eval_sequences: {})", text, asked_for)
+                                     : fmt::format("{}, of the {} there are", text, corpus.validation().total_windows());
+}
+
 }  // namespace
 
 void Trainer::print_header() {
@@ -93,12 +112,8 @@ void Trainer::print_header() {
   header.accumulation = accumulation_steps(first.train, world_.size());
   header.micro_batch_size = (first.train.global_batch_size / world_.size() + header.accumulation - 1) / header.accumulation;
   header.seq_length = first.data.seq_length;
-  double bytes = 0, tokens = 0;
-  for (const data::SourceSummary& source : data_.front().corpus->summary().train) {
-    bytes += static_cast<double>(source.statistics.bytes);
-    tokens += static_cast<double>(source.statistics.tokens);
-  }
-  header.data = fmt::format("{} of text, {} tokens, vocabulary {}", human_bytes(bytes), human_count(tokens), tokenizer_->vocab_size());
+  header.data = fmt::format("{}, vocabulary {}", training_text(*data_.front().corpus), tokenizer_->vocab_size());
+  if (data_.front().has_validation) header.validation = validation_text(data_.front().evaluation, *data_.front().corpus, first.data.eval_sequences);
   header.memory = most;
   if (prepass) header.balance_prepass_fraction = 0.25;  // a forward pass beside forward + backward (1 : 3)
   log_lines(format_run_header(header));

@@ -23,6 +23,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
 
 namespace sluice::recipes {
 namespace {
@@ -161,6 +162,7 @@ void Trainer::open_data(const std::filesystem::path& checkpoint) {
   if (tokenizer_->vocab_size() > shape_.vocab_size)
     throw AgreedError(ExitCode::kData, fmt::format("{}: the tokenizer has {} ids, but the model only {} rows of embeddings", recipe_.init_from, tokenizer_->vocab_size(), shape_.vocab_size));
   for (const Stage& stage : recipe_.stages) shape_.max_position_embeddings = std::max(shape_.max_position_embeddings, stage.data.seq_length);
+  std::set<std::string> told;
   for (std::size_t i = 0; i < recipe_.stages.size(); ++i) {
     const auto same = std::find_if(recipe_.stages.begin(), recipe_.stages.begin() + static_cast<std::ptrdiff_t>(i), [&](const Stage& s) {
       return s.data == recipe_.stages[i].data && s.train.global_batch_size == recipe_.stages[i].train.global_batch_size;
@@ -171,7 +173,7 @@ void Trainer::open_data(const std::filesystem::path& checkpoint) {
       continue;
     }
     StageData stage;
-    stage.corpus = open_corpus(world_, recipe_.stages[i], directory_, tokenizer_, threads_);
+    stage.corpus = open_corpus(world_, recipe_.stages[i], directory_, tokenizer_, threads_, told);
     stage.has_validation = stage.corpus->has_validation();
     if (!stage.has_validation && speaks())
       log_warning("stage '{}' has no validation text (data.validation or data.validation_split), so nothing is validated", recipe_.stages[i].name);

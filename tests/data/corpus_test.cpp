@@ -149,6 +149,40 @@ TEST_CASE("the summary counts, and warnings name invalid bytes and held-out text
   REQUIRE(contains(overlapping.summary.warnings.back(), "1 of its 1 document is there word for word"));
 }
 
+TEST_CASE("what is not read, read twice or left over is told") {
+  const TemporaryFolder folder;
+  const std::string root = (folder.path() / "corpus").string();
+  folder.write("corpus/a.txt", numbered_text(20));
+  folder.write("corpus/b.json", "{}");
+  folder.write("corpus/c.txt", "");
+  DataOptions options;
+  options.train = {{root}, {root + "/a.txt"}};
+  options.seq_length = 16;
+  const Prepared prepared(options);
+  REQUIRE(prepared.summary.warnings.size() == 3);
+  REQUIRE(contains(prepared.summary.warnings[0], root + ": 1 file is not read: b.json (expected .txt or .jsonl"));
+  REQUIRE(prepared.summary.warnings[1] == "data.train: 1 file is named again, so its text counts once more: " + root + "/a.txt");
+  REQUIRE(prepared.summary.warnings[2] == root + ": 1 document without text left out: " + root + "/c.txt (the whole file)");
+  REQUIRE(prepared.summary.train[0].statistics.files == 2);
+  const std::uint64_t targets = numbered_text(20).size();  // with EOS one token more
+  REQUIRE(targets % 16 != 0);
+  REQUIRE(prepared.corpus->unused_tokens() == 2 * (targets % 16));
+  DataOptions ignored;
+  ignored.train = {{root + "/a.txt"}};
+  ignored.validation = {{folder.write("v.txt", prose(3, 100)), 2.0}};
+  ignored.validation_split = 0.1;
+  ignored.seq_length = 16;
+  const auto warnings = Prepared(ignored).summary.warnings;
+  REQUIRE(warnings.size() == 2);
+  REQUIRE(contains(warnings[0], "data.validation: weight(2) of "));
+  REQUIRE(warnings[1] == "data.validation_split(0.1) is not used: data.validation names the text");
+  options.order = Order::kContiguous;
+  options.global_batch_size = 7;
+  const std::uint64_t windows = 2 * (targets / 16);
+  REQUIRE(windows % 7 != 0);
+  REQUIRE(Prepared(options).corpus->unused_tokens() == 2 * (targets % 16) + windows % 7 * 16);
+}
+
 TEST_CASE("stages of other sequence lengths never train on what another validates on") {
   const TemporaryFolder folder;
   std::uint64_t first_held = ~std::uint64_t{0}, last_trained = 0;

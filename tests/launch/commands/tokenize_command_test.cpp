@@ -112,6 +112,29 @@ TEST_CASE("tokenize encode and decode undo each other") {
   CHECK(tokenize(decode).out == "a\xef\xbf\xbd\n");
 }
 
+TEST_CASE("tokenize leaves byte-order marks out and tells what it does not read") {
+  const Fixture fixture;
+  TokenizeOptions encode = fixture.with(TokenizeAction::kEncode);
+  const std::filesystem::path pages = fixture.folder.path() / "pages";
+  const auto ids = [&] { return tokenize(encode).out; };
+  encode.text = "Hello world";
+  const std::string expected = ids();
+  encode.text = "\xEF\xBB\xBFHello world";
+  CHECK(ids() == expected);
+  encode.text.reset();
+  write_text(fixture.folder.path() / "bom.txt", "\xEF\xBB\xBFHello world");
+  encode.files = {(fixture.folder.path() / "bom.txt").string()};
+  CHECK(ids() == expected);
+
+  TokenizeOptions count = fixture.with(TokenizeAction::kCount);
+  write_text(pages / "c.json", "{}");
+  count.files = {pages.string(), (pages / "a.txt").string()};
+  const std::string err = tokenize(count).err;
+  CHECK(contains(err, "warning: " + pages.string() + ": 1 file is not read: c.json (expected .txt or .jsonl"));
+  CHECK(contains(err, "warning: " + pages.string() + ": 1 document without text left out: " + pages.string() + "/b.jsonl:2\n"));
+  CHECK(contains(err, "warning: 1 file is named again, so its text counts once more: " + pages.string() + "/a.txt\n"));
+}
+
 TEST_CASE("tokenize encode gives a line a document, special tokens on request") {
   const Fixture fixture;
   TokenizeOptions encode = fixture.with(TokenizeAction::kEncode);

@@ -51,6 +51,9 @@ line 'error: empty.txt: holds no text'
 silent '^warning|trained on'
 python3 -c 'open("binary.txt", "wb").write(b"PK\3\4" + bytes(range(256)) * 20)'
 expect 3 binary data.train=[binary.txt]
+line 'error: binary.txt: a zip archive (torch.save writes such too), not text: unpack or convert it (compressed text is read as .txt.gz, .txt.zst and so on)'
+sed -i '1s/PK/pk/' binary.txt
+expect 3 binary data.train=[binary.txt]
 line 'error: binary.txt: looks binary: NUL byte at byte 4; expected UTF-8 text'
 echo 'too short' >short.txt
 expect 3 short data.train=[short.txt] data.validation_split=0
@@ -67,6 +70,19 @@ expect 0 replaced data.train=[invalid.txt] "${one[@]}"
 once '^warning: invalid.txt: 2 invalid UTF-8 sequences replaced by U\+FFFD: .*100.*5000'
 expect 3 refused data.train=[invalid.txt] data.invalid_utf8=error
 says '^error: invalid.txt: .*invalid UTF-8.*100'
+
+# A folder: what is not read or read twice is told in a line each, a link to nothing is an error.
+mkdir corpus corpus/.hidden
+cp train.txt corpus/A.TXT
+touch corpus/b.json corpus/c.jsonl.xz
+ln -s A.TXT corpus/d.txt
+expect 0 folder data.train=[corpus] "${one[@]}"
+once '^warning: corpus: 2 files are not read: b\.json, c\.jsonl\.xz \(expected .*\); 1 hidden entry is left out: \.hidden$'
+once '^warning: data\.train: 1 file is named again, so its text counts once more: corpus/d\.txt \(as corpus/A\.TXT\)$'
+says '^  data +2 files, '
+ln -s gone corpus/e.txt
+expect 3 dangling data.train=[corpus]
+line 'error: corpus/e.txt: a link to gone, which is not there'
 
 # Validation that is no measure of anything unseen is told once; without any, nothing is called validation.
 expect 0 overlap data.validation=[train.txt] "${one[@]}"

@@ -20,7 +20,7 @@ cat rank-1.out rank-1.err >rank-1.all
 [ ! -s rank-0.err ] || fail "rank 0 warned: $(head -n 3 rank-0.err)"
 
 # The header.
-head -n 15 rank-0.out >header
+head -n 20 rank-0.out >header
 header() { grep -Eq -- "$1" header || fail "the header has no line that matches '$1': $(cat header)"; }
 header "^run 'tiny' in $scratch/run$"
 header '^  model  .*2 layers, width 32, 4 heads \(2 key/value\), vocabulary 257; float32 on cpu$'
@@ -30,7 +30,8 @@ header '^ +wide +grow .* 12 steps +213K parameters, 40\.7K active; 16 experts, t
 header '^ +flat +flatten .* 12 steps +212K parameters, 40\.2K active; 16 experts, top-2$'
 header '^  mesh +2 ranks on 1 node, expert 2, [0-9]+ threads? a rank, backend mpi .*, exchange flat$'
 header '^  batch +8 sequences of 32 = 256 tokens a step; '
-header '^  data +11\.7 KiB of text, .* tokens, vocabulary 257$'
+header '^  data +1 file, 11\.7 KiB of text, .* tokens( \([0-9]+ at the end fill no sequence\))?, vocabulary 257$'
+header '^  validation +8 sequences of 32, of the [0-9]+ there are$'
 header '^  memory +[0-9.]+ [KMG]iB a rank, estimated \(parameters .*, gradients .*, optimizer .*, activations .*\)'
 header '^  training +48 steps, 12\.3K tokens$'
 header '^  expected +about [0-9.]+.* for 48 steps'
