@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 #include "core/base/files.hpp"
 #include "data/bpe_tokenizer.hpp"
 #include "data/byte_level.hpp"
@@ -15,8 +16,11 @@ namespace {
 /// The end-of-text token that a tokenizer_config.json names: "…" or {"content": "…"}; "" if there is no such file or it names none.
 std::string configured_eos_token(const std::filesystem::path& config) {
   std::error_code unknown;
+  require_no_dangling_link(config);
   if (!std::filesystem::exists(config, unknown)) return "";
-  const auto json = nlohmann::json::parse(read_file(config), nullptr, /*allow_exceptions=*/false);
+  const std::string text = read_file(config);
+  refuse_foreign(text, config.string(), "a tokenizer_config.json", "copy or download it again");
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) throw data_error("{}: not a JSON object (damaged or cut short?)", config.string());
   const auto found = json.find("eos_token");
   if (found == json.end() || found->is_null()) return "";

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 #include "data/tokenizer_json_splitter.hpp"
 
 namespace sluice::data {
@@ -179,6 +180,7 @@ class Reader {
 }  // namespace
 
 TokenizerSpec parse_tokenizer_json(const std::string& text, const std::string& origin) {
+  refuse_foreign(text, origin, "a tokenizer.json", "name the tokenizer.json of a tokenizer");
   json root;
   try {
     root = json::parse(text);

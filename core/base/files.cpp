@@ -1,6 +1,7 @@
 #include "core/base/files.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -17,6 +18,7 @@
 namespace sluice {
 
 std::string read_file(const std::filesystem::path& path) {
+  require_no_dangling_link(path);
   std::ifstream in(path, std::ios::binary);
   if (!in) throw data_error("{}: cannot be read: {}", path.string(), std::strerror(errno));
   std::ostringstream out;
@@ -63,6 +65,7 @@ void sync_directory(const std::filesystem::path& directory) {
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
+  require_no_dangling_link(path);
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) throw data_error("{}: cannot be opened: {}", path.string(), std::strerror(errno));
   struct stat info {};

@@ -1,6 +1,7 @@
 #include "core/checkpoint/manifest.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 #include "core/base/files.hpp"
 
 #include <nlohmann/json.hpp>
@@ -65,6 +66,7 @@ std::string to_json(const Manifest& manifest) {
 }
 
 Manifest parse_manifest(std::string_view text, const std::string& file) {
+  refuse_foreign(text, file, "a manifest", "copy or download the checkpoint again");
   Manifest manifest;
   try {
     const json document = json::parse(text.begin(), text.end());

@@ -1,6 +1,7 @@
 #include "core/checkpoint/model_location.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 #include "core/checkpoint/checkpoint_directory.hpp"
 
 #include <fmt/format.h>
@@ -44,6 +45,8 @@ std::optional<fs::path> find_run(const std::string& name) {
 
 ModelLocation locate_model(const std::string& name, VerifyDepth depth) {
   const fs::path path(name);
+  // Absent they mean another kind of folder.
+  for (const fs::path& file : {path, path / kManifestName, path / "config.json"}) require_no_dangling_link(file);
   if (fs::exists(path / kManifestName)) return verified(path, depth);
   if (const auto run = find_run(name)) return latest_of(*run, depth);
   if (fs::exists(path / "config.json")) return {path, {}, std::nullopt, {}};

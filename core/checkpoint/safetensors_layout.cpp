@@ -1,6 +1,7 @@
 #include "core/checkpoint/safetensors_layout.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -184,6 +185,8 @@ std::string header_bytes(const SafetensorsLayout& layout) {
 }
 
 SafetensorsLayout parse_safetensors(std::string_view bytes, const std::string& file) {
+  // With a header where it belongs, the length before it may have the bytes of anything.
+  if (bytes.size() < 9 || bytes[8] != '{') refuse_foreign(bytes, file, "the weights", "save the model as safetensors");
   if (bytes.size() < 8)
     throw data_error("{}: {} bytes are too few for a safetensors file (8 for the header's length alone)", file, bytes.size());
   const std::uint64_t length = read_u64le(bytes);

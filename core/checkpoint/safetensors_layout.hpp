@@ -42,7 +42,7 @@ SafetensorsLayout plan_safetensors(std::vector<TensorInfo> tensors, std::map<std
 std::string header_bytes(const SafetensorsLayout& layout);
 
 /// Reads and checks the header of a whole file (mapped). Data error naming `file` and tensor on any violation of the format:
-/// length, JSON, duplicate or missing keys, unknown types, sizes that do not match, holes, overlaps, missing or trailing bytes.
+/// length, JSON, duplicate or missing keys, what stands for the file or is of another kind (core/base/file_kind.hpp), unknown types, sizes that do not match, holes, overlaps, missing or trailing bytes.
 SafetensorsLayout parse_safetensors(std::string_view bytes, const std::string& file);
 
 }  // namespace sluice::checkpoint

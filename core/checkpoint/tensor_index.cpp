@@ -1,6 +1,7 @@
 #include "core/checkpoint/tensor_index.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 #include "core/checkpoint/name_order.hpp"
 
 #include <fmt/format.h>
@@ -18,6 +19,7 @@ using nlohmann::json;
 /// Tensor to file name, from an index.
 std::map<std::string, std::string> read_weight_map(const fs::path& path) {
   const std::string text = read_file(path);
+  refuse_foreign(text, path.string(), "an index of shards", "save the model as safetensors");
   const json index = json::parse(text, nullptr, false);
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
     throw data_error("{}: damaged: expected a JSON object with 'weight_map'", path.string());
@@ -42,6 +44,17 @@ std::set<std::string> files_of_stem(const fs::path& folder, const std::string& s
   return files;
 }
 
+/// A file with weights as other programs keep them, the first by name; "" if there is none.
+std::string other_weights(const fs::path& folder) {
+  std::set<std::string> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    const bool by_stem = name.starts_with("pytorch_model") || name.starts_with("consolidated") || name.starts_with("adapter_model");
+    if (by_stem || name.ends_with(".gguf") || name.ends_with(".h5") || name.ends_with(".msgpack") || name.ends_with(".onnx")) found.insert(name);
+  }
+  return found.empty() ? "" : *found.begin();
+}
+
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t shown = 8;
   std::vector<std::string> folded = fold_names(names);
@@ -58,12 +71,13 @@ TensorIndex TensorIndex::open(const fs::path& folder, const std::string& stem) {
   if (!fs::is_directory(folder)) throw data_error("{}: no such folder", folder.string());
   const fs::path single = folder / (stem + ".safetensors");
   const fs::path map_path = folder / (stem + ".safetensors.index.json");
+  for (const fs::path& path : {single, map_path}) require_no_dangling_link(path);
   const bool sharded = fs::exists(map_path);
   std::set<std::string> present = files_of_stem(folder, stem);
   if (!sharded && !fs::exists(single)) {
     if (!present.empty()) throw data_error("{}: shards without an index: {} is missing", folder.string(), map_path.filename().string());
-    if (stem == "model" && fs::exists(folder / "pytorch_model.bin"))
-      throw data_error("{}: weights in pytorch_model.bin are not read: save the model as safetensors", folder.string());
+    if (const std::string other = other_weights(folder); stem == "model" && !other.empty())
+      throw data_error("{}: weights in {} are not read: save the whole model as safetensors", folder.string(), other);
     throw data_error("{}: no {} and no {}", folder.string(), single.filename().string(), map_path.filename().string());
   }
   if (!sharded) {
@@ -77,6 +91,7 @@ TensorIndex TensorIndex::open(const fs::path& folder, const std::string& stem) {
   std::set<std::string> named;
   for (const auto& [tensor, file] : map) named.insert(file);
   for (const std::string& file : named) {
+    require_no_dangling_link(folder / file);
     if (present.erase(file) == 0 && !fs::exists(folder / file)) throw data_error("{}: names {}, which is missing", map_path.string(), file);
     index.add_file(folder / file);
   }

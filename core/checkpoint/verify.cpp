@@ -1,6 +1,7 @@
 #include "core/checkpoint/verify.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 #include "core/base/files.hpp"
 #include "core/checkpoint/safetensors.hpp"
 
@@ -17,12 +18,27 @@ std::string mismatch(const Checksum& expected, const Checksum& found) {
   return fmt::format("expected checksum {}, found {}", to_hex(expected), to_hex(found));
 }
 
+/// Of a file that has another size: ", a Git LFS pointer: git lfs pull"; "" if it is of no kind that is known.
+std::string what_stands_there(const fs::path& path) {
+  try {
+    const MappedFile file(path);
+    const std::string_view bytes = file.view();
+    // The length at the start of a safetensors file may look like anything.
+    if (bytes.size() > 8 && bytes[8] == '{') return "";
+    const auto kind = foreign_kind(bytes);
+    if (!kind) return "";
+    return fmt::format(", {}{}{}", kind->name, kind->remedy.empty() ? "" : ": ", kind->remedy);
+  } catch (const Error&) {
+    return "";
+  }
+}
+
 /// The size of a file, or what keeps it from having one.
 bool right_size(const fs::path& path, const std::string& file, std::uint64_t expected, std::vector<Damage>& damages) {
   std::error_code error;
   const std::uint64_t found = fs::file_size(path, error);
   if (error) damages.push_back({file, "", fmt::format("cannot be read: {}", error.message())});
-  else if (found != expected) damages.push_back({file, "", fmt::format("expected {} bytes, found {}", expected, found)});
+  else if (found != expected) damages.push_back({file, "", fmt::format("expected {} bytes, found {}{}", expected, found, what_stands_there(path))});
   return !error && found == expected;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 #include "core/base/files.hpp"
 #include "recipes/convert/model_folder.hpp"
 #include "recipes/convert/name_map.hpp"
@@ -15,7 +16,9 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 ordered_json read_json(const fs::path& path) {
-  ordered_json json = ordered_json::parse(read_file(path), nullptr, false);
+  const std::string text = read_file(path);
+  refuse_foreign(text, path.string(), "JSON", "copy or download it again");
+  ordered_json json = ordered_json::parse(text, nullptr, false);
   if (json.is_discarded()) throw data_error("{}: damaged: not JSON", path.string());
   return json;
 }

@@ -1,5 +1,6 @@
 #include "launch/engine/loaded_model.hpp"
 
+#include "core/base/file_kind.hpp"
 #include "core/base/log.hpp"
 #include "core/checkpoint/model_location.hpp"
 #include "core/tensor/dtype_map.hpp"
@@ -22,6 +23,7 @@ LoadedModel load_model(const std::string& name, const recipes::Layout& layout) {
   loaded.description = folder.config.model;
   loaded.model = recipes::build_model(loaded.description.decoder, loaded.description.moe, layout, to_torch(loaded.description.dtype), "auto");
   recipes::load_weights(loaded.model, folder);
+  require_no_dangling_link(location.path / "tokenizer.json");
   if (std::filesystem::exists(location.path / "tokenizer.json")) loaded.tokenizer = data::load_tokenizer(location.path / "tokenizer.json");
   return loaded;
 }

@@ -1,4 +1,5 @@
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 #include "core/base/log.hpp"
 #include "core/checkpoint/model_location.hpp"
 #include "launch/engine/commands.hpp"
@@ -29,6 +30,7 @@ recipes::InitialModel read_initial_model(const std::string& init_from, const std
   const std::filesystem::path folder = checkpoint::locate_model(init_from, checkpoint::VerifyDepth::kStructure).path;
   const recipes::ModelFolder model = recipes::open_model_folder(folder);
   const std::filesystem::path tokenizer = folder / "tokenizer.json";
+  require_no_dangling_link(tokenizer);
   return {model.config.model.decoder, model.config.model.moe, std::filesystem::exists(tokenizer) ? tokenizer.string() : std::string()};
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice::recipes {
 
@@ -20,6 +21,7 @@ struct ParsedConfig {
   ModelDescription model;
   std::optional<Architecture> architecture;  // how the folder's tensors are named
   bool ours = false;                         // written by Sluice: the description is complete, balance settings included
+  std::vector<std::string> notes;            // what the file asks for that is left out and changes no evaluation
 };
 
 /// Reads a config.json of ours or of one of the five architectures, in the spelling of Transformers 4 or 5. What we do not compute is

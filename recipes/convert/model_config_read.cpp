@@ -1,4 +1,5 @@
 // Reading config.json.
+#include "core/base/file_kind.hpp"
 #include "recipes/convert/description_json.hpp"
 #include "recipes/convert/model_config.hpp"
 
@@ -153,6 +154,16 @@ DType read_dtype(const ConfigKeys& keys) {
   return dtype_from(keys, key);
 }
 
+/// What acts in training alone and is not done here, and code that comes with the model.
+std::vector<std::string> notes_of(const ConfigKeys& keys) {
+  std::vector<std::string> notes;
+  for (const char* key : {"attention_dropout", "router_jitter_noise"})
+    if (keys.number_or(key, 0.0) != 0.0) notes.push_back(fmt::format("{}: '{}' {} is left aside: training here adds no noise", keys.file(), key, keys.at(key).dump()));
+  if (keys.has("auto_map"))
+    notes.push_back(fmt::format("{}: 'auto_map' is left aside: code that comes with a model is not run, it is computed as model_type says", keys.file()));
+  return notes;
+}
+
 ModelDescription read_foreign(const ConfigKeys& keys, Architecture architecture) {
   refuse_unsupported(keys, architecture);
   ModelDescription model;
@@ -203,6 +214,7 @@ void require_agreement(const ModelDescription& own, const ModelDescription& keys
 }  // namespace
 
 ParsedConfig parse_config(std::string_view text, const std::string& file) {
+  refuse_foreign(text, file, "a config.json", "copy or download it again");
   const json document = json::parse(text.begin(), text.end(), nullptr, false);
   if (document.is_discarded()) throw data_error("{}: not valid JSON", file);
   const ConfigKeys keys(document, file);
@@ -212,6 +224,7 @@ ParsedConfig parse_config(std::string_view text, const std::string& file) {
   parsed.ours = keys.has("sluice");
   if (!architecture && !(parsed.ours && type == "sluice"))
     throw keys.unsupported("model_type", "supported are llama, qwen3, mixtral, qwen3_moe and glm4_moe");
+  parsed.notes = notes_of(keys);
   if (!parsed.ours) {
     parsed.model = read_foreign(keys, *architecture);
     parsed.architecture = architecture;

@@ -11,6 +11,7 @@
 namespace sluice::recipes {
 namespace {
 
+namespace fs = std::filesystem;
 using checkpoint::TensorInfo;
 using checkpoint::TensorView;
 
@@ -41,6 +42,9 @@ void refuse_fused_experts(const ModelFolder& folder) {
 ModelFolder open_model_folder(const std::filesystem::path& path) {
   const std::filesystem::path config_path = path / "config.json";
   ModelFolder folder{parse_config(read_file(config_path), config_path.string()), checkpoint::TensorIndex::open(path), {}, {}};
+  if (fs::exists(path / "adapter_config.json"))
+    throw data_error("{}: has an adapter (adapter_config.json), which is not read and would be missing from the model: merge it first", path.string());
+  folder.notes = folder.config.notes;
   refuse_fused_experts(folder);
   const ModelDescription& model = folder.config.model;
   const auto architecture = folder.config.architecture;

@@ -1,6 +1,7 @@
 #include "recipes/schema/compose.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 #include "core/base/files.hpp"
 #include "recipes/schema/nearest.hpp"
 
@@ -62,7 +63,9 @@ std::string read_text_file(const fs::path& path, const Mark& said_at) {
   };
   if (fs::is_directory(path, ignored)) fail(fmt::format("{}: is a folder, not a recipe", path.string()));
   try {
-    return read_file(path);
+    const std::string text = read_file(path);
+    refuse_foreign(text, path.string(), "a recipe", "name a YAML file");
+    return text;
   } catch (const Error& error) {
     fail(error.what());
   }

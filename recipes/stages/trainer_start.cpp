@@ -1,4 +1,5 @@
 #include "core/base/clock.hpp"
+#include "core/base/file_kind.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
 #include "core/base/sha256.hpp"
@@ -151,6 +152,7 @@ void Trainer::open_data(const std::filesystem::path& checkpoint) {
     }));
     on_all_ranks(world_, "init_from", [&] {
       const std::filesystem::path& folder = initial_;
+      require_no_dangling_link(folder / "tokenizer.json");
       if (std::filesystem::exists(folder / "tokenizer.json")) inherited = folder / "tokenizer.json";
       const std::string config = (folder / "config.json").string();
       shape_ = parse_config(read_file(config), config).model.decoder;

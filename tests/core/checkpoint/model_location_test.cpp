@@ -65,6 +65,19 @@ TEST_CASE("what cannot be found is said, with what there is") {
   CHECK(has(message(run + "@x"), "expected a step after '@', found 'x'"));
 }
 
+TEST_CASE("a folder whose description is a link to nothing is not another kind of folder") {
+  const TemporaryFolder folder;
+  const auto message = [&](const char* name) { return data_error_of([&] { locate_model((folder / name).string()); }); };
+  write_text(folder / "hub/config.json", "{}");
+  fs::create_symlink("/gone", folder / "hub/manifest.json");  // unverified, it would be taken for another program's
+  CHECK(has(message("hub"), "hub/manifest.json: a link to /gone, which is not there"));
+  fs::create_directories(folder / "snapshot");
+  fs::create_symlink("../blobs/x", folder / "snapshot/config.json");
+  CHECK(has(message("snapshot"), "snapshot/config.json: a link to ../blobs/x, which is not there"));
+  fs::create_symlink("moved", folder / "run");
+  CHECK(has(message("run"), "/run: a link to moved, which is not there"));
+}
+
 TEST_CASE("a damaged checkpoint asked for by name is an error, a damaged latest one a warning") {
   const TemporaryFolder folder;
   save_sample(folder / "checkpoints", 10);

@@ -52,6 +52,24 @@ TEST_CASE("the minimal file of the format's description is 88 bytes of header") 
   CHECK(header_bytes(plan_safetensors({{"a", StoredType::kF32, {2, 2}}})).substr(8) == json);
 }
 
+TEST_CASE("a file that stands for the weights, or has them in another format, is named") {
+  const auto complaint_of = [](std::string_view bytes) { return data_error_of([&] { parse_safetensors(bytes, "f.safetensors"); }); };
+  CHECK(complaint_of("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n") ==
+        "f.safetensors: a Git LFS pointer, not the weights: git lfs pull");
+  CHECK(complaint_of("<!DOCTYPE html><html><body>404</body></html>") ==
+        "f.safetensors: an HTML page, not the weights: the download failed? get the file again");
+  CHECK(complaint_of(std::string_view("\x80\x02}q\x00X\x01\0\0\0aq", 12)) ==
+        "f.safetensors: a Python pickle, not the weights: save the model as safetensors");
+  CHECK(complaint_of(std::string_view("PK\x03\x04\0\0\x08\x08\0\0", 10)) ==
+        "f.safetensors: a zip archive (torch.save writes such too), not the weights: save the model as safetensors");
+  // Headers whose length begins as a pickle, a gzip file and UTF-16 text do.
+  const std::string json = R"({"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}})";
+  for (const std::size_t length : {0x0280, 0x088B1F, 0xFEFF}) {
+    const std::string padded = json + std::string(length - json.size(), ' ');
+    CHECK(parse_safetensors(file_of(padded, 16), "f").tensors.size() == 1);
+  }
+}
+
 TEST_CASE("plan and parse are inverse, with every element type, empty tensors and names that need escapes") {
   std::vector<TensorInfo> tensors = {{"quote\"back\\slash\ttab", StoredType::kF32, {1}},
                                      {"größe.日本", StoredType::kU8, {5}},

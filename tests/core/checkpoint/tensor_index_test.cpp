@@ -57,7 +57,20 @@ TEST_CASE("folders without a model say what is there instead") {
   CHECK(has(complaint(folder / "absent"), "no such folder"));
   CHECK(has(complaint(folder.path()), "no model.safetensors and no model.safetensors.index.json"));
   write_text(folder / "pytorch_model.bin", "x");
-  CHECK(has(complaint(folder.path()), "pytorch_model.bin are not read"));
+  CHECK(has(complaint(folder.path()), "weights in pytorch_model.bin are not read: save the whole model as safetensors"));
+  fs::remove(folder / "pytorch_model.bin");
+  write_text(folder / "adapter_model.safetensors", "x");
+  CHECK(has(complaint(folder.path()), "weights in adapter_model.safetensors are not read"));
+  fs::create_symlink("../.git/annex/objects/x", folder / "model.safetensors");
+  CHECK(has(complaint(folder.path()), "/model.safetensors: a link to ../.git/annex/objects/x, which is not there: git annex get"));
+  fs::remove(folder / "model.safetensors");
+  write_text(folder / "model.safetensors.index.json", "version https://git-lfs.github.com/spec/v1\n");
+  CHECK(has(complaint(folder.path()), "index.json: a Git LFS pointer, not an index of shards: git lfs pull"));
+  write_text(folder / "model.safetensors.index.json", R"({"weight_map": {"l.0.w": "model-00001-of-00002.safetensors"}})");
+  fs::create_symlink("gone", folder / "model-00001-of-00002.safetensors");
+  CHECK(has(complaint(folder.path()), "/model-00001-of-00002.safetensors: a link to gone, which is not there"));
+  fs::remove(folder / "model-00001-of-00002.safetensors");
+  fs::remove(folder / "model.safetensors.index.json");
   write_file(folder / "model-00001-of-00002.safetensors", kTensors);
   CHECK(has(complaint(folder.path()), "shards without an index"));
 }

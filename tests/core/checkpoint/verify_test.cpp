@@ -3,6 +3,8 @@
 #include "tests/core/checkpoint/checkpoint_samples.hpp"
 #include "tests/support/catch.hpp"
 
+#include <fmt/format.h>
+
 using namespace sluice;
 using namespace sluice::checkpoint;
 
@@ -35,6 +37,18 @@ TEST_CASE("every flipped byte of every file is found, in the right file") {
     write_text(checkpoint / name, whole);
   }
   CHECK(damage_of(checkpoint).empty());
+}
+
+TEST_CASE("what stands in place of a file of another size is named") {
+  const TemporaryFolder folder;
+  const auto checkpoint = save_sample(folder.path(), 3);
+  const std::string whole = read_file(checkpoint / "model.safetensors");
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n";
+  write_text(checkpoint / "model.safetensors", pointer);
+  CHECK(has(damage_of(checkpoint),
+            fmt::format("model.safetensors: expected {} bytes, found {}, a Git LFS pointer: git lfs pull", whole.size(), pointer.size())));
+  write_text(checkpoint / "model.safetensors", whole + " ");
+  CHECK(has(damage_of(checkpoint), fmt::format("expected {} bytes, found {}", whole.size(), whole.size() + 1)));
 }
 
 TEST_CASE("a flipped tensor is named with both checksums") {

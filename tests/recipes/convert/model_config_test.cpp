@@ -208,6 +208,20 @@ TEST_CASE("what is not computed is refused by key and value") {
   CHECK(has(checkpoint::data_error_of([] { parse_config("[]", "c"); }), "not a JSON object"));
 }
 
+TEST_CASE("what acts in training alone, and code beside the model, is noted") {
+  json config = foreign(sample("mixtral"));
+  CHECK(parse_config(config.dump(), "c").notes.empty());
+  config["attention_dropout"] = 0.1;
+  config["router_jitter_noise"] = 0.0;
+  config["auto_map"] = {{"AutoModel", "modeling_x.Model"}};
+  const auto notes = parse_config(config.dump(), "c").notes;
+  REQUIRE(notes.size() == 2);
+  CHECK(notes[0] == "c: 'attention_dropout' 0.1 is left aside: training here adds no noise");
+  CHECK(has(notes[1], "c: 'auto_map' is left aside: code that comes with a model is not run"));
+  CHECK(has(checkpoint::data_error_of([] { parse_config("version https://git-lfs.github.com/spec/v1\n", "d/config.json"); }),
+            "d/config.json: a Git LFS pointer, not a config.json: git lfs pull"));
+}
+
 TEST_CASE("a file of ours that was changed on one side only is refused by key") {
   using Change = std::function<void(json&)>;
   const auto changed = [](const char* model, const Change& change) {

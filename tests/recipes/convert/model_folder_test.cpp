@@ -109,6 +109,20 @@ TEST_CASE("foreign folders may carry what Transformers leaves aside, and nothing
   }
 }
 
+TEST_CASE("an adapter beside the model is refused, and what its config leaves aside is noted") {
+  const TemporaryFolder folder;
+  const ModelDescription model = dense_sample(QkNorm::kHead);
+  write_model(folder.path(), model, checkpoint::kDefaultShardBytes);
+  auto config = nlohmann::json::parse(config_json(model));
+  config["attention_dropout"] = 0.5;
+  write_file_atomically(folder / "config.json", config.dump());
+  const ModelFolder read = open_model_folder(folder.path());
+  REQUIRE(read.notes.size() == 1);
+  CHECK(has(read.notes[0], "'attention_dropout' 0.5 is left aside"));
+  write_file_atomically(folder / "adapter_config.json", "{}");
+  CHECK(has(complaint(folder.path()), "has an adapter (adapter_config.json), which is not read and would be missing from the model: merge it first"));
+}
+
 TEST_CASE("selection biases that we wrote as zeros must still be zero") {
   const TemporaryFolder folder;
   ModelDescription model = sparse_sample(QkNorm::kHead, {2, 3}, moe::ScoreFunction::kSigmoid);

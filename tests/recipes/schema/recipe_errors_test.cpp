@@ -140,6 +140,8 @@ TEST_CASE("YAML that is none, or is ambiguous, is refused with its place") {
   CHECK(refusal("- a\n- b\n") == "x.yaml:1:1: a recipe is a map of keys, found a list");
   CHECK(refusal("a: &a [*a]\n").find("x.yaml:1:8: ") == 0);
   CHECK(refusal(std::string("na\0me: x\n", 9)) == "x.yaml: is not text: it holds a zero byte");
+  CHECK(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n") == "x.yaml: a Git LFS pointer, not a recipe: git lfs pull");
+  CHECK(refusal("\xFF\xFEn") == "x.yaml: UTF-16 text, not a recipe: iconv -f UTF-16 -t UTF-8");
   // Nine lists of nine aliases each are a billion values.
   std::string laughs = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n";
   for (int i = 1; i < 9; ++i) {
