@@ -145,6 +145,7 @@ void print_logprobs(LoadedModel& loaded, const recipes::Layout& layout, const Ev
   nlohmann::json logprobs = nlohmann::json::array();
   at::NoGradGuard no_grad;
   const auto length = static_cast<std::int64_t>(ids.size()) - 1;
+  warn_of_untrained_positions(loaded, layout, length, fmt::format("--tokens of {} ids", ids.size()));
   const recipes::ModelInput input = recipes::make_input({ids, {0}, length}, 0, 1);
   const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {0, "eval", false});
   const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), nullptr, model.decoder->head_numerics).to(at::kDouble);
@@ -180,6 +181,7 @@ Measured measure_text(parallel::World& world, LoadedModel& loaded, const recipes
   });
   const EvalText text = read_text(world, options.data, *loaded.tokenizer, text_key);
   const std::vector<Window> windows = plan_windows(static_cast<std::int64_t>(text.ids.size()), m.length, m.stride);
+  warn_of_untrained_positions(loaded, layout, windows.front().length, fmt::format("windows of {} tokens", windows.front().length));
   m.nats = total_nats(loaded.model, layout, text.ids, windows, sequences_at_once(options, windows.front().length));
   for (std::size_t i = 1; i < text.ids.size(); ++i) m.bytes += loaded.tokenizer->bytes_of(text.ids[i]);
   m.tokens = static_cast<std::int64_t>(text.ids.size()) - 1;

@@ -2,10 +2,13 @@
 #include "core/base/random.hpp"
 #include "core/nn/linear.hpp"
 #include "data/utf8.hpp"
+#include "launch/commands/source_text.hpp"
 #include "launch/engine/commands.hpp"
 #include "launch/engine/loaded_model.hpp"
 #include "launch/engine/world_session.hpp"
 #include "recipes/stages/threads.hpp"
+
+#include <fmt/format.h>
 
 #include <cstdio>
 #include <vector>
@@ -41,13 +44,17 @@ int generate_command(const GenerateOptions& options) {
     LoadedModel loaded = load_model(options.model, layout);
     if (!loaded.tokenizer) throw data_error("{}: there is no tokenizer.json in it", loaded.folder.string());
     std::vector<std::int32_t> ids;
-    loaded.tokenizer->encode(options.prompt, ids, true);
+    const std::string prompt = repaired_argument("--prompt", options.prompt);
+    loaded.tokenizer->encode(prompt, ids, true);
     if (ids.empty()) ids.push_back(loaded.tokenizer->eos_id());  // an empty prompt starts a document
+    // The last token that is written is not read again.
+    const auto positions = static_cast<std::int64_t>(ids.size()) + options.max_tokens - 1;
+    warn_of_untrained_positions(loaded, layout, positions, fmt::format("a prompt of {} tokens and --max-tokens {}", ids.size(), options.max_tokens));
     at::NoGradGuard no_grad;
     ModelState state;
     std::vector<std::int32_t> pending = ids;
     data::Utf8Repairer text("generated text");
-    print(options.prompt);
+    print(prompt);
     for (std::int64_t produced = 0; produced < options.max_tokens; ++produced) {
       RowTable rows;
       rows.sequences = 1;

@@ -28,6 +28,13 @@ LoadedModel load_model(const std::string& name, const recipes::Layout& layout) {
   return loaded;
 }
 
+void warn_of_untrained_positions(const LoadedModel& loaded, const recipes::Layout& layout, std::int64_t positions, const std::string& what) {
+  const std::int64_t trained = loaded.description.decoder.max_position_embeddings;
+  if (positions > trained && layout.rank() == 0)
+    log_warning("{}: {} reach {} positions, but the model was trained on {} (max_position_embeddings): beyond, it may do badly", loaded.folder.string(),
+                what, positions, trained);
+}
+
 void require_finite(bool is_finite, const char* what, LoadedModel& loaded, const recipes::Layout& layout) {
   if (is_finite) return;
   const std::string weight = recipes::first_non_finite_weight(loaded.model, layout, 0);

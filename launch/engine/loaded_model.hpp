@@ -21,6 +21,9 @@ struct LoadedModel {
 /// `name`: RUN, RUN@STEP, a checkpoint or a Hugging Face folder. Every rank of `layout` loads what it holds.
 LoadedModel load_model(const std::string& name, const recipes::Layout& layout);
 
+/// Warns, on one rank, if `what` reaches further than the `positions` that the model was trained on (max_position_embeddings).
+void warn_of_untrained_positions(const LoadedModel& loaded, const recipes::Layout& layout, std::int64_t positions, const std::string& what);
+
 /// Collective, and `is_finite` the same on every rank: if the model's `what` ("loss", "prediction") is not finite, diverged_error (exit 5) that
 /// names the first weight that is not.
 void require_finite(bool is_finite, const char* what, LoadedModel& loaded, const recipes::Layout& layout);

@@ -53,7 +53,7 @@ python3 "$source_dir/tests/support/edit_safetensors.py" nan/model.safetensors na
 not_finite="not finite: nor are its weights, the first in model.norm.weight"
 refuses 5 "error: nan: its loss is $not_finite" nan --data text.txt
 refuses 5 "error: nan: its loss is $not_finite" nan --tokens 1,2,3
-"$sluice" generate nan --prompt a >out 2>err
+"$sluice" generate nan --prompt a --max-tokens 5 >out 2>err
 [ $? = 5 ] && [ "$(cat err)" = "error: nan: its prediction is $not_finite" ] || fail "generate with weights that are not finite: $(cat out err)"
 
 # number NAME FILE: a number of the JSON object.
@@ -85,6 +85,28 @@ PY
 done
 # A text shorter than a window is one window.
 "$sluice" eval model --data broken.txt --seq-length 4000 --json >out 2>err && [ "$(number tokens out)" -gt 20 ] || fail "a short text: $(cat out err)"
+
+# Windows, ids and prompts that reach beyond the trained context (64) are told once; standard output stays as it is.
+beyond() { # WHAT POSITIONS: the one line on standard error
+  [ "$(grep -E '^(error|warning)' err)" = "warning: model: $1 reach $2 positions, but the model was trained on 64 (max_position_embeddings): beyond, it may do badly" ] ||
+    fail "$1: expected one warning, found: $(cat err)"
+}
+"$sluice" eval model --data text.txt --seq-length 64 --json >out 2>err && [ ! -s err ] || fail "the trained context: $(cat err)"
+for ranks in 1 2; do
+  mpirun -np $ranks "$sluice" eval model --data text.txt --seq-length 65 --json >out 2>err || fail "--seq-length 65: $(cat err)"
+  beyond 'windows of 65 tokens' 65
+  [ "$(number seq_length out)" = 65 ] || fail "--seq-length 65: no JSON: $(cat out)"
+done
+"$sluice" eval model --tokens "$(seq -s , 1 66)" >out 2>err || fail "--tokens: $(cat err)"
+beyond '--tokens of 66 ids' 65
+"$sluice" generate model --prompt 'a b' --max-tokens 60 --temperature 0 >out 2>err || fail "generate: $(cat err)"
+[ ! -s err ] || fail "generate within the context: $(cat err)"
+"$sluice" generate model --prompt 'a b' --max-tokens 70 --temperature 0 >out 2>err || fail "generate: $(cat err)"
+beyond "a prompt of $("$sluice" tokenize encode --tokenizer tokenizer.json --text 'a b' | wc -w) tokens and --max-tokens 70" 72
+# A prompt from a file with a byte-order mark, and one that is not UTF-8.
+"$sluice" generate model --prompt $'\xef\xbb\xbfa b' --max-tokens 70 --temperature 0 2>/dev/null | cmp -s - out || fail 'a byte-order mark changes what is generated'
+"$sluice" generate model --prompt $'a\xffb' --max-tokens 5 >out 2>err || fail "generate: $(cat err)"
+[ "$(cat err)" = 'warning: --prompt: 1 invalid UTF-8 sequence replaced by U+FFFD: byte 1 (0xFF)' ] || fail "a prompt that is no UTF-8: $(cat err)"
 
 # Its words are those that `tokenize count` counts.
 printf 'one\xc2\xa0two\xe3\x80\x80three four\n' >words.txt

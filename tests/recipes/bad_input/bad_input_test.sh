@@ -124,6 +124,9 @@ says '; 1 extra: model.norm.wait; 1 of another shape or type: model.layers.0.sel
 edit other
 expect 2 other_shape init_from=other model.hidden_size=32
 says '^error: .*hidden_size.*16'
+edit long
+expect 0 longer init_from=long data.seq_length=20 stages.dense.max_steps=1 stages.sparse.max_steps=1
+once '^warning: .*seq_length\(20\) is longer than the 16 positions that the model of init_from was trained on'
 edit narrow
 "$build_dir/sluice" tokenize train train.txt --vocab-size 280 --output narrow/tokenizer.json >narrow.out || fail "no tokenizer: $(cat narrow.out)"
 expect 3 other_tokenizer init_from=narrow
