@@ -1,9 +1,11 @@
 // The wire as the rest of Sluice sees it: a named group of ranks and non-blocking operations on host memory.
 // Every operation is start -> Handle -> finish. All ranks of a group start the same operations in the same order;
-// each rank enters every collective, with empty buffers if need be. No torch and no MPI type appears here.
+// each rank enters every collective, with empty buffers if need be. Ranks that meet at different operations (label, kind, place in
+// the order, size) get a PeerError that names both. No torch and no MPI type appears here.
 #pragma once
 
 #include "core/base/dtype.hpp"
+#include "core/base/error.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -16,12 +18,19 @@ namespace sluice::parallel {
 
 enum class ReduceOp { kSum, kMin, kMax };
 
-/// What an operation is for; goes into the failure report and into the header of point-to-point messages.
+/// What an operation is for; goes into the failure report and into the header of every message. The ranks of a group must give an
+/// operation the same label: one that gives another is told as being elsewhere.
 struct OperationLabel {
   const char* operation = "";  // a literal, e.g. "dispatch counts"
   std::int64_t step = -1;
   std::int64_t layer = -1;
   const char* phase = "";      // a literal: "forward", "backward", "prepass", "eval", "save", ...
+};
+
+/// Another rank is at another operation, or has stopped with an error; the text says it all. With exit code 4, or that of the error.
+class PeerError : public Error {
+ public:
+  using Error::Error;
 };
 
 /// One operation under way. finish() waits at most the group's deadline, then ends the job with a report
@@ -72,8 +81,7 @@ class Communicator {
   virtual Handle start_broadcast(void* data, std::size_t bytes, int root, OperationLabel label) = 0;
   /// `receive` holds size() * bytes_per_rank bytes in rank order.
   virtual Handle start_all_gather(const void* send, void* receive, std::size_t bytes_per_rank, OperationLabel label) = 0;
-  /// The same number of int64 to and from every rank (rank order), point to point, each message headed by the label
-  /// (step, layer, phase, sequence): a mismatch or a rank from whom nothing came is named.
+  /// The same number of int64 to and from every rank (rank order).
   virtual Handle start_exchange_counts(const std::int64_t* send, std::int64_t* receive, std::size_t count_per_rank, OperationLabel label) = 0;
   /// Bytes to and from every rank, contiguous in rank order; 64-bit counts.
   virtual Handle start_all_to_all_v(const void* send, std::span<const std::int64_t> send_bytes, void* receive,

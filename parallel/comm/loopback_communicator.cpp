@@ -1,6 +1,7 @@
 #include "parallel/comm/loopback_communicator.hpp"
 
 #include "core/base/error.hpp"
+#include "parallel/comm/message_header.hpp"
 #include "parallel/comm/reduce_in_order.hpp"
 
 #include <cstring>
@@ -18,21 +19,26 @@ void copy(void* to, const void* from, std::size_t bytes) {
 /// Messages from the rank to itself. A receive may start before its send, but not finish before it.
 struct Mailbox {
   struct PendingReceive {
+    MessageHeader header;
     void* data;
-    std::size_t bytes;
     bool done = false;
   };
+  struct Sent {
+    MessageHeader header;
+    std::vector<std::byte> data;
+  };
   std::mutex mutex;
-  std::deque<std::vector<std::byte>> sent;
+  std::deque<Sent> sent;
   std::deque<std::shared_ptr<PendingReceive>> receives;
 
   /// Pairs what can be paired. Holding the lock.
   void match() {
     while (!sent.empty() && !receives.empty()) {
       const auto receive = receives.front();
-      if (sent.front().size() != receive->bytes)
-        throw communication_error("a message to itself has {} bytes where {} were expected", sent.front().size(), receive->bytes);
-      copy(receive->data, sent.front().data(), receive->bytes);
+      if (!agree(sent.front().header, receive->header))
+        throw PeerError(ExitCode::kCommunication, fmt::format("the one rank disagrees with itself: it sends {} and expects {}",
+                                                              describe(sent.front().header), describe(receive->header)));
+      copy(receive->data, sent.front().data.data(), sent.front().data.size());
       receive->done = true;
       sent.pop_front();
       receives.pop_front();
@@ -91,13 +97,13 @@ class LoopbackCommunicator final : public Communicator {
     check_peer(to, label);
     const auto* begin = static_cast<const std::byte*>(data);
     std::lock_guard lock(mailbox_->mutex);
-    mailbox_->sent.emplace_back(begin, begin + bytes);
+    mailbox_->sent.push_back({header_of({label, name_}, bytes), {begin, begin + bytes}});
     mailbox_->match();
     return {};
   }
   Handle start_receive(void* data, std::size_t bytes, int from, OperationLabel label) override {
     check_peer(from, label);
-    auto receive = std::make_shared<Mailbox::PendingReceive>(Mailbox::PendingReceive{data, bytes});
+    auto receive = std::make_shared<Mailbox::PendingReceive>(Mailbox::PendingReceive{header_of({label, name_}, bytes), data});
     std::lock_guard lock(mailbox_->mutex);
     mailbox_->receives.push_back(receive);
     mailbox_->match();

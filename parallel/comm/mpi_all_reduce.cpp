@@ -1,7 +1,7 @@
 // all_reduce in two steps: every rank collects its segment from all others, combines it in rank order, and gives the
 // result to all others. Bandwidth is optimal (2 (n-1)/n of the buffer each way), additions are in rank order, and each
 // message names its peer. Long buffers go through in blocks, two at a time, so that adding and sending overlap and the
-// extra memory stays small. Short ones take one step: everyone gets everything and combines it alone.
+// extra memory stays small. Short ones take one step: everyone gets everything, in the heads, and combines it alone.
 #include "parallel/comm/mpi_operations.hpp"
 #include "parallel/comm/reduce_in_order.hpp"
 #include "parallel/plan/shards.hpp"
@@ -12,7 +12,7 @@
 namespace sluice::parallel {
 namespace {
 
-constexpr std::size_t kOneStepBytes = 4096;
+constexpr std::size_t kOneStepBytes = kInlineBytes;
 constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
 constexpr std::size_t kSegmentBytes = std::size_t{256} << 10;  // of one rank in a block, at least
 
@@ -25,7 +25,12 @@ class AllReduce final : public MpiOperation {
     block_count_ = one_step_ ? count_ : block_bytes / size_of(type_);
   }
 
-  void post() override {}
+  void post() override {
+    if (size() == 1 || count_ == 0 || one_step_) return;
+    const std::size_t bytes = count_ * size_of(type_);
+    for (int i = 1; i < size(); ++i) take_head((rank() + size() - i) % size(), bytes);
+    for (int i = 1; i < size(); ++i) give_head((rank() + i) % size(), bytes);
+  }
 
   bool proceed() override {
     if (size() == 1 || count_ == 0) return true;
@@ -72,13 +77,13 @@ class AllReduce final : public MpiOperation {
       collect(block);
       return true;
     }
-    if (!block.requests.test()) return false;
+    if (one_step_ ? !heads_complete() : !block.requests.test()) return false;
     if (block.step == Step::kCollect) {
       combine(block);
       if (one_step_) {
         block.step = Step::kIdle;
       } else {
-        give(block);
+        give_out(block);
       }
     } else {
       block.step = Step::kIdle;
@@ -96,12 +101,14 @@ class AllReduce final : public MpiOperation {
     block.collected.resize(bytes(own) * static_cast<std::size_t>(size() - 1));
     for (int i = 1; i < size(); ++i) {
       const int from = (rank() + size() - i) % size();
-      wire().receive(collected_from(block, from), bytes(own), from, tag_of(block, 0), block.requests);
+      if (one_step_) take(from, collected_from(block, from), bytes(own));
+      else wire().receive(collected_from(block, from), bytes(own), from, tag_of(block, 0), block.requests);
     }
     for (int i = 1; i < size(); ++i) {
       const int to = (rank() + i) % size();
       const IndexRange theirs = segment(block, to);
-      wire().send(address(theirs), bytes(theirs), to, tag_of(block, 0), block.requests);
+      if (one_step_) give(to, address(theirs), bytes(theirs));
+      else wire().send(address(theirs), bytes(theirs), to, tag_of(block, 0), block.requests);
     }
   }
 
@@ -112,7 +119,7 @@ class AllReduce final : public MpiOperation {
     reduce_in_order(address(own), sources, static_cast<std::size_t>(own.count), type_, op_);
   }
 
-  void give(Block& block) {
+  void give_out(Block& block) {
     block.step = Step::kGive;
     const IndexRange own = segment(block, rank());
     for (int i = 1; i < size(); ++i) {
@@ -138,6 +145,8 @@ class AllReduce final : public MpiOperation {
 
 OperationPtr mpi_all_reduce(OperationInfo info, MpiGroupPtr group, void* data, std::size_t count, DType type, ReduceOp op) {
   check_reducible(type);
+  info.kind = OperationKind::kAllReduce;
+  info.detail = reduction_detail(type, op);
   return std::make_shared<AllReduce>(std::move(info), std::move(group), data, count, type, op);
 }
 

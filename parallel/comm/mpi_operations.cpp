@@ -1,6 +1,7 @@
 #include "parallel/comm/mpi_operations.hpp"
 
 #include "core/base/error.hpp"
+#include "parallel/comm/farewell.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -23,7 +24,9 @@ std::string describe(const OperationInfo& info) {
 bool MpiOperation::start() {
   try {
     post();
-    return proceed();
+    return proceed_with_heads();
+  } catch (const PeerError&) {
+    throw;
   } catch (const Error& error) {
     throw communication_error("{}: {}", describe(info()), error.what());
   }
@@ -31,20 +34,27 @@ bool MpiOperation::start() {
 
 bool MpiOperation::poll() {
   try {
-    return proceed();
+    return proceed_with_heads();
+  } catch (const PeerError&) {
+    throw;
   } catch (const Error& error) {
     throw communication_error("{}: {}", describe(info()), error.what());
   }
 }
 
-bool MpiOperation::proceed() {
-  while (requests_.test())
-    if (advance()) return true;
-  return false;
+bool MpiOperation::proceed_with_heads() {
+  if (!heads_.empty()) {
+    heads_.test();
+    // Each is looked at as it comes: a rank at another operation is to be told now, not once all have come.
+    for (const MpiRequests::Received& received : heads_.take_received()) accept(received);
+  }
+  const bool complete = proceed();
+  return complete && heads_complete();
 }
 
 bool MpiOperation::waits_for_group(std::vector<int>& world_ranks) const {
   world_ranks.clear();
+  heads_.pending_peers(world_ranks);
   pending_peers(world_ranks);
   for (int& peer : world_ranks) peer = world_rank(peer);
   std::sort(world_ranks.begin(), world_ranks.end());
@@ -52,23 +62,87 @@ bool MpiOperation::waits_for_group(std::vector<int>& world_ranks) const {
   return world_ranks.empty();
 }
 
-namespace {
+void MpiOperation::give(int to, const void* data, std::size_t bytes) {
+  const bool inside = bytes <= kInlineBytes;
+  post_head(to, data, bytes, inside ? bytes : 0);
+  if (!inside) wire().send(data, bytes, to, tag(0), requests_);
+}
 
-// Point-to-point messages between two ranks match in order; they have a tag of their own, as have counts.
-constexpr int kCountsTag = 256 * 64;
-constexpr int kPairTag = kCountsTag + 1;
+void MpiOperation::take(int from, void* data, std::size_t bytes) {
+  const bool inside = bytes <= kInlineBytes;
+  expect_head(from, data, bytes, inside ? bytes : 0);
+  if (!inside) wire().receive(data, bytes, from, tag(0), requests_);
+}
+
+void MpiOperation::post_head(int to, const void* data, std::size_t bytes, std::size_t inside) {
+  const MessageHeader header = header_of(info(), bytes);
+  given_.emplace_back(new std::byte[sizeof header + inside]);
+  std::byte* head = given_.back().get();
+  std::memcpy(head, &header, sizeof header);
+  if (inside != 0) std::memcpy(head + sizeof header, data, inside);
+  wire().send(head, sizeof header + inside, to, kHeadTag, heads_);
+}
+
+void MpiOperation::expect_head(int from, void* data, std::size_t bytes, std::size_t inside) {
+  // Room for the longest head there is, so that also one of another operation comes whole.
+  constexpr std::size_t kRoom = sizeof(MessageHeader) + kInlineBytes;
+  expected_.push_back({from, data, bytes, inside, std::unique_ptr<std::byte[]>(new std::byte[kRoom])});
+  wire().receive_up_to(expected_.back().head.get(), kRoom, from, kHeadTag, heads_);
+}
+
+void MpiOperation::accept(const MpiRequests::Received& received) {
+  const auto at = std::find_if(expected_.begin(), expected_.end(), [&](const ExpectedHead& each) { return each.from == received.peer; });
+  MessageHeader theirs{};
+  if (received.bytes < sizeof theirs)
+    throw communication_error("rank {} sent {} bytes, less than a header has: do all ranks run the same program?",
+                              world_rank(received.peer), received.bytes);
+  std::memcpy(&theirs, at->head.get(), sizeof theirs);
+  const MessageHeader ours = header_of(info(), at->bytes);
+  if (!agree(ours, theirs) || received.bytes != sizeof theirs + at->inside)
+    refuse(received.peer, ours, theirs, {at->head.get() + sizeof theirs, received.bytes - sizeof theirs});
+  if (at->inside != 0) std::memcpy(at->data, at->head.get() + sizeof theirs, at->inside);
+}
+
+void MpiOperation::refuse(int from, const MessageHeader& ours, const MessageHeader& theirs, std::span<const std::byte> inside) const {
+  Farewell farewell{};
+  if (std::string_view(theirs.operation) == Farewell::kLabel.operation && inside.size() == sizeof farewell) {
+    std::memcpy(&farewell, inside.data(), sizeof farewell);
+    throw PeerError(static_cast<ExitCode>(farewell.code),
+                    fmt::format("rank {} on {} stopped alone with an error (exit code {}): {} (rank {} was at {})", world_rank(from),
+                                farewell.host, farewell.code, farewell.text, world_rank(rank()), sluice::parallel::describe(ours)));
+  }
+  throw PeerError(ExitCode::kCommunication, fmt::format("in group {} the ranks disagree: rank {} is at {}, rank {} at {}", group_->name,
+                                                        world_rank(rank()), sluice::parallel::describe(ours), world_rank(from),
+                                                        sluice::parallel::describe(theirs)));
+}
+
+namespace {
 
 class Barrier final : public MpiOperation {
  public:
   using MpiOperation::MpiOperation;
-  void post() override { wire().barrier(requests_); }
+  void post() override {
+    for (int i = 1; i < size(); ++i) take_head((rank() + size() - i) % size(), 0);
+    for (int i = 1; i < size(); ++i) give_head((rank() + i) % size(), 0);
+  }
 };
 
 class Broadcast final : public MpiOperation {
  public:
   Broadcast(OperationInfo info, MpiGroupPtr group, void* data, std::size_t bytes, int root)
       : MpiOperation(std::move(info), std::move(group)), data_(data), bytes_(bytes), root_(root) {}
-  void post() override { wire().broadcast(data_, bytes_, root_, requests_); }
+  void post() override {
+    const bool inside = bytes_ <= kInlineBytes;
+    if (rank() != root_) {
+      inside ? take(root_, data_, bytes_) : take_head(root_, bytes_);
+    } else {
+      for (int i = 1; i < size(); ++i) {
+        const int to = (rank() + i) % size();
+        inside ? give(to, data_, bytes_) : give_head(to, bytes_);
+      }
+    }
+    if (!inside) wire().broadcast(data_, bytes_, root_, requests_);
+  }
 
  private:
   void* data_;
@@ -83,9 +157,9 @@ class AllGather final : public MpiOperation {
   void post() override {
     for (int i = 1; i < size(); ++i) {
       const int from = (rank() + size() - i) % size();
-      wire().receive(receive_ + static_cast<std::size_t>(from) * bytes_, bytes_, from, tag(0), requests_);
+      take(from, receive_ + static_cast<std::size_t>(from) * bytes_, bytes_);
     }
-    for (int i = 1; i < size(); ++i) wire().send(send_, bytes_, (rank() + i) % size(), tag(0), requests_);
+    for (int i = 1; i < size(); ++i) give((rank() + i) % size(), send_, bytes_);
     std::byte* own = receive_ + static_cast<std::size_t>(rank()) * bytes_;
     if (bytes_ != 0 && own != send_) std::memmove(own, send_, bytes_);
   }
@@ -96,90 +170,30 @@ class AllGather final : public MpiOperation {
   std::size_t bytes_;
 };
 
-/// Heads each message of a counts exchange. Text is cut to fit; the hash is of the whole.
-struct MessageHeader {
-  std::int64_t step, layer, sequence;
-  std::uint64_t hash;
-  char operation[32];
-  char phase[16];
-};
-
-MessageHeader header_of(const OperationInfo& info) {
-  MessageHeader header{};
-  header.step = info.label.step;
-  header.layer = info.label.layer;
-  header.sequence = info.sequence;
-  header.hash = 0xcbf29ce484222325ULL;  // FNV-1a
-  for (const char* text : {info.label.operation, info.label.phase}) {
-    for (; *text != '\0'; ++text) header.hash = (header.hash ^ static_cast<unsigned char>(*text)) * 0x100000001b3ULL;
-    header.hash = (header.hash ^ 0xff) * 0x100000001b3ULL;
-  }
-  std::strncpy(header.operation, info.label.operation, sizeof header.operation - 1);
-  std::strncpy(header.phase, info.label.phase, sizeof header.phase - 1);
-  return header;
-}
-
-bool agree(const MessageHeader& a, const MessageHeader& b) {
-  return a.step == b.step && a.layer == b.layer && a.sequence == b.sequence && a.hash == b.hash;
-}
-
-std::string describe(const MessageHeader& header) {
-  return fmt::format("'{}' (step {}, layer {}, {}, sequence {})", header.operation, header.step, header.layer,
-                     *header.phase == '\0' ? "no phase" : header.phase, header.sequence);
-}
-
+/// Short messages of one size, also to oneself.
 class ExchangeCounts final : public MpiOperation {
  public:
   ExchangeCounts(OperationInfo info, MpiGroupPtr group, const std::int64_t* send, std::int64_t* receive, std::size_t count)
-      : MpiOperation(std::move(info), std::move(group)), receive_(receive), count_(count), header_(header_of(this->info())) {
-    outgoing_.resize(static_cast<std::size_t>(size()) * message_bytes());
-    incoming_.resize(outgoing_.size());
-    for (int to = 0; to < size(); ++to) {
-      std::byte* message = message_of(outgoing_, to);
-      std::memcpy(message, &header_, sizeof header_);
-      if (count_ != 0) std::memcpy(message + sizeof header_, send + static_cast<std::size_t>(to) * count_, count_ * sizeof(std::int64_t));
-    }
-  }
+      : MpiOperation(std::move(info), std::move(group)), send_(send), receive_(receive), count_(count) {}
   void post() override {
+    const std::size_t bytes = count_ * sizeof(std::int64_t);
     for (int i = 1; i < size(); ++i) {
       const int from = (rank() + size() - i) % size();
-      wire().receive(message_of(incoming_, from), message_bytes(), from, kCountsTag, requests_);
+      take(from, receive_ + offset_of(from), bytes);
     }
     for (int i = 1; i < size(); ++i) {
       const int to = (rank() + i) % size();
-      wire().send(message_of(outgoing_, to), message_bytes(), to, kCountsTag, requests_);
+      give(to, send_ + offset_of(to), bytes);
     }
-  }
-  bool proceed() override {
-    const bool complete = requests_.test();
-    // Each message is looked at as it comes: a rank at another operation is to be told now, not once all have come.
-    for (const int from : requests_.take_received()) accept(from);
-    if (!complete) return false;
-    if (count_ != 0)
-      std::memcpy(receive_ + offset_of(rank()), message_of(outgoing_, rank()) + sizeof(MessageHeader), count_ * sizeof(std::int64_t));
-    return true;
+    if (count_ != 0) std::memmove(receive_ + offset_of(rank()), send_ + offset_of(rank()), bytes);
   }
 
  private:
-  void accept(int from) {
-    const std::byte* message = message_of(incoming_, from);
-    MessageHeader theirs;
-    std::memcpy(&theirs, message, sizeof theirs);
-    if (!agree(header_, theirs))
-      throw communication_error("the ranks disagree: rank {} is at {}, rank {} at {}", world_rank(rank()), describe(header_),
-                                world_rank(from), describe(theirs));
-    if (count_ != 0) std::memcpy(receive_ + offset_of(from), message + sizeof theirs, count_ * sizeof(std::int64_t));
-  }
-  std::size_t message_bytes() const { return sizeof(MessageHeader) + count_ * sizeof(std::int64_t); }
   std::size_t offset_of(int rank) const { return static_cast<std::size_t>(rank) * count_; }
-  std::byte* message_of(std::vector<std::byte>& messages, int rank) {
-    return messages.data() + static_cast<std::size_t>(rank) * message_bytes();
-  }
 
+  const std::int64_t* send_;
   std::int64_t* receive_;
   std::size_t count_;
-  MessageHeader header_;
-  std::vector<std::byte> outgoing_, incoming_;
 };
 
 class AllToAllV final : public MpiOperation {
@@ -194,12 +208,11 @@ class AllToAllV final : public MpiOperation {
   void post() override {
     for (int i = 1; i < size(); ++i) {
       const int from = (rank() + size() - i) % size();
-      if (bytes(receive_offsets_, from) != 0)
-        wire().receive(receive_ + at(receive_offsets_, from), bytes(receive_offsets_, from), from, tag(0), requests_);
+      if (bytes(receive_offsets_, from) != 0) take(from, receive_ + at(receive_offsets_, from), bytes(receive_offsets_, from));
     }
     for (int i = 1; i < size(); ++i) {
       const int to = (rank() + i) % size();
-      if (bytes(send_offsets_, to) != 0) wire().send(send_ + at(send_offsets_, to), bytes(send_offsets_, to), to, tag(0), requests_);
+      if (bytes(send_offsets_, to) != 0) give(to, send_ + at(send_offsets_, to), bytes(send_offsets_, to));
     }
     if (bytes(send_offsets_, rank()) != 0)
       std::memcpy(receive_ + at(receive_offsets_, rank()), send_ + at(send_offsets_, rank()), bytes(send_offsets_, rank()));
@@ -223,7 +236,7 @@ class Send final : public MpiOperation {
  public:
   Send(OperationInfo info, MpiGroupPtr group, const void* data, std::size_t bytes, int to)
       : MpiOperation(std::move(info), std::move(group)), data_(data), bytes_(bytes), to_(to) {}
-  void post() override { wire().send(data_, bytes_, to_, kPairTag, requests_); }
+  void post() override { give(to_, data_, bytes_); }
 
  private:
   const void* data_;
@@ -235,7 +248,7 @@ class Receive final : public MpiOperation {
  public:
   Receive(OperationInfo info, MpiGroupPtr group, void* data, std::size_t bytes, int from)
       : MpiOperation(std::move(info), std::move(group)), data_(data), bytes_(bytes), from_(from) {}
-  void post() override { wire().receive(data_, bytes_, from_, kPairTag, requests_); }
+  void post() override { take(from_, data_, bytes_); }
 
  private:
   void* data_;
@@ -243,28 +256,36 @@ class Receive final : public MpiOperation {
   int from_;
 };
 
+OperationInfo of_kind(OperationInfo info, OperationKind kind, std::int32_t detail = 0) {
+  info.kind = kind;
+  info.detail = detail;
+  return info;
+}
+
 }  // namespace
 
 OperationPtr mpi_barrier(OperationInfo info, MpiGroupPtr group) {
-  return std::make_shared<Barrier>(std::move(info), std::move(group));
+  return std::make_shared<Barrier>(of_kind(std::move(info), OperationKind::kBarrier), std::move(group));
 }
 
 OperationPtr mpi_broadcast(OperationInfo info, MpiGroupPtr group, void* data, std::size_t bytes, int root) {
-  return std::make_shared<Broadcast>(std::move(info), std::move(group), data, bytes, root);
+  return std::make_shared<Broadcast>(of_kind(std::move(info), OperationKind::kBroadcast, root), std::move(group), data, bytes, root);
 }
 
 OperationPtr mpi_all_gather(OperationInfo info, MpiGroupPtr group, const void* send, void* receive, std::size_t bytes_per_rank) {
-  return std::make_shared<AllGather>(std::move(info), std::move(group), send, receive, bytes_per_rank);
+  return std::make_shared<AllGather>(of_kind(std::move(info), OperationKind::kAllGather), std::move(group), send, receive, bytes_per_rank);
 }
 
 OperationPtr mpi_exchange_counts(OperationInfo info, MpiGroupPtr group, const std::int64_t* send, std::int64_t* receive,
                                  std::size_t count_per_rank) {
-  return std::make_shared<ExchangeCounts>(std::move(info), std::move(group), send, receive, count_per_rank);
+  return std::make_shared<ExchangeCounts>(of_kind(std::move(info), OperationKind::kCounts), std::move(group), send, receive,
+                                          count_per_rank);
 }
 
 OperationPtr mpi_all_to_all_v(OperationInfo info, MpiGroupPtr group, const void* send, std::span<const std::int64_t> send_bytes,
                               void* receive, std::span<const std::int64_t> receive_bytes) {
-  return std::make_shared<AllToAllV>(std::move(info), std::move(group), send, send_bytes, receive, receive_bytes);
+  return std::make_shared<AllToAllV>(of_kind(std::move(info), OperationKind::kAllToAll), std::move(group), send, send_bytes, receive,
+                                     receive_bytes);
 }
 
 OperationPtr mpi_send(OperationInfo info, MpiGroupPtr group, const void* data, std::size_t bytes, int to) {

@@ -1,14 +1,17 @@
-// What a group of ranks does on the wire, as operations of the communication thread. All but broadcast and barrier are
-// made of point-to-point messages, so that a rank from whom nothing came is known by number.
+// What a group of ranks does on the wire, as operations of the communication thread, made of messages between two ranks, so
+// that a rank from whom nothing came is known by number; only the data of a long broadcast travel in a collective of MPI.
 //
-// Counts exchange: every message is a header (MessageHeader) followed by `count` int64; the tag is the same for all, so
-// that a rank that is at another operation is met, and named, instead of waited for.
-// All other messages carry the low bits of the sequence in their tag: a stray one never meets a later operation.
+// Each message begins with a head: a MessageHeader, and behind it the data if they are short. Longer data follow by themselves,
+// at once, without waiting for an answer. Heads have one tag, whatever the operation, and come in the order in which a rank starts
+// operations: a rank that is at another operation is met, and named, instead of waited for. An operation is complete only when all
+// its heads have come and agree. Data have the low bits of the sequence in their tag: a stray message never meets a later operation.
+// What exchanges no message with the rank that strays (the root of a broadcast, say) ends with the deadline, and both are in its report.
 #pragma once
 
+#include "parallel/comm/message_header.hpp"
 #include "parallel/comm/mpi_wire.hpp"
-#include "parallel/comm/operation.hpp"
 
+#include <memory>
 #include <span>
 
 namespace sluice::parallel {
@@ -20,8 +23,13 @@ struct MpiGroup {
 };
 using MpiGroupPtr = std::shared_ptr<const MpiGroup>;
 
-/// Tag of heartbeats, beside those of the operations.
-constexpr int kHeartbeatTag = 256 * 64 + 2;
+/// Tags beside those of the data of numbered operations.
+constexpr int kHeadTag = 256 * 64;
+constexpr int kPairTag = kHeadTag + 1;  // long data between two ranks, which match in order
+constexpr int kHeartbeatTag = kHeadTag + 2;
+
+/// Data up to this size travel in the head.
+constexpr std::size_t kInlineBytes = 4096;
 
 /// Adds what and where to errors, and maps group ranks to world ranks.
 class MpiOperation : public Operation {
@@ -32,25 +40,48 @@ class MpiOperation : public Operation {
   bool waits_for_group(std::vector<int>& world_ranks) const override;
 
  protected:
-  /// Posts the first messages into requests_.
+  /// Posts the first messages.
   virtual void post() = 0;
-  /// Called whenever all of requests_ are complete; posts more (and returns false) or is done.
-  virtual bool advance() { return true; }
-  /// Makes progress; true once complete. For operations with requests of their own.
-  virtual bool proceed();
+  /// Makes progress; true once complete, then also when it is called again.
+  virtual bool proceed() { return requests_.test(); }
   virtual void pending_peers(std::vector<int>& peers) const { requests_.pending_peers(peers); }
+
+  /// The one message of this operation to, or from, a group rank. Data above kInlineBytes go through requests_.
+  void give(int to, const void* data, std::size_t bytes);
+  void take(int from, void* data, std::size_t bytes);
+  /// Heads alone, to and from a rank, for data that travel otherwise.
+  void give_head(int to, std::size_t bytes) { post_head(to, nullptr, bytes, 0); }
+  void take_head(int from, std::size_t bytes) { expect_head(from, nullptr, bytes, 0); }
+  /// All heads are in and out: what came with them is where it belongs.
+  bool heads_complete() const { return heads_.empty(); }
 
   const MpiWire& wire() const { return *group_->wire; }
   int rank() const { return wire().rank(); }
   int size() const { return wire().size(); }
   int world_rank(int rank) const { return group_->world_ranks[static_cast<std::size_t>(rank)]; }
-  /// `channel` < 64 separates the messages of one operation.
-  int tag(int channel) const { return static_cast<int>(info().sequence % 256) * 64 + channel; }
+  /// `channel` < 64 separates the data messages of one operation.
+  int tag(int channel) const { return info().sequence < 0 ? kPairTag : static_cast<int>(info().sequence % 256) * 64 + channel; }
 
   MpiRequests requests_;
 
  private:
+  struct ExpectedHead {
+    int from;
+    void* data;
+    std::size_t bytes, inside;
+    std::unique_ptr<std::byte[]> head;
+  };
+  bool proceed_with_heads();
+  void post_head(int to, const void* data, std::size_t bytes, std::size_t inside);
+  void expect_head(int from, void* data, std::size_t bytes, std::size_t inside);
+  void accept(const MpiRequests::Received& received);
+  /// The head of `from`, with what it holds behind its header, is not of this operation.
+  [[noreturn]] void refuse(int from, const MessageHeader& ours, const MessageHeader& theirs, std::span<const std::byte> inside) const;
+
   MpiGroupPtr group_;
+  MpiRequests heads_;
+  std::vector<std::unique_ptr<std::byte[]>> given_;  // heads on their way out
+  std::vector<ExpectedHead> expected_;
 };
 
 using OperationPtr = std::shared_ptr<Operation>;

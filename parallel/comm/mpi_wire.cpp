@@ -49,13 +49,14 @@ struct MpiRequests::Impl {
     int peer;  // group rank, or -1 for a collective
     bool receiving;
     std::size_t bytes;
+    bool exact = true;
   };
   std::vector<MPI_Request> requests;  // MPI_REQUEST_NULL once complete
   std::vector<About> about;
   std::size_t pending = 0;
   std::vector<int> indices;
   std::vector<MPI_Status> statuses;
-  std::vector<int> received;
+  std::vector<Received> received;
 
   void add(MPI_Request request, About what) {
     requests.push_back(request);
@@ -78,10 +79,12 @@ struct MpiRequests::Impl {
     if (!what.receiving) return;
     int count = 0;
     check(MPI_Get_count(&status, MPI_BYTE, &count), "MPI_Get_count");
-    if (static_cast<std::size_t>(count) != what.bytes)
+    if (!what.exact) {
+      received.push_back({what.peer, static_cast<std::size_t>(count)});
+    } else if (static_cast<std::size_t>(count) != what.bytes) {
       throw communication_error("group rank {} sent {} bytes where {} were expected: the ranks disagree about the exchange", what.peer,
                                 count, what.bytes);
-    received.push_back(what.peer);
+    }
   }
 };
 
@@ -116,7 +119,7 @@ bool MpiRequests::test() {
   return true;
 }
 
-std::vector<int> MpiRequests::take_received() {
+std::vector<MpiRequests::Received> MpiRequests::take_received() {
   return std::exchange(impl_->received, {});
 }
 
@@ -220,6 +223,12 @@ void MpiWire::receive(void* data, std::size_t bytes, int from, int tag, MpiReque
   } while (bytes > 0);
 }
 
+void MpiWire::receive_up_to(void* data, std::size_t bytes, int from, int tag, MpiRequests& requests) const {
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Irecv(data, static_cast<int>(bytes), MPI_BYTE, from, tag, impl_->comm, &request), "MPI_Irecv");
+  requests.impl_->add(request, {from, true, bytes, false});
+}
+
 int MpiWire::take_signals(int tag) const {
   for (int number = 0;; ++number) {
     // Errors end the look only: what is wrong with the wire is said by the operation that is waited for.
@@ -229,12 +238,6 @@ int MpiWire::take_signals(int tag) const {
     if (MPI_Iprobe(MPI_ANY_SOURCE, tag, impl_->comm, &here, &status) != MPI_SUCCESS || here == 0) return number;
     if (MPI_Recv(&byte, 1, MPI_BYTE, status.MPI_SOURCE, tag, impl_->comm, MPI_STATUS_IGNORE) != MPI_SUCCESS) return number;
   }
-}
-
-void MpiWire::barrier(MpiRequests& requests) const {
-  MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Ibarrier(impl_->comm, &request), "MPI_Ibarrier");
-  requests.impl_->add(request, {-1, false, 0});
 }
 
 void MpiWire::broadcast(void* data, std::size_t bytes, int root, MpiRequests& requests) const {

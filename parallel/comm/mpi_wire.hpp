@@ -9,7 +9,7 @@
 
 namespace sluice::parallel {
 
-/// Requests under way together. Sizes are exact: a message that is longer or shorter than expected is an error.
+/// Requests under way together. Sizes are exact, unless said otherwise: a message that is longer or shorter than expected is an error.
 class MpiRequests {
  public:
   MpiRequests();
@@ -20,8 +20,12 @@ class MpiRequests {
   /// Makes progress; true once all are complete (then it is empty again).
   bool test();
   bool empty() const;
-  /// Group ranks of messages that were received since the last call, in order of arrival.
-  std::vector<int> take_received();
+  struct Received {
+    int peer;  // group rank
+    std::size_t bytes;
+  };
+  /// Messages of receive_up_to() that came in since the last call, in order of arrival.
+  std::vector<Received> take_received();
   /// Adds the group ranks of incomplete point-to-point messages to `peers`.
   void pending_peers(std::vector<int>& peers) const;
 
@@ -56,9 +60,10 @@ class MpiWire {
   /// A message with zero bytes is sent too.
   void send(const void* data, std::size_t bytes, int to, int tag, MpiRequests& requests) const;
   void receive(void* data, std::size_t bytes, int from, int tag, MpiRequests& requests) const;
+  /// One message of at most `bytes` bytes, in one piece.
+  void receive_up_to(void* data, std::size_t bytes, int from, int tag, MpiRequests& requests) const;
   /// Receives the one-byte messages with this tag that have come in, from anybody; their number. Does not wait.
   int take_signals(int tag) const;
-  void barrier(MpiRequests& requests) const;
   void broadcast(void* data, std::size_t bytes, int root, MpiRequests& requests) const;
 
  private:

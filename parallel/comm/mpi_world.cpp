@@ -86,12 +86,12 @@ class MpiWorld final : public World {
     if (!from)
       throw usage_error("group '{}' is to be split from '{}', which is not of this world", name, parent ? parent->name() : "nothing");
     // Meets under the deadline first: splitting blocks.
-    from->start_barrier({"split", -1, -1, ""}).finish();
+    from->start_barrier({"split", -1, -1, name.c_str()}).finish();
     std::shared_ptr<MpiWire> wire;
     on_thread("MPI_Comm_split", from->deadline_seconds(), [&] { wire = from->group()->wire->split(color, key); });
     std::vector<std::array<std::int32_t, 3>> all(static_cast<std::size_t>(from->size()));
     const std::array<std::int32_t, 3> own = {color, wire ? wire->rank() : -1, rank()};
-    from->start_all_gather(&own, all.data(), sizeof own, {"split members", -1, -1, ""}).finish();
+    from->start_all_gather(&own, all.data(), sizeof own, {"split members", -1, -1, name.c_str()}).finish();
     if (!wire) return nullptr;
     auto group = std::make_shared<MpiGroup>();
     group->name = fmt::format("{}[{}]", name, color);

@@ -15,13 +15,17 @@
 
 namespace sluice::parallel {
 
+enum class OperationKind : std::int32_t { kBarrier, kBroadcast, kAllGather, kCounts, kAllToAll, kAllReduce, kPair };
+
 /// What is known about an operation while it is under way: for records, reports and message headers.
 struct OperationInfo {
   OperationLabel label;
   std::string group;           // name of the communicator
-  std::int64_t sequence = -1;  // of the operation within the group
+  std::int64_t sequence = -1;  // of the operation within the group; messages between two ranks have none
   std::int64_t bytes_to_send = 0;
   std::int64_t bytes_to_receive = 0;
+  OperationKind kind = OperationKind::kPair;
+  std::int32_t detail = 0;  // what else the ranks must agree on: root of a broadcast, element type and operator of an all_reduce
 };
 
 /// start() and poll() run on the communication thread only and may throw; any other thread may wait.

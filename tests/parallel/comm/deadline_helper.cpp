@@ -22,6 +22,47 @@ void sleep_for(double seconds) {
   usleep(static_cast<useconds_t>(seconds * 1e6));
 }
 
+/// Each mode is two operations of equal size: this rank enters the one or the other.
+bool disagree(const std::string& mode, Communicator& group, bool other) {
+  const auto size = static_cast<std::size_t>(group.size());
+  const int root = 0;
+  std::vector<double> data(std::size_t{1} << 17, 1.0), all(size * 2);
+  const auto sum = [&](std::size_t count, OperationLabel label) {
+    group.start_all_reduce(data.data(), count, DType::kFloat64, ReduceOp::kSum, label).finish();
+  };
+  const OperationLabel label{"rows", 4, 2, "forward"};
+  if (mode == "name") {
+    sum(1, {other ? "bytes" : "loss", 4, -1, "backward"});
+  } else if (mode == "step") {
+    sum(1, {"loss", other ? 5 : 4, -1, "backward"});
+  } else if (mode == "long_sum") {
+    sum(data.size(), {"gradients", 4, -1, other ? "dense" : "experts"});
+  } else if (mode == "operator") {
+    group.start_all_reduce(data.data(), 1, DType::kFloat64, other ? ReduceOp::kMax : ReduceOp::kSum, label).finish();
+  } else if (mode == "gather_or_rows") {
+    const std::vector<std::int64_t> bytes(size, 8);
+    if (other) group.start_all_gather(data.data(), all.data(), 8, label).finish();
+    else group.start_all_to_all_v(data.data(), bytes, all.data(), bytes, label).finish();
+  } else if (mode == "long_rows") {
+    std::vector<double> received(data.size());
+    const std::vector<std::int64_t> bytes(size, static_cast<std::int64_t>(data.size() * 8 / size));
+    group.start_all_to_all_v(data.data(), bytes, received.data(), bytes, {other ? "combine rows" : "dispatch rows", 4, 2, "forward"}).finish();
+  } else if (mode == "broadcast" || mode == "long_broadcast") {
+    group.start_broadcast(data.data(), mode == "broadcast" ? 8 : data.size() * 8, root, {other ? "verdict" : "job", 4}).finish();
+  } else if (mode == "barrier") {
+    if (other) group.start_barrier(label).finish();
+    else group.start_all_gather(nullptr, nullptr, 0, label).finish();
+  } else if (mode == "pair") {
+    const int peer = group.rank() ^ 1;
+    const OperationLabel mine{"save tensor", group.rank() < 2 && other ? 5 : 4, -1, "save"};
+    if (group.rank() % 2 == 0) group.start_send(data.data(), 8, peer, mine).finish();
+    else group.start_receive(data.data(), 8, peer, mine).finish();
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void misbehave(const std::string& mode, World& world, int step, double deadline) {
   Communicator& group = *world.world();
   if (mode == "sleep") sleep(1000);
@@ -58,6 +99,7 @@ void run(const std::string& mode, int culprit, double deadline, const char* reco
   const auto pairs = world->split(world->world(), world->rank() / 2, world->rank(), "pair");
   for (int step = 1; step <= 5; ++step) {
     if (step == 4 && (world->rank() == culprit || culprit < 0)) misbehave(mode, *world, step, deadline);
+    if (step == 4 && disagree(mode, group, world->rank() == culprit)) group.start_barrier({"behind it", step, -1, ""}).finish();
     // Only the pair of the culprit waits for it directly; the others wait for that pair.
     std::int64_t one = 1;
     pairs->start_all_reduce(&one, 1, DType::kInt64, ReduceOp::kSum, {"pair sum", step, -1, "forward"}).finish();

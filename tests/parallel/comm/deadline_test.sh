@@ -40,9 +40,23 @@ try sleep 4 'because of rank 2 on .*: it waits for nobody: outside communication
 try first_rank_sleeps 4 'because of rank 0 on .*: it waits for nobody' sleep 0 2
 try busy_loop 4 'because of rank 3 on .*: it waits for nobody' spin 3 2
 try stopped 4 'because of rank 1 on .*: its process is stopped \(SIGSTOP' stop 1 2
-try other_operation 4 "because of rank 2 on .*: (the ranks disagree: )?it is (behind, )?in 'checkpoint barrier'" other_operation 2 2
-# Found from the header of the first message, long before the deadline.
+# Found from the head of the first message, long before the deadline.
+try other_operation 4 "the ranks disagree: rank (2 is at 'checkpoint barrier' .*, rank . at 'dispatch counts'|. is at 'dispatch counts' .*, rank 2 at 'checkpoint barrier')" other_operation 2 50
 try other_layer 4 "the ranks disagree: rank . is at 'dispatch counts' \(step 4, layer ., .*, rank . at 'dispatch counts' \(step 4, layer" other_layer 1 50
+# disagree MODE ONE OTHER: rank 1 enters another operation than the rest, of the same size; both are told.
+disagree() {
+  try "disagree_$1" 4 "the ranks disagree: rank . is at ($2.*, rank . at $3|$3.*, rank . at $2)" "$1" 1 50
+}
+disagree name "'loss' " "'bytes' "
+disagree step "'loss' .step 4" "'loss' .step 5"
+disagree long_sum "'gradients' .step 4, dense" "'gradients' .step 4, experts"
+disagree operator "'rows' [^)]* sum of" "'rows' [^)]* maximum of"
+disagree gather_or_rows "'rows' [^)]* all-gather" "'rows' [^)]* all-to-all"
+disagree long_rows "'combine rows' " "'dispatch rows' "
+disagree broadcast "'verdict' " "'job' "
+disagree long_broadcast "'verdict' " "'job' "
+disagree barrier "'rows' [^)]* barrier" "'rows' [^)]* all-gather"
+disagree pair "'save tensor' .step 5" "'save tensor' .step 4"
 try throws 3 'rank 2 on .*: corpus/train.txt: cannot be read' throw 2 20
 try without_records 4 "rank .* waited .* s for pair sum of group pair\[1\], for rank\(s\) 2" sleep 2 2 none
 # A rank that works alone for longer than the deadline: once with a heartbeat in time, then with one that ticks. Without

@@ -41,6 +41,14 @@ TEST_CASE("messages to itself keep their order, a receive may start first") {
   receive_b.finish();
   receive_a.finish();
   REQUIRE((a == 1 && b == 2));
+  // A message is only for the operation that it was sent for.
+  group->start_send(&first, sizeof first, 0, {"self", 3}).finish();
+  REQUIRE_THROWS_AS(group->start_receive(&a, sizeof a, 0, {"self", 4}), PeerError);
+}
+
+TEST_CASE("a receive without a send is an error when it is waited for") {
+  const CommunicatorPtr group = make_loopback_communicator("alone");
+  int a = 0;
   Handle never = group->start_receive(&a, sizeof a, 0, {"nothing sent"});
   REQUIRE_THROWS_AS(never.finish(), Error);
 }
