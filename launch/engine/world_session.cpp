@@ -8,9 +8,12 @@
 namespace sluice {
 namespace {
 
-// Errors computed from the same values on every rank: usage of a recipe, divergence of the (global) loss.
-bool shared_by_all(const std::exception& exception, const Error& error) {
-  return dynamic_cast<const recipes::AgreedError*>(&exception) != nullptr || error.code() == ExitCode::kUsage || error.code() == ExitCode::kDiverged;
+parallel::ErrorScope scope_of(const std::exception& exception, const Error& error) {
+  if (dynamic_cast<const recipes::AgreedError*>(&exception) != nullptr) return parallel::ErrorScope::kAgreed;
+  if (dynamic_cast<const parallel::PeerError*>(&exception) != nullptr) return parallel::ErrorScope::kOfAnother;
+  // Made from what all ranks have: usage of a recipe, divergence of the (global) loss.
+  const bool of_all = error.code() == ExitCode::kUsage || error.code() == ExitCode::kDiverged;
+  return of_all ? parallel::ErrorScope::kPresumed : parallel::ErrorScope::kAlone;
 }
 
 }  // namespace
@@ -32,13 +35,7 @@ int run_in_world(const parallel::WorldOptions& options, const std::function<int(
     return code;
   } catch (const std::exception& exception) {
     const Error error = as_error(exception);
-    if (!shared_by_all(exception, error)) {
-      log_error("{}", error.what());
-      world->abort(error);
-    }
-    if (world->rank() == 0) log_error("{}", error.what());
-    world->shutdown();
-    return static_cast<int>(error.code());
+    return world->end_with(error, scope_of(exception, error));
   }
 }
 

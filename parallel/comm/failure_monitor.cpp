@@ -148,18 +148,22 @@ void FailureMonitor::fail(double waited, int dead_rank) {
   } else {
     text = compose_failure_report(all, wall_clock()).text;
     text.insert(text.find('\n'), fmt::format(" (rank {} waited {:.1f} s)", own.rank, waited));
-    // Whoever makes the file speaks. Later ones see ranks that the launcher has ended meanwhile, and would blame them: a rank
-    // that was stopped, say, and is woken only to be ended.
-    const int fd = ::open((board_->directory() / kFailureFile).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0 && errno == EEXIST) text.clear();
-    if (fd >= 0) {
-      write_whole(fd, text);
-      close(fd);
-    }
+    // Later ones see ranks that the launcher has ended meanwhile, and would blame them: a rank that was stopped, say, and is woken
+    // only to be ended.
+    if (!claim_report(board_->directory(), text)) text.clear();
   }
   if (!text.empty()) write_whole(STDERR_FILENO, "error: " + text);
   abort_(static_cast<int>(ExitCode::kCommunication));
   _exit(static_cast<int>(ExitCode::kCommunication));
+}
+
+bool claim_report(const std::filesystem::path& directory, std::string_view text) {
+  if (directory.empty()) return true;
+  const int fd = ::open((directory / kFailureFile).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (fd < 0) return errno != EEXIST;
+  write_whole(fd, text);
+  close(fd);
+  return true;
 }
 
 namespace {
@@ -171,6 +175,9 @@ std::string ended_without_a_word(std::span<const RankObservation> all) {
   std::string where;
   if (first->record->step >= 0) where += fmt::format(" at step {}", first->record->step);
   if (*first->record->operation != '\0') where += fmt::format(", in or after '{}'", first->record->operation);
+  // If only some were, the launcher asked them because another one had gone.
+  if (std::all_of(all.begin(), all.end(), [](const RankObservation& o) { return !o.record || *o.record->stop_signal != '\0'; }))
+    return fmt::format("it was asked to stop ({}), and killed before it had stopped{}\n", first->record->stop_signal, where);
   return fmt::format("it ended without a word{}: killed, or a machine went down\n", where);
 }
 
@@ -187,7 +194,7 @@ std::string report_on_records(const std::filesystem::path& directory) {
   for (const RankObservation& o : all) {
     if (!o.record) continue;
     end = std::max(end, o.record->written);
-    somebody_noticed = somebody_noticed || o.record->late != 0 || o.record->state == RankState::kFailed;
+    somebody_noticed = somebody_noticed || o.record->late != 0 || o.record->exit_code != 0;
   }
   return somebody_noticed ? compose_failure_report(all, end).text : ended_without_a_word(all);
 }

@@ -53,8 +53,13 @@ class FailureMonitor {
   CourteousSpin spin_;
 };
 
+/// One rank of many speaks of a failure that all see: true for the first that asks, whose text is kept in kFailureFile of the
+/// directory; true for all if there is no directory, or it cannot be written.
+bool claim_report(const std::filesystem::path& directory, std::string_view text);
+
 /// The report on the records in a directory, for a later program: empty if there are none or all ranks finished. Blames
-/// somebody only if a rank had noticed a failure; else the run was killed, and the step of rank 0 is all that can be said.
+/// somebody only if a rank had noticed a failure; else the run was killed, and the step of rank 0, and who was asked to stop, is all
+/// that can be said.
 std::string report_on_records(const std::filesystem::path& directory);
 
 }  // namespace sluice::parallel

@@ -1,9 +1,10 @@
 #include "parallel/comm/failure_report.hpp"
 
+#include "parallel/comm/failure_table.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 namespace sluice::parallel {
@@ -14,6 +15,7 @@ constexpr std::size_t kMaxRows = 32;
 struct Finding {
   std::vector<int> ranks;
   std::string what;  // completes "rank 3 on node7 (pid 4711): ..."
+  bool own_error = false;  // not one of communication
 };
 
 class Investigation {
@@ -27,15 +29,18 @@ class Investigation {
         if (matches(at(rank))) ranks.push_back(rank);
       return ranks;
     };
-    // What needs no reasoning first: a dead, stopped or failed rank holds up the others whatever they are doing.
+    // What needs no reasoning first. An error of a rank's own: its end, and whatever befell the others, followed from it.
+    if (auto ranks = every(has_own_error); !ranks.empty()) return {ranks, error_of(ranks.front()), true};
+    // A dead, stopped or failed rank holds up the others whatever they are doing.
     if (auto ranks = every([](const auto& o) { return o.process == ProcessState::kGone && !finished(o); }); !ranks.empty())
       return {ranks, "its process has died; " + last_seen(ranks.front())};
     if (auto ranks = every([](const auto& o) { return o.process == ProcessState::kStopped; }); !ranks.empty())
       return {ranks, "its process is stopped (SIGSTOP or a debugger); " + last_seen(ranks.front())};
     if (auto ranks = every([](const auto& o) { return o.record && o.record->state == RankState::kFailed; }); !ranks.empty())
-      return {ranks, fmt::format("it failed: {}", at(ranks.front()).record->message)};
+      return {ranks, error_of(ranks.front())};
     if (Finding finding = follow_the_waiting(); !finding.ranks.empty()) return finding;
     if (Finding finding = compare_groups(); !finding.ranks.empty()) return finding;
+    if (Finding finding = compare_pairs(); !finding.ranks.empty()) return finding;
     auto waiting = every([](const auto& o) { return o.record && o.record->state == RankState::kWaiting; });
     if (waiting.empty()) return {};
     return {waiting, "ranks wait for each other although none is behind: the network is stuck, or they wait in different orders"};
@@ -65,6 +70,14 @@ class Investigation {
   const RankObservation& at(int rank) const { return all_[static_cast<std::size_t>(rank)]; }
   static bool finished(const RankObservation& o) { return o.record && o.record->state == RankState::kFinished; }
 
+  static bool has_own_error(const RankObservation& o) {
+    return o.record && o.record->exit_code != 0 && o.record->exit_code != static_cast<int>(ExitCode::kCommunication) && !finished(o);
+  }
+  std::string error_of(int rank) const {
+    const RankRecord& record = *at(rank).record;
+    return fmt::format("it stopped with an error (exit code {}): {}", record.exit_code, record.message);
+  }
+
   std::string last_seen(int rank) const {
     const auto& record = at(rank).record;
     if (!record) return "it left no record";
@@ -77,14 +90,16 @@ class Investigation {
     if (record->state == RankState::kFinished) return "it left the job while others wait for it";
     std::string text = fmt::format("it waits for nobody: outside communication for {:.1f} s, its last operation was {}",
                                    std::max(0.0, now_ - record->since), operation_of(*record));
-    if (*record->heartbeat_text != '\0') text += fmt::format(", last heartbeat: {}", record->heartbeat_text);
+    if (*record->heartbeat_text != '\0')
+      text += fmt::format("; it works alone at: {} (said {:.1f} s ago)", record->heartbeat_text,
+                          std::max(0.0, now_ - record->heartbeat_at));
     return text;
   }
 
   /// Sequence of the last operation of `group` that the rank started; -2 if it is no member.
   static std::int64_t started_in(const RankRecord& record, std::string_view group) {
-    for (int i = 0; i < record.num_groups; ++i)
-      if (group == record.groups[i].name) return record.groups[i].started;
+    for (const RecordGroup& each : record.groups)
+      if (group == each.name) return each.started;
     return -2;
   }
 
@@ -139,6 +154,30 @@ class Investigation {
     return {{idle.begin(), idle.end()}, reason_for_waiting_for_nobody(*idle.begin())};
   }
 
+  static bool same_operation(const RankRecord& a, const RankRecord& b) {
+    return std::string_view(a.operation) == b.operation && std::string_view(a.phase) == b.phase && a.step == b.step && a.layer == b.layer;
+  }
+
+  /// Two ranks wait for a message of each other's, or one does and the other for all of the group, at different operations.
+  Finding compare_pairs() const {
+    for (int rank = 0; rank < size(); ++rank) {
+      const auto& mine = at(rank).record;
+      if (!mine || mine->state != RankState::kWaiting || mine->sequence >= 0) continue;
+      for (const int other : awaited_by(*mine)) {
+        const auto& theirs = at(other).record;
+        if (!theirs || theirs->state != RankState::kWaiting || std::string_view(theirs->group) != mine->group) continue;
+        if (same_operation(*mine, *theirs)) continue;
+        return {{rank, other}, disagreement(rank, other)};
+      }
+    }
+    return {};
+  }
+
+  std::string disagreement(int odd, int rest) const {
+    return fmt::format("the ranks disagree: it is in {}, rank {} in {}", operation_of(*at(odd).record), rest,
+                       operation_of(*at(rest).record));
+  }
+
   /// All wait, for each other: somebody is behind in a group, or is at another operation than the rest.
   Finding compare_groups() const {
     for (int rank = 0; rank < size(); ++rank) {
@@ -151,9 +190,7 @@ class Investigation {
           continue;
         if (theirs->sequence < mine->sequence) behind.push_back(other);
         if (theirs->sequence != mine->sequence) continue;
-        const bool agrees = std::string_view(theirs->operation) == mine->operation && std::string_view(theirs->phase) == mine->phase &&
-                            theirs->step == mine->step && theirs->layer == mine->layer;
-        (agrees ? same : different).push_back(other);
+        (same_operation(*mine, *theirs) ? same : different).push_back(other);
       }
       if (!behind.empty())
         return {behind, fmt::format("it is behind, in {}, where rank {} is in {}", operation_of(*at(behind.front()).record), rank,
@@ -161,8 +198,7 @@ class Investigation {
       if (!different.empty()) {
         const auto& odd = different.size() <= same.size() ? different : same;
         const auto& rest = different.size() <= same.size() ? same : different;
-        return {odd, fmt::format("the ranks disagree: it is in {}, rank {} in {}", operation_of(*at(odd.front()).record), rest.front(),
-                                 operation_of(*at(rest.front()).record))};
+        return {odd, disagreement(odd.front(), rest.front())};
       }
     }
     return {};
@@ -171,82 +207,6 @@ class Investigation {
   std::span<const RankObservation> all_;
   double now_;
 };
-
-const char* state_of(const RankObservation& observed) {
-  if (observed.process == ProcessState::kGone && observed.record && observed.record->state != RankState::kFinished) return "dead";
-  if (observed.process == ProcessState::kStopped) return "stopped";
-  if (!observed.record) return "no record";
-  switch (observed.record->state) {
-    case RankState::kFinished:
-      return "finished";
-    case RankState::kFailed:
-      return "failed";
-    case RankState::kComputing:
-      return "computing";
-    case RankState::kWaiting:
-      break;
-  }
-  if (!observed.responsive) return "silent";
-  return observed.record->late != 0 ? "late" : "waiting";
-}
-
-std::string waits_for_of(const RankRecord& record) {
-  if (record.state != RankState::kWaiting) return "nobody";
-  if (record.waits_for_group != 0) return "its group";
-  std::string text;
-  const int shown = std::min({record.num_waits_for, RankRecord::kMaxWaitsFor, 8});
-  for (int i = 0; i < shown; ++i) text += fmt::format("{}{}", i == 0 ? "" : " ", record.waits_for[i]);
-  if (record.num_waits_for > shown) text += fmt::format(" +{}", record.num_waits_for - shown);
-  return text.empty() ? "nobody" : text;
-}
-
-std::string number_or_dash(std::int64_t number) {
-  return number < 0 ? "-" : std::to_string(number);
-}
-
-using Row = std::array<std::string, 14>;
-
-std::string table(std::span<const RankObservation> all, const std::vector<int>& order, double now) {
-  std::vector<Row> rows = {{"rank", "host", "pid", "state", "seconds", "operation", "step", "layer", "phase", "group", "sequence", "sends",
-                            "receives", "waits for"}};
-  for (const int rank : order) {
-    const RankObservation& observed = all[static_cast<std::size_t>(rank)];
-    Row row;
-    row.fill("-");
-    row[0] = std::to_string(rank);
-    row[3] = state_of(observed);
-    if (observed.record) {
-      const RankRecord& record = *observed.record;
-      const auto text_or_dash = [](const char* text) { return *text == '\0' ? "-" : text; };
-      row = {row[0],
-             record.host,
-             std::to_string(record.pid),
-             row[3],
-             fmt::format("{:.1f}", std::max(0.0, now - record.since)),
-             text_or_dash(record.operation),
-             number_or_dash(record.step),
-             number_or_dash(record.layer),
-             text_or_dash(record.phase),
-             text_or_dash(record.group),
-             number_or_dash(record.sequence),
-             std::to_string(record.bytes_to_send),
-             std::to_string(record.bytes_to_receive),
-             waits_for_of(record)};
-    }
-    rows.push_back(std::move(row));
-  }
-  std::array<std::size_t, 14> widths{};
-  for (const Row& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  std::string text;
-  for (const Row& row : rows) {
-    std::string line = " ";
-    for (std::size_t i = 0; i < row.size(); ++i) line += fmt::format(" {:<{}}", row[i], widths[i]);
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
-}
 
 }  // namespace
 
@@ -258,7 +218,8 @@ FailureReport compose_failure_report(std::span<const RankObservation> observatio
   if (finding.ranks.empty()) {
     report.headline = "communication failed, but no rank stands out: see what each was doing";
   } else {
-    report.headline = "communication failed because of " + investigation.name(finding.ranks.front());
+    report.headline = fmt::format("{} because of {}", finding.own_error ? "the job ended" : "communication failed",
+                                  investigation.name(finding.ranks.front()));
     if (finding.ranks.size() > 1) report.headline += fmt::format(" and {} more", finding.ranks.size() - 1);
     report.headline += ": " + finding.what;
   }
@@ -267,7 +228,7 @@ FailureReport compose_failure_report(std::span<const RankObservation> observatio
     if (std::find(finding.ranks.begin(), finding.ranks.end(), rank) == finding.ranks.end()) order.push_back(rank);
   const std::size_t left_out = order.size() > kMaxRows ? order.size() - kMaxRows : 0;
   order.resize(order.size() - left_out);
-  report.text = report.headline + "\n" + table(observations, order, now);
+  report.text = report.headline + "\n" + failure_table(observations, order, now);
   if (left_out != 0) report.text += fmt::format("  ... and {} more ranks\n", left_out);
   return report;
 }

@@ -27,7 +27,7 @@ struct Introduction {
 static_assert(std::is_trivially_copyable_v<Introduction>);
 
 /// If the communication thread is itself stuck in MPI, leaving is all that remains; the launcher then ends the others.
-[[noreturn]] void end_job(MpiProcess& process, int code) {
+[[noreturn]] void end_whole_job(MpiProcess& process, int code) {
   try {
     process.thread.run([code] { MpiWire::abort(code); }, 3.0, true);
   } catch (const std::exception& error) {
@@ -63,7 +63,7 @@ class MpiWorld final : public World {
     process_->thread.set_yield(layout_.local_size >= static_cast<int>(usable_processors().count()));
     process_->board = std::make_shared<RecordBoard>(wire_->rank(), wire_->size(), 0);
     process_->monitor =
-        std::make_shared<FailureMonitor>(process_->board, [process = process_.get()](int code) { end_job(*process, code); });
+        std::make_shared<FailureMonitor>(process_->board, [process = process_.get()](int code) { end_whole_job(*process, code); });
     auto group = std::make_shared<MpiGroup>(MpiGroup{"world", wire_, {}});
     for (int rank = 0; rank < wire_->size(); ++rank) group->world_ranks.push_back(rank);
     heartbeat_ = std::make_shared<MpiHeartbeat>(group, process_->thread, heartbeat_seconds() / 2);
@@ -124,7 +124,7 @@ class MpiWorld final : public World {
   }
 
   void shutdown() override {
-    if (process_->thread.failed()) end_job(*process_, static_cast<int>(ExitCode::kCommunication));
+    if (process_->thread.failed()) end_job(ExitCode::kCommunication);
     // All meet, and no message is left behind: MPI may be ended only then.
     std::int64_t sent = heartbeat_->close(options_.start_seconds);
     std::vector<std::int64_t> all(static_cast<std::size_t>(size()));
@@ -140,11 +140,15 @@ class MpiWorld final : public World {
     process_->thread.stop();
   }
 
-  void abort(const Error& why) override {
-    process_->board->set_failed(why.what());
+  void note_stop_request(std::string_view signal) override { process_->board->set_asked_to_stop(signal); }
+
+ protected:
+  void note_failure(std::string_view text, ExitCode code, bool leaving) override {
+    leaving ? process_->board->set_leaving(text, code) : process_->board->set_failed(text, code);
     process_->board->flush();
-    end_job(*process_, static_cast<int>(why.code()));
   }
+  bool claim_report(std::string_view text) override { return parallel::claim_report(process_->board->directory(), text); }
+  void end_job(ExitCode code) override { end_whole_job(*process_, static_cast<int>(code)); }
 
  private:
   /// Blocking MPI calls, bounded: what does not come back ends the process, since it cannot be called off.

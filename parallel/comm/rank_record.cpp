@@ -3,21 +3,30 @@
 #include "core/base/error.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
-#include <type_traits>
 
 namespace sluice::parallel {
+namespace {
 
-static_assert(std::is_trivially_copyable_v<RankRecord>);
+/// False if the record is not whole: a file of another kind, or one that was cut.
+bool read_whole(int fd, RankRecord& record) {
+  if (pread(fd, static_cast<RecordHead*>(&record), sizeof(RecordHead), 0) != static_cast<ssize_t>(sizeof(RecordHead))) return false;
+  if (std::memcmp(record.magic, RankRecord::kMagic, sizeof record.magic) != 0 || record.num_groups < 0) return false;
+  struct stat file{};
+  const auto groups = static_cast<std::size_t>(record.num_groups);
+  if (fstat(fd, &file) != 0 || static_cast<std::size_t>(file.st_size) < record_file_bytes(groups)) return false;
+  record.groups.resize(groups);
+  const std::size_t bytes = groups * sizeof(RecordGroup);
+  return pread(fd, record.groups.data(), bytes, sizeof(RecordHead)) == static_cast<ssize_t>(bytes);
+}
+
+}  // namespace
 
 double wall_clock() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -58,194 +67,22 @@ ProcessState process_state(int pid) {
   }
 }
 
-RecordBoard::RecordBoard(int rank, int world_size, std::uint64_t job) {
-  std::memcpy(own_.magic, RankRecord::kMagic, sizeof own_.magic);
-  own_.rank = rank;
-  own_.world_size = world_size;
-  own_.pid = static_cast<std::int32_t>(getpid());
-  own_.job = job;
-  own_.machine = machine_identity();
-  own_.since = own_.written = wall_clock();
-  gethostname(own_.host, sizeof own_.host - 1);
-}
-
-RecordBoard::~RecordBoard() {
-  if (mapped_ != nullptr) munmap(mapped_, sizeof *mapped_);
-}
-
-void RecordBoard::open(const std::filesystem::path& directory) {
-  std::error_code ignored;
-  std::filesystem::create_directories(directory, ignored);  // several ranks may try at once
-  if (own_.rank == 0) std::filesystem::remove(directory / kFailureFile, ignored);
-  const std::filesystem::path path = record_path(directory, own_.rank);
-  const auto refuse = [&path](const char* what) { return data_error("{}: {} failed: {}", path.string(), what, std::strerror(errno)); };
-  // A new file: someone may still have the old one open.
-  unlink(path.c_str());
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) throw refuse("creating the rank's record");
-  // Written, not only sized, so that a full disk is an error here and not a SIGBUS later.
-  if (pwrite(fd, &own_, sizeof own_, 0) != static_cast<ssize_t>(sizeof own_)) {
-    const auto error = refuse("writing the rank's record");
-    close(fd);
-    throw error;
-  }
-  void* address = mmap(nullptr, sizeof own_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (address == MAP_FAILED) {
-    const auto error = refuse("mapping the rank's record");
-    close(fd);
-    throw error;
-  }
-  close(fd);
-  std::lock_guard lock(mutex_);
-  if (mapped_ != nullptr) munmap(mapped_, sizeof *mapped_);
-  mapped_ = static_cast<RankRecord*>(address);
-  std::memcpy(mapped_, &own_, sizeof own_);
-  directory_ = directory;
-}
-
-/// Applies the change to the own copy and to the mapped one, whose version is odd meanwhile.
-template <class Change>
-void RecordBoard::change(Change&& change) {
-  own_.written = wall_clock();
-  change(own_);
-  if (mapped_ == nullptr) return;
-  mapped_->version = ++own_.version;
-  std::atomic_thread_fence(std::memory_order_release);
-  mapped_->written = own_.written;
-  change(*mapped_);
-  std::atomic_thread_fence(std::memory_order_release);
-  mapped_->version = ++own_.version;
-}
-
-void RecordBoard::set_job(std::uint64_t job) {
-  std::lock_guard lock(mutex_);
-  change([job](RankRecord& record) { record.job = job; });
-}
-
-int RecordBoard::add_group(const std::string& name) {
-  std::lock_guard lock(mutex_);
-  if (own_.num_groups >= RankRecord::kMaxGroups) return -1;
-  const int slot = own_.num_groups;
-  change([&](RankRecord& record) {
-    set_text(record.groups[slot].name, name);
-    record.groups[slot].started = record.groups[slot].finished = -1;
-    record.num_groups = slot + 1;
-  });
-  return slot;
-}
-
-void RecordBoard::describe(RankRecord& record, const OperationInfo& info) {
-  set_text(record.operation, info.label.operation);
-  set_text(record.phase, info.label.phase);
-  set_text(record.group, info.group);
-  record.step = info.label.step;
-  record.layer = info.label.layer;
-  record.sequence = info.sequence;
-  record.bytes_to_send = info.bytes_to_send;
-  record.bytes_to_receive = info.bytes_to_receive;
-}
-
-void RecordBoard::started(int slot, const OperationInfo& info) {
-  std::lock_guard lock(mutex_);
-  change([&](RankRecord& record) {
-    if (slot >= 0 && info.sequence >= 0) record.groups[slot].started = info.sequence;
-    if (record.state == RankState::kComputing) describe(record, info);
-  });
-}
-
-void RecordBoard::begin_wait(const Operation& operation) {
-  const double now = wall_clock();
-  std::lock_guard lock(mutex_);
-  ++num_waiting_;
-  change([&](RankRecord& record) {
-    describe(record, operation.info());
-    record.state = RankState::kWaiting;
-    record.since = now;
-    record.waits_for_group = 1;  // until the communication thread knows better
-    record.num_waits_for = 0;
-  });
-}
-
-void RecordBoard::end_wait(int slot, std::int64_t sequence, bool began) {
-  const double now = wall_clock();
-  std::lock_guard lock(mutex_);
-  if (began) --num_waiting_;
-  change([&](RankRecord& record) {
-    if (slot >= 0 && sequence > record.groups[slot].finished) record.groups[slot].finished = sequence;
-    if (num_waiting_ > 0) return;
-    record.state = RankState::kComputing;
-    record.since = now;
-  });
-}
-
-void RecordBoard::waits_for(const Operation& operation) {
-  std::vector<int> peers;
-  const bool collective = operation.waits_for_group(peers);
-  std::lock_guard lock(mutex_);
-  change([&](RankRecord& record) {
-    ++record.alive;
-    if (record.state != RankState::kWaiting || record.sequence != operation.info().sequence || operation.info().group != record.group)
-      return;
-    record.waits_for_group = collective ? 1 : 0;
-    record.num_waits_for = static_cast<std::int32_t>(peers.size());
-    for (std::size_t i = 0; i < peers.size() && i < RankRecord::kMaxWaitsFor; ++i) record.waits_for[i] = peers[i];
-  });
-}
-
-void RecordBoard::heartbeat(std::string_view text) {
-  std::lock_guard lock(mutex_);
-  change([&](RankRecord& record) { set_text(record.heartbeat_text, text); });
-}
-
-void RecordBoard::set_late(int dead_rank) {
-  std::lock_guard lock(mutex_);
-  change([dead_rank](RankRecord& record) {
-    record.late = 1;
-    record.found_dead = dead_rank;
-  });
-}
-
-void RecordBoard::set_failed(std::string_view message) {
-  std::lock_guard lock(mutex_);
-  change([&](RankRecord& record) {
-    record.state = RankState::kFailed;
-    set_text(record.message, message);
-  });
-}
-
-void RecordBoard::set_finished() {
-  std::lock_guard lock(mutex_);
-  change([](RankRecord& record) { record.state = RankState::kFinished; });
-}
-
-RankRecord RecordBoard::record() const {
-  std::lock_guard lock(mutex_);
-  return own_;
-}
-
-void RecordBoard::flush() {
-  std::lock_guard lock(mutex_);
-  if (mapped_ != nullptr) msync(mapped_, sizeof *mapped_, MS_SYNC);
-}
-
 std::optional<RankRecord> read_record(const std::filesystem::path& directory, int rank) {
   // Opened anew each time: that is when network file systems look again.
   const int fd = ::open(record_path(directory, rank).c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return std::nullopt;
   RankRecord record;
-  bool whole = false;
+  bool readable = false, whole = false;
   for (int attempt = 0; attempt < 100 && !whole; ++attempt) {
-    whole = pread(fd, &record, sizeof record, 0) == static_cast<ssize_t>(sizeof record);
-    if (!whole) break;
+    readable = read_whole(fd, record);
+    if (!readable) break;
     RankRecord again;
     // Unchanged over two readings and at rest; a rank that died while writing leaves an odd version: taken as it is at the end.
-    whole = pread(fd, &again, sizeof again, 0) == static_cast<ssize_t>(sizeof again) && again.version == record.version &&
-            (record.version % 2 == 0 || attempt == 99);
+    whole = read_whole(fd, again) && again.version == record.version && (record.version % 2 == 0 || attempt == 99);
     if (!whole) usleep(100);
   }
   close(fd);
-  if (std::memcmp(record.magic, RankRecord::kMagic, sizeof record.magic) != 0 || record.rank != rank) return std::nullopt;
-  record.num_groups = std::clamp(record.num_groups, 0, RankRecord::kMaxGroups);
+  if (!readable || record.rank != rank) return std::nullopt;
   return record;
 }
 

@@ -1,9 +1,11 @@
 // A rank's record: what it is doing, kept in a small memory-mapped file that outlives it, so that any rank, or a later
 // program, can say who held up the job.
 //
-// File records/rank-NNNN: exactly one RankRecord, native byte order, rewritten in place. `version` is odd while it changes.
+// File records/rank-NNNN: one RecordHead, then its num_groups RecordGroups, and room for more; native byte order, rewritten in place.
+// `version` is odd while it changes. Files of another format (magic) are taken for none.
 #pragma once
 
+#include "core/base/error.hpp"
 #include "parallel/comm/operation.hpp"
 
 #include <cstdint>
@@ -20,14 +22,19 @@ namespace sluice::parallel {
 enum class RankState : std::int32_t {
   kComputing = 0,  // outside communication, or communicating in the background: it waits for nobody
   kWaiting = 1,    // in finish() of the operation that the record names
-  kFailed = 2,     // gave up with `message`
+  kFailed = 2,     // gave up with `message` and `exit_code`
   kFinished = 3,   // left the world in good order
 };
 
-struct RankRecord {
-  static constexpr char kMagic[8] = {'S', 'L', 'U', 'R', 'E', 'C', '0', '3'};
+/// How far a rank is in a group it belongs to: sequence of the last operation started and finished.
+struct RecordGroup {
+  char name[40] = {};
+  std::int64_t started = -1, finished = -1;
+};
+
+struct RecordHead {
+  static constexpr char kMagic[8] = {'S', 'L', 'U', 'R', 'E', 'C', '0', '4'};
   static constexpr int kMaxWaitsFor = 48;
-  static constexpr int kMaxGroups = 16;
 
   char magic[8] = {};
   std::uint32_t version = 0;
@@ -44,7 +51,8 @@ struct RankRecord {
   double since = 0;             // wall clock (seconds) of the last change of state
   std::uint64_t alive = 0;      // grows while the communication thread polls for an operation that is waited for
   double written = 0;           // wall clock of the last change of any kind
-  char heartbeat_text[96] = {};
+  double heartbeat_at = 0;      // wall clock of the last heartbeat
+  char heartbeat_text[160] = {};  // what it works at alone; empty once that is over
 
   // The operation that is waited for; for a rank that waits for nobody, the last one that it started.
   char operation[40] = {};
@@ -56,15 +64,19 @@ struct RankRecord {
   std::int32_t num_waits_for = 0;    // may exceed what fits
   std::int32_t waits_for[kMaxWaitsFor] = {};
 
-  // How far the rank is in each group it belongs to: sequence of the last operation started and finished.
-  struct Group {
-    char name[40];
-    std::int64_t started, finished;
-  };
   std::int32_t num_groups = 0;
-  Group groups[kMaxGroups] = {};
+  std::int32_t exit_code = 0;  // of the error that this rank stops with, also while it tells the others; 0: none
+  char stop_signal[12] = {};   // the request to stop that this rank got: "SIGTERM"; empty: none
   char message[256] = {};
 };
+
+struct RankRecord : RecordHead {
+  std::vector<RecordGroup> groups;
+};
+
+constexpr std::size_t record_file_bytes(std::size_t groups) {
+  return sizeof(RecordHead) + groups * sizeof(RecordGroup);
+}
 
 /// Copies as much as fits, always terminated.
 template <std::size_t N>
@@ -88,7 +100,7 @@ class RecordBoard {
   const std::filesystem::path& directory() const { return directory_; }
 
   void set_job(std::uint64_t job);
-  /// `slot` of a group that add_group() returned, or -1.
+  /// The slot of a new group. Data error if the file cannot grow.
   int add_group(const std::string& name);
   void started(int slot, const OperationInfo& info);
   void begin_wait(const Operation& operation);
@@ -96,10 +108,14 @@ class RecordBoard {
   void end_wait(int slot, std::int64_t sequence, bool began);
   /// Publishes for whom the operation waits, as a sign of life of the communication thread.
   void waits_for(const Operation& operation);
+  /// What the rank works at alone; empty: that is over.
   void heartbeat(std::string_view text);
   /// `dead_rank`: the rank whose process has died, or -1.
   void set_late(int dead_rank);
-  void set_failed(std::string_view message);
+  void set_failed(std::string_view message, ExitCode code);
+  /// As set_failed(), of a rank that still meets the others to tell them.
+  void set_leaving(std::string_view message, ExitCode code);
+  void set_asked_to_stop(std::string_view signal);
   void set_finished();
   RankRecord record() const;
   /// Makes the record visible to other hosts on a network file system.
@@ -108,12 +124,16 @@ class RecordBoard {
  private:
   template <class Change>
   void change(Change&& change);
-  static void describe(RankRecord& record, const OperationInfo& info);
+  static void describe(RecordHead& record, const OperationInfo& info);
+  /// Maps `path` with room for all groups and some more, holding what the record holds now.
+  void map(const std::filesystem::path& path);
+  void unmap();
 
   mutable std::mutex mutex_;
   int num_waiting_ = 0;
   RankRecord own_;
-  RankRecord* mapped_ = nullptr;
+  RecordHead* mapped_ = nullptr;
+  std::size_t room_ = 0;  // groups that fit behind mapped_
   std::filesystem::path directory_;
 };
 

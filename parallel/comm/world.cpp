@@ -1,6 +1,7 @@
 #include "parallel/comm/world.hpp"
 
 #include "core/base/log.hpp"
+#include "parallel/comm/farewell.hpp"
 #include "parallel/comm/launcher.hpp"
 #include "parallel/comm/loopback_communicator.hpp"
 #include "parallel/comm/mpi_world.hpp"
@@ -9,7 +10,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 namespace sluice::parallel {
 namespace {
@@ -26,13 +29,15 @@ class LoopbackWorld final : public World {
   void heartbeat(std::string_view text) override { board_.heartbeat(text); }
   int find_dead_peer() const override { return -1; }
   std::string current_operation() const override { return "nothing"; }
+  void note_stop_request(std::string_view signal) override { board_.set_asked_to_stop(signal); }
   void shutdown() override { board_.set_finished(); }
-  void abort(const Error& why) override {
-    board_.set_failed(why.what());
-    std::_Exit(static_cast<int>(why.code()));
-  }
 
  protected:
+  void note_failure(std::string_view text, ExitCode code, bool leaving) override {
+    leaving ? board_.set_leaving(text, code) : board_.set_failed(text, code);
+  }
+  bool claim_report(std::string_view) override { return true; }
+  void end_job(ExitCode code) override { std::_Exit(static_cast<int>(code)); }
   CommunicatorPtr make_group(const CommunicatorPtr&, int color, int, const std::string& name, std::optional<double>) override {
     return color < 0 ? nullptr : make_loopback_communicator(fmt::format("{}[{}]", name, color));
   }
@@ -58,6 +63,44 @@ CommunicatorPtr World::split(const CommunicatorPtr& parent, int color, int key, 
                              std::optional<double> deadline_seconds) {
   if (!names_.insert(name).second) throw usage_error("there is a group '{}' already: every group needs a name of its own", name);
   return make_group(parent, color, key, name, deadline_seconds);
+}
+
+bool World::meet_with(const Error& error) {
+  note_failure(error.what(), error.code(), true);
+  Farewell own{};
+  own.code = static_cast<std::int32_t>(error.code());
+  set_text(own.host, layout_.host_of_rank[static_cast<std::size_t>(rank())]);
+  set_text(own.text, error.what());
+  std::vector<Farewell> all(static_cast<std::size_t>(size()));
+  try {
+    world_->start_all_gather(&own, all.data(), sizeof own, Farewell::kLabel).finish();
+  } catch (const Error&) {
+    return false;
+  }
+  if (rank() == 0 || std::string_view(own.text) != all[0].text) log_error("{}", error.what());
+  return true;
+}
+
+int World::end_with(const Error& error, ErrorScope scope) {
+  if (scope == ErrorScope::kPresumed && !meet_with(error)) scope = ErrorScope::kAlone;
+  if (scope == ErrorScope::kAgreed && rank() == 0) log_error("{}", error.what());
+  if (scope == ErrorScope::kAlone || scope == ErrorScope::kOfAnother) {
+    // What the wire says, several ranks see.
+    const bool others_too = scope == ErrorScope::kOfAnother || error.code() == ExitCode::kCommunication;
+    note_failure(error.what(), others_too ? ExitCode::kCommunication : error.code(), false);
+    if (!others_too || claim_report(fmt::format("{}\n", error.what()))) log_error("{}", error.what());
+    // The rank whose error it is has its own line to print, and then ends the job.
+    if (scope == ErrorScope::kOfAnother && error.code() != ExitCode::kCommunication) std::this_thread::sleep_for(std::chrono::seconds(1));
+    end_job(error.code());
+  }
+  shutdown();
+  return static_cast<int>(error.code());
+}
+
+void World::abort(const Error& why) {
+  note_failure(why.what(), why.code(), false);
+  end_job(why.code());
+  std::_Exit(static_cast<int>(why.code()));  // not reached, as compilers cannot see
 }
 
 double World::heartbeat_seconds() const {

@@ -5,7 +5,7 @@
 //     const Mesh mesh(world->size(), expert, world->nodes_of(*world->world()));
 //     const MeshGroups groups = world->make_groups(mesh, world->world());
 //     ...
-//     world->shutdown();     // collective. Without it (an exception), the process must exit non-zero: the launcher ends the rest.
+//     world->shutdown();     // collective. On an exception: return end_with(error, scope)
 //
 // Started alone, a world of one needs no MPI and does not start it. No MPI type appears here.
 #pragma once
@@ -43,6 +43,14 @@ struct NodeLayout {
   int sharing_ranks = 1;  // ranks of this node that may run on a processor this rank may run on; itself included
 };
 
+/// Whose an error is.
+enum class ErrorScope {
+  kAgreed,     // all ranks throw it: they have agreed on it
+  kPresumed,   // made from what all ranks have, so that all should throw it: they meet, to see
+  kAlone,      // this rank's own
+  kOfAnother,  // a PeerError: what other ranks did
+};
+
 /// The groups of a mesh that this rank belongs to.
 struct MeshGroups {
   CommunicatorPtr all;      // every rank of the mesh
@@ -75,8 +83,8 @@ class World {
 
   /// Collective. From now on every rank keeps a record in `directory` (created), from which a failure is explained.
   virtual void open_records(const std::filesystem::path& directory) = 0;
-  /// A sign of life of a rank that works alone while others wait: their deadlines count from the last one, records or not.
-  /// For the whole length of such work hold a HeartbeatTicker. Thread-safe.
+  /// A sign of life of a rank that works alone while others wait: their deadlines count from the last one, records or not. An
+  /// empty text says that the work is over. For the whole length of such work hold a HeartbeatTicker. Thread-safe.
   virtual void heartbeat(std::string_view text) = 0;
   /// How often a rank that works alone should beat so that no deadline passes.
   double heartbeat_seconds() const;
@@ -85,14 +93,26 @@ class World {
   /// What this rank waits for right now, for watchdogs; "nothing" if it does not wait. Thread-safe.
   virtual std::string current_operation() const = 0;
 
+  /// For reports: this rank got a request to stop, which is no error. Thread-safe.
+  virtual void note_stop_request(std::string_view signal) = 0;
+
   /// Collective: meets all ranks and ends MPI. To be called once, on the way to a regular exit.
   virtual void shutdown() = 0;
+  /// What an error comes to: prints it, once in the job, and ends this rank's part, or the whole job if it is not all ranks'. Returns
+  /// the exit code. A rank that stops alone says so, and why, to those that it should have met: they get a PeerError.
+  int end_with(const Error& error, ErrorScope scope);
   /// Records why, prints nothing, and ends the whole job with the error's exit code.
-  [[noreturn]] virtual void abort(const Error& why) = 0;
+  [[noreturn]] void abort(const Error& why);
 
  protected:
   virtual CommunicatorPtr make_group(const CommunicatorPtr& parent, int color, int key, const std::string& name,
                                      std::optional<double> deadline_seconds) = 0;
+
+  /// Into the record: that this rank stops with an error; `leaving`: it still meets the others.
+  virtual void note_failure(std::string_view text, ExitCode code, bool leaving) = 0;
+  /// True if this rank is the first to report a failure that all see.
+  virtual bool claim_report(std::string_view text) = 0;
+  [[noreturn]] virtual void end_job(ExitCode code) = 0;
 
   CommunicatorPtr world_;
   NodeLayout layout_;
@@ -100,6 +120,9 @@ class World {
   double deadline_seconds_ = 0;  // of groups that name none of their own
 
  private:
+  /// Collective. False if the others are elsewhere. Prints the error of rank 0, and what differs from it.
+  bool meet_with(const Error& error);
+
   std::set<std::string> names_;  // of the groups made so far
 };
 

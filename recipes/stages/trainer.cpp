@@ -68,8 +68,7 @@ ExitCode Trainer::run() {
     }
     if (state_.stage_step < recipe_.stages[index].max_steps) {
       if (saved_step_ != state_.step) save();
-      const std::string signal = stop_signal_name();
-      if (speaks()) log_info("stopped on request ({}) after step {}; the same command continues from there", signal.empty() ? "of another rank" : signal, state_.step);
+      if (speaks()) log_info("stopped on request ({}) after step {}; the same command continues from there", stop_reason_, state_.step);
       return ExitCode::kStopped;
     }
   }
@@ -309,9 +308,16 @@ void Trainer::save() {
 }
 
 bool Trainer::stop_agreed() {
-  std::int64_t stop = stop_requested() ? 1 : 0;
-  world_.world()->start_all_reduce(&stop, 1, DType::kInt64, parallel::ReduceOp::kMax, {"stop on request", state_.step, -1, "between steps"}).finish();
-  return stop != 0;
+  const std::string own = stop_signal_name();
+  if (!own.empty()) world_.note_stop_request(own);
+  std::int64_t first = own.empty() ? world_.size() : world_.rank();
+  world_.world()->start_all_reduce(&first, 1, DType::kInt64, parallel::ReduceOp::kMin, {"stop on request", state_.step, -1, "between steps"}).finish();
+  if (first == world_.size()) return false;
+  char signal[16] = {};
+  own.copy(signal, sizeof signal - 1);
+  world_.world()->start_broadcast(signal, sizeof signal, static_cast<int>(first), {"stop on request", state_.step, -1, "reason"}).finish();
+  stop_reason_ = first == 0 ? signal : fmt::format("{} to rank {} on {}", signal, first, world_.layout().host_of_rank[static_cast<std::size_t>(first)]);
+  return true;
 }
 
 void Trainer::finish() {

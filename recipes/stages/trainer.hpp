@@ -63,6 +63,7 @@ class Trainer {
   void log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before);
   void validate_now();
   void save();
+  /// Collective: whether a rank was asked to stop; then stop_reason_ says by what, and which.
   bool stop_agreed();
   void finish();
   double remaining_work() const;
@@ -97,6 +98,7 @@ class Trainer {
   ParallelConfig placed_;                   // how model_'s experts are placed
   std::optional<std::size_t> stage_;        // the stage whose conversion is done
   std::int64_t saved_step_ = -1;
+  std::string stop_reason_;
   // Rank 0 only
   std::unique_ptr<MetricsLog> metrics_;
   std::unique_ptr<EventLog> events_;

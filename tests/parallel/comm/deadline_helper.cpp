@@ -46,7 +46,8 @@ bool disagree(const std::string& mode, Communicator& group, bool other) {
   } else if (mode == "long_rows") {
     std::vector<double> received(data.size());
     const std::vector<std::int64_t> bytes(size, static_cast<std::int64_t>(data.size() * 8 / size));
-    group.start_all_to_all_v(data.data(), bytes, received.data(), bytes, {other ? "combine rows" : "dispatch rows", 4, 2, "forward"}).finish();
+    const OperationLabel rows{other ? "combine rows" : "dispatch rows", 4, 2, "forward"};
+    group.start_all_to_all_v(data.data(), bytes, received.data(), bytes, rows).finish();
   } else if (mode == "broadcast" || mode == "long_broadcast") {
     group.start_broadcast(data.data(), mode == "broadcast" ? 8 : data.size() * 8, root, {other ? "verdict" : "job", 4}).finish();
   } else if (mode == "barrier") {
@@ -72,6 +73,11 @@ void misbehave(const std::string& mode, World& world, int step, double deadline)
   if (mode == "stop") raise(SIGSTOP);
   if (mode == "kill") raise(SIGKILL);
   if (mode == "leave") std::_Exit(0);
+  if (mode == "usage") throw usage_error("recipe.yaml:3:1: unknown key 'x'");
+  if (mode == "asked") {
+    world.note_stop_request("SIGTERM");
+    raise(SIGKILL);
+  }
   if (mode == "throw") throw data_error("corpus/train.txt: cannot be read");
   if (mode == "other_operation") group.start_barrier({"checkpoint barrier", step, -1, "save"}).finish();
   if (mode == "other_layer") {
@@ -90,10 +96,7 @@ void misbehave(const std::string& mode, World& world, int step, double deadline)
   }
 }
 
-void run(const std::string& mode, int culprit, double deadline, const char* records) {
-  // As a trainer does: SIGTERM is a request, not the end.
-  if (std::getenv("IGNORE_SIGTERM") != nullptr) signal(SIGTERM, SIG_IGN);
-  const auto world = World::start({.deadline_seconds = deadline});
+void run(const std::unique_ptr<World>& world, const std::string& mode, int culprit, double deadline, const char* records) {
   if (std::string(records) != "none") world->open_records(records);
   Communicator& group = *world->world();
   const auto pairs = world->split(world->world(), world->rank() / 2, world->rank(), "pair");
@@ -121,8 +124,17 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (argc != 5) throw usage_error("deadline_helper MODE RANK DEADLINE_SECONDS RECORDS, or: deadline_helper report RECORDS");
-    run(argv[1], std::atoi(argv[2]), std::atof(argv[3]), argv[4]);
-    return 0;
+    // As a trainer does: SIGTERM is a request, not the end.
+    if (std::getenv("IGNORE_SIGTERM") != nullptr) signal(SIGTERM, SIG_IGN);
+    const auto world = World::start({.deadline_seconds = std::atof(argv[3])});
+    try {
+      run(world, argv[1], std::atoi(argv[2]), std::atof(argv[3]), argv[4]);
+      return 0;
+    } catch (const PeerError& error) {
+      return world->end_with(error, ErrorScope::kOfAnother);
+    } catch (const Error& error) {
+      return world->end_with(error, error.code() == ExitCode::kUsage ? ErrorScope::kPresumed : ErrorScope::kAlone);
+    }
   } catch (const Error& error) {
     log_error("{}", error.what());
     return static_cast<int>(error.code());

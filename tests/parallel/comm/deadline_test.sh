@@ -35,6 +35,14 @@ report_result() {
   fi
 }
 
+# told_once NAME PATTERN: of all ranks that see it, one says it.
+told_once() {
+  local problem="" number
+  number=$(grep -Ec -- "$2" "$work/$1/output")
+  [[ $number == 1 ]] || problem="$number lines match '$2';"
+  report_result "$1_told_once" "$problem" "$work/$1/output" 0
+}
+
 try good 0 '^done$' none 0 10
 try sleep 4 'because of rank 2 on .*: it waits for nobody: outside communication for .* its last operation was .dispatch rows. \(step 3, layer 2, forward' sleep 2 2
 try first_rank_sleeps 4 'because of rank 0 on .*: it waits for nobody' sleep 0 2
@@ -46,6 +54,7 @@ try other_layer 4 "the ranks disagree: rank . is at 'dispatch counts' \(step 4, 
 # disagree MODE ONE OTHER: rank 1 enters another operation than the rest, of the same size; both are told.
 disagree() {
   try "disagree_$1" 4 "the ranks disagree: rank . is at ($2.*, rank . at $3|$3.*, rank . at $2)" "$1" 1 50
+  told_once "disagree_$1" 'the ranks disagree'
 }
 disagree name "'loss' " "'bytes' "
 disagree step "'loss' .step 4" "'loss' .step 5"
@@ -58,6 +67,11 @@ disagree long_broadcast "'verdict' " "'job' "
 disagree barrier "'rows' [^)]* barrier" "'rows' [^)]* all-gather"
 disagree pair "'save tensor' .step 5" "'save tensor' .step 4"
 try throws 3 'rank 2 on .*: corpus/train.txt: cannot be read' throw 2 20
+# An error that all should meet, but one rank alone does: it is told by that rank, and once by those that wait for it.
+try usage 2 "^error: rank 2 on .*: recipe.yaml:3:1: unknown key 'x'" usage 2 50
+told_once usage "rank 2 on .* stopped alone with an error \(exit code 2\): recipe.yaml:3:1: unknown key 'x' \(rank . was at 'dispatch counts'"
+try usage_of_all 2 "^error: recipe.yaml:3:1: unknown key 'x'" usage -1 50
+told_once usage_of_all "unknown key"
 try without_records 4 "rank .* waited .* s for pair sum of group pair\[1\], for rank\(s\) 2" sleep 2 2 none
 # A rank that works alone for longer than the deadline: once with a heartbeat in time, then with one that ticks. Without
 # records too: before they are open there is work already, such as waiting for the run's lock.
@@ -101,5 +115,9 @@ if grep -q '^error: communication failed' "$work/killed/output"; then report_aft
 # All killed at once: nobody is to blame.
 try killed_whole any 'signal 9' kill -1 20
 report_afterwards killed_whole "^it ended without a word at step 3, in or after 'dispatch rows'"
+try asked_whole any 'signal 9' asked -1 20
+report_afterwards asked_whole "^it was asked to stop \(SIGTERM\), and killed before it had stopped at step 3"
+report_afterwards throws '^the job ended because of rank 2 on .*: it stopped with an error \(exit code 3\): corpus/train.txt: cannot be read'
+report_afterwards usage "^the job ended because of rank 2 on .*: it stopped with an error \(exit code 2\): recipe.yaml"
 
 exit $((failures > 0))

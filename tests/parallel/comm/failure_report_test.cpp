@@ -27,6 +27,7 @@ RankObservation waiting(int rank, const char* operation, const char* group, std:
   record.num_waits_for = static_cast<int>(waits_for.size());
   for (std::size_t i = 0; i < waits_for.size() && i < RankRecord::kMaxWaitsFor; ++i) record.waits_for[i] = waits_for[i];
   record.num_groups = 1;
+  record.groups.resize(1);
   set_text(record.groups[0].name, group);
   record.groups[0].started = sequence;
   record.groups[0].finished = sequence - 1;
@@ -70,6 +71,36 @@ TEST_CASE("in a collective the culprit is whoever has not started it") {
   REQUIRE(compose_failure_report(all, kNow).culprits == Ranks{2});
 }
 
+TEST_CASE("any number of groups counts") {
+  std::vector<RankObservation> all = {waiting(0, "barrier", "group 40", 7, {}), computing(1, "group 40", 6)};
+  for (auto& observed : all) {
+    const RecordGroup last = observed.record->groups[0];
+    for (int i = 0; i < 40; ++i) {
+      RecordGroup group;
+      set_text(group.name, "group " + std::to_string(i));
+      observed.record->groups.insert(observed.record->groups.end() - 1, group);
+    }
+    REQUIRE(std::string_view(observed.record->groups.back().name) == last.name);
+  }
+  REQUIRE(compose_failure_report(all, kNow).culprits == Ranks{1});
+}
+
+TEST_CASE("a rank that works alone is told with what at, and since when it has said nothing") {
+  std::vector<RankObservation> all = {waiting(0, "save verdict", "world", 7, {1}), computing(1, "world", 6)};
+  set_text(all[1].record->heartbeat_text, "saving step 12: model.safetensors, tensor 'x'");
+  all[1].record->heartbeat_at = kNow - 42;
+  REQUIRE(contains(compose_failure_report(all, kNow).headline,
+                   "; it works alone at: saving step 12: model.safetensors, tensor 'x' (said 42.0 s ago)"));
+}
+
+TEST_CASE("two ranks that wait for messages of each other's at different operations disagree") {
+  const std::vector<RankObservation> all = {waiting(0, "save tensor", "world", -1, {1}), waiting(1, "save manifest", "world", -1, {0})};
+  const FailureReport report = compose_failure_report(all, kNow);
+  REQUIRE(report.culprits == Ranks{0, 1});
+  REQUIRE(contains(report.headline,
+                   "the ranks disagree: it is in 'save tensor' (step 12, layer 3, forward, group world), rank 1 in 'save manifest'"));
+}
+
 TEST_CASE("a rank that left no record is the culprit if somebody waits for it") {
   std::vector<RankObservation> all = {waiting(0, "barrier", "world", 7, {}), {}, waiting(2, "barrier", "world", 7, {})};
   const FailureReport report = compose_failure_report(all, kNow);
@@ -91,8 +122,28 @@ TEST_CASE("dead, stopped, failed, silent and departed ranks are said to be so") 
   }
   SECTION("failed") {
     all[1].record->state = RankState::kFailed;
+    all[1].record->exit_code = 3;
     set_text(all[1].record->message, "corpus.txt: cannot be read");
-    REQUIRE(contains(compose_failure_report(all, kNow).headline, "rank 1 on node0 (pid 101): it failed: corpus.txt: cannot be read"));
+    REQUIRE(compose_failure_report(all, kNow).headline ==
+            "the job ended because of rank 1 on node0 (pid 101): it stopped with an error (exit code 3): corpus.txt: cannot be read");
+    // Its own error is why it is gone, and why another rank lost the wire.
+    all[1].process = ProcessState::kGone;
+    all[0].record->state = RankState::kFailed;
+    all[0].record->exit_code = 4;
+    set_text(all[0].record->message, "the ranks disagree");
+    REQUIRE(contains(compose_failure_report(all, kNow).headline, "rank 1 on node0 (pid 101): it stopped with an error (exit code 3)"));
+  }
+  SECTION("leaving with an error, in which it still waits for the others") {
+    all[1].record->exit_code = 2;
+    set_text(all[1].record->message, "recipe.yaml: no such key");
+    const FailureReport report = compose_failure_report(all, kNow);
+    REQUIRE(contains(report.headline, "it stopped with an error (exit code 2): recipe.yaml: no such key"));
+    REQUIRE(contains(report.text, "failed"));
+  }
+  SECTION("asked to stop, which is no error") {
+    all[1].process = ProcessState::kStopped;
+    set_text(all[0].record->stop_signal, "SIGTERM");
+    REQUIRE(contains(compose_failure_report(all, kNow).text, "late, asked to stop by SIGTERM"));
   }
   SECTION("silent") {
     all[1].responsive = false;

@@ -36,10 +36,13 @@ class Listener final : public World {
   void open_records(const std::filesystem::path&) override {}
   int find_dead_peer() const override { return -1; }
   std::string current_operation() const override { return "nothing"; }
+  void note_stop_request(std::string_view) override {}
   void shutdown() override {}
-  void abort(const Error& why) override { throw why; }
 
  protected:
+  void note_failure(std::string_view, ExitCode, bool) override {}
+  bool claim_report(std::string_view) override { return true; }
+  void end_job(ExitCode code) override { throw static_cast<int>(code); }
   CommunicatorPtr make_group(const CommunicatorPtr&, int, int, const std::string&, std::optional<double>) override { return nullptr; }
 
  private:

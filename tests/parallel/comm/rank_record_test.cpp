@@ -86,6 +86,53 @@ TEST_CASE("a record goes back to computing when the wait is over") {
   REQUIRE(std::string(board.record().operation) == "combine");
 }
 
+TEST_CASE("a record holds any number of groups, made before and after it is opened") {
+  const TemporaryFolder folder;
+  RecordBoard board(0, 1, 5);
+  constexpr int kMany = 500;
+  for (int i = 0; i < kMany; ++i) {
+    if (i == 20) board.open(folder.path);
+    const int slot = board.add_group("group " + std::to_string(i));
+    board.started(slot, {{"sum"}, "group " + std::to_string(i), 1000 + i, 0, 0});
+  }
+  board.end_wait(kMany - 1, 7, false);
+  const auto record = read_record(folder.path, 0);
+  REQUIRE(record.has_value());
+  REQUIRE(record->groups.size() == kMany);
+  int wrong = 0;
+  for (int i = 0; i < kMany; ++i) {
+    const RecordGroup& group = record->groups[static_cast<std::size_t>(i)];
+    wrong += group.name != "group " + std::to_string(i) || group.started != 1000 + i || group.finished != (i == kMany - 1 ? 7 : -1);
+  }
+  REQUIRE(wrong == 0);
+  REQUIRE(board.record().groups.size() == kMany);
+}
+
+TEST_CASE("a record of an earlier format, or one that was cut, is taken for none") {
+  const TemporaryFolder folder;
+  {
+    RecordBoard board(0, 1, 5);
+    board.add_group("world");
+    board.open(folder.path);
+  }
+  REQUIRE(read_record(folder.path, 0).has_value());
+  const auto size = std::filesystem::file_size(record_path(folder.path, 0));
+  std::filesystem::resize_file(record_path(folder.path, 0), sizeof(RecordHead) + sizeof(RecordGroup) - 1);
+  REQUIRE_FALSE(read_record(folder.path, 0).has_value());
+  std::filesystem::resize_file(record_path(folder.path, 0), size);
+  REQUIRE(read_record(folder.path, 0).has_value());
+  std::fstream(record_path(folder.path, 0), std::ios::in | std::ios::out | std::ios::binary) << "SLUREC03";
+  REQUIRE_FALSE(read_record(folder.path, 0).has_value());
+  REQUIRE(read_records(folder.path).empty());
+}
+
+TEST_CASE("one rank reports what all see") {
+  const TemporaryFolder folder;
+  REQUIRE(claim_report(folder.path, "the ranks disagree\n"));
+  REQUIRE_FALSE(claim_report(folder.path, "the ranks disagree\n"));
+  REQUIRE(claim_report("", "no records: each speaks for itself"));
+}
+
 TEST_CASE("records of another start, foreign files and damaged ones are not believed") {
   const TemporaryFolder folder;
   { std::ofstream(record_path(folder.path, 0)) << "not a record"; }
@@ -112,8 +159,8 @@ TEST_CASE("the report on finished ranks is empty, on others it names one") {
   first.open(folder.path);
   second.open(folder.path);
   first.set_finished();
-  second.set_failed("it broke");
-  REQUIRE(report_on_records(folder.path).find("because of rank 1") != std::string::npos);
+  second.set_failed("it broke", ExitCode::kData);
+  REQUIRE(report_on_records(folder.path).find("the job ended because of rank 1") == 0);
   second.set_finished();
   REQUIRE(report_on_records(folder.path).empty());
 }
@@ -139,11 +186,20 @@ TEST_CASE("a run that was killed blames nobody, one that noticed does, with time
   records[0].written = end;
   const auto write = [&] {
     for (const RankRecord& record : records)
-      std::ofstream(record_path(folder.path, record.rank), std::ios::binary).write(reinterpret_cast<const char*>(&record), sizeof record);
+      std::ofstream(record_path(folder.path, record.rank), std::ios::binary)
+          .write(reinterpret_cast<const char*>(static_cast<const RecordHead*>(&record)), sizeof(RecordHead));
   };
   write();
   const std::string killed = report_on_records(folder.path);
   REQUIRE(killed == "it ended without a word at step 12, in or after 'dispatch rows': killed, or a machine went down\n");
+  // One alone was asked to stop by the launcher, since the other had gone; all, by whoever wants the job to stop.
+  set_text(records[0].stop_signal, "SIGTERM");
+  write();
+  REQUIRE(report_on_records(folder.path) == killed);
+  set_text(records[1].stop_signal, "SIGTERM");
+  write();
+  REQUIRE(report_on_records(folder.path) ==
+          "it was asked to stop (SIGTERM), and killed before it had stopped at step 12, in or after 'dispatch rows'\n");
   records[0].late = 1;
   write();
   const std::string noticed = report_on_records(folder.path);
