@@ -6,11 +6,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 namespace sluice::checkpoint {
 namespace {
+
+constexpr std::size_t kPieceBytes = std::size_t{16} << 20;
 
 /// The system's reason, with the free space where that is the matter.
 std::string reason_of(int error, const std::string& path) {
@@ -45,8 +48,8 @@ struct SafetensorsWriter::Progress {
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
     : path_(path.string()), file_(path), layout_(parse_safetensors(file_.view(), path_)) {}
 
-SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, SafetensorsLayout layout)
-    : path_(path.string()), layout_(std::move(layout)), progress_(layout_.tensors.size()) {
+SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, SafetensorsLayout layout, std::function<void()> got_on)
+    : path_(path.string()), got_on_(std::move(got_on)), layout_(std::move(layout)), progress_(layout_.tensors.size()) {
   for (std::size_t i = 0; i < layout_.tensors.size(); ++i) {
     index_.emplace(layout_.tensors[i].info.name, i);
     if (layout_.tensors[i].bytes() == 0) progress_[i].checksum = checksum_of(std::span<const std::byte>());
@@ -81,14 +84,32 @@ SafetensorsWriter::Progress& SafetensorsWriter::find(const std::string& name) {
 
 void SafetensorsWriter::write_at(std::uint64_t offset, std::span<const std::byte> bytes, const std::string& what) {
   while (!bytes.empty()) {
-    const ssize_t done = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t done = pwrite(fd_, bytes.data(), std::min(bytes.size(), kPieceBytes), static_cast<off_t>(offset));
     if (done < 0 && errno == EINTR) continue;
     if (done <= 0)
       throw data_error("{}: writing {} failed with {} bytes to go: {}", path_, what, bytes.size(),
                        done < 0 ? reason_of(errno, path_) : "nothing was written");
     offset += static_cast<std::uint64_t>(done);
     bytes = bytes.subspan(static_cast<std::size_t>(done));
+    if (got_on_) got_on_();
   }
+}
+
+/// In pieces, of which the next is on its way while one is waited for, so that a long flush shows that it gets on.
+void SafetensorsWriter::flush() {
+  const auto size = static_cast<off64_t>(layout_.file_bytes()), piece = static_cast<off64_t>(kPieceBytes);
+  const auto sync = [&](off64_t begin, unsigned flags) {
+    if (begin >= size || sync_file_range(fd_, begin, std::min(piece, size - begin), flags) == 0) return true;
+    // Not every file system can; but an error of the disk is told only once.
+    if (errno == EIO || errno == ENOSPC || errno == EDQUOT) throw data_error("{}: flushing failed: {}", path_, reason_of(errno, path_));
+    return false;
+  };
+  constexpr unsigned kWhole = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  for (off64_t begin = 0; got_on_ && begin < size; begin += piece) {
+    if (!sync(begin + piece, SYNC_FILE_RANGE_WRITE) || !sync(begin, kWhole)) break;
+    got_on_();
+  }
+  if (fsync(fd_) != 0) throw data_error("{}: flushing failed: {}", path_, reason_of(errno, path_));
 }
 
 void SafetensorsWriter::write(const std::string& name, std::span<const std::byte> bytes) {
@@ -130,7 +151,7 @@ TensorFileRecord SafetensorsWriter::finish() {
                        slot.bytes());
     record.tensors.emplace(slot.info.name, TensorRecord{slot.info.type, slot.info.shape, progress_[i].checksum});
   }
-  if (fsync(fd_) != 0) throw data_error("{}: flushing failed: {}", path_, reason_of(errno, path_));
+  flush();
   if (close(std::exchange(fd_, -1)) != 0) {
     const int error = errno;
     unlink(path_.c_str());

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -38,7 +39,8 @@ class SafetensorsFile {
 /// file that is not finished is removed. Not for use by several threads at once.
 class SafetensorsWriter {
  public:
-  SafetensorsWriter(const std::filesystem::path& path, SafetensorsLayout layout);
+  /// `got_on`, if given, is called after every few megabytes that were written or flushed.
+  SafetensorsWriter(const std::filesystem::path& path, SafetensorsLayout layout, std::function<void()> got_on = {});
   ~SafetensorsWriter();
   SafetensorsWriter(const SafetensorsWriter&) = delete;
   SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
@@ -55,8 +57,10 @@ class SafetensorsWriter {
   struct Progress;
   Progress& find(const std::string& name);
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes, const std::string& what);
+  void flush();
 
   std::string path_;
+  std::function<void()> got_on_;
   SafetensorsLayout layout_;
   int fd_ = -1;
   std::vector<Progress> progress_;  // as layout_.tensors

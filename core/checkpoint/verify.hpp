@@ -4,6 +4,7 @@
 #include "core/checkpoint/manifest.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,10 @@ struct Damage {
   std::string line() const;
 };
 
-/// All that is wrong with the files that `manifest` lists (a rank passes the part it wrote); empty if nothing is.
-std::vector<Damage> verify_files(const std::filesystem::path& checkpoint, const Manifest& manifest, VerifyDepth depth);
+/// All that is wrong with the files that `manifest` lists (a rank passes the part it wrote); empty if nothing is. `got_on`, if given,
+/// is called with the name of a file for each some megabytes of it that were read.
+std::vector<Damage> verify_files(const std::filesystem::path& checkpoint, const Manifest& manifest, VerifyDepth depth,
+                                 const std::function<void(const std::string& file)>& got_on = {});
 
 /// Also names safetensors files and indices that the manifest does not list: readers would pick them up.
 std::vector<Damage> verify_checkpoint(const std::filesystem::path& checkpoint, const Manifest& manifest, VerifyDepth depth);

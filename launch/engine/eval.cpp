@@ -50,7 +50,7 @@ EvalText read_text(parallel::World& world, const std::vector<std::string>& sourc
       text.words += static_cast<std::int64_t>(words.count(piece));
       tokenizer.encode(piece.text, text.ids);
       if (piece.ends_document) text.ids.push_back(tokenizer.eos_id());
-      heartbeat("text to evaluate");
+      heartbeat.progress(fmt::format("text to evaluate ({} tokens)", text.ids.size()));
     }, text_key);
     text.sha256 = hash.hex();
     if (text.ids.size() < 2) throw data_error("{}: {} tokens; at least 2 are needed", fmt::join(sources, ", "), text.ids.size());

@@ -33,7 +33,9 @@ class Investigation {
     if (auto ranks = every(has_own_error); !ranks.empty()) return {ranks, error_of(ranks.front()), true};
     // A dead, stopped or failed rank holds up the others whatever they are doing.
     if (auto ranks = every([](const auto& o) { return o.process == ProcessState::kGone && !finished(o); }); !ranks.empty())
-      return {ranks, "its process has died; " + last_seen(ranks.front())};
+      return {ranks, at(ranks.front()).record && at(ranks.front()).record->exit_code != 0
+                         ? error_of(ranks.front())
+                         : "its process has died; " + last_seen(ranks.front())};
     if (auto ranks = every([](const auto& o) { return o.process == ProcessState::kStopped; }); !ranks.empty())
       return {ranks, "its process is stopped (SIGSTOP or a debugger); " + last_seen(ranks.front())};
     if (auto ranks = every([](const auto& o) { return o.record && o.record->state == RankState::kFailed; }); !ranks.empty())

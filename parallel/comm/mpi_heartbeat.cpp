@@ -10,14 +10,34 @@ class Beat final : public MpiOperation {
  public:
   explicit Beat(MpiGroupPtr world) : MpiOperation({{"heartbeat", -1, -1, "one rank"}, world->name, -1, 0, 0}, world) {}
   void post() override {
-    for (int i = 1; i < size(); ++i) wire().send(&kBeat, sizeof kBeat, (rank() + i) % size(), kHeartbeatTag, requests_);
+    for (const int to : beats_to(rank(), size())) wire().send(&kBeat, sizeof kBeat, to, kHeartbeatTag, requests_);
   }
 };
 
 }  // namespace
 
+std::vector<int> beats_to(int rank, int size) {
+  if (rank != 0) return {0};
+  std::vector<int> all;
+  for (int to = 1; to < size; ++to) all.push_back(to);
+  return all;
+}
+
+std::int64_t MpiHeartbeat::expected(int rank, const std::vector<std::int64_t>& sent_by_rank) {
+  std::int64_t number = 0;
+  const int size = static_cast<int>(sent_by_rank.size());
+  for (int from = 0; from < size; ++from)
+    for (const int to : beats_to(from, size))
+      if (to == rank) number += sent_by_rank[static_cast<std::size_t>(from)];
+  return number;
+}
+
 bool MpiHeartbeat::beat() {
   std::lock_guard lock(mutex_);
+  return beat_now();
+}
+
+bool MpiHeartbeat::beat_now() {
   const auto now = std::chrono::steady_clock::now();
   if (closed_ || world_->wire->size() == 1 || (last_ && !last_->done())) return false;
   if (last_ && std::chrono::duration<double>(now - last_time_).count() < shortest_seconds_) return false;
@@ -31,6 +51,10 @@ bool MpiHeartbeat::beat() {
 bool MpiHeartbeat::collect() {
   const int number = world_->wire->take_signals(kHeartbeatTag);
   collected_ += number;
+  if (number != 0 && world_->wire->rank() == 0 && world_->wire->size() > 2) {
+    // Whoever holds the lock beats, or closes and waits for this thread.
+    if (std::unique_lock lock(mutex_, std::try_to_lock); lock) beat_now();
+  }
   return number != 0;
 }
 

@@ -10,7 +10,6 @@
 #include <array>
 #include <cstring>
 #include <map>
-#include <numeric>
 #include <random>
 #include <type_traits>
 
@@ -129,7 +128,7 @@ class MpiWorld final : public World {
     std::int64_t sent = heartbeat_->close(options_.start_seconds);
     std::vector<std::int64_t> all(static_cast<std::size_t>(size()));
     world_->start_all_gather(&sent, all.data(), sizeof sent, {"shutdown", -1, -1, ""}).finish();
-    const std::int64_t expected = std::accumulate(all.begin(), all.end(), std::int64_t{0}) - sent;
+    const std::int64_t expected = MpiHeartbeat::expected(rank(), all);
     on_thread("collecting heartbeats", options_.start_seconds, [&] {
       while (heartbeat_->collected() < expected)
         if (!heartbeat_->collect()) sched_yield();

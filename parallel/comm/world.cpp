@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <future>
 #include <thread>
 
 namespace sluice::parallel {
@@ -19,7 +20,8 @@ namespace {
 
 class LoopbackWorld final : public World {
  public:
-  LoopbackWorld() : board_(0, 1, 0) {
+  explicit LoopbackWorld(double deadline_seconds) : board_(0, 1, 0) {
+    deadline_seconds_ = deadline_seconds;
     world_ = make_loopback_communicator("world");
     layout_ = {{0}, {board_.record().host}, 1, 0, 1};
     backend_ = "loopback";
@@ -55,7 +57,7 @@ std::unique_ptr<World> World::start(const WorldOptions& options) {
     throw usage_error("parallel.backend is loopback, which is one rank, but {} started {} ranks ({}): use auto or mpi", launcher.name,
                       launcher.size == 0 ? "several" : std::to_string(launcher.size), launcher.variable);
   if (options.backend == CommBackend::kLoopback || (options.backend == CommBackend::kAuto && !launcher.launched()))
-    return std::make_unique<LoopbackWorld>();
+    return std::make_unique<LoopbackWorld>(options.deadline_seconds);
   return start_mpi_world(options, launcher);
 }
 
@@ -101,6 +103,27 @@ void World::abort(const Error& why) {
   note_failure(why.what(), why.code(), false);
   end_job(why.code());
   std::_Exit(static_cast<int>(why.code()));  // not reached, as compilers cannot see
+}
+
+void World::end_stalled(const std::string& what, double seconds) {
+  const std::string text = fmt::format(
+      "no progress for {:.1f} s in {}: does its disk or network file system hang? (the limit is parallel.timeout_seconds)", seconds, what);
+  const std::string line = fmt::format("error: rank {} on {}: {}\n", rank(), layout_.host_of_rank[static_cast<std::size_t>(rank())], text);
+  // Whatever hangs may hang the log and the record too: straight to the descriptor, and the files have a second.
+  for (std::string_view rest = line; !rest.empty();) {
+    const ssize_t done = write(STDERR_FILENO, rest.data(), rest.size());
+    if (done <= 0) break;
+    rest.remove_prefix(static_cast<std::size_t>(done));
+  }
+  auto noted = std::make_shared<std::promise<void>>();
+  std::thread([this, text, line, noted] {
+    note_failure(text, ExitCode::kCommunication, false);
+    claim_report(line);
+    noted->set_value();
+  }).detach();
+  noted->get_future().wait_for(std::chrono::seconds(1));
+  end_job(ExitCode::kCommunication);
+  std::_Exit(static_cast<int>(ExitCode::kCommunication));  // not reached
 }
 
 double World::heartbeat_seconds() const {

@@ -88,6 +88,11 @@ class World {
   virtual void heartbeat(std::string_view text) = 0;
   /// How often a rank that works alone should beat so that no deadline passes.
   double heartbeat_seconds() const;
+  /// Of groups that name none of their own; 0: none.
+  double deadline_seconds() const { return deadline_seconds_; }
+  /// Ends the job with exit code 4: this rank's work at `what` has not got on for so long. For a thread that watches the one that
+  /// hangs: waits for no file.
+  [[noreturn]] void end_stalled(const std::string& what, double seconds);
   /// World rank of a process of this machine that has died, or -1.
   virtual int find_dead_peer() const = 0;
   /// What this rank waits for right now, for watchdogs; "nothing" if it does not wait. Thread-safe.

@@ -114,7 +114,7 @@ const Keys<ParallelConfig>& parallel_keys() {
                  "what carries data between ranks", {"distributed_backend", "comm_backend", "dist_backend"}),
       number_key(
           "timeout_seconds", &ParallelConfig::timeout_seconds, {.low = 0, .without_low = true},
-          "a rank that is later than this is named and the job ends",
+          "a rank that is later than this, or whose save gets on no more for so long, is named and the job ends",
           {"distributed_timeout_minutes", "distributed_timeout_seconds", "timeout", "comm_timeout", "ddp_timeout", "init_timeout_seconds"}),
       choice_key("exchange", &ParallelConfig::exchange,
                  {{{static_cast<int>(Exchange::kAuto), "auto"},

@@ -1,7 +1,6 @@
 #include "recipes/stages/rank0.hpp"
 
 #include "core/tensor/error_line.hpp"
-#include "parallel/comm/heartbeat_ticker.hpp"
 
 #include <fmt/core.h>
 
@@ -39,7 +38,7 @@ std::string on_rank0(parallel::World& world, const char* what, const std::functi
   Outcome outcome;
   if (world.rank() == 0) {
     parallel::HeartbeatTicker ticker(world, what);
-    outcome = outcome_of([&] { return work([&](std::string_view text) { ticker.say(text); }); });
+    outcome = outcome_of([&] { return work(Heartbeat(ticker)); });
   }
   broadcast(*world.world(), outcome, 0, what);
   if (outcome.code != 0) throw AgreedError(static_cast<ExitCode>(outcome.code), outcome.text);

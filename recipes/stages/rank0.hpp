@@ -1,8 +1,10 @@
-// Work that one rank does for all: data preparation, locks, decisions about files. It is outside the deadlines (heartbeats say
-// so), and its failure is everybody's: all ranks throw, rank 0 alone has something to print.
+// Work that one rank does for all: data preparation, locks, decisions about files. It is outside the deadlines as long as it gets
+// on, where it tells that, else as long as its process lives (heartbeats say so); its failure is everybody's: all ranks throw, rank 0
+// alone has something to print.
 #pragma once
 
 #include "core/base/error.hpp"
+#include "parallel/comm/heartbeat_ticker.hpp"
 #include "parallel/comm/world.hpp"
 
 #include <functional>
@@ -17,7 +19,18 @@ class AgreedError : public Error {
   using Error::Error;
 };
 
-using Heartbeat = std::function<void(std::string_view)>;
+/// What the work says of itself; copies speak for the same work.
+class Heartbeat {
+ public:
+  explicit Heartbeat(parallel::HeartbeatTicker& ticker) : ticker_(&ticker) {}
+  /// It is at `text`, for as long as that takes.
+  void operator()(std::string_view text) const { ticker_->say(text); }
+  /// It got on and is at `text`, of which more will be heard: none for as long as the deadlines are is an error.
+  void progress(std::string_view text) const { ticker_->progress(text); }
+
+ private:
+  parallel::HeartbeatTicker* ticker_;
+};
 
 /// Collective. Runs `work` on rank 0 while the others wait; returns what it returned on every rank. Throws AgreedError on
 /// every rank if it throws. `what` names the work in heartbeats and failure reports.

@@ -39,7 +39,7 @@ std::filesystem::path cache_directory(const RunDirectory& run) {
 // Turns the data room's progress into signs of life.
 data::ProgressCallback progress_of(const Heartbeat& heartbeat) {
   return [heartbeat](const data::Progress& p) {
-    heartbeat(fmt::format("{}{}{} ({} of {} {})", p.activity, p.source.empty() ? "" : " ", p.source, p.done, p.total, p.unit));
+    heartbeat.progress(fmt::format("{}{}{} ({} of {} {})", p.activity, p.source.empty() ? "" : " ", p.source, p.done, p.total, p.unit));
   };
 }
 
@@ -94,6 +94,7 @@ data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, 
     }
     // One that an earlier start left without ever saving a checkpoint may be of another recipe or corpus: it is made anew.
     const data::TokenizerPtr made = make_tokenizer(recipe, inherited, node.threads(), heartbeat);
+    heartbeat("writing the tokenizer");
     // Which token ends a text is not in tokenizer.json.
     write_file_atomically(config, tokenizer_config_json(made->eos_token(), recipe.data.seq_length));
     write_file_atomically(run.tokenizer(), made->json());

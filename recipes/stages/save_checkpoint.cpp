@@ -45,31 +45,36 @@ class Saver {
   }
 
   std::filesystem::path run() {
-    guarded([&] {
+    // How long a disk takes is outside the deadlines, as long as it gets on.
+    ticker_.emplace(world_, fmt::format("saving step {}", request_.state.step));
+    guarded("preparing", [&] {
       if (layout_.rank() == 0) save_ = checkpoint::prepare_save(request_.checkpoints, request_.state.step);
     });
     agree("prepare");
     save_ = checkpoint::save_path(request_.checkpoints, request_.state.step);
-    // How long a disk takes is outside the deadlines.
-    const parallel::HeartbeatTicker ticker(world_, "saving");
     checkpoint::Manifest mine;
     for (std::size_t i = 0; i < jobs_.size(); ++i) write_file(jobs_[i], checkpoint::writing_rank(i, jobs_.size(), layout_.size()), mine);
-    guarded([&] { checkpoint::require_undamaged(save_, checkpoint::verify_files(save_, mine, checkpoint::VerifyDepth::kEverything)); });
+    guarded("reading back", [&] {
+      const auto damages = checkpoint::verify_files(save_, mine, checkpoint::VerifyDepth::kEverything, [&](const std::string& file) { got_on("reading back " + file); });
+      checkpoint::require_undamaged(save_, damages);
+    });
     agree("write");
     checkpoint::Manifest whole = collect(mine);
-    guarded([&] {
+    guarded("committing", [&] {
       if (layout_.rank() != 0) return;
       add_small_files(whole);
       checkpoint::commit_save(request_.checkpoints, whole);
     });
     agree("commit");
     if (layout_.rank() == 0) prune();
+    ticker_.reset();
     return request_.checkpoints / checkpoint::step_folder_name(request_.state.step);
   }
 
  private:
   // The new checkpoint stands, whatever becomes of the old ones.
   void prune() {
+    got_on("removing old checkpoints");
     try {
       checkpoint::prune_checkpoints(request_.checkpoints, request_.keep, {request_.state.step});
     } catch (const Error& error) {
@@ -155,10 +160,10 @@ class Saver {
     const int rank = layout_.rank();
     std::optional<checkpoint::SafetensorsWriter> out;
     if (rank == writer) {
-      guarded([&] {
+      guarded(job.name, [&] {
         std::vector<checkpoint::TensorInfo> infos;
         for (const Piece& piece : job.pieces) infos.push_back(piece.info);
-        out.emplace(save_ / job.name, checkpoint::plan_safetensors(std::move(infos)));
+        out.emplace(save_ / job.name, checkpoint::plan_safetensors(std::move(infos)), [this] { got_on(at_); });
       });
     }
     for (const Piece& piece : job.pieces) {
@@ -166,25 +171,33 @@ class Saver {
       if (rank != from && rank != writer) continue;
       const OperationLabel label{"save tensor", request_.state.step, -1, "save"};
       at::Tensor bytes = at::empty(piece.info.shape, at::TensorOptions().dtype(torch_type(piece.info.type)));
-      if (rank == from) guarded([&] { bytes = piece.make().contiguous(); });
+      const std::string what = fmt::format("{}, tensor '{}'", job.name, piece.info.name);
+      if (rank == from) guarded(what, [&] { bytes = piece.make().contiguous(); });
       if (from != writer) {
         if (rank == from) layout_.world->start_send(bytes_of(bytes).data(), bytes.nbytes(), writer, label).finish();
         else layout_.world->start_receive(bytes_of(bytes).data(), bytes.nbytes(), from, label).finish();
       }
       if (rank == writer && problem_.empty())
-        guarded([&] { out->write(piece.info.name, bytes_of(bytes)); });
+        guarded(what, [&] { out->write(piece.info.name, bytes_of(bytes)); });
     }
-    if (rank == writer && problem_.empty()) guarded([&] { manifest.tensor_files[job.name] = out->finish(); });
+    if (rank == writer && problem_.empty()) guarded(job.name + ", flushing", [&] { manifest.tensor_files[job.name] = out->finish(); });
   }
 
   // A rank that fails keeps taking part in the exchange, so that all learn of it together.
-  void guarded(const std::function<void()>& work) {
+  void guarded(const std::string& where, const std::function<void()>& work) {
     if (!problem_.empty()) return;
+    got_on(where);
     try {
       work();
     } catch (const std::exception& error) {
       problem_ = as_error(error).what();
     }
+    ticker_->rest();  // what comes next waits for other ranks
+  }
+
+  void got_on(const std::string& where) {
+    at_ = where;
+    ticker_->progress(fmt::format("saving step {}: {}", request_.state.step, where));
   }
 
   void agree(const char* phase) {
@@ -241,6 +254,8 @@ class Saver {
   std::vector<FileJob> jobs_;
   std::map<std::string, std::string> small_files_;
   std::filesystem::path save_;
+  std::optional<parallel::HeartbeatTicker> ticker_;
+  std::string at_;  // what this rank is at, for its heartbeats
   std::string problem_;
 };
 

@@ -78,6 +78,13 @@ void misbehave(const std::string& mode, World& world, int step, double deadline)
     world.note_stop_request("SIGTERM");
     raise(SIGKILL);
   }
+  if (mode == "stalled_save" || mode == "slow_save") {
+    HeartbeatTicker ticker(world, "saving step 4");
+    for (int i = 0; i < 6; ++i) {
+      ticker.progress("saving step 4: model.safetensors, tensor 'x'");
+      sleep_for(mode == "slow_save" ? 0.3 * deadline : 1000);
+    }
+  }
   if (mode == "throw") throw data_error("corpus/train.txt: cannot be read");
   if (mode == "other_operation") group.start_barrier({"checkpoint barrier", step, -1, "save"}).finish();
   if (mode == "other_layer") {

@@ -79,6 +79,13 @@ try one_beat 0 '^done$' one_beat 1 4
 try ticker 0 '^done$' ticker 1 2
 try ticker_without_records 0 '^done$' ticker 1 2 none
 
+# A save whose disk hangs: one rank's, or that of all. One that is slow, but gets on, may take longer than the deadline.
+try stalled_save 4 "^error: rank 1 on .*: no progress for [0-9.]* s in saving step 4: model.safetensors, tensor 'x': does its disk" stalled_save 1 2
+told_once stalled_save 'no progress for'
+try all_stalled 4 "^error: rank . on .*: no progress for .* s in saving step 4: model.safetensors" stalled_save -1 2
+try stalled_save_without_records 4 "^error: rank 1 on .*: no progress for" stalled_save 1 2 none
+try slow_save 0 '^done$' slow_save 1 2
+
 # A process that its launcher counts among four, but that MPI believes to be alone.
 code=0
 OMPI_COMM_WORLD_SIZE=4 OMPI_COMM_WORLD_RANK=0 timeout -s KILL 60 "$helper" none 0 5 none >"$work/alone" 2>&1 || code=$?

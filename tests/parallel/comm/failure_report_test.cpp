@@ -115,6 +115,10 @@ TEST_CASE("dead, stopped, failed, silent and departed ranks are said to be so") 
     all[1].process = ProcessState::kGone;
     REQUIRE(contains(compose_failure_report(all, kNow).headline,
                      "rank 1 on node0 (pid 101): its process has died; its last operation was 'rows'"));
+    // It ended itself, since its save hung.
+    all[1].record->exit_code = 4;
+    set_text(all[1].record->message, "no progress for 600.0 s");
+    REQUIRE(contains(compose_failure_report(all, kNow).headline, "it stopped with an error (exit code 4): no progress for 600.0 s"));
   }
   SECTION("stopped") {
     all[1].process = ProcessState::kStopped;

@@ -63,9 +63,25 @@ TEST_CASE("a ticker beats at once, again and again, and with the newest text") {
     ticker.say("tokenizing a.txt");
     REQUIRE(world.hears(world.number() + 3, "tokenizing a.txt"));
   }
+  REQUIRE(world.hears(1, ""));  // over: nothing is said of it any more
   const int at_the_end = world.number();
   usleep(200000);
   REQUIRE(world.number() == at_the_end);
+}
+
+TEST_CASE("work that tells its progress beats only as it gets on, and not while it waits for others") {
+  Listener world(8);
+  HeartbeatTicker ticker(world, "saving");
+  ticker.progress("saving model.safetensors");
+  REQUIRE(world.hears(2, "saving model.safetensors"));
+  const int before = world.number();
+  usleep(1300000);  // longer than the time between beats
+  REQUIRE(world.number() == before);
+  ticker.progress("saving optimizer.safetensors");
+  REQUIRE(world.hears(before + 1, "saving optimizer.safetensors"));
+  ticker.rest();
+  ticker.say("verifying");
+  REQUIRE(world.hears(before + 4, "verifying"));
 }
 
 TEST_CASE("beats come often enough for the deadline, and not more often than is of use") {

@@ -70,6 +70,29 @@ wait_until no_rank_of hangs
 expect 0 hangs
 says '^warning: the run ended early before: communication failed'
 
+# A save whose disk hangs under one rank, which lives: that rank names itself, the file and the tensor.
+cat >hanging_disk.c <<'EOF'
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+ssize_t pwrite64(int fd, const void* data, size_t size, off_t at) {
+  char link[64], path[PATH_MAX] = "";
+  const char* rank = getenv("OMPI_COMM_WORLD_RANK");
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  if (readlink(link, path, sizeof path - 1) > 0 && strstr(path, ".safetensors") && rank && !strcmp(rank, "1") && at != 0) for (;;) pause();
+  return syscall(SYS_pwrite64, fd, data, size, at);
+}
+ssize_t pwrite(int fd, const void* data, size_t size, off_t at) { return pwrite64(fd, data, size, at); }
+EOF
+"${CC:-cc}" -shared -fPIC -o hanging_disk.so hanging_disk.c || fail 'the library that makes a disk hang could not be built'
+LD_PRELOAD=$PWD/hanging_disk.so expect 4 disk_hangs parallel.timeout_seconds=5
+once "^error: rank 1 on .*: no progress for [0-9.]+ s in saving step 2: [^ ]*\.safetensors, tensor '"
+expect 0 disk_hangs
+says '^warning: the run ended early before: communication failed because of rank 1 on .*no progress for'
+
 # The second start waited its half minute for the lock, then named the holder; the first is as it was.
 finish second 2
 once "^error: $scratch/holder: in use by process ${holders%% *} on [^ ]+ since .* \(waited 30 s\)"
