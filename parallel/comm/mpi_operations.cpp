@@ -74,13 +74,19 @@ void MpiOperation::take(int from, void* data, std::size_t bytes) {
   if (!inside) wire().receive(data, bytes, from, tag(0), requests_);
 }
 
+MessageHeader MpiOperation::header(std::size_t bytes) const {
+  MessageHeader own = header_;
+  own.bytes = static_cast<std::int64_t>(bytes);
+  return own;
+}
+
 void MpiOperation::post_head(int to, const void* data, std::size_t bytes, std::size_t inside) {
-  const MessageHeader header = header_of(info(), bytes);
-  given_.emplace_back(new std::byte[sizeof header + inside]);
+  const MessageHeader own = header(bytes);
+  given_.emplace_back(new std::byte[sizeof own + inside]);
   std::byte* head = given_.back().get();
-  std::memcpy(head, &header, sizeof header);
-  if (inside != 0) std::memcpy(head + sizeof header, data, inside);
-  wire().send(head, sizeof header + inside, to, kHeadTag, heads_);
+  std::memcpy(head, &own, sizeof own);
+  if (inside != 0) std::memcpy(head + sizeof own, data, inside);
+  wire().send(head, sizeof own + inside, to, kHeadTag, heads_);
 }
 
 void MpiOperation::expect_head(int from, void* data, std::size_t bytes, std::size_t inside) {
@@ -97,7 +103,7 @@ void MpiOperation::accept(const MpiRequests::Received& received) {
     throw communication_error("rank {} sent {} bytes, less than a header has: do all ranks run the same program?",
                               world_rank(received.peer), received.bytes);
   std::memcpy(&theirs, at->head.get(), sizeof theirs);
-  const MessageHeader ours = header_of(info(), at->bytes);
+  const MessageHeader ours = header(at->bytes);
   if (!agree(ours, theirs) || received.bytes != sizeof theirs + at->inside)
     refuse(received.peer, ours, theirs, {at->head.get() + sizeof theirs, received.bytes - sizeof theirs});
   if (at->inside != 0) std::memcpy(at->data, at->head.get() + sizeof theirs, at->inside);

@@ -34,7 +34,8 @@ constexpr std::size_t kInlineBytes = 4096;
 /// Adds what and where to errors, and maps group ranks to world ranks.
 class MpiOperation : public Operation {
  public:
-  MpiOperation(OperationInfo info, MpiGroupPtr group) : Operation(std::move(info)), group_(std::move(group)) {}
+  MpiOperation(OperationInfo info, MpiGroupPtr group)
+      : Operation(std::move(info)), group_(std::move(group)), header_(header_of(this->info(), 0)) {}
   bool start() final;
   bool poll() final;
   bool waits_for_group(std::vector<int>& world_ranks) const override;
@@ -78,7 +79,11 @@ class MpiOperation : public Operation {
   /// The head of `from`, with what it holds behind its header, is not of this operation.
   [[noreturn]] void refuse(int from, const MessageHeader& ours, const MessageHeader& theirs, std::span<const std::byte> inside) const;
 
+  /// The header of a message with so many bytes of data.
+  MessageHeader header(std::size_t bytes) const;
+
   MpiGroupPtr group_;
+  MessageHeader header_;  // but for the bytes
   MpiRequests heads_;
   std::vector<std::unique_ptr<std::byte[]>> given_;  // heads on their way out
   std::vector<ExpectedHead> expected_;
