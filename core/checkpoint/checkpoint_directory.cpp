@@ -80,7 +80,7 @@ std::vector<CheckpointEntry> list_checkpoints(const fs::path& checkpoints) {
   return entries;
 }
 
-LatestCheckpoint latest_good_checkpoint(const fs::path& checkpoints, VerifyDepth depth) {
+LatestCheckpoint latest_good_checkpoint(const fs::path& checkpoints, VerifyDepth depth, const VerifyProgress& got_on) {
   LatestCheckpoint latest;
   std::vector<CheckpointEntry> entries = list_checkpoints(checkpoints);
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
@@ -88,7 +88,7 @@ LatestCheckpoint latest_good_checkpoint(const fs::path& checkpoints, VerifyDepth
       latest.manifest = read_manifest(entry->path);
       if (latest.manifest.step != entry->step)
         throw data_error("{}: the manifest is of step {}", entry->path.string(), latest.manifest.step);
-      require_undamaged(entry->path, verify_checkpoint(entry->path, latest.manifest, depth));
+      require_undamaged(entry->path, verify_checkpoint(entry->path, latest.manifest, depth, got_on));
       latest.good = *entry;
       return latest;
     } catch (const FormatVersionError&) {

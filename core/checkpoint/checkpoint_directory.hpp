@@ -41,7 +41,8 @@ struct LatestCheckpoint {
 };
 
 /// The newest checkpoint that passes verification. FormatVersionError if a newer one is of another version of the program.
-LatestCheckpoint latest_good_checkpoint(const std::filesystem::path& checkpoints, VerifyDepth depth = VerifyDepth::kEverything);
+LatestCheckpoint latest_good_checkpoint(const std::filesystem::path& checkpoints, VerifyDepth depth = VerifyDepth::kEverything,
+                                        const VerifyProgress& got_on = {});
 
 /// Renames a damaged checkpoint to damaged-step-…, out of the way of newer ones, with nothing lost. Returns the new path.
 std::filesystem::path set_damaged_aside(const std::filesystem::path& checkpoints, std::int64_t step);

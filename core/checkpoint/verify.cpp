@@ -15,9 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using GotOn = std::function<void(const std::string& file)>;
-
-Checksum checksum_telling(std::span<const std::byte> bytes, const std::string& file, const GotOn& got_on) {
+Checksum checksum_telling(std::span<const std::byte> bytes, const std::string& file, const VerifyProgress& got_on) {
   constexpr std::size_t kPieceBytes = std::size_t{16} << 20;
   if (got_on) got_on(file);
   if (!got_on || bytes.size() <= kPieceBytes) return checksum_of(bytes);
@@ -59,7 +57,7 @@ bool right_size(const fs::path& path, const std::string& file, std::uint64_t exp
 }
 
 void verify_tensors(const SafetensorsFile& file, const std::string& name, const TensorFileRecord& record, VerifyDepth depth,
-                    const GotOn& got_on, std::vector<Damage>& damages) {
+                    const VerifyProgress& got_on, std::vector<Damage>& damages) {
   std::set<std::string> found;
   for (const TensorSlot& slot : file.layout().tensors) {
     const TensorInfo& info = slot.info;
@@ -81,7 +79,7 @@ void verify_tensors(const SafetensorsFile& file, const std::string& name, const 
 }
 
 void verify_tensor_file(const fs::path& checkpoint, const std::string& name, const TensorFileRecord& record, VerifyDepth depth,
-                        const GotOn& got_on, std::vector<Damage>& damages) {
+                        const VerifyProgress& got_on, std::vector<Damage>& damages) {
   if (!right_size(checkpoint / name, name, record.bytes, damages)) return;
   try {
     const SafetensorsFile file(checkpoint / name);
@@ -99,7 +97,7 @@ std::string Damage::line() const {
   return tensor.empty() ? fmt::format("{}: {}", file, problem) : fmt::format("{}: tensor '{}': {}", file, tensor, problem);
 }
 
-std::vector<Damage> verify_files(const fs::path& checkpoint, const Manifest& manifest, VerifyDepth depth, const GotOn& got_on) {
+std::vector<Damage> verify_files(const fs::path& checkpoint, const Manifest& manifest, VerifyDepth depth, const VerifyProgress& got_on) {
   std::vector<Damage> damages;
   for (const auto& [name, record] : manifest.tensor_files) verify_tensor_file(checkpoint, name, record, depth, got_on, damages);
   for (const auto& [name, record] : manifest.files) {
@@ -114,8 +112,9 @@ std::vector<Damage> verify_files(const fs::path& checkpoint, const Manifest& man
   return damages;
 }
 
-std::vector<Damage> verify_checkpoint(const fs::path& checkpoint, const Manifest& manifest, VerifyDepth depth) {
-  std::vector<Damage> damages = verify_files(checkpoint, manifest, depth);
+std::vector<Damage> verify_checkpoint(const fs::path& checkpoint, const Manifest& manifest, VerifyDepth depth,
+                                      const VerifyProgress& got_on) {
+  std::vector<Damage> damages = verify_files(checkpoint, manifest, depth, got_on);
   std::error_code error;
   for (fs::recursive_directory_iterator it(checkpoint, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().lexically_relative(checkpoint).generic_string();

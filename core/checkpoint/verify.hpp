@@ -23,13 +23,16 @@ struct Damage {
   std::string line() const;
 };
 
-/// All that is wrong with the files that `manifest` lists (a rank passes the part it wrote); empty if nothing is. `got_on`, if given,
-/// is called with the name of a file for each some megabytes of it that were read.
+/// Called, where it is given, with the name of a file for every few megabytes of it that were read.
+using VerifyProgress = std::function<void(const std::string& file)>;
+
+/// All that is wrong with the files that `manifest` lists (a rank passes the part it wrote); empty if nothing is.
 std::vector<Damage> verify_files(const std::filesystem::path& checkpoint, const Manifest& manifest, VerifyDepth depth,
-                                 const std::function<void(const std::string& file)>& got_on = {});
+                                 const VerifyProgress& got_on = {});
 
 /// Also names safetensors files and indices that the manifest does not list: readers would pick them up.
-std::vector<Damage> verify_checkpoint(const std::filesystem::path& checkpoint, const Manifest& manifest, VerifyDepth depth);
+std::vector<Damage> verify_checkpoint(const std::filesystem::path& checkpoint, const Manifest& manifest, VerifyDepth depth,
+                                      const VerifyProgress& got_on = {});
 
 /// Data error with the first damages of `checkpoint`, if there are any.
 void require_undamaged(const std::filesystem::path& checkpoint, const std::vector<Damage>& damages);

@@ -13,6 +13,7 @@
 #include "recipes/schema/recipe.hpp"
 #include "recipes/stages/evaluation.hpp"
 #include "recipes/stages/layout.hpp"
+#include "recipes/stages/rank0.hpp"
 #include "recipes/stages/rank_abilities.hpp"
 #include "recipes/stages/run_state.hpp"
 #include "recipes/stages/stage_plan.hpp"
@@ -39,7 +40,7 @@ class Trainer {
   /// Of this run's last start; none, with a warning of rank 0, if its record is gone. Data error if that is damaged.
   std::optional<Recipe> recipe_before() const;
   /// Rank 0. Of a finished run: prints the summary, or makes it one that goes on if its last checkpoint is damaged (false).
-  bool stays_finished() const;
+  bool stays_finished(const Heartbeat& heartbeat) const;
   bool open_run();                        // false: the run is finished already
   /// The newest good checkpoint, "" for a new run. Damaged newer ones are set aside; data error if there are only damaged ones.
   std::filesystem::path find_checkpoint();

@@ -31,6 +31,10 @@ namespace {
 
 const char* exchange_of(const Stage& stage) { return stage.parallel.exchange == Exchange::kFlat ? "flat" : "auto"; }
 
+checkpoint::VerifyProgress verifying(const Heartbeat& heartbeat) {
+  return [heartbeat](const std::string& file) { heartbeat.progress("verifying checkpoints: " + file); };
+}
+
 }  // namespace
 
 Trainer::Trainer(parallel::World& world, const Recipe& recipe, const std::string& resolved)
@@ -56,7 +60,7 @@ std::optional<Recipe> Trainer::recipe_before() const {
   }
 }
 
-bool Trainer::stays_finished() const {
+bool Trainer::stays_finished(const Heartbeat& heartbeat) const {
   const std::string path = directory_.path().string();
   if (const auto before = recipe_before()) {
     const auto differences = compare_for_restart(*before, recipe_, before->stages.size() - 1);
@@ -70,7 +74,7 @@ bool Trainer::stays_finished() const {
   if (recipe_.stages.size() > count)
     throw usage_error("{}: the run is finished, and the recipe has {} stages where it had {}; start a new run under another name (name=...) with init_from: {}", path,
                       recipe_.stages.size(), count, path);
-  const checkpoint::LatestCheckpoint latest = checkpoint::latest_good_checkpoint(directory_.checkpoints());
+  const checkpoint::LatestCheckpoint latest = checkpoint::latest_good_checkpoint(directory_.checkpoints(), checkpoint::VerifyDepth::kEverything, verifying(heartbeat));
   if (latest.skipped.empty()) {
     log_lines(format_summary(summary));
     log_info("the run is finished; choose another name (name=... or run_dir=...) to train anew");
@@ -91,8 +95,7 @@ bool Trainer::open_run() {
     lock_ = std::make_unique<RunLock>(directory_.path());
     set_log_file(directory_.log().string());
     if (directory_.state() == RunStatus::kFinished) {
-      heartbeat("verifying checkpoints");
-      if (stays_finished()) return std::string("finished");
+      if (stays_finished(heartbeat)) return std::string("finished");
     }
     const std::string report = parallel::report_on_records(directory_.path() / "records");
     if (!report.empty()) log_warning("the run ended early before: {}", report);
@@ -108,8 +111,7 @@ std::filesystem::path Trainer::find_checkpoint() {
   return on_rank0(world_, "find checkpoint", [&](const Heartbeat& heartbeat) {
     const std::filesystem::path folder = directory_.checkpoints();
     checkpoint::remove_leftovers(folder);
-    heartbeat("verifying checkpoints");
-    const checkpoint::LatestCheckpoint latest = checkpoint::latest_good_checkpoint(folder);
+    const checkpoint::LatestCheckpoint latest = checkpoint::latest_good_checkpoint(folder, checkpoint::VerifyDepth::kEverything, verifying(heartbeat));
     if (!latest.good && !latest.skipped.empty())
       throw data_error("none of the checkpoints in {} can be used: {}; nothing was changed: mend them, or choose another name (name=... or run_dir=...) to train anew",
                        folder.string(), latest.skipped.front().reason);
@@ -129,8 +131,7 @@ std::filesystem::path Trainer::last_checkpoint_of(const Stage& stage) {
       try {
         const checkpoint::Manifest manifest = checkpoint::read_manifest(entry->path);
         if (manifest.stage != stage.from) continue;
-        heartbeat("verifying " + entry->path.filename().string());
-        checkpoint::require_undamaged(entry->path, checkpoint::verify_checkpoint(entry->path, manifest, checkpoint::VerifyDepth::kEverything));
+        checkpoint::require_undamaged(entry->path, checkpoint::verify_checkpoint(entry->path, manifest, checkpoint::VerifyDepth::kEverything, verifying(heartbeat)));
         return entry->path.string();
       } catch (const Error& error) {
         log_warning("{}; an earlier checkpoint of stage '{}' is looked for", error.what(), stage.from);
