@@ -43,6 +43,7 @@ class TextHandler : public nlohmann::json_sax<Json> {
   bool key(string_t& name) override {
     if (depth_ == 1) {
       wanted_ = name == key_;
+      times += wanted_;
       if (keys.size() < 12)
         keys.push_back(name);
       else
@@ -67,6 +68,7 @@ class TextHandler : public nlohmann::json_sax<Json> {
   }
 
   bool found = false;
+  int times = 0;               // how often the wanted key is there
   const char* kind = "";       // what the wanted key holds instead of a string
   const char* top_level = "";  // what the line holds instead of an object
   std::vector<std::string> keys;
@@ -137,12 +139,13 @@ std::vector<LoneSurrogate> extract_json_text(std::string_view line, std::string_
       throw data_error("{}: not JSON, near column {}: {}; expected one object a line", where, handler.column, handler.message);
   }
   if (*handler.top_level != '\0') throw data_error("{}: expected a JSON object with the key '{}', found {}", where, key, handler.top_level);
+  if (handler.times > 1) throw data_error("{}: the key '{}' is there {} times; expected once", where, key, handler.times);
   if (handler.found) return lone;
   if (*handler.kind != '\0') throw data_error("{}: the key '{}' holds {}, expected a string", where, key, handler.kind);
   std::string keys;
   for (const std::string& name : handler.keys) keys += (keys.empty() ? "'" : ", '") + name + "'";
   if (handler.more_keys) keys += ", …";
-  throw data_error("{}: no key '{}' (keys there: {}); set data.text_key", where, key, keys.empty() ? "none" : keys);
+  throw data_error("{}: no key '{}' (keys there: {}); set data.text_key (of a command: --text-key)", where, key, keys.empty() ? "none" : keys);
 }
 
 }  // namespace sluice::data

@@ -17,7 +17,7 @@ struct LoneSurrogate {
 
 /// Puts the string under `key` of the JSON object `line` into `text`, U+FFFD in place of every lone surrogate, and returns those of the
 /// line, in whatever string they are. `where` ("file:line") opens every error.
-/// Data error if the line is no JSON object, the key is missing (the keys that are there are named) or not a string.
+/// Data error if the line is no JSON object, the key is missing (the keys that are there are named), there more than once, or not a string.
 std::vector<LoneSurrogate> extract_json_text(std::string_view line, std::string_view key, std::string_view where, std::string& text);
 
 }  // namespace sluice::data

@@ -71,9 +71,9 @@ SourceFile source_file(const fs::path& path, KnownName name) {
 /// The first names of something that is told with its number.
 class Named {
  public:
-  void add(const fs::path& path) {
+  void add(const std::string& name) {
     constexpr std::size_t kShown = 4;
-    if (count_++ < kShown) names_ += (names_.empty() ? "" : ", ") + path.string();
+    if (count_++ < kShown) names_ += (names_.empty() ? "" : ", ") + name;
     else if (count_ == kShown + 1) names_ += ", …";
   }
   std::size_t count() const { return count_; }
@@ -131,7 +131,7 @@ class FolderWalk {
     const auto known = format_of(name);
     if (fs::is_directory(status)) walk(path);
     else if (fs::is_regular_file(status) && known) files.push_back(source_file(path, *known));
-    else other_.add(path.lexically_relative(root_));
+    else other_.add(path.lexically_relative(root_).string() + (fs::is_regular_file(status) ? "" : " (no regular file)"));
   }
 
   fs::path root_;
@@ -188,7 +188,7 @@ std::string describe_repeated_files(const std::vector<SourceFile>& files) {
     const auto [place, is_new] = first.emplace(std::pair(files[i].device, files[i].inode), i);
     if (is_new) continue;
     const fs::path& before = files[place->second].path;
-    repeats.add(before == files[i].path ? before : fs::path(fmt::format("{} (as {})", files[i].path.string(), before.string())));
+    repeats.add(files[i].path.string() + (before == files[i].path ? "" : fmt::format(" (as {})", before.string())));
   }
   std::string text;
   repeats.tell(text, "file is named again, so its text counts once more", "files are named again, so their text counts once more each");

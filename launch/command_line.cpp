@@ -92,6 +92,7 @@ void add_eval(CLI::App& app, CommandLine& out, Raw& raw) {
   command->add_option("--data", out.eval.data, "Text: file, glob or folder; may be repeated (default: the run's validation text)")
       ->allow_extra_args(false)
       ->option_text("PATH");
+  command->add_option("--text-key", out.eval.text_key, "Field of .jsonl lines that holds the text (default: the run's, or text)")->option_text("KEY");
   raw.tokens_option =
       command->add_option("--tokens", raw.tokens, "Token ids 1,2,3: print the log-probability of each next one instead")->option_text("IDS");
   command->add_option("--seq-length", out.eval.seq_length, "Tokens of context (default: the model's)")
@@ -141,6 +142,9 @@ void add_tokenize(CLI::App& app, CommandLine& out, Raw& raw) {
         ->option_text("FILE");
     return action;
   };
+  const auto with_text_key = [&](CLI::App* action) {
+    action->add_option("--text-key", options.text_key, "Field of .jsonl lines that holds the text (default: text)")->option_text("KEY");
+  };
   CLI::App* train = add_command(*command, "train", help::kTokenizeTrain);
   train->add_option("FILES", options.files, "Text: files, globs or folders")->required()->option_text(kNoType);
   train
@@ -149,15 +153,18 @@ void add_tokenize(CLI::App& app, CommandLine& out, Raw& raw) {
       ->check(integer_from(257, 1 << 20))
       ->option_text("N");
   train->add_option("--output", options.output, "The tokenizer.json to write; required")->required()->option_text("FILE");
+  with_text_key(train);
   CLI::App* encode = with_tokenizer(add_command(*command, "encode", help::kTokenizeEncode));
   raw.text_option[0] = encode->add_option("--text", raw.text, "The text itself")->option_text("TEXT");
   encode->add_option("FILES", options.files, "Text: files, globs or folders")->option_text(kNoType);
+  with_text_key(encode);
   encode->add_flag("--special", options.special, "Special tokens written in the text are themselves, not text");
   CLI::App* decode = with_tokenizer(add_command(*command, "decode", help::kTokenizeDecode));
   decode->add_option("IDS", raw.ids, "Token ids, separated by commas or spaces")->required()->option_text(kNoType);
   CLI::App* count = with_tokenizer(add_command(*command, "count", help::kTokenizeCount));
   raw.text_option[1] = count->add_option("--text", raw.text, "The text itself")->option_text("TEXT");
   count->add_option("FILES", options.files, "Text: files, globs or folders")->option_text(kNoType);
+  with_text_key(count);
   count->add_flag("--special", options.special, "Special tokens written in the text are themselves, not text");
 }
 
@@ -190,6 +197,9 @@ void finish(const CLI::App& app, const Raw& raw, CommandLine& out) {
   }
   if (raw.tokens_option->count() > 0) out.eval.tokens = parse_ids({raw.tokens}, "--tokens");
   if (!out.eval.tokens.empty() && !out.eval.data.empty()) throw CLI::ValidationError("--tokens and --data exclude each other");
+  if (!out.eval.tokens.empty() && (out.eval.seq_length > 0 || out.eval.stride > 0))
+    throw CLI::ValidationError("--tokens are one window: --seq-length and --stride go with --data");
+  if (!out.eval.text_key.empty() && out.eval.data.empty()) throw CLI::ValidationError("--text-key goes with --data");
   const std::string problem = read_moe_bench(raw.bench_words, out.bench.moe);
   if (!problem.empty()) throw CLI::ValidationError(problem);
   if (out.command != Command::kTokenize) return;

@@ -29,6 +29,7 @@ struct EvalOptions {
   std::int64_t seq_length = 0;       // 0: the model's
   std::int64_t stride = 0;           // 0: seq_length
   std::int64_t batch = 0;            // sequences at once; 0: chosen
+  std::string text_key;              // of .jsonl lines in `data`; "": the run's, else "text"
   bool json = false;
 };
 
@@ -53,6 +54,7 @@ struct TokenizeOptions {
   std::string tokenizer;            // encode, decode, count: a tokenizer.json, or a folder that holds one
   std::vector<std::string> files;   // train, encode, count
   std::optional<std::string> text;  // encode, count
+  std::string text_key = "text";    // train, encode, count: of .jsonl lines
   std::vector<std::int64_t> ids;    // decode
   bool special = false;             // encode, count: special tokens written in the text are themselves, not text
   std::int64_t vocab_size = 4096;   // train

@@ -22,7 +22,7 @@ struct SourceText {
 /// the order they were read; take() gets their index. `text_key`: of JSONL.
 std::vector<SourceText> for_each_piece(const std::vector<std::string>& sources,
                                        const std::function<void(const data::TextPiece& piece, std::size_t file)>& take,
-                                       const std::string& text_key = "text");
+                                       const std::string& text_key);
 
 /// Counts words over pieces in the order for_each_piece gives them: a word that a cut goes through counts once.
 class WordCounter {

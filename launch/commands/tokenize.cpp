@@ -49,8 +49,8 @@ int train(const TokenizeOptions& options) {
   const Stopwatch watch;
   data::BpeTrainer trainer({.vocab_size = options.vocab_size, .threads = threads, .min_frequency = 0});
   std::uint64_t bytes = 0;
-  for (const SourceText& file : for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { trainer.add(piece.text); }))
-    bytes += file.bytes;
+  const auto files = for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { trainer.add(piece.text); }, options.text_key);
+  for (const SourceText& file : files) bytes += file.bytes;
   const data::TokenizerPtr tokenizer = trainer.finish();
   const double seconds = watch.seconds(), megabytes = static_cast<double>(bytes) / 1e6;
   write_file_atomically(output, tokenizer->json());
@@ -93,7 +93,7 @@ int encode(const TokenizeOptions& options) {
   if (options.text)
     take(repaired_argument("--text", *options.text), true);
   else
-    for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { take(piece.text, piece.ends_document); });
+    for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { take(piece.text, piece.ends_document); }, options.text_key);
   return 0;
 }
 
@@ -142,7 +142,7 @@ int count(const TokenizeOptions& options) {
     counts.resize(file + 1);
     counts[file].words += words.count(piece);
     counts[file].tokens += tokens_in(piece.text);
-  });
+  }, options.text_key);
   counts.resize(files.size());
   Counts total;
   for (std::size_t i = 0; i < files.size(); ++i) {

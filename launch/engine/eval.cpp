@@ -175,9 +175,9 @@ Measured measure_text(parallel::World& world, LoadedModel& loaded, const recipes
   m.length = options.seq_length > 0 ? options.seq_length : loaded.description.decoder.max_position_embeddings;
   m.stride = options.stride > 0 ? options.stride : m.length;
   if (m.stride > m.length) throw usage_error("--stride {} is longer than --seq-length {}: some targets would not count", m.stride, m.length);
-  std::string text_key = "text";
+  std::string text_key = options.text_key.empty() ? "text" : options.text_key;
   recipes::on_all_ranks(world, "recipe of the run", [&] {
-    if (!loaded.run.empty()) text_key = stage_of(loaded).data.text_key;
+    if (!loaded.run.empty() && options.text_key.empty()) text_key = stage_of(loaded).data.text_key;
   });
   const EvalText text = read_text(world, options.data, *loaded.tokenizer, text_key);
   const std::vector<Window> windows = plan_windows(static_cast<std::int64_t>(text.ids.size()), m.length, m.stride);

@@ -68,6 +68,7 @@ std::vector<std::string> format_run_header(const RunHeader& header) {
                            count_of(header.global_batch_size, "sequence"), header.seq_length, human_count(static_cast<double>(step_tokens)),
                            count_of(header.micro_batch_size, "sequence"), header.accumulation)));
   if (!header.data.empty()) lines.push_back(entry("data", header.data));
+  for (const std::string& text : header.later_data) lines.push_back(entry("", text));
   if (!header.validation.empty()) lines.push_back(entry("validation", header.validation));
   lines.push_back(entry("training", fmt::format("{} steps, {} tokens", steps, human_count(static_cast<double>(tokens)))));
   if (header.balance_prepass_fraction)

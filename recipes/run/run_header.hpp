@@ -44,6 +44,7 @@ struct RunHeader {
   std::int64_t accumulation = 1;
   std::int64_t seq_length = 1;
   std::string data;                                // "7 files, 39.8 MB of text, 9.9M tokens, vocabulary 4096"; "" if not known yet
+  std::vector<std::string> later_data;             // of stages with other training text: "stage 'wide': 2 files, ..."
   std::string validation;                          // "64 sequences of 256, of the 1024 there are"; "" if there is none
   MemoryEstimate memory;                           // of the stage that needs most, one rank
   std::optional<double> balance_prepass_fraction;  // of a step's forward and backward time; absent where no stage needs the pass

@@ -113,6 +113,9 @@ void Trainer::print_header() {
   header.micro_batch_size = (first.train.global_batch_size / world_.size() + header.accumulation - 1) / header.accumulation;
   header.seq_length = first.data.seq_length;
   header.data = fmt::format("{}, vocabulary {}", training_text(*data_.front().corpus), tokenizer_->vocab_size());
+  for (std::size_t i = 1; i < recipe_.stages.size(); ++i)
+    if (recipe_.stages[i].data.train != recipe_.stages[i - 1].data.train)
+      header.later_data.push_back(fmt::format("stage '{}': {}", recipe_.stages[i].name, training_text(*data_[i].corpus)));
   if (data_.front().has_validation) header.validation = validation_text(data_.front().evaluation, *data_.front().corpus, first.data.eval_sequences);
   header.memory = most;
   if (prepass) header.balance_prepass_fraction = 0.25;  // a forward pass beside forward + backward (1 : 3)

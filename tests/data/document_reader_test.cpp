@@ -244,8 +244,9 @@ TEST_CASE("bad JSON lines are named by file and line") {
   REQUIRE(error("[\"text\", \"a\"]") == "expected a JSON object with the key 'text', found an array");
   REQUIRE(error("\"text\"") == "expected a JSON object with the key 'text', found a string");
   REQUIRE(error("3") == "expected a JSON object with the key 'text', found a number");
-  REQUIRE(error("{\"content\": \"a\", \"id\": 1}") == "no key 'text' (keys there: 'content', 'id'); set data.text_key");
-  REQUIRE(error("{}", "body") == "no key 'body' (keys there: none); set data.text_key");
+  REQUIRE(error("{\"content\": \"a\", \"id\": 1}") == "no key 'text' (keys there: 'content', 'id'); set data.text_key (of a command: --text-key)");
+  REQUIRE(error("{}", "body") == "no key 'body' (keys there: none); set data.text_key (of a command: --text-key)");
+  REQUIRE(error("{\"text\": \"a\", \"id\": {\"text\": 1}, \"text\": \"b\"}") == "the key 'text' is there 2 times; expected once");
   REQUIRE(error("{\"text\": null}") == "the key 'text' holds null, expected a string");
   REQUIRE(error("{\"text\": [\"a\"]}") == "the key 'text' holds an array, expected a string");
   REQUIRE(error("{\"text\": {\"text\": \"a\"}}") == "the key 'text' holds an object, expected a string");

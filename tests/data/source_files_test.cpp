@@ -3,6 +3,8 @@
 #include "tests/data/data_support.hpp"
 #include "tests/support/catch.hpp"
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <utility>
 
@@ -49,9 +51,10 @@ TEST_CASE("names in capital letters and .ndjson are read; what is left out of a 
   for (const char* name : {"g.json", "sub/h.jsonl.xz", "i.txt.bz2", "j.txt~", "k.txt.bak", ".l.txt.swp", ".git/m.txt"}) folder.write(name, "x");
   std::filesystem::create_symlink("n@host.123", folder.path() / ".#n.txt");  // an editor's lock: a link to nothing
   std::filesystem::create_directory_symlink(".", folder.path() / "loop");
+  REQUIRE(mkfifo((folder.path() / "j.txt").c_str(), 0600) == 0);
   REQUIRE(names(find_source_files(root, &warnings), folder.path()) == "A.TXT b.JSONL c.TXT.GZ d.Txt.Zst e.ndjson f.NDJSON.gz");
   REQUIRE(warnings.size() == 1);
-  REQUIRE(warnings[0] == root + ": 5 files are not read: g.json, i.txt.bz2, j.txt~, k.txt.bak, … (expected .txt or .jsonl (.ndjson), each also "
+  REQUIRE(warnings[0] == root + ": 6 files are not read: g.json, i.txt.bz2, j.txt (no regular file), j.txt~, … (expected .txt or .jsonl (.ndjson), each also "
                                 ".gz or .zst); 3 hidden entries are left out: .#n.txt, .git, .l.txt.swp; 1 link leads to a folder that is "
                                 "read already: loop");
 }

@@ -1,7 +1,11 @@
 #include "data/token_cache_builder.hpp"
+#include "data/token_cache_format.hpp"
 #include "tests/data/data_support.hpp"
 #include "tests/support/catch.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include <cstring>
 #include <fstream>
 #include <thread>
 #include <vector>
@@ -140,6 +144,31 @@ TEST_CASE("what a source has without text, and its pages, are remembered in the 
     REQUIRE(sentences[0] == path + ": 2 documents without text left out: " + path + "/a.txt (the whole file), " + path + "/b.jsonl:1");
     REQUIRE(sentences[1] == path + ": 1 file begins as HTML pages do, read as text all the same (a failed download?): " + path + "/c.txt");
   }
+}
+
+TEST_CASE("a cache that was made before there were notes is used as it is") {
+  const TemporaryFolder folder, cache_dir;
+  const SourceText source = source_of(folder.write("a.jsonl", "{\"text\": \"\"}\n{\"text\": \"x\"}\n"));
+  const ByteTokenizer tokenizer;
+  const auto file = token_cache_path(cache_dir.path(), build_token_cache(source, tokenizer, cache_dir.path(), 1, {})->key());
+  std::string bytes = read_file(file);
+  token_cache_format::Header header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const std::size_t at = bytes.size() - header.statistics_bytes;
+  auto statistics = nlohmann::json::parse(bytes.substr(at));
+  REQUIRE(statistics.erase("notes") == 1);
+  bytes.replace(at, std::string::npos, statistics.dump());
+  header.statistics_bytes = bytes.size() - at;
+  Hash128 payload;
+  payload.update(bytes.data() + sizeof header, bytes.size() - sizeof header);
+  std::memcpy(header.payload_hash, payload.hex().data(), sizeof header.payload_hash);
+  header.header_hash = token_cache_format::hash_of(header);
+  std::memcpy(bytes.data(), &header, sizeof header);
+  std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+  const auto cache = build_token_cache(source, tokenizer, cache_dir.path(), 1, {});
+  REQUIRE(cache->statistics().notes.empty == 0);
+  REQUIRE(tokens_of(*cache) == expected({"x"}, tokenizer));
+  REQUIRE(read_file(file) == bytes);
 }
 
 TEST_CASE("a damaged cache is built again") {

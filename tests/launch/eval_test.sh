@@ -108,6 +108,11 @@ beyond "a prompt of $("$sluice" tokenize encode --tokenizer tokenizer.json --tex
 "$sluice" generate model --prompt $'a\xffb' --max-tokens 5 >out 2>err || fail "generate: $(cat err)"
 [ "$(cat err)" = 'warning: --prompt: 1 invalid UTF-8 sequence replaced by U+FFFD: byte 1 (0xFF)' ] || fail "a prompt that is no UTF-8: $(cat err)"
 
+# The field of .jsonl lines.
+echo '{"body": "a few words"}' >body.jsonl
+refuses 3 "error: body.jsonl:1: no key 'text' (keys there: 'body'); set data.text_key (of a command: --text-key)" model --data body.jsonl
+"$sluice" eval model --data body.jsonl --text-key body --json >out 2>err && [ "$(number words out)" = 3 ] || fail "--text-key: $(cat out err)"
+
 # Its words are those that `tokenize count` counts.
 printf 'one\xc2\xa0two\xe3\x80\x80three four\n' >words.txt
 "$sluice" eval model --data words.txt --json >out 2>err && [ "$(number words out)" = 4 ] || fail "words: $(cat out err)"

@@ -59,6 +59,8 @@ expect_in 2 "--seed: must be an integer of at least 0, found '-1'" generate runs
 expect_in 2 "--tokens: expected token ids such as 1,2,3, found '1,a'" eval runs/x --tokens 1,a
 expect_in 2 "--tokens: expected token ids such as 1,2,3, found ''" eval runs/x --tokens ''
 expect_in 2 "--tokens and --data exclude each other" eval runs/x --tokens 1,2 --data a
+expect_in 2 "--tokens are one window: --seq-length and --stride go with --data" eval runs/x --tokens 1,2 --stride 3
+expect_in 2 "--text-key goes with --data" eval runs/x --text-key body
 expect_in 2 "unknown bench 'mo'; did you mean 'moe'?" bench mo
 expect_in 2 "unknown bench 'exchange'; there is: moe" bench exchange
 expect 2 "sluice bench: unknown key 'row'; did you mean 'rows'?" bench moe row=9

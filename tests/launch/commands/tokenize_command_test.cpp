@@ -135,6 +135,25 @@ TEST_CASE("tokenize leaves byte-order marks out and tells what it does not read"
   CHECK(contains(err, "warning: 1 file is named again, so its text counts once more: " + pages.string() + "/a.txt\n"));
 }
 
+TEST_CASE("tokenize reads the field of .jsonl lines that it is told") {
+  const Fixture fixture;
+  const std::filesystem::path file = fixture.folder.path() / "body.jsonl";
+  write_text(file, "{\"body\": \"two words\"}\n");
+  TokenizeOptions count = fixture.with(TokenizeAction::kCount), encode = fixture.with(TokenizeAction::kEncode);
+  TokenizeOptions train = fixture.with(TokenizeAction::kTrain);
+  train.output = (fixture.folder.path() / "t.json").string();
+  for (TokenizeOptions* options : {&count, &encode, &train}) {
+    options->files = {file.string()};
+    CHECK(contains(refusal(*options, ExitCode::kData), "body.jsonl:1: no key 'text' (keys there: 'body'); set data.text_key (of a command: --text-key)"));
+    options->text_key = "body";
+  }
+  CHECK(contains(tokenize(count).out, "1 document, 9 bytes, 2 words, "));
+  TokenizeOptions text = fixture.with(TokenizeAction::kEncode);
+  text.text = "two words";
+  CHECK(tokenize(encode).out == tokenize(text).out);
+  CHECK(contains(tokenize(train).out, "trained on 0.0 MB"));
+}
+
 TEST_CASE("tokenize encode gives a line a document, special tokens on request") {
   const Fixture fixture;
   TokenizeOptions encode = fixture.with(TokenizeAction::kEncode);

@@ -72,18 +72,20 @@ TEST_CASE("what is known only sometimes is said only then") {
   header.resumed_step = 120;
   header.data = "39.8 MB of text";
   header.processor = "bfloat16 products in float32: this processor has no AMX";
+  header.later_data = {"stage 'wide': 1 file, 2 MB of text"};
   header.validation = "8 sequences of 256";
   header.balance_prepass_fraction = 0.33;
   header.memory.worst_load = 1 << 20;
   const auto lines = format_run_header(header);
-  REQUIRE(lines.size() == 12);
+  REQUIRE(lines.size() == 13);
   CHECK(lines[0] == "run 'example' in runs/example, continued from step 120");
   CHECK(lines[5] == "  processor    bfloat16 products in float32: this processor has no AMX");
   CHECK(lines[7] == "  data         39.8 MB of text");
-  CHECK(lines[8] == "  validation   8 sequences of 256");
-  CHECK(lines[9] == "  training     500 steps, 4.10M tokens");
-  CHECK(contains(lines[10], "+33% of a step"));
-  CHECK(contains(lines[11], "; 1.0 MiB more if all tokens chose one rank"));
+  CHECK(lines[8] == "               stage 'wide': 1 file, 2 MB of text");
+  CHECK(lines[9] == "  validation   8 sequences of 256");
+  CHECK(lines[10] == "  training     500 steps, 4.10M tokens");
+  CHECK(contains(lines[11], "+33% of a step"));
+  CHECK(contains(lines[12], "; 1.0 MiB more if all tokens chose one rank"));
 }
 
 TEST_CASE("the banner of a stage") {
