@@ -8,6 +8,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -245,17 +246,21 @@ std::string tab_hint(const std::string& text, int line) {
   return "";
 }
 
-/// yaml-cpp does not always name the anchor, nor say why it is not there.
-std::string anchor_hint(const std::string& message) {
-  if (message.find("referenced anchor is not defined") == std::string::npos) return "";
-  return "; an anchor is known below where it is set and in no other file: 'extends' takes over maps of another";
+/// What yaml-cpp says of an alias, with its name, which not every version tells, and the reason.
+std::string describe_error(const YAML::Exception& error, const std::string& text) {
+  if (error.msg.find("referenced anchor is not defined") == std::string::npos) return error.msg;
+  std::istringstream in(text);
+  std::string line;
+  for (int number = 0; number <= error.mark.line; ++number) std::getline(in, line);
+  const std::size_t begin = std::min(line.find('*', static_cast<std::size_t>(error.mark.column)), line.size());
+  const std::string alias = line.substr(begin, line.find_first_of(" \t,]}", begin) - begin);
+  return fmt::format("no anchor stands above the alias '{}'; anchors are of one file, and 'extends' takes over the maps of another", in_one_line(alias));
 }
 
 }  // namespace
 
 Node parse_document(const std::string& text, const std::string& file, const std::string& override_text) {
   const Mark whole{file, 0, 0, override_text};
-  if (text.compare(0, 2, "\xFF\xFE") == 0 || text.compare(0, 2, "\xFE\xFF") == 0) fail_at(whole, "is UTF-16; save it as UTF-8");
   // yaml-cpp reads a zero byte as the end of the text and would drop what follows.
   if (text.find('\0') != std::string::npos) fail_at(whole, "is not text: it holds a zero byte");
   Builder builder(file, override_text);
@@ -275,7 +280,7 @@ Node parse_document(const std::string& text, const std::string& file, const std:
       if (placed) mark = {file, slip->line, slip->column, ""};
       fail_at(mark, "YAML syntax: " + slip->text);
     }
-    fail_at(mark, fmt::format("YAML syntax: {}{}{}", error.msg, anchor_hint(error.msg), tab_hint(text, mark.line)));
+    fail_at(mark, fmt::format("YAML syntax: {}{}", describe_error(error, text), tab_hint(text, mark.line)));
   }
   Node root = builder.take();
   if (builder.documents() == 0) root.mark = whole;

@@ -150,6 +150,7 @@ class Scanner {
                                                      : scalar)
                                     : "";
     if (what.empty()) what = odd_sign(scalar, expects_key_);
+    if (what.empty() && expects_key_ && scalar[0] == '-' && leading_word(scalar.substr(1)) > 0) what = "a space is missing after '-'";
     if (!line_.slip && !what.empty()) {
       line_.slip = Slip{0, static_cast<int>(at_) + 1, std::move(what)};
       if (end == text_.size()) line_.item_at = dash_;
@@ -175,14 +176,16 @@ class Scanner {
 }  // namespace
 
 std::string colon_slip(std::string_view scalar) {
-  const std::size_t word = leading_word(scalar);
-  const std::string_view rest = scalar.substr(word);
-  if (word > 0 && rest.substr(0, kWideColon.size()) == kWideColon)
-    return fmt::format("a full-width colon (U+FF1A) after '{}'; YAML wants ': '", scalar.substr(0, word));
-  if (word == 0 || rest.size() < 2 || rest[0] != ':' || is_blank(rest[1]) || rest.substr(0, 3) == "://") return "";
-  if (word == 1 && (rest[1] == '\\' || rest[1] == '/')) return "";
+  const std::size_t letters = scalar.substr(0, 2) == "<<" ? 2 : leading_word(scalar);
+  const std::size_t colon = scalar.find_first_not_of(" \t", letters);
+  if (letters == 0 || colon == std::string_view::npos) return "";
+  const std::string_view word = scalar.substr(0, colon), rest = scalar.substr(colon);
+  if (rest.substr(0, kWideColon.size()) == kWideColon)
+    return fmt::format("a full-width colon (U+FF1A) after '{}'; YAML wants ': '", word);
+  if (rest.size() < 2 || rest[0] != ':' || is_blank(rest[1]) || rest.substr(0, 3) == "://") return "";
+  if (colon == 1 && (rest[1] == '\\' || rest[1] == '/')) return "";
   const std::string odd = name_of_odd(first_sign(rest.substr(1)).code);
-  return fmt::format("{} after '{}:'", odd.empty() ? "a space is missing" : fmt::format("a {} instead of a space", odd), scalar.substr(0, word));
+  return fmt::format("{} after '{}:'", odd.empty() ? "a space is missing" : fmt::format("a {} instead of a space", odd), word);
 }
 
 std::string odd_sign(std::string_view scalar, bool is_key) {
