@@ -33,6 +33,7 @@ struct ForwardOutput {
 struct ForwardRequest {
   ModelState* state = nullptr;        // inference only: continue and grow it
   std::vector<std::string> features;  // to capture: "embedding", "layers.I" (residual stream after layer I), "layers.I.feed_forward.input"
+  std::function<at::Tensor(const at::Tensor&)> keep;  // what of a captured feature [N, D] is kept; all of it where this is empty
 };
 
 class Decoder {

@@ -7,13 +7,20 @@
 
 namespace sluice {
 
+/// Rows whose logits exist at once, a few MiB of them: large enough for an efficient product, small enough to stay in cache.
+std::int64_t loss_block_rows(std::int64_t vocabulary);
+
 /// Sum over rows of -log softmax(x W^T)[target], times `scale` in the gradient (1 / global count); the returned scalar is
 /// scale * sum, differentiable in x; the head's gradient is written at once. x [N, D], targets int64 [N], head [V, D].
 /// `nll` (optional) receives each row's value, [N]. With numerics the product is composed from nn/linear, all logits at once.
 at::Tensor linear_cross_entropy(const at::Tensor& x, const at::Tensor& targets, Parameter& head, double scale, at::Tensor* nll = nullptr,
                                 const Numerics& numerics = {});
 
-/// Each row's -log softmax(x W^T)[target], [N], without gradient; `logits` (optional) receives [N, V].
-at::Tensor token_nll(const at::Tensor& x, const at::Tensor& targets, Parameter& head, at::Tensor* logits = nullptr, const Numerics& numerics = {});
+/// Each row's -log softmax(x W^T)[target], [N], without gradient.
+at::Tensor token_nll(const at::Tensor& x, const at::Tensor& targets, Parameter& head, const Numerics& numerics = {});
+
+/// max |x_a W_a^T - x_b W_b^T| over rows [N, D] of two models with one vocabulary, a block of rows at a time; NaN if there is one.
+double max_logit_difference(const at::Tensor& x_a, Parameter& head_a, const Numerics& numerics_a, const at::Tensor& x_b, Parameter& head_b,
+                            const Numerics& numerics_b);
 
 }  // namespace sluice

@@ -99,7 +99,7 @@ double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& 
   }
   const recipes::ModelInput input = recipes::make_input(batch, 0, batch.sequences());
   const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {0, "eval", false});
-  const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), nullptr, model.decoder->head_numerics);
+  const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics);
   double nats = 0.0;
   std::int64_t end = 0;
   for (const Window& window : windows) {
@@ -148,7 +148,7 @@ void print_logprobs(LoadedModel& loaded, const recipes::Layout& layout, const Ev
   warn_of_untrained_positions(loaded, layout, length, fmt::format("--tokens of {} ids", ids.size()));
   const recipes::ModelInput input = recipes::make_input({ids, {0}, length}, 0, 1);
   const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {0, "eval", false});
-  const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), nullptr, model.decoder->head_numerics).to(at::kDouble);
+  const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics).to(at::kDouble);
   require_finite(nll.isfinite().all().item<bool>(), "loss", loaded, layout);
   for (std::int64_t i = 0; i < length; ++i) logprobs.push_back(-nll[i].item<double>());
   log_info("{}", nlohmann::json{{"logprobs", logprobs}}.dump());

@@ -9,6 +9,7 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
 #include <limits>
 
 namespace sluice::recipes {
@@ -38,26 +39,30 @@ double of_rank0(double value, const Layout& layout, std::int64_t step) {
   return value;
 }
 
-// A flat router can only approximate a family's: of the scales tried, the one with the lowest held loss.
+// A flat router can only approximate a family's: of the scales tried, the one with the lowest held loss. They differ in the routers
+// alone, so one model is made, and its routers for each scale.
 TrainModel flatten_best(TrainModel& old, moe::ConversionShape shape, const Stage& stage, const Layout& layout, const EvaluationSet& held, std::uint64_t seed,
                         std::int64_t step, double& best_scale) {
-  TrainModel best;
+  TrainModel model = convert_model(old, shape, layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
   double best_loss = std::numeric_limits<double>::infinity();
-  for (const double scale : {1.0, 2.0, 4.0, 8.0, 16.0, 32.0}) {
+  const auto rescale = [&](double scale) {
     shape.flatten_scale = scale;
-    TrainModel candidate = convert_model(old, shape, layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
-    const double loss = of_rank0(run_held_batch(candidate, held, step).loss, layout, step);
+    rescale_flattened(old, model, shape);
+  };
+  for (const double scale : {1.0, 2.0, 4.0, 8.0, 16.0, 32.0}) {
+    rescale(scale);
+    const double loss = of_rank0(run_held_batch(model, held, step).loss, layout, step);
     if (loss < best_loss) {
       best_loss = loss;
       best_scale = scale;
-      best = std::move(candidate);
     }
   }
-  if (!best.decoder)
+  if (!std::isfinite(best_loss))
     throw diverged_error("stage '{}': flatten at step {}: the held-batch loss is finite at no scale of the children's router rows; the model "
                          "diverged, resume from an earlier checkpoint with a lower learning_rate",
                          stage.name, step);
-  return best;
+  rescale(best_scale);
+  return model;
 }
 
 }  // namespace
@@ -93,7 +98,7 @@ ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::siz
   const auto measure = [&](Receipt r) {
     const HeldOutput after = run_held_batch(outcome.model, held, step);
     r.loss_after = of_rank0(after.loss, layout, step);
-    r.max_abs_logit_difference = of_rank0(max_abs_difference(before.logits, after.logits), layout, step);
+    r.max_abs_logit_difference = of_rank0(max_logit_difference(old, before, outcome.model, after), layout, step);
     outcome.receipts.push_back(std::move(r));
   };
   measure(receipt);

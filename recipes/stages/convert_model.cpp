@@ -38,6 +38,15 @@ void add_term(at::Tensor out, const at::Tensor& source, const moe::LeafTerm& ter
   out.index_add_(0, rows.to, part * factor);
 }
 
+// The value of a leaf as its plan makes it of the old values; rows drawn anew stay as they are.
+template <class Find>
+void fill_from_terms(const at::Tensor& value, const moe::LeafPlan& plan, const Find& old_value) {
+  for (std::size_t i = 0; i < plan.terms.size(); ++i) {
+    if (i == 0) as_rows(value).index_fill_(0, mapped_rows(plan.terms[i].rows).to, 0.0);
+    add_term(as_rows(value), old_value(plan.terms[i].from), plan.terms[i], plan.terms[i].factor);
+  }
+}
+
 bool is_expert(const std::string& name) { return name.find(".mlp.experts.") != std::string::npos; }
 
 // Every conversion is made of all that was there; none drops a tensor.
@@ -87,17 +96,13 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
     }
     const bool has_fresh_rows = plan->terms.empty() || !mapped_rows(plan->terms[0].rows).to.sizes().equals({static_cast<std::int64_t>(plan->terms[0].rows.size())});
     if (has_fresh_rows && plan->fresh_std > 0) fill_normal(view.value, seed, name, plan->fresh_std, plan->tied_rows);
-    bool first = true;
-    for (const moe::LeafTerm& term : plan->terms) {
-      LeafView& from = source(term.from, name);
-      if (first) as_rows(view.value).index_fill_(0, mapped_rows(term.rows).to, 0.0);
-      add_term(as_rows(view.value), from.value, term, term.factor);
-      if (first) {
-        add_term(as_rows(view.exp_avg), from.exp_avg, term, 1.0 / term.factor);
-        add_term(as_rows(view.exp_avg_sq), from.exp_avg_sq, term, 1.0 / (term.factor * term.factor));
-        *view.updates = from.updates->of_part(term.rows, term.column_begin, term.column_count);
-      }
-      first = false;
+    fill_from_terms(view.value, *plan, [&](const std::string& from) { return source(from, name).value; });
+    if (!plan->terms.empty()) {
+      const moe::LeafTerm& term = plan->terms.front();
+      const LeafView& from = source(term.from, name);
+      add_term(as_rows(view.exp_avg), from.exp_avg, term, 1.0 / term.factor);
+      add_term(as_rows(view.exp_avg_sq), from.exp_avg_sq, term, 1.0 / (term.factor * term.factor));
+      *view.updates = from.updates->of_part(term.rows, term.column_begin, term.column_count);
     }
   }
   require_none_lost(sources, used);
@@ -113,10 +118,23 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
   if (keep_moments) {
     model.optimizer.set_steps(old.optimizer.steps());
   } else {
+    model.optimizer = AdamW();  // first: two sets of moments at once would be half a model more
     model.optimizer = AdamW(model.parameters);
   }
   model.decoder->refresh_compute();
   return model;
+}
+
+void rescale_flattened(TrainModel& old, TrainModel& model, const moe::ConversionShape& conversion) {
+  at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < model.sparse.size(); ++i) {
+    Parameter& gate = model.sparse[i]->router.gate;
+    const moe::Router& then = old.sparse[i]->router;
+    const auto plan = moe::plan_leaf(conversion, gate.name, gate.value.sizes().vec());
+    if (!plan) throw usage_error("conversion: {} is made otherwise than by flattening", gate.name);
+    fill_from_terms(gate.value, *plan, [&](const std::string& from) { return from == then.gate.name ? then.gate.value : then.family_gate.value; });
+    gate.refresh_compute(model.decoder->type());
+  }
 }
 
 void perturb_experts(TrainModel& model, double relative_noise, double reinit_fraction, std::int64_t copies, std::uint64_t seed) {
@@ -163,7 +181,7 @@ void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind,
   at::NoGradGuard no_grad;
   std::vector<std::string> paths;
   for (const std::int64_t layer : model.moe->layers) paths.push_back(fmt::format("layers.{}.feed_forward.input", layer));
-  const auto inputs = held_features(old, held, paths, step);
+  const auto means = held_means(old, held, paths, step);
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     moe::Router& router = model.sparse[i]->router;
     at::Tensor rows = family ? router.family_gate.value : router.gate.value;
@@ -171,7 +189,7 @@ void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind,
       const std::int64_t before = old.sparse[i]->router.family_gate.value.defined() ? old.sparse[i]->router.family_gate.value.size(0) : 0;
       rows = rows.narrow(0, before, rows.size(0) - before);
     }
-    const at::Tensor mean = inputs.at(paths[i]).to(rows.scalar_type()).mean(0).contiguous();
+    const at::Tensor mean = means.at(paths[i]).to(rows.scalar_type()).contiguous();
     // Ranks may round the pass differently, and dense parameters must stay the same on all of them.
     layout.world->start_broadcast(bytes_of(mean).data(), mean.nbytes(), 0, {"mean input", step, model.moe->layers[i], "receipt"}).finish();
     const at::Tensor direction = mean / mean.norm().clamp_min(1e-30);

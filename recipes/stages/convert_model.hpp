@@ -13,6 +13,9 @@ namespace sluice::recipes {
 TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion, const Layout& layout, const std::string& exchange, std::uint64_t seed,
                          bool keep_moments);
 
+/// Makes the routers of `model`, a conversion of `old`, anew for another `flatten_scale` than it was converted with.
+void rescale_flattened(TrainModel& old, TrainModel& model, const moe::ConversionShape& conversion);
+
 /// Relative noise on the experts' weights (std = relative * the leaf's own std), and re-drawing of a share of each expert's
 /// intermediate columns from N(mean, std) of the leaf (drop-upcycling, arXiv:2502.19261); the moments of those and their counts of updates start at zero. Growth
 /// spares the first of each family of copies (`copies` > 1). Both are functions of (seed, leaf name).

@@ -33,7 +33,7 @@ Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet
     const std::int64_t count = std::min<std::int64_t>(batch, mine.count - begin);
     const ModelInput input = evaluation_input(set, mine.first + begin, count);
     const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "eval", false});
-    nats += token_nll(output.hidden, input.targets, model.decoder->head(), nullptr, model.decoder->head_numerics).sum(at::kDouble).item<double>();
+    nats += token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics).sum(at::kDouble).item<double>();
   }
   layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", step, -1, "eval"}).finish();
   Evaluation result;
@@ -45,15 +45,30 @@ Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet
 
 namespace {
 
+// A bfloat16 model computes in float32 as long as this lives.
+class InFloat32 {
+ public:
+  explicit InFloat32(TrainModel& model) : decoder_(*model.decoder), type_(decoder_.type()) {
+    if (type_ == at::kBFloat16) decoder_.set_type(at::kFloat);
+  }
+  ~InFloat32() {
+    if (type_ == at::kBFloat16) decoder_.set_type(type_);
+  }
+  InFloat32(const InFloat32&) = delete;
+  InFloat32& operator=(const InFloat32&) = delete;
+
+ private:
+  Decoder& decoder_;
+  at::ScalarType type_;
+};
+
 // The whole held batch on every rank, in float32 for bfloat16 models; `use` sees the output while that precision is on.
 void with_held_output(TrainModel& model, const EvaluationSet& held, std::int64_t step, const ForwardRequest& request,
                       const std::function<void(const ModelInput&, const ForwardOutput&)>& use) {
   at::NoGradGuard no_grad;
-  const at::ScalarType type = model.decoder->type();
-  if (type == at::kBFloat16) model.decoder->set_type(at::kFloat);
+  const InFloat32 precision(model);
   const ModelInput input = evaluation_input(held, 0, held.sequences());
   use(input, model.decoder->forward(input.ids, input.rows, {step, "receipt", false}, request));
-  if (type == at::kBFloat16) model.decoder->set_type(type);
 }
 
 }  // namespace
@@ -61,22 +76,25 @@ void with_held_output(TrainModel& model, const EvaluationSet& held, std::int64_t
 HeldOutput run_held_batch(TrainModel& model, const EvaluationSet& held, std::int64_t step) {
   HeldOutput result;
   with_held_output(model, held, step, {}, [&](const ModelInput& input, const ForwardOutput& output) {
-    const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), &result.logits, model.decoder->head_numerics);
+    const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics);
     result.loss = nll.mean(at::kDouble).item<double>();
+    result.hidden = output.hidden;
   });
   return result;
 }
 
-std::map<std::string, at::Tensor> held_features(TrainModel& model, const EvaluationSet& held, const std::vector<std::string>& paths, std::int64_t step) {
-  std::map<std::string, at::Tensor> features;
+std::map<std::string, at::Tensor> held_means(TrainModel& model, const EvaluationSet& held, const std::vector<std::string>& paths, std::int64_t step) {
+  std::map<std::string, at::Tensor> means;
   ForwardRequest request;
   request.features = paths;
-  with_held_output(model, held, step, request, [&](const ModelInput&, const ForwardOutput& output) { features = output.features; });
-  return features;
+  request.keep = [](const at::Tensor& feature) { return feature.mean(0); };
+  with_held_output(model, held, step, request, [&](const ModelInput&, const ForwardOutput& output) { means = output.features; });
+  return means;
 }
 
-double max_abs_difference(const at::Tensor& a, const at::Tensor& b) {
-  return (a - b).abs().max().item<double>();
+double max_logit_difference(TrainModel& a, const HeldOutput& of_a, TrainModel& b, const HeldOutput& of_b) {
+  const InFloat32 precision_a(a), precision_b(b);
+  return sluice::max_logit_difference(of_a.hidden, a.decoder->head(), a.decoder->head_numerics, of_b.hidden, b.decoder->head(), b.decoder->head_numerics);
 }
 
 std::string held_sha256(const EvaluationSet& held) {

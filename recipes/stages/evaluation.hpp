@@ -32,15 +32,16 @@ struct Evaluation {
 /// Collective: every rank runs the same number of passes (with zero rows if need be). `batch` sequences a pass.
 Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet& set, std::int64_t batch, std::int64_t step);
 
-/// Logits and loss of the held batch, computed whole on every rank, in float32 for bfloat16 models.
+/// What the head sees of the held batch, and the loss, computed whole on every rank, in float32 for bfloat16 models.
 struct HeldOutput {
-  at::Tensor logits;  // [N, V]
+  at::Tensor hidden;  // [N, D]
   double loss = 0.0;
 };
 HeldOutput run_held_batch(TrainModel& model, const EvaluationSet& held, std::int64_t step);
-/// Captured features of the held batch (see ForwardRequest), computed like run_held_batch.
-std::map<std::string, at::Tensor> held_features(TrainModel& model, const EvaluationSet& held, const std::vector<std::string>& paths, std::int64_t step);
-double max_abs_difference(const at::Tensor& a, const at::Tensor& b);
+/// The largest |difference| of two models' logits on the held batch, in the same precision. The logits are never whole.
+double max_logit_difference(TrainModel& a, const HeldOutput& of_a, TrainModel& b, const HeldOutput& of_b);
+/// Means [D] over the rows of the held batch of captured features (see ForwardRequest), computed like run_held_batch.
+std::map<std::string, at::Tensor> held_means(TrainModel& model, const EvaluationSet& held, const std::vector<std::string>& paths, std::int64_t step);
 /// SHA-256 over the held batch's token ids as little-endian int32.
 std::string held_sha256(const EvaluationSet& held);
 

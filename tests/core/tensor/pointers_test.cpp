@@ -51,6 +51,6 @@ TEST_CASE("an operation handed targets with gaps refuses them instead of reading
   ParameterSet parameters({&head});
   const at::Tensor pairs = at::tensor({1, 2, 3, 4}, at::kLong).view({2, 2});
   const at::Tensor x = at::ones({2, 4}, at::kDouble);
-  CHECK_THROWS(token_nll(x, pairs.select(1, 1), head, nullptr, {}));
-  CHECK_NOTHROW(token_nll(x, pairs.select(1, 1).contiguous(), head, nullptr, {}));
+  CHECK_THROWS(token_nll(x, pairs.select(1, 1), head));
+  CHECK_NOTHROW(token_nll(x, pairs.select(1, 1).contiguous(), head));
 }

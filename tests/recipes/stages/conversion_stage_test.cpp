@@ -2,7 +2,9 @@
 #include "recipes/stages/conversion_stage.hpp"
 
 #include "core/base/error.hpp"
+#include "recipes/stages/convert_model.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/tensor_memory.hpp"
 #include "tests/support/tiny_model.hpp"
 
 #include <limits>
@@ -93,6 +95,86 @@ TEST_CASE("growth in a flat router parts its replicas by default, after the rece
     const at::Tensor twins = slot->router.gate.value.unflatten(0, {-1, 2});
     CHECK((twins.select(1, 0) - twins.select(1, 1)).abs().amax(1).min().item<double>() > 0.0);  // no two rows are equal any more
   }
+}
+
+TEST_CASE("flatten gives what the best of six conversions gives, bit for bit") {
+  const moe::MoeConfig before = shape(8, 2, 2), after = shape(8, 2, 1);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    TrainModel families = tiny_model(tiny_decoder(), before, type);
+    const Recipe recipe = recipe_of(StageType::kFlatten, ConversionMethod::kNone, before, after);
+    TrainModel best;
+    double best_loss = std::numeric_limits<double>::infinity();
+    for (const double scale : {1.0, 2.0, 4.0, 8.0, 16.0, 32.0}) {
+      TrainModel candidate = convert_model(families, {moe::ConversionKind::kFlatten, families.config, before, after, scale}, alone_layout(), "auto", recipe.seed, true);
+      const double loss = run_held_batch(candidate, held(), 7).loss;
+      if (loss >= best_loss) continue;
+      best_loss = loss;
+      best = std::move(candidate);
+    }
+    ConversionOutcome outcome = run_conversion(families, recipe, 0, alone_layout(), held(), 7);
+    CHECK(outcome.receipts[0].loss_after == best_loss);
+    const std::vector<LeafView> expected = leaves_of(best), made = leaves_of(outcome.model);
+    REQUIRE(made.size() == expected.size());
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      CHECK(at::equal(made[i].value, expected[i].value));
+      CHECK(at::equal(made[i].exp_avg, expected[i].exp_avg));
+      CHECK(at::equal(made[i].parameter->compute, expected[i].parameter->compute));
+    }
+  }
+}
+
+TEST_CASE("a conversion holds one model beside the one it starts from") {
+  DecoderConfig decoder = tiny_decoder();
+  decoder.hidden_size = 128;
+  decoder.vocab_size = 1024;
+  const LocalBatch batch = tiny_batch(3, 8, decoder.vocab_size, 9);
+  EvaluationSet set;
+  set.tokens = batch.tokens;
+  set.length = batch.length;
+  struct Case {
+    StageType type;
+    ConversionMethod method;
+    moe::MoeConfig before, after;
+  };
+  const auto wide = [](std::int64_t num_experts, std::int64_t family_size) {
+    moe::MoeConfig config = shape(num_experts, 2, family_size);
+    config.expert_hidden_size = 64;
+    return config;
+  };
+  for (const Case& c : {Case{StageType::kFlatten, ConversionMethod::kNone, wide(16, 2), wide(16, 1)},
+                        Case{StageType::kGrow, ConversionMethod::kFamily, wide(8, 1), wide(16, 2)}}) {
+    Recipe recipe = recipe_of(c.type, c.method, c.before, c.after);
+    recipe.model = decoder;
+    recipe.stages[0].optimizer_state = OptimizerState::kReset;  // the moments are made anew, in the place of the first ones
+    TrainModel old = tiny_model(decoder, c.before, at::kFloat);
+    TrainModel one;
+    const std::int64_t model = peak_bytes_of([&] { one = build_model(decoder, c.after, alone_layout(), at::kFloat, "auto"); });
+    CHECK(model > 8'000'000);
+    one = {};
+    // What the held batch takes is the run's own: it is evaluated anyway.
+    const std::int64_t pass = peak_bytes_of([&] { run_held_batch(old, set, 7); });
+    CHECK(pass < model / 8);
+    const std::int64_t peak = peak_bytes_of([&] { run_conversion(old, recipe, 0, alone_layout(), set, 7); });
+    INFO("one model " << model << ", the held batch " << pass << ", the conversion " << peak);
+    CHECK(peak <= model + pass + 256 * 1024);
+  }
+}
+
+TEST_CASE("the logits of two models are compared in blocks, as if they were whole") {
+  DecoderConfig decoder = tiny_decoder();
+  decoder.vocab_size = 40'000;  // 64 rows of logits are a block
+  const LocalBatch batch = tiny_batch(20, 8, decoder.vocab_size, 9);
+  EvaluationSet set;
+  set.tokens = batch.tokens;
+  set.length = batch.length;
+  TrainModel a = tiny_model(decoder, std::nullopt, at::kFloat, 1), b = tiny_model(decoder, std::nullopt, at::kFloat, 2);
+  const HeldOutput of_a = run_held_batch(a, set, 0), of_b = run_held_batch(b, set, 0);
+  const std::int64_t whole = 160 * decoder.vocab_size * 4;
+  double most = 0.0;
+  const std::int64_t peak = peak_bytes_of([&] { most = max_logit_difference(a, of_a, b, of_b); });
+  CHECK(peak < whole);
+  const at::Tensor difference = at::mm(of_a.hidden, a.decoder->head().value.t()) - at::mm(of_b.hidden, b.decoder->head().value.t());
+  CHECK(std::abs(most - difference.abs().max().item<double>()) < 1e-4 * most);
 }
 
 TEST_CASE("flattening a model that has diverged says so") {

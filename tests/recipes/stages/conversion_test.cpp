@@ -25,7 +25,7 @@ EvaluationSet held() {
 }
 
 double jump(TrainModel& before, TrainModel& after) {
-  return max_abs_difference(run_held_batch(before, held(), 0).logits, run_held_batch(after, held(), 0).logits);
+  return max_logit_difference(before, run_held_batch(before, held(), 0), after, run_held_batch(after, held(), 0));
 }
 
 moe::MoeConfig copy_shape() {
