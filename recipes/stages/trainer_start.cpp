@@ -238,6 +238,7 @@ void Trainer::start_fresh() {
 void Trainer::load_checkpoint(const std::filesystem::path& checkpoint, const Stage& placed_for) {
   const std::string file = (checkpoint / "state" / "run.json").string();
   const RunState then = parse_run_state(read_file(file), file);
+  model_.reset();  // nothing of the model at hand goes into the one to come: they need not both be there
   on_all_ranks(world_, "load checkpoint", [&] {
     const ModelFolder folder = open_model_folder(checkpoint);
     model_ = build_model(folder.config.model.decoder, folder.config.model.moe, layouts_.at(placed_for.parallel.expert), to_torch(recipe_.dtype),
