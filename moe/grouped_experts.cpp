@@ -21,7 +21,7 @@ void group_gradient(const at::Tensor& slice, const at::Tensor& lhs, const at::Te
   at::Tensor out = slice;
   if (lhs.scalar_type() == out.scalar_type()) at::addmm_out(out, out, lhs.t(), rhs, beta, 1.0);
   else if (beta == 0.0) out.copy_(at::mm(lhs.t(), rhs));
-  else out.add_(at::mm(lhs.t(), rhs));
+  else accumulate_rounded(out, at::mm(lhs.t(), rhs));
 }
 
 // A group without rows still counts: its gradient is zero if nothing was written before.

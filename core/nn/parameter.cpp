@@ -7,6 +7,20 @@
 #include <numeric>
 
 namespace sluice {
+namespace {
+
+// Work on two contiguous tensors of as many elements that makes copies of what it works on: small ones.
+template <class Work>
+void for_each_piece(const at::Tensor& to, const at::Tensor& from, const Work& work) {
+  constexpr std::int64_t kPiece = std::int64_t{1} << 18;
+  const at::Tensor flat_to = to.view({-1}), flat_from = from.view({-1});
+  for (std::int64_t begin = 0; begin < flat_to.numel(); begin += kPiece) {
+    const std::int64_t count = std::min(kPiece, flat_to.numel() - begin);
+    work(flat_to.narrow(0, begin, count), flat_from.narrow(0, begin, count));
+  }
+}
+
+}  // namespace
 
 std::int64_t Leaf::count() const {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
@@ -52,7 +66,7 @@ void Parameter::add_product_gradient(const at::Tensor& lhs, const at::Tensor& rh
     // Native bfloat16 products: one rounding of this micro-batch's gradient, then float32 accumulation.
     const at::Tensor product = at::mm(lhs.t(), rhs);
     if (beta == 0.0) grad.copy_(product.view_as(grad));
-    else grad.add_(product.view_as(grad));
+    else accumulate_rounded(grad, product);
   }
 }
 
@@ -69,16 +83,20 @@ void Parameter::refresh_compute(at::ScalarType type) {
     return;
   }
   const at::ScalarType product = product_type(type);
-  const at::Tensor rounded = value.to(type);
-  if (compute.defined() && compute.scalar_type() == product && compute.sizes() == value.sizes() && !compute.is_same(value)) compute.copy_(rounded);
-  else compute = rounded.to(product);
+  if (!compute.defined() || compute.scalar_type() != product || compute.is_same(value)) compute = at::empty(value.sizes(), value.options().dtype(product));
+  for_each_piece(compute, value, [type](at::Tensor to, const at::Tensor& from) { to.copy_(from.to(type)); });
+}
+
+void accumulate_rounded(const at::Tensor& gradient, const at::Tensor& product) {
+  for_each_piece(gradient, product, [](at::Tensor to, const at::Tensor& from) { to.add_(from); });
 }
 
 at::Tensor Parameter::view(const at::Tensor& whole, const Leaf& leaf) const {
   return whole.view({-1}).narrow(0, leaf.offset, leaf.count()).view(leaf.shape);
 }
 
-ParameterSet::ParameterSet(std::vector<Parameter*> parameters) : parameters_(std::move(parameters)) {
+ParameterSet::ParameterSet(std::vector<Parameter*> parameters, bool with_gradients) : parameters_(std::move(parameters)) {
+  if (!with_gradients) return;
   std::int64_t dense = 0, expert = 0;
   at::ScalarType type = at::kFloat;
   for (const Parameter* p : parameters_) {

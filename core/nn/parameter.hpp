@@ -27,7 +27,7 @@ struct Parameter {
   std::string name;
   at::Tensor value;    // float32 (float64 for float64 models)
   at::Tensor compute;  // what products see: `value`, or value rounded to bfloat16 (kept as product_type)
-  at::Tensor grad;     // like value; a view into the flat gradient of its replication class
+  at::Tensor grad;     // like value; a view into the flat gradient of its replication class; undefined where nothing is trained
   bool grad_written = false;
   bool decay = true;   // weight decay spares norms, biases and the router
   Replication replication = Replication::kWorld;
@@ -52,12 +52,17 @@ struct Parameter {
   at::Tensor view(const at::Tensor& whole, const Leaf& leaf) const;
 };
 
+/// gradient += product, of another float type and as many elements, both contiguous: piece by piece, where ATen would first make a whole
+/// copy of the product in the gradient's type.
+void accumulate_rounded(const at::Tensor& gradient, const at::Tensor& product);
+
 /// All parameters of a model with one flat gradient per replication class, so that a reduction is one range.
 class ParameterSet {
  public:
   ParameterSet() = default;
-  /// Takes the parameters in the order given (the order is a function of the model only) and gives them gradients.
-  explicit ParameterSet(std::vector<Parameter*> parameters);
+  /// Takes the parameters in the order given (the order is a function of the model only) and, unless nothing is to be trained, gives
+  /// them gradients.
+  explicit ParameterSet(std::vector<Parameter*> parameters, bool with_gradients = true);
 
   const std::vector<Parameter*>& all() const { return parameters_; }
   at::Tensor& dense_gradient() { return dense_gradient_; }

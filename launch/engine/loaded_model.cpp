@@ -21,7 +21,8 @@ LoadedModel load_model(const std::string& name, const recipes::Layout& layout) {
   loaded.run = location.run;
   const recipes::ModelFolder folder = recipes::open_model_folder(location.path);
   loaded.description = folder.config.model;
-  loaded.model = recipes::build_model(loaded.description.decoder, loaded.description.moe, layout, to_torch(loaded.description.dtype), "auto");
+  loaded.model = recipes::build_model(loaded.description.decoder, loaded.description.moe, layout, to_torch(loaded.description.dtype), "auto",
+                                      recipes::ModelUse::kEvaluation);
   recipes::load_weights(loaded.model, folder);
   require_no_dangling_link(location.path / "tokenizer.json");
   if (std::filesystem::exists(location.path / "tokenizer.json")) loaded.tokenizer = data::load_tokenizer(location.path / "tokenizer.json");

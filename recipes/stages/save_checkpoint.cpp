@@ -170,9 +170,11 @@ class Saver {
       const int from = holder(piece, writer);
       if (rank != from && rank != writer) continue;
       const OperationLabel label{"save tensor", request_.state.step, -1, "save"};
-      at::Tensor bytes = at::empty(piece.info.shape, at::TensorOptions().dtype(torch_type(piece.info.type)));
+      at::Tensor bytes;
       const std::string what = fmt::format("{}, tensor '{}'", job.name, piece.info.name);
       if (rank == from) guarded(what, [&] { bytes = piece.make().contiguous(); });
+      // To receive into; and a rank that failed still hands over as many bytes.
+      if (!bytes.defined()) bytes = at::empty(piece.info.shape, at::TensorOptions().dtype(torch_type(piece.info.type)));
       if (from != writer) {
         if (rank == from) layout_.world->start_send(bytes_of(bytes).data(), bytes.nbytes(), writer, label).finish();
         else layout_.world->start_receive(bytes_of(bytes).data(), bytes.nbytes(), from, label).finish();

@@ -25,7 +25,7 @@ void TrainModel::set_moe(const moe::MoeConfig& settings) {
 }
 
 TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, at::ScalarType type,
-                       const std::string& exchange) {
+                       const std::string& exchange, ModelUse use) {
   TrainModel model;
   model.config = config;
   model.moe = moe;
@@ -42,8 +42,8 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
     model.rules.push_back([router = &slot->router, name = counts_name(layer)](const StepStatistics& statistics) { router->update_bias(statistics.at(name)); });
     return slot;
   });
-  model.parameters = ParameterSet(model.decoder->parameters());
-  model.optimizer = AdamW(model.parameters);
+  model.parameters = ParameterSet(model.decoder->parameters(), use == ModelUse::kTraining);
+  if (use == ModelUse::kTraining) model.optimizer = AdamW(model.parameters);
   return model;
 }
 
@@ -85,10 +85,17 @@ std::vector<LeafView> leaves_of(TrainModel& model) {
   std::vector<LeafView> views;
   for (std::size_t i = 0; i < model.parameters.all().size(); ++i) {
     Parameter* p = model.parameters.all()[i];
-    AdamW::Moments& moments = model.optimizer.moments()[i];
+    const bool trains = !model.optimizer.moments().empty();
     for (std::size_t k = 0; k < p->leaves.size(); ++k) {
       const Leaf& leaf = p->leaves[k];
-      views.push_back({p, leaf, p->view(p->value, leaf), p->view(moments.exp_avg, leaf), p->view(moments.exp_avg_sq, leaf), &model.optimizer.updates()[i][k]});
+      LeafView view{p, leaf, p->view(p->value, leaf), {}, {}, nullptr};
+      if (trains) {
+        AdamW::Moments& moments = model.optimizer.moments()[i];
+        view.exp_avg = p->view(moments.exp_avg, leaf);
+        view.exp_avg_sq = p->view(moments.exp_avg_sq, leaf);
+        view.updates = &model.optimizer.updates()[i][k];
+      }
+      views.push_back(std::move(view));
     }
   }
   return views;

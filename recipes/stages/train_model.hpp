@@ -34,10 +34,13 @@ struct TrainModel {
 /// The name of a sparse layer's routing counts in the statistics of a step.
 std::string counts_name(std::int64_t layer);
 
+/// What a model is built for: only one that trains has gradients and an optimizer, three times the memory of its weights.
+enum class ModelUse { kTraining, kEvaluation };
+
 /// Allocates the model with zero weights; every rank makes the same dense parameters and its own experts.
 /// `exchange`: "local" or "flat"; "auto" takes local when this rank owns all experts.
 TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, at::ScalarType type,
-                       const std::string& exchange);
+                       const std::string& exchange, ModelUse use = ModelUse::kTraining);
 
 /// Fresh weights, a function of (seed, leaf name, element) alone: N(0, 0.02^2), projections into the residual stream scaled by
 /// 1/sqrt(2L), norms 1, routers N(0, router_init_std^2).
@@ -46,7 +49,8 @@ void initialize(TrainModel& model, std::uint64_t seed);
 /// Fills a [rows, columns] (or flat) leaf with N(0, std^2) drawn for `name`; rows come in runs of `tied_rows` equal ones.
 void fill_normal(at::Tensor leaf, std::uint64_t seed, const std::string& name, double std, std::int64_t tied_rows = 1);
 
-/// A leaf of a model with its optimizer state, all views (good until the model gets another optimizer).
+/// A leaf of a model with its optimizer state, all views (good until the model gets another optimizer); in a model that does not train
+/// there is no such state.
 struct LeafView {
   Parameter* parameter;
   Leaf leaf;
