@@ -6,23 +6,42 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <deque>
 
 namespace sluice::parallel {
 namespace {
 
 constexpr std::int64_t kBucketBytes = std::int64_t{16} << 20;
+// A bucket under way holds receive buffers of up to half its size (all of it in groups of 32 ranks and more). With four, one can be
+// collected, one added up and one given back while the step thread is on its way to start the next.
+constexpr std::size_t kBucketsUnderWay = 4;
 
-void start_buckets(at::Tensor& flat, Communicator& group, const char* operation, std::int64_t step, std::vector<Handle>& handles) {
-  if (group.size() == 1) return;
-  const std::int64_t bucket = kBucketBytes / static_cast<std::int64_t>(flat.element_size());
-  for (std::int64_t begin = 0; begin < flat.numel(); begin += bucket) {
-    const std::int64_t count = std::min(bucket, flat.numel() - begin);
-    at::Tensor part = flat.narrow(0, begin, count);
-    handles.push_back(group.start_all_reduce(bytes_of(part).data(), static_cast<std::size_t>(count), from_torch(flat.scalar_type()), ReduceOp::kSum,
-                                             {operation, step, -1, "backward"}));
+// Reductions in the order in which they were started, of which the oldest is waited for before there would be too many.
+class Window {
+ public:
+  void start(at::Tensor& flat, Communicator& group, const char* operation, std::int64_t step) {
+    if (group.size() == 1) return;
+    const std::int64_t bucket = kBucketBytes / static_cast<std::int64_t>(flat.element_size());
+    for (std::int64_t begin = 0; begin < flat.numel(); begin += bucket) {
+      if (under_way_.size() == kBucketsUnderWay) finish_oldest();
+      const std::int64_t count = std::min(bucket, flat.numel() - begin);
+      at::Tensor part = flat.narrow(0, begin, count);
+      under_way_.push_back(group.start_all_reduce(bytes_of(part).data(), static_cast<std::size_t>(count), from_torch(flat.scalar_type()), ReduceOp::kSum,
+                                                  {operation, step, -1, "backward"}));
+    }
   }
-}
+  void finish() {
+    while (!under_way_.empty()) finish_oldest();
+  }
+
+ private:
+  void finish_oldest() {
+    under_way_.front().finish();
+    under_way_.pop_front();
+  }
+
+  std::deque<Handle> under_way_;
+};
 
 double squares(const at::Tensor& flat) {
   return SLUICE_DISPATCH(flat.scalar_type(), [&]() -> double { return kernels::sum_of_squares(data_of<const A>(flat), flat.numel()); });
@@ -32,10 +51,23 @@ double squares(const at::Tensor& flat) {
 
 void reduce_gradients(ParameterSet& parameters, Communicator& world, Communicator& replicas, std::int64_t step) {
   parameters.fill_missing_gradients();
-  std::vector<Handle> handles;
-  start_buckets(parameters.dense_gradient(), world, "reduce dense gradients", step, handles);
-  start_buckets(parameters.expert_gradient(), replicas, "reduce expert gradients", step, handles);
-  for (Handle& handle : handles) handle.finish();
+  Window window;
+  window.start(parameters.dense_gradient(), world, "reduce dense gradients", step);
+  window.start(parameters.expert_gradient(), replicas, "reduce expert gradients", step);
+  window.finish();
+}
+
+std::int64_t reduction_buffer_bytes(std::int64_t dense_bytes, const Communicator& world, std::int64_t expert_bytes, const Communicator& replicas) {
+  // Whatever buckets are under way together, none holds more than the largest.
+  std::int64_t buckets = 0, largest = 0;
+  const auto add = [&](std::int64_t bytes, const Communicator& group) {
+    if (group.size() == 1) return;
+    buckets += (bytes + kBucketBytes - 1) / kBucketBytes;
+    largest = std::max(largest, static_cast<std::int64_t>(group.all_reduce_buffer_bytes(static_cast<std::size_t>(std::min(bytes, kBucketBytes)))));
+  };
+  add(dense_bytes, world);
+  add(expert_bytes, replicas);
+  return std::min(buckets, static_cast<std::int64_t>(kBucketsUnderWay)) * largest;
 }
 
 double gradient_norm(ParameterSet& parameters, Communicator& expert_group, std::int64_t step) {

@@ -120,6 +120,7 @@ void CommThread::start_submitted() {
         under_way_.push_back(std::move(operation));
       }
     } catch (...) {
+      operation->abandon();
       operation->complete(std::current_exception());
       abandon_all(std::current_exception());
     }
@@ -161,7 +162,10 @@ void CommThread::abandon_all(std::exception_ptr error) {
   under_way_.clear();
   std::move(starting_.begin(), starting_.end(), std::back_inserter(abandoned_));
   starting_.clear();
-  for (std::size_t i = first; i < abandoned_.size(); ++i) abandoned_[i]->complete(error);
+  for (std::size_t i = first; i < abandoned_.size(); ++i) {
+    abandoned_[i]->abandon();
+    abandoned_[i]->complete(error);
+  }
 }
 
 void CommThread::observe(Clock::time_point now) {

@@ -78,6 +78,11 @@ class Communicator {
 
   /// In place over `count` elements; the order of additions is fixed for a given group size. kFloat32, kFloat64, kInt64.
   virtual Handle start_all_reduce(void* data, std::size_t count, DType type, ReduceOp op, OperationLabel label) = 0;
+  /// What is held beside the caller's buffer while one of so many bytes is under way.
+  virtual std::size_t all_reduce_buffer_bytes(std::size_t bytes) const {
+    (void)bytes;
+    return 0;
+  }
   virtual Handle start_broadcast(void* data, std::size_t bytes, int root, OperationLabel label) = 0;
   /// `receive` holds size() * bytes_per_rank bytes in rank order.
   virtual Handle start_all_gather(const void* send, void* receive, std::size_t bytes_per_rank, OperationLabel label) = 0;

@@ -1,7 +1,9 @@
 // all_reduce in two steps: every rank collects its segment from all others, combines it in rank order, and gives the
 // result to all others. Bandwidth is optimal (2 (n-1)/n of the buffer each way), additions are in rank order, and each
-// message names its peer. Long buffers go through in blocks, two at a time, so that adding and sending overlap and the
-// extra memory stays small. Short ones take one step: everyone gets everything, in the heads, and combines it alone.
+// message names its peer. Long buffers go through in blocks, two at a time, so that adding (by a thread of its own) and
+// sending overlap and the extra memory stays small. Short ones take one step: everyone gets everything, in the heads, and
+// combines it alone.
+#include "parallel/comm/adder.hpp"
 #include "parallel/comm/mpi_operations.hpp"
 #include "parallel/comm/reduce_in_order.hpp"
 #include "parallel/plan/shards.hpp"
@@ -15,14 +17,18 @@ namespace {
 constexpr std::size_t kOneStepBytes = kInlineBytes;
 constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
 constexpr std::size_t kSegmentBytes = std::size_t{256} << 10;  // of one rank in a block, at least
+constexpr std::size_t kHandedOverBytes = 64 << 10;             // adding less than this is done sooner than another thread is awake
+
+std::size_t block_bytes(int ranks) {
+  return std::max(kBlockBytes, kSegmentBytes * static_cast<std::size_t>(ranks));
+}
 
 class AllReduce final : public MpiOperation {
  public:
-  AllReduce(OperationInfo info, MpiGroupPtr group, void* data, std::size_t count, DType type, ReduceOp op)
-      : MpiOperation(std::move(info), std::move(group)), data_(static_cast<std::byte*>(data)), count_(count), type_(type), op_(op) {
+  AllReduce(OperationInfo info, MpiGroupPtr group, void* data, std::size_t count, DType type, ReduceOp op, Adder& adder)
+      : MpiOperation(std::move(info), std::move(group)), data_(static_cast<std::byte*>(data)), count_(count), type_(type), op_(op), adder_(adder) {
     one_step_ = count_ * size_of(type_) <= kOneStepBytes;
-    const std::size_t block_bytes = std::max(kBlockBytes, kSegmentBytes * static_cast<std::size_t>(size()));
-    block_count_ = one_step_ ? count_ : block_bytes / size_of(type_);
+    block_count_ = one_step_ ? count_ : block_bytes(size()) / size_of(type_);
   }
 
   void post() override {
@@ -42,18 +48,23 @@ class AllReduce final : public MpiOperation {
     return next_ >= count_ && std::all_of(blocks_.begin(), blocks_.end(), [](const Block& block) { return block.step == Step::kIdle; });
   }
 
+  void abandon() override {
+    for (const Block& block : blocks_) block.addition.wait();
+  }
+
   void pending_peers(std::vector<int>& peers) const override {
     for (const Block& block : blocks_) block.requests.pending_peers(peers);
   }
 
  private:
-  enum class Step { kIdle, kCollect, kGive };
+  enum class Step { kIdle, kCollect, kAdd, kGive };
   struct Block {
     Step step = Step::kIdle;
     std::size_t first = 0, count = 0;  // elements
     int number = 0;
     MpiRequests requests;
     std::vector<std::byte> collected;  // one segment from each other rank
+    Adder::Ticket addition;
   };
 
   int tag_of(const Block& block, int step) const { return tag((block.number % 16) * 2 + step); }
@@ -77,14 +88,18 @@ class AllReduce final : public MpiOperation {
       collect(block);
       return true;
     }
-    if (one_step_ ? !heads_complete() : !block.requests.test()) return false;
-    if (block.step == Step::kCollect) {
-      combine(block);
+    if (block.step == Step::kAdd) {
+      if (!block.addition.done()) return false;
       if (one_step_) {
         block.step = Step::kIdle;
       } else {
         give_out(block);
       }
+      return true;
+    }
+    if (one_step_ ? !heads_complete() : !block.requests.test()) return false;
+    if (block.step == Step::kCollect) {
+      add(block);
     } else {
       block.step = Step::kIdle;
     }
@@ -112,6 +127,15 @@ class AllReduce final : public MpiOperation {
     }
   }
 
+  void add(Block& block) {
+    block.step = Step::kAdd;
+    if (block.collected.size() < kHandedOverBytes) {
+      combine(block);
+    } else {
+      block.addition = adder_.submit([this, &block] { combine(block); });
+    }
+  }
+
   void combine(Block& block) {
     const IndexRange own = segment(block, rank());
     std::vector<const void*> sources;
@@ -134,6 +158,7 @@ class AllReduce final : public MpiOperation {
   std::size_t count_;
   DType type_;
   ReduceOp op_;
+  Adder& adder_;
   bool one_step_ = false;
   std::size_t block_count_ = 0;
   std::size_t next_ = 0;  // first element not yet in a block
@@ -143,11 +168,18 @@ class AllReduce final : public MpiOperation {
 
 }  // namespace
 
-OperationPtr mpi_all_reduce(OperationInfo info, MpiGroupPtr group, void* data, std::size_t count, DType type, ReduceOp op) {
+OperationPtr mpi_all_reduce(OperationInfo info, MpiGroupPtr group, void* data, std::size_t count, DType type, ReduceOp op, Adder& adder) {
   check_reducible(type);
   info.kind = OperationKind::kAllReduce;
   info.detail = reduction_detail(type, op);
-  return std::make_shared<AllReduce>(std::move(info), std::move(group), data, count, type, op);
+  return std::make_shared<AllReduce>(std::move(info), std::move(group), data, count, type, op, adder);
+}
+
+std::size_t mpi_all_reduce_buffer_bytes(std::size_t bytes, int ranks) {
+  const auto others = static_cast<std::size_t>(ranks - 1);
+  if (bytes <= kOneStepBytes) return bytes * others;
+  // Two blocks, each with this rank's segment from all others.
+  return (std::min(bytes, 2 * block_bytes(ranks)) + others) / static_cast<std::size_t>(ranks) * others;
 }
 
 }  // namespace sluice::parallel

@@ -52,7 +52,7 @@ Handle MpiCommunicator::start_all_reduce(void* data, std::size_t count, DType ty
   check_reducible(type);
   const auto bytes = static_cast<std::int64_t>(count * size_of(type));
   return submit(label, true, bytes, bytes,
-                [&](OperationInfo info) { return mpi_all_reduce(std::move(info), group_, data, count, type, op); });
+                [&](OperationInfo info) { return mpi_all_reduce(std::move(info), group_, data, count, type, op, process_->adder); });
 }
 
 Handle MpiCommunicator::start_broadcast(void* data, std::size_t bytes, int root, OperationLabel label) {

@@ -13,6 +13,7 @@ namespace sluice::parallel {
 struct MpiProcess {
   std::shared_ptr<RecordBoard> board;
   std::shared_ptr<FailureMonitor> monitor;
+  Adder adder;  // outlives the thread, and so the operations under way
   CommThread thread;
 };
 
@@ -26,6 +27,7 @@ class MpiCommunicator final : public Communicator {
   int world_rank(int rank) const override { return group_->world_ranks.at(static_cast<std::size_t>(rank)); }
 
   Handle start_all_reduce(void* data, std::size_t count, DType type, ReduceOp op, OperationLabel label) override;
+  std::size_t all_reduce_buffer_bytes(std::size_t bytes) const override { return mpi_all_reduce_buffer_bytes(bytes, size()); }
   Handle start_broadcast(void* data, std::size_t bytes, int root, OperationLabel label) override;
   Handle start_all_gather(const void* send, void* receive, std::size_t bytes_per_rank, OperationLabel label) override;
   Handle start_exchange_counts(const std::int64_t* send, std::int64_t* receive, std::size_t count_per_rank, OperationLabel label) override;

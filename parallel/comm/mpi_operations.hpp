@@ -8,6 +8,7 @@
 // What exchanges no message with the rank that strays (the root of a broadcast, say) ends with the deadline, and both are in its report.
 #pragma once
 
+#include "parallel/comm/adder.hpp"
 #include "parallel/comm/message_header.hpp"
 #include "parallel/comm/mpi_wire.hpp"
 
@@ -100,7 +101,10 @@ OperationPtr mpi_all_to_all_v(OperationInfo info, MpiGroupPtr group, const void*
                               void* receive, std::span<const std::int64_t> receive_bytes);
 OperationPtr mpi_send(OperationInfo info, MpiGroupPtr group, const void* data, std::size_t bytes, int to);
 OperationPtr mpi_receive(OperationInfo info, MpiGroupPtr group, void* data, std::size_t bytes, int from);
-OperationPtr mpi_all_reduce(OperationInfo info, MpiGroupPtr group, void* data, std::size_t count, DType type, ReduceOp op);
+/// `adder` adds up what is long; it outlives the operation.
+OperationPtr mpi_all_reduce(OperationInfo info, MpiGroupPtr group, void* data, std::size_t count, DType type, ReduceOp op, Adder& adder);
+/// Bytes that it receives into before it adds, at most.
+std::size_t mpi_all_reduce_buffer_bytes(std::size_t bytes, int ranks);
 
 /// "'dispatch counts' (step 12, layer 3, forward) of group expert[0], sequence 41"
 std::string describe(const OperationInfo& info);

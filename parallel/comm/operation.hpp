@@ -41,6 +41,9 @@ class Operation {
   virtual bool start() = 0;
   /// Makes progress without blocking; true once complete.
   virtual bool poll() = 0;
+  /// Called on the communication thread before the operation is given up incomplete: when it returns, no other thread of this process
+  /// works on the caller's buffers any more.
+  virtual void abandon() {}
   /// World ranks from or to whom something is outstanding, ascending. Empty and true: all of the group, nobody in particular.
   virtual bool waits_for_group(std::vector<int>& world_ranks) const {
     world_ranks.clear();

@@ -1,10 +1,13 @@
 // Sums and norm of gradients over dense and expert replicas, in several buckets, with integers in float64: every sum is exact.
 #include "parallel/gradient_reduction.hpp"
 
+#include "tests/support/heap_memory.hpp"
 #include "tests/support/rank_check.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -44,6 +47,15 @@ bool holds(const at::Tensor& gradient, const std::vector<double>& expected) {
          std::equal(expected.begin(), expected.end(), gradient.const_data_ptr<double>());
 }
 
+bool has_thread(const std::string& name) {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(task.path() / "comm");
+    std::string text;
+    if (std::getline(file, text) && text == name) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 TEST_CASE("gradients are summed over those who hold the parameter, and the norm counts each expert once") {
@@ -77,4 +89,23 @@ TEST_CASE("gradients are summed over those who hold the parameter, and the norm 
     const double norm = gradient_norm(parameters, *groups.expert, 4);
     REQUIRE_EQUAL_ALL_RANKS(norm, std::sqrt(expected));
   }
+}
+
+TEST_CASE("few buckets are under way at a time, and another thread than the one that polls adds them up") {
+  const int rank = world().rank(), size = world().size();
+  if (size != 2) return;  // the memory of two ranks is enough
+  constexpr std::int64_t kBucket = std::int64_t{16} << 20, kBuckets = 10, kCount = kBuckets * kBucket / 8;
+  Parameter dense = Parameter::make("dense", {kCount}, at::kDouble);
+  ParameterSet parameters({&dense});
+  parameters.clear_gradients();
+  write_gradient(dense, rank);
+  const std::int64_t received = testing::peak_heap_bytes_of([&] { reduce_gradients(parameters, *world().world(), *world().world(), 1); });
+  INFO("receive buffers " << received);
+  // Of each of four buckets half: two blocks of which a rank adds up its half.
+  const std::int64_t told = reduction_buffer_bytes(kCount * 8, *world().world(), 0, *world().world());
+  REQUIRE_EQUAL_ALL_RANKS(told, 4 * (kBucket / 4));
+  REQUIRE_ALL_RANKS(received >= kBucket / 4);
+  REQUIRE_ALL_RANKS(received <= told + (std::int64_t{1} << 20));
+  REQUIRE_ALL_RANKS(holds(dense.grad, sum_over({0, 1}, kCount)));
+  REQUIRE_ALL_RANKS(has_thread("sluice-add"));
 }
