@@ -142,7 +142,8 @@ class Builder : public YAML::EventHandler {
       if (same || (frame.is_merge && frame.merge_mark)) {
         const Mark& first = same ? same->key_mark : *frame.merge_mark;
         const std::string place = override_text_.empty() ? fmt::format(" (first at line {})", first.line) : "";
-        fail_at(node.mark, fmt::format("duplicate key '{}'{}{}", node.text, place, frame.is_merge ? "; it takes several maps as a list" : ""));
+        const char* hint = frame.is_merge ? "; it takes several maps as a list" : "";
+        fail_at(node.mark, fmt::format("duplicate key '{}'{}{}", node.text, place, hint));
       }
       frame.key = node.text;
       frame.key_mark = node.mark;
@@ -254,7 +255,8 @@ std::string describe_error(const YAML::Exception& error, const std::string& text
   for (int number = 0; number <= error.mark.line; ++number) std::getline(in, line);
   const std::size_t begin = std::min(line.find('*', static_cast<std::size_t>(error.mark.column)), line.size());
   const std::string alias = line.substr(begin, line.find_first_of(" \t,]}", begin) - begin);
-  return fmt::format("no anchor stands above the alias '{}'; anchors are of one file, and 'extends' takes over the maps of another", in_one_line(alias));
+  return fmt::format("no anchor stands above the alias '{}'; anchors are of one file, and 'extends' takes over the maps of another",
+                     in_one_line(alias));
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ const Choices& tokenizer_types() {
 TokenizerConfig read_tokenizer(const Node& node) {
   TokenizerConfig tokenizer;
   if (node.is_scalar()) {
-    if (node.plain && !colon_slip(node.text).empty()) fail_at(node.mark, fmt::format("'tokenizer' must be bytes, bpe or a map, found {}", describe_no_map(node)));
+    if (node.plain && !colon_slip(node.text).empty())
+      fail_at(node.mark, fmt::format("'tokenizer' must be bytes, bpe or a map, found {}", describe_no_map(node)));
     tokenizer.type = static_cast<TokenizerType>(read_choice(node, tokenizer_types()));
     if (tokenizer.type == TokenizerType::kFile) fail_at(node.mark, "'tokenizer: file' needs the file: tokenizer: {path: tokenizer.json}");
     return tokenizer;

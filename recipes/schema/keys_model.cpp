@@ -32,8 +32,9 @@ void add_layers(const Node& item, const ReadContext& context, std::set<std::int6
   const auto [end, error] = std::from_chars(item.text.data(), item.text.data() + item.text.size(), index);
   if (item.plain && error == std::errc() && end == item.text.data() + item.text.size()) {
     if (index < 0 || (num_layers > 0 && index >= num_layers)) {
-      fail_at(item.mark, num_layers > 0 ? fmt::format("layer {} does not exist: the model has layers 0 to {}{}", index, num_layers - 1, context.layers_note)
-                                        : fmt::format("layer {} does not exist", index));
+      const std::string there =
+          num_layers > 0 ? fmt::format(": the model has layers 0 to {}{}", num_layers - 1, context.layers_note) : std::string();
+      fail_at(item.mark, fmt::format("layer {} does not exist{}", index, there));
     }
     layers.insert(index);
     return;
@@ -47,7 +48,8 @@ void add_layers(const Node& item, const ReadContext& context, std::set<std::int6
     found = true;
   }
   if (!found) {
-    fail_at(item.mark, fmt::format("{} names none of layers.0.feed_forward to layers.{}.feed_forward{}", describe(item), num_layers - 1, context.layers_note));
+    fail_at(item.mark, fmt::format("{} names none of layers.0.feed_forward to layers.{}.feed_forward{}", describe(item), num_layers - 1,
+                                   context.layers_note));
   }
 }
 
@@ -113,7 +115,8 @@ const Keys<moe::MoeConfig>& moe_keys() {
   using moe::MoeConfig;
   static const Keys<MoeConfig> keys = [] {
     Keys<MoeConfig> list = {
-        integer_key("num_experts", &MoeConfig::num_experts, {1, 1 << 20}, "routed experts of a layer; grow makes twice as many where it does not say",
+        integer_key("num_experts", &MoeConfig::num_experts, {1, 1 << 20},
+                    "routed experts of a layer; grow makes twice as many where it does not say",
                     {"num_moe_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "n_experts"}),
         integer_key("top_k", &MoeConfig::top_k, {1, 1 << 20}, "experts a token goes to (families, in a family router)",
                     {"moe_router_topk", "num_experts_per_tok", "topk", "router_topk", "moe_top_k", "num_experts_per_token", "k"}),

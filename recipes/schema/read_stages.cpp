@@ -69,7 +69,8 @@ void require_same_model(const Node& node, const Recipe& recipe, const std::strin
 void read_stages(const Node& root, bool shape_known, Recipe& recipe) {
   const Node& stages = *root.find("stages");
   const ReadContext context{recipe.model.num_layers, default_notes(root, {"model.num_layers"})};
-  if (stages.kind != Node::Kind::kList) fail_at(stages.mark, fmt::format("'stages' must be a list of stages, found {}", describe_no_map(stages)));
+  if (stages.kind != Node::Kind::kList)
+    fail_at(stages.mark, fmt::format("'stages' must be a list of stages, found {}", describe_no_map(stages)));
   static const std::vector<std::string> kSubsections = {"moe", "data", "train", "model", "parallel"};
   for (const Node& node : stages.items) {
     if (!node.is_map()) fail_at(node.mark, fmt::format("a stage must be a map, found {}", describe_no_map(node)));

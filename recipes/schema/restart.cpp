@@ -95,10 +95,13 @@ std::string describe_lost_place(const Recipe& recipe, const Place& place) {
   const bool there = place.stage >= 0 && place.stage < count;
   const Stage* stage = there ? &recipe.stages[static_cast<std::size_t>(place.stage)] : nullptr;
   if (stage && stage->name == place.stage_name && place.stage_step <= stage->max_steps) return "";
-  const std::string found = stage && stage->name == place.stage_name ? fmt::format("gives it {} steps", stage->max_steps)
-                                                                     : fmt::format("has the stages {}", stage_names(recipe, recipe.stages.size()));
-  return fmt::format("the run is at step {} of its stage {}, '{}', and the recipe {}: restore the stages that were trained, or start a new run under another name", place.stage_step,
-                     place.stage + 1, place.stage_name, found);
+  const std::string found = stage && stage->name == place.stage_name
+                                ? fmt::format("gives it {} steps", stage->max_steps)
+                                : fmt::format("has the stages {}", stage_names(recipe, recipe.stages.size()));
+  return fmt::format(
+      "the run is at step {} of its stage {}, '{}', and the recipe {}: restore the stages that were trained, or start a new run under "
+      "another name",
+      place.stage_step, place.stage + 1, place.stage_name, found);
 }
 
 std::string describe(const std::vector<Difference>& differences) {

@@ -196,7 +196,10 @@ std::string odd_sign(std::string_view scalar, bool is_key) {
     const std::size_t end = i + sign.bytes;
     if (!name.empty() && i == 0) {
       std::size_t begin = end;
-      while (begin < scalar.size() && !name_of_odd(first_sign(scalar.substr(begin)).code).empty()) begin += first_sign(scalar.substr(begin)).bytes;
+      for (Sign more = sign; begin < scalar.size(); begin += more.bytes) {
+        more = first_sign(scalar.substr(begin));
+        if (name_of_odd(more.code).empty()) break;
+      }
       return fmt::format("a {} before '{}'", name, shortened(scalar.substr(begin)));
     }
     if (!name.empty() && (is_key || end == scalar.size())) return fmt::format("a {} after '{}'", name, shortened(scalar.substr(0, i)));

@@ -172,7 +172,8 @@ std::optional<Problem> check_grow(const View& v, const moe::MoeConfig& before) {
                                           : moe.num_experts != twice) {
     const std::string expected = s.method == ConversionMethod::kCopy ? fmt::format("a multiple of {} from {} on", before.num_experts, twice)
                                                                      : fmt::format("{} = 2 x {}", twice, before.num_experts);
-    return v.problem("moe.num_experts", fmt::format("{} needs num_experts to be {}, found {}", by, expected, moe.num_experts), {v.path("method")});
+    return v.problem("moe.num_experts", fmt::format("{} needs num_experts to be {}, found {}", by, expected, moe.num_experts),
+                     {v.path("method")});
   }
   const std::int64_t top_k = before.top_k * (s.method == ConversionMethod::kDoubleTopK ? 2 : 1);
   if (moe.top_k != top_k) {

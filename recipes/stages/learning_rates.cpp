@@ -61,17 +61,25 @@ std::string misfit(const sluice::LrSchedule& s) {
   const std::int64_t decay = s.total_steps - s.decay_begin(), wanted = std::llround(s.decay_fraction * static_cast<double>(s.total_steps));
   const bool falls = s.shape != LrShape::kConstant && !(s.shape == LrShape::kWsd && s.decay_fraction == 0);
   if (s.warmup_steps > s.total_steps) {
-    return fmt::format("the warm-up of {} steps is longer than the horizon of {}: the last step has a learning rate of {} where learning_rate is {}{}; lower warmup_steps",
-                       s.warmup_steps, s.total_steps, text_of(s.at(s.total_steps - 1)), text_of(s.peak), falls ? ", and nothing decays" : "");
+    return fmt::format(
+        "the warm-up of {} steps is longer than the horizon of {}: the last step has a learning rate of {} where learning_rate is {}{}; "
+        "lower warmup_steps",
+        s.warmup_steps, s.total_steps, text_of(s.at(s.total_steps - 1)), text_of(s.peak), falls ? ", and nothing decays" : "");
   }
-  if (falls && s.warmup_steps == s.total_steps)
-    return fmt::format("the warm-up takes the whole horizon of {} steps: the last step has the full learning rate of {}, and nothing decays; lower warmup_steps",
-                       s.total_steps, text_of(s.peak));
-  if (falls && s.minimum == s.peak)
-    return fmt::format("nothing decays: min_learning_rate({}) is learning_rate({}); lower it, or set lr_scheduler: constant", text_of(s.minimum), text_of(s.peak));
+  if (falls && s.warmup_steps == s.total_steps) {
+    return fmt::format(
+        "the warm-up takes the whole horizon of {} steps: the last step has the full learning rate of {}, and nothing decays; lower "
+        "warmup_steps",
+        s.total_steps, text_of(s.peak));
+  }
+  if (falls && s.minimum == s.peak) {
+    return fmt::format("nothing decays: min_learning_rate({}) is learning_rate({}); lower it, or set lr_scheduler: constant",
+                       text_of(s.minimum), text_of(s.peak));
+  }
   if (s.shape == LrShape::kWsd && s.decay_fraction < 1 && decay < wanted) {
-    return fmt::format("the warm-up of {} steps runs into the decay: of the horizon of {} steps the last {} decay, not {} (decay_fraction {})", s.warmup_steps,
-                       s.total_steps, decay, wanted, text_of(s.decay_fraction));
+    return fmt::format(
+        "the warm-up of {} steps runs into the decay: of the horizon of {} steps the last {} decay, not {} (decay_fraction {})",
+        s.warmup_steps, s.total_steps, decay, wanted, text_of(s.decay_fraction));
   }
   return "";
 }
@@ -95,12 +103,15 @@ std::vector<std::string> schedule_warnings(const Recipe& recipe) {
     const sluice::LrSchedule schedule = schedule_of(recipe, i).schedule;
     // What all stages of a horizon share is said once, without a name.
     bool shared = !stage.own_lr_schedule;
-    for (std::size_t j = 0; j < recipe.stages.size() && shared; ++j) shared = recipe.stages[j].own_lr_schedule || schedule_of(recipe, j).schedule == schedule;
+    for (std::size_t j = 0; j < recipe.stages.size() && shared; ++j)
+      shared = recipe.stages[j].own_lr_schedule || schedule_of(recipe, j).schedule == schedule;
     std::string text = misfit(schedule);
     if (text.empty() && warms_up_again(stage) && stage.train.warmup_steps > stage.max_steps) {
-      text = fmt::format("stage '{}': the warm-up of {} steps after its reset is longer than its {} steps: the last has a learning rate of {} where learning_rate is {}; "
-                         "lower its warmup_steps",
-                         stage.name, stage.train.warmup_steps, stage.max_steps, text_of(learning_rate(recipe, i, stage.max_steps - 1)), text_of(schedule.peak));
+      text = fmt::format(
+          "stage '{}': the warm-up of {} steps after its reset is longer than its {} steps: the last has a learning rate of {} where "
+          "learning_rate is {}; lower its warmup_steps",
+          stage.name, stage.train.warmup_steps, stage.max_steps, text_of(learning_rate(recipe, i, stage.max_steps - 1)),
+          text_of(schedule.peak));
     } else if (!text.empty() && !shared) {
       text = fmt::format("stage '{}': {}", stage.name, text);
     }
@@ -121,13 +132,12 @@ std::string describe_schedule_change(const Recipe& before, const Recipe& now, st
   };
   std::int64_t first = 1;  // step of the run that is the stage's first
   for (std::size_t i = 0; i < stage; ++i) first += now.stages[i].max_steps;
-  const std::string what =
-      fmt::format("the stages after '{}' move its learning rate, for the horizon they share was {} steps and is {}: ", at_hand.name, was.schedule.total_steps,
-                  is.schedule.total_steps);
+  const std::string what = fmt::format("the stages after '{}' move its learning rate, for the horizon they share was {} steps and is {}: ",
+                                       at_hand.name, was.schedule.total_steps, is.schedule.total_steps);
   if (stage_step >= at_hand.max_steps) {
     if (stage + 1 == now.stages.size() || !differs(at_hand.max_steps - 1)) return "";
-    return fmt::format("{}step {}, its last, has {}, and the next step has {}", what, first + at_hand.max_steps - 1, rates(at_hand.max_steps - 1),
-                       text_of(learning_rate(now, stage + 1, 0)));
+    return fmt::format("{}step {}, its last, has {}, and the next step has {}", what, first + at_hand.max_steps - 1,
+                       rates(at_hand.max_steps - 1), text_of(learning_rate(now, stage + 1, 0)));
   }
   if (differs(stage_step)) return fmt::format("{}step {}, the next, has {}", what, first + stage_step, rates(stage_step));
   // Between the steps where a schedule turns it is one curve; two that agree on two steps agree up to the next turn.
@@ -139,8 +149,8 @@ std::string describe_schedule_change(const Recipe& before, const Recipe& now, st
   for (const std::int64_t turn : turns) {
     for (const std::int64_t step : {turn, turn + 1}) {
       if (step <= stage_step || step >= at_hand.max_steps || !differs(step)) continue;
-      return fmt::format("{}step {}, the next, keeps {}, but step {} has {}", what, first + stage_step, text_of(learning_rate(now, stage, stage_step)), first + step,
-                         rates(step));
+      return fmt::format("{}step {}, the next, keeps {}, but step {} has {}", what, first + stage_step,
+                         text_of(learning_rate(now, stage, stage_step)), first + step, rates(step));
     }
   }
   return "";
