@@ -1,40 +1,108 @@
 #include "recipes/run/memory_estimate.hpp"
 
+#include <algorithm>
+
 namespace sluice::recipes {
+namespace {
+
+// Doubles throughout: 64-bit integers would do for bytes, not for every product on the way.
+struct Sizes {
+  explicit Sizes(const MemoryShape& shape)
+      : a(of(shape.dtype)),
+        p(of(shape.product)),
+        s(shape.dtype == DType::kFloat64 ? 8 : 4),
+        c(p == a ? 0 : p),
+        rounds(shape.product == DType::kBFloat16),
+        N(static_cast<double>(shape.micro_batch_size) * static_cast<double>(shape.seq_length)),
+        D(static_cast<double>(shape.hidden_size)),
+        F(static_cast<double>(shape.expert_hidden_size)),
+        F_shared(static_cast<double>(shape.shared_hidden_size)),
+        pairs(N * static_cast<double>(shape.top_k)) {}
+  static double of(DType type) { return static_cast<double>(size_of(type)); }
+
+  double a, p, s, c;  // bytes, see memory_estimate.hpp
+  bool rounds;        // gradients of weights are products in bfloat16 before they are added up
+  double N, D, F, F_shared;
+  double pairs;       // (token, k), and rows of experts at even load
+};
+
+double attention(const Sizes& n, const MemoryShape& shape) {
+  const double H = static_cast<double>(shape.num_attention_heads), K = static_cast<double>(shape.num_key_value_heads);
+  const double h = static_cast<double>(shape.head_dim);
+  double bytes = 2 * n.a * n.D + 4 * n.p * H * h + n.s * H + n.s + 8;
+  if (n.c > 0) bytes += n.a * H * h;
+  if (shape.qk_norm) bytes += n.a * (H + K) * h + n.s * (shape.qk_norm_by_head ? H + K : 2);
+  return n.N * bytes;
+}
+
+double dense_feed_forward(const Sizes& n, double F) { return n.N * (n.a * (2 * n.D + 3 * F) + n.s); }
+
+double routed(const Sizes& n, const MemoryShape& shape) {
+  return n.pairs * (n.a * (n.D + 2 * n.F) + n.s + (shape.flat_exchange ? 16 : 0));
+}
+
+double moe_feed_forward(const Sizes& n, const MemoryShape& shape) {
+  const double scores = n.N * 2 * n.s * static_cast<double>(shape.num_families);
+  const double choice = n.pairs * (36 + 2 * n.s + (24 + 5 * n.s) * static_cast<double>(shape.family_levels));
+  return dense_feed_forward(n, n.F_shared) + scores + choice + routed(n, shape);
+}
+
+double loss(const Sizes& n, const MemoryShape& shape) {
+  const double V = static_cast<double>(shape.vocab_size), block = std::min(n.N, static_cast<double>(shape.loss_block_rows));
+  return block * (V * n.p + n.c * n.D) + n.N * n.c * n.D + (n.rounds ? V * n.D * n.p : 0);
+}
+
+// The backward moments below begin when the gradient of a layer's output, N a D, has taken the place of the last residual and of the
+// gradient of its norm.
+double dense_backward(const Sizes& n, double F) {
+  const double rounded = n.rounds ? n.D * F * n.p : 0;
+  // Gradient of down's weight and of its input; then gradients of that product and of gate and up, the product gone; then the gradient of
+  // their weights and of the layer's input, gate and up gone too.
+  const double down = n.N * n.c * (n.D + F) + std::max(n.N * n.a * F, rounded);
+  const double gate_up = n.N * (n.c * (2 * F + n.D) - n.a * F) + std::max(n.N * n.a * n.D, 2 * rounded);
+  return std::max({down, n.N * 2 * n.a * F, gate_up});
+}
+
+double moe_backward(const Sizes& n, const MemoryShape& shape) {
+  const double owned = static_cast<double>(shape.num_experts) / static_cast<double>(shape.expert);
+  const double at_once = std::min(owned, static_cast<double>(shape.threads));
+  // Rows going back to their experts: sorted, arrived, in expert order. There the gradient of the rows is made beside that of the output,
+  // and for the experts at work those of gate, up and their product, and the product.
+  const double rows_back = n.pairs * n.a * n.D * (shape.flat_exchange ? 3 : 1);
+  const double of_row = 4 * n.a * n.F + n.c * (n.D + 2 * n.F + std::max(n.D, n.F));
+  const double experts = 2 * n.pairs * n.a * n.D + at_once * (n.pairs / owned * of_row + (n.rounds ? 2 * n.D * n.F * n.p : 0));
+  double bytes = std::max(rows_back, experts);
+  // A shared expert comes first; the gradient of its input then stays, what it kept does not.
+  if (n.F_shared > 0) bytes = std::max(dense_backward(n, n.F_shared), bytes + n.N * n.a * (n.D - 3 * n.F_shared));
+  return bytes;
+}
+
+double last_layer_backward(const Sizes& n, const MemoryShape& shape) {
+  const double F = static_cast<double>(shape.intermediate_size);
+  const double gradients = 4 * n.N * n.p * static_cast<double>(shape.num_attention_heads * shape.head_dim);  // of output, q, k, v
+  double most = 0;
+  if (shape.num_moe_layers < shape.num_layers) most = std::max({most, dense_backward(n, F), gradients - dense_feed_forward(n, F)});
+  if (shape.num_moe_layers > 0) most = std::max({most, moe_backward(n, shape), gradients - moe_feed_forward(n, shape)});
+  return most - n.N * n.a * n.D;
+}
+
+}  // namespace
 
 MemoryEstimate estimate_memory(const MemoryShape& shape) {
-  // Doubles throughout: 64-bit integers would do for bytes, not for every product on the way.
-  const double element = static_cast<double>(size_of(shape.dtype));
-  const double state = shape.dtype == DType::kFloat64 ? 8 : 4;
-  const double states = shape.dtype == DType::kBFloat16 ? 3 : 2;
-  const double ranks = static_cast<double>(shape.expert);
-  const double dense = static_cast<double>(shape.dense_parameters);
-  const double experts = static_cast<double>(shape.expert_parameters) / ranks;
-
+  const Sizes n(shape);
+  const double parameters = static_cast<double>(shape.dense_parameters) + static_cast<double>(shape.expert_parameters) / static_cast<double>(shape.expert);
   MemoryEstimate bytes;
-  bytes.parameters = (dense + experts) * element;
-  bytes.gradients = (dense + experts) * state;
-  bytes.optimizer = (dense / static_cast<double>(shape.dense_shards) + experts / static_cast<double>(shape.expert_shards)) * states * state;
+  bytes.parameters = parameters * n.s;
+  bytes.copies = n.a == n.s ? 0 : parameters * n.p;
+  bytes.gradients = parameters * n.s;
+  bytes.optimizer = parameters * 2 * n.s;
 
-  const double rows = static_cast<double>(shape.micro_batch_size) * static_cast<double>(shape.seq_length);
-  const double width = static_cast<double>(shape.hidden_size);
-  const double heads = static_cast<double>(shape.num_attention_heads);
-  const double kv_heads = static_cast<double>(shape.num_key_value_heads);
-  const double head = static_cast<double>(shape.head_dim);
-  const double layers = static_cast<double>(shape.num_layers);
-  const double moe_layers = static_cast<double>(shape.num_moe_layers);
-  const double vocabulary = static_cast<double>(shape.vocab_size);
-
-  const double attention = rows * element * (2 * width + (2 * heads + 2 * kv_heads) * head) + 4 * rows * heads +
-                           (shape.qk_norm ? rows * element * (heads + kv_heads) * head : 0.0);
-  const double dense_feed_forward = rows * element * (2 * width + 3 * static_cast<double>(shape.intermediate_size));
-  const double routed = rows * static_cast<double>(shape.top_k) * element * (width + 3 * static_cast<double>(shape.expert_hidden_size));
-  const double scores = 8 * rows * static_cast<double>(shape.num_experts);
-  const double moe = rows * element * (2 * width + 3 * static_cast<double>(shape.shared_hidden_size)) + scores + routed;
-  const double ends = rows * element * width + rows * vocabulary * (element + 4);
-
-  bytes.activations = layers * attention + (layers - moe_layers) * dense_feed_forward + moe_layers * moe + ends;
-  bytes.worst_load = (ranks - 1) * routed * moe_layers;
+  const double layers = static_cast<double>(shape.num_layers), moe_layers = static_cast<double>(shape.num_moe_layers);
+  bytes.activations = layers * attention(n, shape) + (layers - moe_layers) * dense_feed_forward(n, static_cast<double>(shape.intermediate_size)) +
+                      moe_layers * moe_feed_forward(n, shape) + n.N * (3 * n.a * n.D + 2 * n.s + 16) +
+                      static_cast<double>(shape.seq_length) * static_cast<double>(shape.head_dim) * n.s;
+  bytes.buffers = std::max({0.0, loss(n, shape), last_layer_backward(n, shape), static_cast<double>(shape.receive_bytes) - bytes.activations});
+  bytes.worst_load = static_cast<double>(shape.expert - 1) * routed(n, shape) * moe_layers;
   return bytes;
 }
 

@@ -1,20 +1,33 @@
 // How much memory one rank needs, as arithmetic, before anything is allocated.
 //
-// a = bytes of an element of the model's dtype; s = 4 (float32, bfloat16) or 8 (float64): masters, gradients, moments.
-// Held by a rank:   P = dense + experts / expert
-//   parameters      P a
-//   gradients       P s                                  (bfloat16 gradients are accumulated and reduced in float32)
-//   optimizer       (dense/dense_shards + experts/expert/expert_shards) (2 s, and s for the master of bfloat16)
-// For N = micro_batch_size * seq_length rows, kept for the backward pass (D, V, H, K, h, E, k, F as in the configurations), without
-// recomputation and with fused attention and SwiGLU:
-//   attention       N a (2 D + (2 H + 2 K) h) + 4 N H     residual, its norm, rotated q, k, v, output; log-sum-exp in float32
-//                   and N a (H + K) h with q/k-norm       q and k before it
-//   dense SwiGLU    N a (2 D + 3 F)                       residual, its norm, gate, up, their product
-//   MoE layer       N a (2 D + 3 F_shared) + 8 N E + N k a (D + 3 F)      scores and probabilities in float32; rows in expert order
-//   embedding, head N a D + N V (a + 4)                   logits, and their softmax in float32
+// Bytes: a of an element of the model's dtype; p of the type that products are computed in (bfloat16 models: bfloat16 or float32); s of
+// masters, gradients, moments (4, float64 models 8); c = p where a product first copies its operands into that type, else 0.
+// Held by a rank all the time:   P = dense + experts / expert
+//   parameters      P s
+//   copies          P p                                  what products see of a bfloat16 model's parameters; else the parameters themselves
+//   gradients       P s
+//   optimizer       2 P s
+// Kept for the backward pass, for N = micro_batch_size * seq_length rows (D, V, H, K, h, E, k, F as in the configurations):
+//   attention       N (2 a D + 4 p H h + s H + s + 8)     residual, its norm; q, k, v (k, v for each query head), output; log-sum-exp; scale of
+//                                                         the norm; positions
+//                   N c H h / p * a                       the output once more, where products have a type of their own
+//                   N (a (H + K) h + s (H + K or 2))      with q/k-norm: q and k before it, their scales
+//   dense SwiGLU    N (a (2 D + 3 F) + s)                 residual, its norm, gate, up, their product; scale of the norm
+//   MoE layer       N (a (2 D + 3 F_shared) + s + 2 s E)  the same, without what is routed; logits and scores
+//                   N k (36 + 2 s)                        the plan, the choice, weights before and after they are normalised
+//                   N k (24 + 5 s) for each doubling      of a family's children
+//                   R (a (D + 2 F) + s)                   R = N k rows at even load: in expert order, gate and up, weights
+//                   R 16                                  with the flat exchange: the order of arrival and its inverse
+//   the ends        N (3 a D + 2 s + 16)                  last residual, its norm and the gradient of that; scale, losses; ids, targets
+//   RoPE            seq_length h s                        cosines and sines
+// Beside them at the worst moment (`buffers`), the most of
+//   loss            min(N, B) (V p + c D) + N c D         a block of logits (B rows, see core/nn/cross_entropy.cpp) and the gradient of its rows;
+//                   V D p                                 and, with bfloat16 products, the head's gradient before it is added up
+//   backward        through the last layer: what its widest function makes, less what is gone by then (memory_estimate.cpp)
+//   reduction       the receive buffers, less the activations, which are gone by then
 // An even load gives each rank N k rows a layer. The worst one, all rows of the expert group on one rank, adds
-//   worst load      (expert - 1) N k a (D + 3 F)          in each MoE layer
-// Not counted: the libraries themselves, communication buffers, the data.
+//   worst load      (expert - 1) times what is kept of R rows, in each MoE layer
+// Not counted: the libraries themselves, MPI's own buffers, the data, blocks inside of kernels.
 #pragma once
 
 #include "core/base/dtype.hpp"
@@ -27,35 +40,46 @@ struct MemoryShape {
   std::int64_t dense_parameters = 0;   // everything but routed experts
   std::int64_t expert_parameters = 0;  // all routed experts of all layers together
   std::int64_t expert = 1;             // parallel.expert
-  std::int64_t dense_shards = 1;       // ranks that share the optimizer state of a dense parameter
-  std::int64_t expert_shards = 1;      // and of an expert
   DType dtype = DType::kFloat32;
+  DType product = DType::kFloat32;     // what products of `dtype` are computed in
+  std::int64_t threads = 1;            // that work on experts at the same time
+  std::int64_t receive_bytes = 0;      // of the gradient reduction (parallel::reduction_buffer_bytes)
 
-  std::int64_t micro_batch_size = 1;
+  std::int64_t micro_batch_size = 1;  // sequences that are computed at once
   std::int64_t seq_length = 1;
   std::int64_t vocab_size = 0;
+  std::int64_t loss_block_rows = 0;   // B
   std::int64_t hidden_size = 0;
   std::int64_t num_layers = 0;
   std::int64_t num_attention_heads = 0;
   std::int64_t num_key_value_heads = 0;
   std::int64_t head_dim = 0;
   bool qk_norm = false;
+  bool qk_norm_by_head = false;
   std::int64_t intermediate_size = 0;
   std::int64_t num_moe_layers = 0;  // of num_layers
   std::int64_t num_experts = 0;
+  std::int64_t num_families = 0;    // router rows
+  std::int64_t family_levels = 0;   // doublings from a family to its experts
   std::int64_t top_k = 0;
   std::int64_t expert_hidden_size = 0;
   std::int64_t shared_hidden_size = 0;  // of all shared experts of a layer together
+  bool flat_exchange = false;
 };
 
 /// Bytes on one rank.
 struct MemoryEstimate {
   double parameters = 0;
+  double copies = 0;
   double gradients = 0;
   double optimizer = 0;
-  double activations = 0;  // at even load
-  double worst_load = 0;   // on top of it, if every token chose the experts of one rank
-  double total() const { return parameters + gradients + optimizer + activations; }
+  double activations = 0;  // kept for the backward pass, at even load
+  double buffers = 0;      // beside all these at the worst moment of a step
+  double worst_load = 0;   // on top of the total, if every token chose the experts of one rank
+  double conversion = 0;   // on top of the total, while a stage makes its model from the one before; not of a shape alone: filled in by the caller
+  /// What stays from step to step.
+  double model() const { return parameters + copies + gradients + optimizer; }
+  double total() const { return model() + activations + buffers; }
 };
 
 MemoryEstimate estimate_memory(const MemoryShape& shape);

@@ -4,6 +4,7 @@
 #include "data/corpus.hpp"
 #include "parallel/comm/world.hpp"
 #include "recipes/run/event_log.hpp"
+#include "recipes/run/memory_estimate.hpp"
 #include "recipes/run/meters.hpp"
 #include "recipes/run/metrics_log.hpp"
 #include "recipes/run/progress.hpp"
@@ -54,6 +55,8 @@ class Trainer {
   /// How bfloat16 products are computed from now on, of a run that goes on if `resumed` (choose_bfloat16).
   void settle_bfloat16(bool resumed, const std::string& stored);
   void print_header();                    // trainer_header.cpp
+  /// Of its training and of the conversion that begins it.
+  MemoryEstimate estimate_stage(std::size_t index) const;
   // Around a step (trainer.cpp)
   void enter_stage(std::size_t index);
   void place_experts(const Stage& stage);

@@ -3,6 +3,7 @@
 #include "recipes/run/units.hpp"
 #include "recipes/schema/validate.hpp"
 #include "recipes/stages/learning_rates.hpp"
+#include "recipes/stages/memory_shape.hpp"
 #include "recipes/stages/model_io.hpp"
 #include "recipes/stages/trainer.hpp"
 
@@ -48,6 +49,27 @@ std::string validation_text(const EvaluationSet& set, const data::Corpus& corpus
 
 }  // namespace
 
+MemoryEstimate Trainer::estimate_stage(std::size_t index) const {
+  const auto of = [&](const Stage& stage, const std::optional<moe::MoeConfig>& moe) {
+    ModelDescription description;
+    description.decoder = shape_;
+    description.dtype = recipe_.dtype;
+    description.moe = moe;
+    const RankLoad load{stage.train.micro_batch_size, stage.train.global_batch_size / world_.size(), stage.data.seq_length, threads_,
+                        stage.parallel.exchange == Exchange::kFlat};
+    return estimate_memory(memory_shape(description, layouts_.at(stage.parallel.expert), load));
+  };
+  const Stage& stage = recipe_.stages[index];
+  MemoryEstimate estimate = of(stage, stage.moe);
+  if (!conversion_kind(stage)) return estimate;
+  // Both models are there then, and no activations yet.
+  std::optional<moe::MoeConfig> before = index == 0 ? recipe_.initial_moe : recipe_.stages[index - 1].moe;
+  for (std::size_t i = 0; i < index; ++i)
+    if (recipe_.stages[i].name == stage.from) before = recipe_.stages[i].moe;
+  estimate.conversion = std::max(0.0, of(stage, before).model() - estimate.activations - estimate.buffers);
+  return estimate;
+}
+
 void Trainer::print_header() {
   if (!speaks()) return;
   const Stage& first = recipe_.stages.front();
@@ -68,34 +90,13 @@ void Trainer::print_header() {
     description.moe = stage.moe;
     const ParameterCount count = count_parameters(description);
     StageLine line{stage.name, plans_[i].type, "", stage.max_steps, stage.max_steps * stage.train.global_batch_size * stage.data.seq_length, count.total, count.active, ""};
-    MemoryShape shape;
-    shape.dense_parameters = count.total;
-    shape.dtype = recipe_.dtype;
-    shape.micro_batch_size = std::min(stage.train.micro_batch_size, stage.train.global_batch_size / world_.size());
-    shape.seq_length = stage.data.seq_length;
-    shape.vocab_size = shape_.vocab_size;
-    shape.hidden_size = shape_.hidden_size;
-    shape.num_layers = shape_.num_layers;
-    shape.num_attention_heads = shape_.num_attention_heads;
-    shape.num_key_value_heads = shape_.num_key_value_heads;
-    shape.head_dim = shape_.head_dim;
-    shape.qk_norm = shape_.qk_norm != QkNorm::kNone;
-    shape.intermediate_size = shape_.intermediate_size;
     if (stage.moe) {
       const moe::MoeConfig& moe = *stage.moe;
       line.shape = fmt::format("{} experts, top-{}{}", moe.num_experts, moe.top_k, moe.family_size > 1 ? fmt::format(", families of {}", moe.family_size) : "");
-      shape.num_moe_layers = static_cast<std::int64_t>(moe.layers.size());
-      shape.num_experts = moe.num_experts;
-      shape.top_k = moe.top_k;
-      shape.expert_hidden_size = moe.expert_hidden_size;
-      shape.shared_hidden_size = moe.num_shared_experts * moe.expert_hidden_size;
-      shape.expert = stage.parallel.expert;
-      shape.expert_parameters = 3 * shape_.hidden_size * moe.expert_hidden_size * moe.num_experts * shape.num_moe_layers;
-      shape.dense_parameters -= shape.expert_parameters;
       prepass = prepass || (moe.balance_loss == moe::BalanceLoss::kGlobal && moe.aux_loss_coef > 0 && accumulation_steps(stage.train, world_.size()) > 1);
     }
-    const MemoryEstimate estimate = estimate_memory(shape);
-    if (estimate.total() > most.total()) most = estimate;
+    const MemoryEstimate estimate = estimate_stage(i);
+    if (estimate.total() + estimate.conversion > most.total() + most.conversion) most = estimate;
     header.stages.push_back(std::move(line));
   }
   header.ranks = world_.size();
@@ -121,10 +122,10 @@ void Trainer::print_header() {
   if (prepass) header.balance_prepass_fraction = 0.25;  // a forward pass beside forward + backward (1 : 3)
   log_lines(format_run_header(header));
   for (const std::string& warning : schedule_warnings(recipe_)) log_warning("{}", warning);
-  const double needed = most.total() * world_.layout().local_size, available = available_bytes();
+  const double needed = (most.total() + most.conversion) * world_.layout().local_size, available = available_bytes();
   if (available > 0 && needed > available)
     log_warning("the {} a rank are {} on this machine, and {} are free: lower train.micro_batch_size or the model's sizes, or use more nodes",
-                human_bytes(most.total()), human_bytes(needed), human_bytes(available));
+                human_bytes(most.total() + most.conversion), human_bytes(needed), human_bytes(available));
 }
 
 }  // namespace sluice::recipes

@@ -14,6 +14,7 @@ MemoryShape shape() {
   shape.micro_batch_size = 2;
   shape.seq_length = 5;
   shape.vocab_size = 100;
+  shape.loss_block_rows = 4;
   shape.hidden_size = 16;
   shape.num_layers = 3;
   shape.num_attention_heads = 4;
@@ -21,7 +22,7 @@ MemoryShape shape() {
   shape.head_dim = 8;
   shape.intermediate_size = 64;
   shape.num_moe_layers = 2;
-  shape.num_experts = 8;
+  shape.num_experts = shape.num_families = 8;
   shape.top_k = 2;
   shape.expert_hidden_size = 32;
   return shape;
@@ -29,54 +30,87 @@ MemoryShape shape() {
 
 }  // namespace
 
-TEST_CASE("weights, gradients and moments by type, layout and sharding") {
+TEST_CASE("weights, gradients and moments by type and layout") {
   MemoryShape of = shape();
   MemoryEstimate bytes = estimate_memory(of);
   CHECK(bytes.parameters == 9000 * 4);
+  CHECK(bytes.copies == 0);
   CHECK(bytes.gradients == 9000 * 4);
   CHECK(bytes.optimizer == 9000 * 8);
   CHECK(bytes.worst_load == 0);
   of.dtype = DType::kBFloat16;
-  bytes = estimate_memory(of);
-  CHECK(bytes.parameters == 9000 * 2);
-  CHECK(bytes.gradients == 9000 * 4);
-  CHECK(bytes.optimizer == 9000 * 12);
-  of.dtype = DType::kFloat64;
+  for (const DType product : {DType::kBFloat16, DType::kFloat32}) {
+    of.product = product;
+    bytes = estimate_memory(of);
+    CHECK(bytes.parameters == 9000 * 4);
+    CHECK(bytes.copies == 9000.0 * static_cast<double>(size_of(product)));
+    CHECK(bytes.gradients == 9000 * 4);
+    CHECK(bytes.optimizer == 9000 * 8);
+  }
+  of.dtype = of.product = DType::kFloat64;
   bytes = estimate_memory(of);
   CHECK(bytes.parameters == 9000 * 8);
+  CHECK(bytes.copies == 0);
   CHECK(bytes.optimizer == 9000 * 16);
-  of.dtype = DType::kFloat32;
+  of.dtype = of.product = DType::kFloat32;
   of.expert = 4;
-  of.dense_shards = 8;
-  of.expert_shards = 2;
   bytes = estimate_memory(of);
   CHECK(bytes.parameters == 3000 * 4);
-  CHECK(bytes.optimizer == 1000 * 8 / 8 + 2000 * 8 / 2);
+  CHECK(bytes.optimizer == 3000 * 8);
 }
 
 TEST_CASE("activations, worked out by hand for 10 rows") {
   const MemoryShape of = shape();
-  const double attention = 10 * 4 * (2 * 16 + (2 * 4 + 2 * 2) * 8) + 4 * 10 * 4;  // 5280
-  const double dense = 10 * 4 * (2 * 16 + 3 * 64);                                // 8960
-  const double routed = 10 * 2 * 4 * (16 + 3 * 32);                               // 8960
-  const double moe = 10 * 4 * 2 * 16 + 8 * 10 * 8 + routed;                       // 10880
-  const double ends = 10 * 4 * 16 + 10 * 100 * 8;                                 // 8640
-  CHECK(attention == 5280);
+  const double attention = 10 * (4 * 2 * 16 + 4 * 4 * 4 * 8 + 4 * 4 + 4 + 8);           // 6680
+  const double dense = 10 * (4 * (2 * 16 + 3 * 64) + 4);                                // 9000
+  const double routed = 20 * (4 * (16 + 2 * 32) + 4);                                   // 6480
+  const double moe = 10 * (4 * 2 * 16 + 4 + 2 * 4 * 8) + 20 * (36 + 2 * 4) + routed;    // 9320
+  const double ends = 10 * (3 * 4 * 16 + 2 * 4 + 16) + 5 * 8 * 4;                       // 2320
   CHECK(estimate_memory(of).activations == 3 * attention + dense + 2 * moe + ends);
-  CHECK(estimate_memory(of).activations == 3 * 5280 + 8960 + 2 * 10880 + 8640);
+  CHECK(estimate_memory(of).activations == 3 * 6680 + 9000 + 2 * 9320 + 2320);
 
   MemoryShape other = of;
   other.qk_norm = true;
-  CHECK(estimate_memory(other).activations == estimate_memory(of).activations + 3 * 10 * 4 * (4 + 2) * 8);
+  CHECK(estimate_memory(other).activations == estimate_memory(of).activations + 3 * 10 * (4 * (4 + 2) * 8 + 4 * 2));
+  other.qk_norm_by_head = true;
+  CHECK(estimate_memory(other).activations == estimate_memory(of).activations + 3 * 10 * (4 * (4 + 2) * 8 + 4 * (4 + 2)));
   other = of;
   other.shared_hidden_size = 32;
   CHECK(estimate_memory(other).activations == estimate_memory(of).activations + 2 * 10 * 4 * 3 * 32);
   other = of;
+  other.flat_exchange = true;
+  CHECK(estimate_memory(other).activations == estimate_memory(of).activations + 2 * 20 * 16);
   other.expert = 4;
-  CHECK(estimate_memory(other).worst_load == 3 * routed * 2);
-  CHECK(estimate_memory(other).activations == estimate_memory(of).activations);
+  CHECK(estimate_memory(other).worst_load == 3 * (routed + 20 * 16) * 2);
   other.num_moe_layers = 0;
   CHECK(estimate_memory(other).worst_load == 0);
+}
+
+TEST_CASE("the worst moment is that of the loss, of the backward pass or of the reduction") {
+  MemoryShape of = shape();
+  of.num_moe_layers = 0;
+  const double backward = 10 * 4 * (2 * 64 - 16);  // gradients of gate and up; a row of the residual stream less than before
+  CHECK(backward > 4 * 100 * 4);
+  CHECK(estimate_memory(of).buffers == backward);
+  of.vocab_size = 10'000;
+  CHECK(estimate_memory(of).buffers == 4 * 10'000 * 4);
+  of.loss_block_rows = 64;
+  CHECK(estimate_memory(of).buffers == 10 * 10'000 * 4);
+  const double activations = estimate_memory(of).activations;
+  of.receive_bytes = static_cast<std::int64_t>(activations) + 500'000;
+  CHECK(estimate_memory(of).buffers == 500'000);
+  CHECK(estimate_memory(of).activations == activations);
+}
+
+TEST_CASE("logits are told in the blocks in which they exist") {
+  MemoryShape of = shape();
+  of.vocab_size = 151'936;
+  of.micro_batch_size = 8;
+  of.seq_length = 4096;
+  of.loss_block_rows = 64;
+  of.num_moe_layers = 0;
+  of.intermediate_size = 64;
+  CHECK(estimate_memory(of).buffers == 64.0 * 151'936 * 4);  // 0.04 GB; whole, and with a softmax beside them, they would be 39.8 GB
 }
 
 TEST_CASE("a model beyond 32 bits does not overflow") {
@@ -87,6 +121,6 @@ TEST_CASE("a model beyond 32 bits does not overflow") {
   of.vocab_size = 1 << 18;
   const MemoryEstimate bytes = estimate_memory(of);
   CHECK(bytes.parameters > 2.8e11);
-  CHECK(bytes.activations > 2e15);
-  CHECK(bytes.total() == bytes.parameters + bytes.gradients + bytes.optimizer + bytes.activations);
+  CHECK(bytes.activations > 2e12);
+  CHECK(bytes.total() == bytes.parameters + bytes.gradients + bytes.optimizer + bytes.activations + bytes.buffers);
 }
