@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 #if defined(__x86_64__)
@@ -22,19 +23,37 @@ std::string onednn_limit() {
     const char* value = std::getenv(name);
     if (value == nullptr || *value == '\0') continue;
     std::string limit = value;
-    std::transform(limit.begin(), limit.end(), limit.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    std::transform(limit.begin(), limit.end(), limit.begin(), lower);
     return limit;
   }
   return "";
 }
 
+#if defined(__x86_64__)
+// "Intel(R) Xeon(R) ...", without blanks at its ends.
+std::string find_model() {
+  std::array<unsigned, 12> words = {};
+  for (unsigned part = 0; part < 3; ++part) {
+    unsigned* const w = words.data() + std::size_t{4} * part;
+    if (!__get_cpuid(0x80000002U + part, w, w + 1, w + 2, w + 3)) return "";
+  }
+  char text[sizeof words + 1] = {};
+  std::memcpy(text, words.data(), sizeof words);
+  const std::string_view model = text;
+  const std::size_t first = model.find_first_not_of(' '), last = model.find_last_not_of(' ');
+  return first == std::string_view::npos ? "" : std::string(model.substr(first, last - first + 1));
+}
+#endif
+
 ProcessorFeatures find_features() {
   ProcessorFeatures found;
   found.onednn_limit = onednn_limit();
 #if defined(__x86_64__)
+  found.model = find_model();
   found.avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  found.avx512 = found.avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                 __builtin_cpu_supports("avx512vl");
+  found.avx512 = found.avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   // Older compilers know no names for these. That the system saves AVX-512's registers is in avx512, and tiles are asked for below.
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {

@@ -16,6 +16,7 @@ struct ProcessorFeatures {
   bool amx_bf16 = false;
   bool amx_int8 = false;
   bool tiles_granted = false;  // the kernel lets this process use AMX's tiles: asked for, as every process must
+  std::string model;           // as the processor calls itself; "" if it does not
   std::string onednn_limit;    // of ONEDNN_MAX_CPU_ISA (or DNNL_MAX_CPU_ISA), in lower case; "" without
 };
 

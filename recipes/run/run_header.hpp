@@ -37,7 +37,7 @@ struct RunHeader {
   std::int64_t threads = 1;  // a rank
   std::string backend;
   std::string exchange;  // the chosen one
-  std::string processor;  // what it decides: "bfloat16 products in float32: this processor has no AMX"; "" for nothing
+  std::string processor;  // what computes: "kernels avx512, LibTorch AVX512 on AMD EPYC"; "" if not known
   // batch of the recipe's top level
   std::int64_t global_batch_size = 1;
   std::int64_t micro_batch_size = 1;  // as used, at most the recipe's

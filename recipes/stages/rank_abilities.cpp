@@ -3,57 +3,130 @@
 #include "core/base/processor.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "recipes/stages/rank0.hpp"
+#include "recipes/stages/rank_list.hpp"
 
-#include <fmt/core.h>
+#include <ATen/Version.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
+#include <set>
 
 namespace sluice::recipes {
 namespace {
 
 // As it travels.
 struct Message {
-  std::int64_t native_bfloat16 = 0, avx512 = 0;
-  char why_bfloat16[240] = {};
+  std::int64_t set = 0, native_bfloat16 = 0, avx512 = 0;
+  char why_bfloat16[240] = {}, library[160] = {};
 };
 
+std::string library_of_this_rank() {
+  const std::string& model = this_processor().model;
+  return model.empty() ? at::get_cpu_capability() : fmt::format("{} on {}", at::get_cpu_capability(), model);
+}
+
 std::string products_of(bool native) { return native ? "native" : "in float32"; }
+
+// "AVX2 (ranks 0-1 on a), AVX512 (rank 2 on b)" by what `of` gives of each rank.
+template <class Of>
+std::string who_has_what(const std::vector<RankAbilities>& ranks, const Of& of) {
+  std::vector<int> all(ranks.size());
+  std::iota(all.begin(), all.end(), 0);
+  std::vector<std::string> values, hosts, parts;
+  for (const RankAbilities& rank : ranks) {
+    values.emplace_back(of(rank));
+    hosts.push_back(rank.host);
+  }
+  for (const auto& group : group_ranks(all, values)) parts.push_back(fmt::format("{} ({})", group.value, list_ranks(group.ranks, hosts)));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+template <class Of>
+bool all_alike(const std::vector<RankAbilities>& ranks, const Of& of) {
+  return std::all_of(ranks.begin(), ranks.end(), [&](const RankAbilities& rank) { return of(rank) == of(ranks.front()); });
+}
+
+std::string_view set_of(const RankAbilities& rank) { return kernels::name_of(rank.set); }
+const std::string& library_of(const RankAbilities& rank) { return rank.library; }
 
 }  // namespace
 
 std::vector<RankAbilities> use_common_abilities(parallel::World& world) {
   Message mine;
   on_all_ranks(world, "processor", [&] {
+    mine.set = static_cast<std::int64_t>(kernels::best_instruction_set());
     const Bfloat16Products products = best_bfloat16_products();
     mine.native_bfloat16 = products.native;
-    products.why.copy(mine.why_bfloat16, sizeof mine.why_bfloat16 - 1);
     mine.avx512 = this_processor().avx512;
+    products.why.copy(mine.why_bfloat16, sizeof mine.why_bfloat16 - 1);
+    library_of_this_rank().copy(mine.library, sizeof mine.library - 1);
   });
   std::vector<Message> all(static_cast<std::size_t>(world.size()));
   world.world()->start_all_gather(&mine, all.data(), sizeof mine, {"processors", -1, -1, "start"}).finish();
   std::vector<RankAbilities> ranks;
-  for (std::size_t rank = 0; rank < all.size(); ++rank)
-    ranks.push_back({world.layout().host_of_rank[rank], all[rank].native_bfloat16 != 0, all[rank].why_bfloat16, all[rank].avx512 != 0});
+  for (std::size_t rank = 0; rank < all.size(); ++rank) {
+    const Message& m = all[rank];
+    const auto set = static_cast<kernels::InstructionSet>(m.set);
+    ranks.push_back({world.layout().host_of_rank[rank], set, m.library, m.native_bfloat16 != 0, m.why_bfloat16, m.avx512 != 0});
+  }
+  kernels::limit_instruction_set(least_set(ranks));
   set_native_bfloat16(choose_bfloat16(ranks).native);
   return ranks;
+}
+
+kernels::InstructionSet least_set(const std::vector<RankAbilities>& ranks) {
+  return std::min_element(ranks.begin(), ranks.end(), [](const RankAbilities& a, const RankAbilities& b) { return a.set < b.set; })->set;
+}
+
+std::string describe_processors(const std::vector<RankAbilities>& ranks) {
+  std::string text = fmt::format("kernels {}", kernels::name_of(least_set(ranks)));
+  if (!all_alike(ranks, set_of)) text += fmt::format(", the least of {}", who_has_what(ranks, set_of));
+  return text + fmt::format(", LibTorch {}", all_alike(ranks, library_of) ? ranks.front().library : who_has_what(ranks, library_of));
+}
+
+std::string mixed_libraries(const std::vector<RankAbilities>& ranks) {
+  if (all_alike(ranks, library_of)) return "";
+  return fmt::format("LibTorch computes otherwise on some ranks than on others, {}: bits may differ from those of ranks that are alike; "
+                     "ATEN_CPU_CAPABILITY=avx2 on all of them makes instruction sets one", who_has_what(ranks, library_of));
 }
 
 Bfloat16Choice choose_bfloat16(const std::vector<RankAbilities>& ranks, bool resumed, const std::string& stored) {
   const auto without = std::find_if(ranks.begin(), ranks.end(), [](const RankAbilities& rank) { return !rank.native_bfloat16; });
   const bool today = without == ranks.end();
   const RankAbilities& reason = today ? ranks.front() : *without;
-  const bool same_everywhere = std::all_of(ranks.begin(), ranks.end(), [&](const RankAbilities& rank) { return rank.why_bfloat16 == reason.why_bfloat16; });
-  const std::string why = same_everywhere ? reason.why_bfloat16 : fmt::format("rank {} on {}: {}", &reason - ranks.data(), reason.host, reason.why_bfloat16);
+  const bool same_everywhere = all_alike(ranks, [](const RankAbilities& rank) -> const std::string& { return rank.why_bfloat16; });
+  std::string why = reason.why_bfloat16;
+  if (!same_everywhere) why = fmt::format("rank {} on {}: {}", &reason - ranks.data(), reason.host, why);
   const Bfloat16Choice anew{today, fmt::format("{}: {}", products_of(today), why)};
   if (!resumed) return anew;
-  const bool known = !stored.empty();
-  const bool before = known ? stored == stored_bfloat16(true)
-                            : std::all_of(ranks.begin(), ranks.end(), [](const RankAbilities& rank) { return rank.avx512; });
+  const bool known = !stored.empty(), earlier = std::all_of(ranks.begin(), ranks.end(), [](const RankAbilities& rank) { return rank.avx512; });
+  const bool before = known ? stored == "native" : earlier;
   if (before == today) return anew;
   return {before, fmt::format("{} as {}; a new run here would compute them {}: {}", products_of(before),
                               known ? "the run began" : "the version that wrote the checkpoint does here", products_of(today), why)};
 }
 
-std::string stored_bfloat16(bool native) { return native ? "native" : "float32"; }
+ComputedWith computed_with(const std::vector<RankAbilities>& ranks, const Bfloat16Choice* bfloat16) {
+  std::set<std::string> libraries;
+  for (const RankAbilities& rank : ranks) libraries.insert(rank.library);
+  return {std::string(kernels::name_of(least_set(ranks))), fmt::format("{}", fmt::join(libraries, ", ")),
+          bfloat16 == nullptr ? "" : bfloat16->native ? "native" : "float32"};
+}
+
+std::string describe_changes(const ComputedWith& before, const ComputedWith& now) {
+  if (before.instruction_set.empty())
+    return "an earlier version wrote the checkpoint, and it does not tell on which processor: if it was of another kind, bits differ from those "
+           "of a run that never stopped";
+  std::vector<std::string> changes;
+  const auto compare = [&](const char* what, const std::string& then, const std::string& here) {
+    if (then != here) changes.push_back(fmt::format("{} {}, before {}", what, here, then));
+  };
+  compare("kernels", before.instruction_set, now.instruction_set);
+  compare("LibTorch", before.library, now.library);
+  if (changes.empty()) return "";
+  return fmt::format("other processors than before compute from here on ({}): bits may differ from those of a run that never stopped",
+                     fmt::join(changes, "; "));
+}
 
 }  // namespace sluice::recipes

@@ -27,7 +27,9 @@ void visit_fields(State& s, Visit visit) {
   visit("has_lagged_counts", s.has_lagged_counts);
   visit("ranks", s.ranks);
   visit("expert", s.expert);
-  visit("bfloat16_products", s.bfloat16_products, true);
+  visit("instruction_set", s.computed_with.instruction_set, true);
+  visit("library", s.computed_with.library, true);
+  visit("bfloat16_products", s.computed_with.bfloat16_products, true);
 }
 
 }  // namespace
@@ -51,7 +53,7 @@ RunState parse_run_state(const std::string& text, const std::string& file) {
       throw data_error("{}: '{}' has the wrong type: {}", file, key, json[key].dump());
     }
   });
-  const std::string& products = state.bfloat16_products;
+  const std::string& products = state.computed_with.bfloat16_products;
   if (!products.empty() && products != "native" && products != "float32")
     throw data_error("{}: 'bfloat16_products' is \"{}\", not native or float32", file, products);
   return state;

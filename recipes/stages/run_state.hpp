@@ -7,6 +7,15 @@
 
 namespace sluice::recipes {
 
+/// What digits depend on beside the layout: bits are promised per binary and these. "" each in checkpoints of earlier versions.
+struct ComputedWith {
+  std::string instruction_set;    // of our kernels, on all ranks: "avx512"
+  std::string library;            // LibTorch's, and the processors: "AVX512 on AMD EPYC"; several if ranks differ
+  std::string bfloat16_products;  // "native" or "float32" in a run of that type; "" else
+
+  bool operator==(const ComputedWith&) const = default;
+};
+
 struct RunState {
   std::int64_t step = 0;              // optimizer steps finished, over all stages
   std::int64_t stage = 0;             // index of the stage this step belongs to
@@ -26,7 +35,7 @@ struct RunState {
   bool has_lagged_counts = false;
   // The layout that wrote it: the same one continues bit for bit. Loading never depends on it.
   std::int64_t ranks = 1, expert = 1;
-  std::string bfloat16_products;      // "native" or "float32" in a run of that type; "" else, and in checkpoints of earlier versions
+  ComputedWith computed_with;
 
   bool operator==(const RunState&) const = default;
 };

@@ -52,8 +52,8 @@ class Trainer {
   std::filesystem::path last_checkpoint_of(const Stage& stage);
   /// The model of a checkpoint, its experts placed as `placed_for` wants them.
   void load_checkpoint(const std::filesystem::path& checkpoint, const Stage& placed_for);
-  /// How bfloat16 products are computed from now on, of a run that goes on if `resumed` (choose_bfloat16).
-  void settle_bfloat16(bool resumed, const std::string& stored);
+  /// What computes from now on a run that is new or (`before`) goes on, and says what of it may change bits.
+  void settle_processor(const ComputedWith* before);
   void print_header();                    // trainer_header.cpp
   /// Of its training and of the conversion that begins it.
   MemoryEstimate estimate_stage(std::size_t index) const;

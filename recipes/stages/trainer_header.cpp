@@ -108,7 +108,8 @@ void Trainer::print_header() {
   const bool flat = std::any_of(recipe_.stages.begin(), recipe_.stages.end(),
                                 [](const Stage& stage) { return stage.parallel.expert > 1 || stage.parallel.exchange == Exchange::kFlat; });
   header.exchange = flat ? "flat" : "local";
-  if (recipe_.dtype == DType::kBFloat16) header.processor = "bfloat16 products " + bfloat16_.text;
+  header.processor = describe_processors(abilities_);
+  if (recipe_.dtype == DType::kBFloat16) header.processor += "; bfloat16 products " + bfloat16_.text;
   header.global_batch_size = first.train.global_batch_size;
   header.accumulation = accumulation_steps(first.train, world_.size());
   header.micro_batch_size = (first.train.global_batch_size / world_.size() + header.accumulation - 1) / header.accumulation;

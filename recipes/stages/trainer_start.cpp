@@ -201,14 +201,17 @@ void Trainer::open_data(const std::filesystem::path& checkpoint) {
 
 Trainer::StageData& Trainer::data_of(std::size_t stage) { return data_[stage]; }
 
-void Trainer::settle_bfloat16(bool resumed, const std::string& stored) {
-  bfloat16_ = choose_bfloat16(abilities_, resumed, stored);
+void Trainer::settle_processor(const ComputedWith* before) {
+  bfloat16_ = choose_bfloat16(abilities_, before != nullptr, before ? before->bfloat16_products : "");
   set_native_bfloat16(bfloat16_.native);
-  if (recipe_.dtype == DType::kBFloat16) state_.bfloat16_products = stored_bfloat16(bfloat16_.native);
+  state_.computed_with = computed_with(abilities_, recipe_.dtype == DType::kBFloat16 ? &bfloat16_ : nullptr);
+  if (!speaks()) return;
+  if (const std::string mixed = mixed_libraries(abilities_); !mixed.empty()) log_warning("{}", mixed);
+  if (const std::string changes = before ? describe_changes(*before, state_.computed_with) : ""; !changes.empty()) log_info("{}", changes);
 }
 
 void Trainer::start_fresh() {
-  settle_bfloat16(false, "");
+  settle_processor(nullptr);
   print_header();
   const Stage& first = recipe_.stages.front();
   const Layout& layout = layouts_.at(first.parallel.expert);
@@ -275,8 +278,8 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
       throw data_error("{}: the run's tokenizer changed: sha256 {} then, {} now", file, then.tokenizer_sha256, state_.tokenizer_sha256);
   });
   saved_step_ = then.step;
-  settle_bfloat16(true, then.bfloat16_products);
-  then.bfloat16_products = state_.bfloat16_products;
+  settle_processor(&then.computed_with);
+  then.computed_with = state_.computed_with;
   print_header();
   load_checkpoint(checkpoint, recipe_.stages[static_cast<std::size_t>(then.stage)]);
   then.corpus_fingerprints = state_.corpus_fingerprints;  // of all stages, also those that were not there then

@@ -1,8 +1,13 @@
 // Which vector instructions the kernels use. Hot loops are compiled once per instruction set (for_each_isa.inc) and
 // chosen at run time, so that one binary is fast on AVX2 and AVX-512 machines and still runs on any x86-64.
+// The environment variable SLUICE_CPU_CAPABILITY (baseline, avx2 or avx512) takes instruction sets away from a process, as
+// ATEN_CPU_CAPABILITY does in LibTorch. The ranks of a job all use the least that any of them has.
 // Results differ between `baseline` and the others in the last bits (no fused multiply-add there); within one
 // instruction set they are reproducible bit for bit.
 #pragma once
+
+#include <optional>
+#include <string_view>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define SLUICE_X86_VARIANTS 1
@@ -14,13 +19,17 @@ namespace sluice::kernels {
 
 enum class InstructionSet { kBaseline, kAvx2, kAvx512 };
 
-/// The best one that this processor and operating system support.
+/// "baseline", "avx2" or "avx512", in messages, checkpoints and the environment.
+std::string_view name_of(InstructionSet set);
+std::optional<InstructionSet> instruction_set_named(std::string_view name);
+
+/// The best one that this processor, operating system and SLUICE_CPU_CAPABILITY allow. Usage error if that names none.
 InstructionSet best_instruction_set();
 
 /// The one in use: the best unless limited.
 InstructionSet instruction_set();
 
-/// Uses at most `highest` from now on: for tests of the slower variants. Not while kernels run.
+/// Uses at most `highest` from now on: what all ranks of a job have, or a slower variant in a test. Not while kernels run.
 void limit_instruction_set(InstructionSet highest);
 
 template <class Function>

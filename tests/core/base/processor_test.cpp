@@ -88,6 +88,7 @@ TEST_CASE("a limit of oneDNN counts as the processor's") {
 
 TEST_CASE("this processor is one of those there are") {
   const ProcessorFeatures& p = this_processor();
+  CHECK((p.model.empty() || (p.model.front() > ' ' && p.model.back() > ' ')));
   CHECK((!p.avx512 || p.avx2));
   CHECK((!p.avx512_bf16 || p.avx512));
   CHECK((!p.tiles_granted || p.amx_tile));

@@ -3,14 +3,13 @@
 #include "tests/support/catch.hpp"
 
 using namespace sluice::recipes;
+using sluice::kernels::InstructionSet;
 
 namespace {
 
-RankAbilities rank(const char* host, bool native, const char* why, bool avx512 = true) { return {host, native, why, avx512}; }
-
-const RankAbilities kAmx = rank("new", true, "with AMX");
-const RankAbilities kZen = rank("middle", false, "this processor has no AMX");
-const RankAbilities kOld = rank("old", false, "this processor has no AMX", false);
+const RankAbilities kAmx = {"new", InstructionSet::kAvx512, "AVX512 on Xeon", true, "with AMX", true};
+const RankAbilities kZen = {"middle", InstructionSet::kAvx512, "AVX512 on EPYC", false, "this processor has no AMX", true};
+const RankAbilities kOld = {"old", InstructionSet::kAvx2, "AVX2 on Xeon", false, "this processor has no AMX", false};
 
 }  // namespace
 
@@ -36,7 +35,7 @@ TEST_CASE("a run that goes on keeps the choice its checkpoint tells") {
   choice = choose_bfloat16({kAmx, kZen}, true, "float32");
   CHECK_FALSE(choice.native);
   CHECK(choice.text == "in float32: rank 1 on middle: this processor has no AMX");
-  CHECK(choose_bfloat16({kAmx}, true, stored_bfloat16(true)).text == "native: with AMX");
+  CHECK(choose_bfloat16({kAmx}, true, "native").text == "native: with AMX");
 }
 
 TEST_CASE("a checkpoint that tells no choice is from a version that took AVX-512 for native") {
@@ -47,4 +46,33 @@ TEST_CASE("a checkpoint that tells no choice is from a version that took AVX-512
   CHECK_FALSE(choose_bfloat16({kZen, kOld}, true, "").native);
   CHECK_FALSE(choose_bfloat16({kOld}, true, "").native);
   CHECK(choose_bfloat16({kAmx}, true, "").native);
+}
+
+TEST_CASE("kernels use the least instruction set of all ranks, and the header says who has what") {
+  CHECK(least_set({kAmx, kZen}) == InstructionSet::kAvx512);
+  CHECK(least_set({kAmx, kOld, kZen}) == InstructionSet::kAvx2);
+  CHECK(describe_processors({kZen, kZen}) == "kernels avx512, LibTorch AVX512 on EPYC");
+  CHECK(describe_processors({kZen, kOld, kZen}) ==
+        "kernels avx2, the least of avx512 (ranks 0, 2 on middle), avx2 (rank 1 on old), "
+        "LibTorch AVX512 on EPYC (ranks 0, 2 on middle), AVX2 on Xeon (rank 1 on old)");
+}
+
+TEST_CASE("a job whose ranks compute with different libraries is warned of once") {
+  CHECK(mixed_libraries({kZen, kZen}).empty());
+  CHECK(mixed_libraries({kZen, kOld}) ==
+        "LibTorch computes otherwise on some ranks than on others, AVX512 on EPYC (rank 0 on middle), AVX2 on Xeon (rank 1 on old): "
+        "bits may differ from those of ranks that are alike; ATEN_CPU_CAPABILITY=avx2 on all of them makes instruction sets one");
+}
+
+TEST_CASE("what a checkpoint tells of processors is compared when the run goes on") {
+  const Bfloat16Choice native{true, ""}, widened{false, ""};
+  const ComputedWith zen = computed_with({kZen, kZen}, nullptr), mixed = computed_with({kZen, kOld, kAmx}, &widened);
+  CHECK(zen == ComputedWith{"avx512", "AVX512 on EPYC", ""});
+  CHECK(mixed == ComputedWith{"avx2", "AVX2 on Xeon, AVX512 on EPYC, AVX512 on Xeon", "float32"});
+  CHECK(computed_with({kAmx}, &native).bfloat16_products == "native");
+  CHECK(describe_changes(zen, zen).empty());
+  CHECK(describe_changes(zen, computed_with({kOld}, nullptr)) ==
+        "other processors than before compute from here on (kernels avx2, before avx512; LibTorch AVX2 on Xeon, before AVX512 on EPYC): "
+        "bits may differ from those of a run that never stopped");
+  CHECK(describe_changes({}, zen).find("an earlier version wrote the checkpoint") == 0);
 }
