@@ -15,6 +15,7 @@
 #include "recipes/stages/model_flops.hpp"
 #include "recipes/stages/model_io.hpp"
 #include "recipes/stages/rank0.hpp"
+#include "recipes/stages/replica_check.hpp"
 #include "recipes/stages/run.hpp"
 #include "recipes/stages/run_data.hpp"
 #include "recipes/stages/save_checkpoint.hpp"
@@ -53,6 +54,7 @@ ExitCode Trainer::run() {
   open_data(checkpoint);
   if (checkpoint.empty()) start_fresh();
   else resume(checkpoint);
+  check_replicas();
   print_expected_time();
   peak_flops_ = measure_peak_flops(*world_.world(), to_torch(recipe_.dtype));
   started_at_ = monotonic_seconds();
@@ -62,9 +64,8 @@ ExitCode Trainer::run() {
     try {
       train_stage(index);
     } catch (const Error& error) {
-      if (error.code() != ExitCode::kDiverged) throw;
-      throw diverged_error("{}; {}: lower train.learning_rate or lengthen train.warmup_steps", error.what(),
-                           saved_step_ >= 0 ? fmt::format("the last good checkpoint is of step {}", saved_step_) : "no checkpoint was saved yet");
+      if (error.code() != ExitCode::kDiverged || dynamic_cast<const ReplicasDiffer*>(&error) != nullptr) throw;
+      throw diverged_error("{}; {}: lower train.learning_rate or lengthen train.warmup_steps", error.what(), last_good());
     }
     if (state_.stage_step < recipe_.stages[index].max_steps) {
       if (saved_step_ != state_.step) save();
@@ -291,9 +292,22 @@ void Trainer::validate_now() {
   log_info("step {}: validation loss {:.4f}, {:.4f} bits per byte", state_.step, result.loss, result.bits_per_byte);
 }
 
+std::string Trainer::last_good() const {
+  return saved_step_ >= 0 ? fmt::format("the last good checkpoint is of step {}", saved_step_) : "no checkpoint was saved yet";
+}
+
+void Trainer::check_replicas() {
+  try {
+    require_equal_replicas(world_, *model_, layouts_.at(placed_.expert), state_.step);
+  } catch (const ReplicasDiffer& error) {
+    throw ReplicasDiffer(fmt::format("{}; {}: look for faulty memory, another program or other libraries on their hosts", error.what(), last_good()));
+  }
+}
+
 void Trainer::save() {
   const Stopwatch watch;
   require_finite_weights(*model_, layouts_.at(placed_.expert), state_.step);
+  check_replicas();
   if (speaks()) progress_->show("saving");
   state_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
   collect_updates(*model_, layouts_.at(placed_.expert), state_);

@@ -67,6 +67,9 @@ class Trainer {
   void log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before);
   void validate_now();
   void save();
+  /// Collective. Ends the run if ranks that hold the same weights do not (replica_check.hpp).
+  void check_replicas();
+  std::string last_good() const;          // checkpoint, as a clause
   /// Collective: whether a rank was asked to stop; then stop_reason_ says by what, and which.
   bool stop_agreed();
   void finish();
