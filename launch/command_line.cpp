@@ -1,5 +1,6 @@
 #include "launch/command_line.hpp"
 
+#include "core/base/standard_output.hpp"
 #include "launch/help.hpp"
 #include "launch/help_mistakes.hpp"
 #include "launch/read_integer.hpp"
@@ -12,6 +13,7 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <sstream>
 
 namespace sluice {
 namespace {
@@ -244,7 +246,10 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& out) {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
     finish(app, raw, out);
   } catch (const CLI::Success& success) {
-    return app.exit(success);
+    std::ostringstream text;
+    const int code = app.exit(success, text, text);
+    write_standard_output(text.str());
+    return code;
   } catch (const CLI::ParseError& error) {
     std::string who = "sluice";
     for (const CLI::App* command = &app; !command->get_subcommands().empty();) {

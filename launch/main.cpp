@@ -1,6 +1,8 @@
 // The thin `sluice` command: reads the command line and loads the engine only when a command needs it, so that --help
 // takes milliseconds although the engine brings LibTorch along.
+#include "core/base/standard_output.hpp"
 #include "launch/command_line.hpp"
+#include "launch/process_start.hpp"
 
 #include <dlfcn.h>
 #include <fmt/format.h>
@@ -45,7 +47,8 @@ int run(const sluice::CommandLine& command_line) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  sluice::start_process();
   sluice::CommandLine command_line;
-  if (const auto done = sluice::parse_command_line(argc, argv, command_line)) return *done;
+  if (const auto done = sluice::parse_command_line(argc, argv, command_line)) return sluice::finish_standard_output(*done);
   return run(command_line);
 }

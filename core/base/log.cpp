@@ -2,8 +2,11 @@
 
 #include "core/base/clock.hpp"
 #include "core/base/host.hpp"
+#include "core/base/standard_output.hpp"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <mutex>
 
@@ -15,7 +18,9 @@ struct LogState {
   int rank = 0;
   int world_size = 1;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{nullptr, std::fclose};
+  std::string path;  // of `file`
   std::string footer;
+  bool told = false;  // that standard output broke
 };
 
 LogState& state() {
@@ -23,13 +28,31 @@ LogState& state() {
   return instance;
 }
 
-void put(std::FILE* out, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), out);
-  std::fflush(out);
+bool put(std::FILE* out, std::string_view text) {
+  return std::fwrite(text.data(), 1, text.size(), out) == text.size() && std::fflush(out) == 0;
 }
 
 void put_in_file(LogState& log, std::string_view line) {
-  if (log.file) put(log.file.get(), local_time_stamp(wall_seconds()) + " " + std::string(line));
+  if (!log.file || put(log.file.get(), local_time_stamp(wall_seconds()) + " " + std::string(line))) return;
+  const int reason = errno;
+  log.file.reset();
+  put(stderr, fmt::format("warning: {}: writing failed: {}; it ends here\n", log.path, std::strerror(reason)));
+}
+
+// Only the log file, which keeps what is said, makes a broken standard output a matter of one line, here and on standard error; there
+// a reader who went away (`| head`) is not told of it.
+void tell_broken_output(LogState& log) {
+  const int reason = standard_output_error();
+  if (reason == 0 || log.told || !log.file) return;
+  log.told = true;
+  const std::string line = fmt::format("warning: {}; what is said from here on is in {} alone\n", standard_output_problem(), log.path);
+  put_in_file(log, line);
+  if (reason != EPIPE) put(stderr, line);
+}
+
+void put_on_output(LogState& log, std::string_view text) {
+  write_standard_output(text);
+  tell_broken_output(log);
 }
 
 }  // namespace
@@ -42,7 +65,11 @@ void set_log_rank(int rank, int world_size) {
 
 void set_log_file(const std::string& path) {
   std::lock_guard lock(state().mutex);
-  state().file.reset(path.empty() ? nullptr : std::fopen(path.c_str(), "a"));
+  LogState& log = state();
+  log.file.reset(path.empty() ? nullptr : std::fopen(path.c_str(), "ae"));
+  log.path = path;
+  if (!path.empty() && !log.file) put(stderr, fmt::format("warning: {}: cannot be written: {}\n", path, std::strerror(errno)));
+  tell_broken_output(log);
 }
 
 void log_line(LogLevel level, std::string_view text) {
@@ -55,14 +82,11 @@ void log_line(LogLevel level, std::string_view text) {
   if (log.rank != 0) line += fmt::format("rank {} on {}: ", log.rank, host_name());
   line += text;
   line += '\n';
-  std::FILE* out = level == LogLevel::kInfo ? stdout : stderr;
-  if (log.footer.empty()) {
-    put(out, line);
-  } else {
-    // The line itself takes the footer away: mpirun passes the two streams on in any order, so a warning may overtake.
-    put(out, "\r\x1b[K" + line);
-    put(stdout, "\r" + log.footer + "\x1b[K");
-  }
+  // The line itself takes the footer away: mpirun passes the two streams on in any order, so a warning may overtake.
+  const std::string shown = log.footer.empty() ? line : "\r\x1b[K" + line;
+  if (level == LogLevel::kInfo) put_on_output(log, shown);
+  else put(stderr, shown);
+  if (!log.footer.empty()) put_on_output(log, "\r" + log.footer + "\x1b[K");
   put_in_file(log, line);
 }
 
@@ -77,7 +101,7 @@ void set_log_footer(std::string_view text) {
   std::lock_guard lock(log.mutex);
   if (text.empty() && log.footer.empty()) return;
   // Written over in place and cut behind, so that the terminal never shows an empty line in between.
-  put(stdout, "\r" + std::string(text) + "\x1b[K");
+  put_on_output(log, "\r" + std::string(text) + "\x1b[K");
   log.footer = text;
 }
 

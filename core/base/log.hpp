@@ -15,7 +15,8 @@ enum class LogLevel { kInfo, kWarning, kError };
 /// Tells the log which rank this process is; from then on ranks other than 0 print warnings and errors only.
 void set_log_rank(int rank, int world_size);
 
-/// Copies every printed line (with a time stamp) to `path` too; rank 0 only. An empty path closes the file.
+/// Copies every printed line (with a time stamp) to `path` too; rank 0 only. An empty path closes the file. One that cannot be opened or
+/// written to is warned of once; so is a standard output that breaks while there is such a file.
 void set_log_file(const std::string& path);
 
 /// Writes one stamped line to the log file only; nothing without a file.

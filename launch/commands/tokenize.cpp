@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <iterator>
@@ -11,6 +10,7 @@
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
+#include "core/base/standard_output.hpp"
 #include "core/checkpoint/model_location.hpp"
 #include "data/bpe_trainer.hpp"
 #include "data/load_tokenizer.hpp"
@@ -24,7 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 void put(std::string_view bytes) {
-  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) throw data_error("standard output cannot be written to");
+  write_standard_output(bytes);
+  require_standard_output();
 }
 
 // As ranks choose theirs: OMP_NUM_THREADS, else the cores.
@@ -68,7 +69,8 @@ data::TokenizerPtr open_tokenizer(const std::string& name) {
   return data::load_tokenizer(name);
 }
 
-void print_ids(const std::vector<std::int32_t>& ids, bool& at_start) {
+// A part of a line, or with `ends` its end. `at_start`: whether nothing of the line is written yet.
+void print_ids(const std::vector<std::int32_t>& ids, bool& at_start, bool ends) {
   fmt::memory_buffer line;
   for (const std::int32_t id : ids) {
     fmt::format_to(std::back_inserter(line), "{}{}", at_start ? "" : " ", id);
@@ -76,6 +78,10 @@ void print_ids(const std::vector<std::int32_t>& ids, bool& at_start) {
   }
   put({line.data(), line.size()});
 }
+  if (ends) {
+    line.push_back('\n');
+    at_start = true;
+  }
 
 // One line a document.
 int encode(const TokenizeOptions& options) {
@@ -85,10 +91,7 @@ int encode(const TokenizeOptions& options) {
   const auto take = [&](std::string_view text, bool ends) {
     ids.clear();
     tokenizer->encode(text, ids, options.special);
-    print_ids(ids, at_start);
-    if (!ends) return;
-    put("\n");
-    at_start = true;
+    print_ids(ids, at_start, ends);
   };
   if (options.text)
     take(repaired_argument("--text", *options.text), true);

@@ -1,5 +1,6 @@
 // The engine's door: runs one command and turns what it throws into one line and an exit code.
 #include "core/base/log.hpp"
+#include "core/base/standard_output.hpp"
 #include "core/tensor/error_line.hpp"
 #include "launch/commands/commands.hpp"
 #include "launch/engine/commands.hpp"
@@ -23,11 +24,15 @@ int dispatch(const sluice::CommandLine& line) {
 }  // namespace
 
 extern "C" int sluice_run(const sluice::CommandLine* command_line) {
+  int code = 0;
   try {
-    return dispatch(*command_line);
+    code = dispatch(*command_line);
+  } catch (const sluice::StandardOutputError& error) {
+    code = static_cast<int>(error.code());
   } catch (const std::exception& exception) {
     const sluice::Error error = sluice::as_error(exception);
     sluice::log_error("{}", error.what());
-    return static_cast<int>(error.code());
+    code = static_cast<int>(error.code());
   }
+  return sluice::finish_standard_output(code);
 }

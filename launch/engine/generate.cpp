@@ -1,5 +1,6 @@
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
+#include "core/base/standard_output.hpp"
 #include "core/nn/linear.hpp"
 #include "data/utf8.hpp"
 #include "launch/commands/source_text.hpp"
@@ -10,7 +11,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <vector>
 
 namespace sluice {
@@ -27,11 +27,6 @@ std::int64_t choose(at::Tensor logits, const GenerateOptions& options, std::int6
   const at::Tensor cumulative = at::softmax(logits, 0).cumsum(0);
   const double draw = random_uniform(random_key(options.seed, "generate"), static_cast<std::uint64_t>(position)) * cumulative[-1].item<double>();
   return (cumulative <= draw).sum().clamp_max(logits.numel() - 1).item<std::int64_t>();
-}
-
-void print(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
 }
 
 }  // namespace
@@ -54,8 +49,8 @@ int generate_command(const GenerateOptions& options) {
     ModelState state;
     std::vector<std::int32_t> pending = ids;
     data::Utf8Repairer text("generated text");
-    print(prompt);
-    for (std::int64_t produced = 0; produced < options.max_tokens; ++produced) {
+    write_standard_output(prompt);
+    for (std::int64_t produced = 0; produced < options.max_tokens && standard_output_error() == 0; ++produced) {
       RowTable rows;
       rows.sequences = 1;
       rows.length = static_cast<std::int64_t>(pending.size());
@@ -73,11 +68,11 @@ int generate_command(const GenerateOptions& options) {
       pending = {id};
       std::string shown;
       text.append(loaded.tokenizer->decode(pending), shown);
-      print(shown);
+      write_standard_output(shown);
     }
     std::string rest;
     text.finish(rest);
-    print(rest + "\n");
+    write_standard_output(rest + "\n");
     return 0;
   });
 }

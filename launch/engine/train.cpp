@@ -1,6 +1,7 @@
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"
 #include "core/base/log.hpp"
+#include "core/base/standard_output.hpp"
 #include "core/checkpoint/model_location.hpp"
 #include "launch/engine/commands.hpp"
 #include "launch/engine/world_session.hpp"
@@ -54,6 +55,8 @@ int train_command(const TrainOptions& options) {
   try {
     recipe = recipes::read_recipe(options.recipe, options.overrides, read_initial_model);
   } catch (const Error& error) {
+  // Who reads along may go away, or its disk fill: the run's record is in its folder.
+  make_standard_output_optional();
     problem = error;
   }
   parallel::WorldOptions world;

@@ -41,6 +41,12 @@ for command in "" train eval generate inspect tokenize "tokenize train" "tokeniz
 done
 [ "$(./sluice help train)" = "$(./sluice train --help)" ] || { echo "FAILED: sluice help train"; failures=$((failures + 1)); }
 [ "$(./sluice --version)" = "sluice 0.1.0" ] || { echo "FAILED: sluice --version"; failures=$((failures + 1)); }
+for option in --help --version 'train --help'; do
+  # shellcheck disable=SC2086
+  errors=$(./sluice $option 2>&1 >/dev/full)
+  actual=$?
+  [ "$actual $errors" = "3 error: standard output: No space left on device" ] || { echo "FAILED: sluice $option >/dev/full: $actual $errors"; failures=$((failures + 1)); }
+done
 expect 2 "sluice: the engine $scratch/libsluice_engine.so is missing; build it with ./launch/setup" train x.yaml
 
 expect 2 "sluice: a command is needed: train, eval, generate, inspect, tokenize, bench; see 'sluice --help'"
@@ -134,6 +140,17 @@ expect 75 '5 2048 256 512 2 float32 0 31 0 num_experts=<16>' bench moe
 expect 75 '5 2048 256 512 2 float32 0 31 0 num_experts=<8><16><32><64><128>' bench moe sweep=true
 expect 75 '5 9 32 8 1 bfloat16 3 5 1 num_experts=<64><4>' \
   bench moe rows=9 hidden_size=32 num_experts=64,4 --json top_k=1 dtype=bfloat16 threads=3 repeats=5 expert_hidden_size=8 sweep=false
+
+# Standard input, output and error are open before anything else is: the first file that is opened gets none of their numbers.
+cat > engine.cpp <<'CPP'
+#include <fcntl.h>
+namespace sluice { struct CommandLine; }
+extern "C" int sluice_run(const sluice::CommandLine*) { return open("/dev/null", O_RDONLY); }
+CPP
+"${CXX:-c++}" -std=c++20 -shared -fPIC engine.cpp -o libsluice_engine.so || exit 1
+./sluice train x.yaml <&- >&- 2>&- 3>&-
+first=$?
+[ "$first" -gt 2 ] || { echo "FAILED: with descriptors 0 to 2 closed, the first file gets $first"; failures=$((failures + 1)); }
 
 [ "$failures" = 0 ] && echo "the thin command: all good"
 exit "$((failures > 0))"

@@ -62,3 +62,16 @@ TEST_CASE("the log file has every line with a stamp, those for the file alone to
   REQUIRE(text[4] == '-');
   REQUIRE(text[13] == ':');
 }
+
+TEST_CASE("a log file that cannot be written is warned of once") {
+  const std::string warning = captured(STDERR_FILENO, [] {
+    set_log_file("/dev/full");
+    log_to_file("a line");
+    log_to_file("another");
+    set_log_file("");
+  });
+  CHECK(warning == "warning: /dev/full: writing failed: No space left on device; it ends here\n");
+  const TemporaryDirectory folder;
+  CHECK(captured(STDERR_FILENO, [&] { set_log_file(folder.path().string()); }) ==
+        "warning: " + folder.path().string() + ": cannot be written: Is a directory\n");
+}

@@ -1,0 +1,13 @@
+// What a process may not take for granted, put right before anything else runs.
+#pragma once
+
+namespace sluice {
+
+/// Called first of all.
+/// - A closed standard input, output or error is opened on /dev/null: the first files that the process opens would take their numbers,
+///   and what is printed would overwrite them.
+/// - A file that grows past the limit of its size (ulimit -f) is an error of that write, not the end of the process by SIGXFSZ.
+/// - A number is read and written with a point, whatever LC_ALL says: the process stays in the "C" locale it starts in, which needs nothing.
+void start_process();
+
+}  // namespace sluice
