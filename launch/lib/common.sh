@@ -8,15 +8,19 @@ LOGS=$BUILD/log
 CALLER_DIRECTORY=$PWD
 VERBOSE=${VERBOSE:-}
 
+# The first files that are opened get the numbers of closed descriptors: what this script and all it starts print would go there.
+for descriptor in 0 1 2; do [ -e "/proc/$$/fd/$descriptor" ] || eval "exec $descriptor<>/dev/null"; done
+
 if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ] && [ -z "${NO_COLOR:-}" ]; then
   BOLD=$'\e[1m' RED=$'\e[31m' YELLOW=$'\e[33m' PLAIN=$'\e[0m'
 else
   BOLD='' RED='' YELLOW='' PLAIN=''
 fi
 
-say() { printf '%s\n' "$*"; }
-title() { printf '%s==> %s%s\n' "$BOLD" "$*" "$PLAIN"; }
-warn() { printf '%swarning:%s %s\n' "$YELLOW" "$PLAIN" "$*" >&2; }
+# A terminal that is gone, or a reader that has read enough, ends no script: what is under way matters more.
+say() { printf '%s\n' "$*" 2>/dev/null || true; }
+title() { printf '%s==> %s%s\n' "$BOLD" "$*" "$PLAIN" 2>/dev/null || true; }
+warn() { printf '%swarning:%s %s\n' "$YELLOW" "$PLAIN" "$*" >&2 2>/dev/null || true; }
 die() {
   printf '%serror:%s %s\n' "$RED" "$PLAIN" "$*" >&2
   exit 1

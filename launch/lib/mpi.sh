@@ -29,7 +29,7 @@ export_rank_environment() {
 # Passes standard error on, but after a wanted stop without mpirun's notice that the ranks ended with a code other than 0.
 hide_abort_notice() {
   local stop_file=$1 line inside=
-  trap '' INT TERM HUP USR1
+  trap '' INT TERM HUP USR1 PIPE
   while IFS= read -r line || [ -n "$line" ]; do
     if [ -e "$stop_file" ]; then
       if [[ $line =~ ^-{20,}$ ]]; then
@@ -39,9 +39,18 @@ hide_abort_notice() {
       [ -z "$inside" ] || continue
       case $line in 'mpirun: Forwarding signal'*) continue ;; esac
     fi
-    printf '%s\n' "$line" >&2
+    printf '%s\n' "$line" >&2 2>/dev/null || true
   done
 }
+
+# Passes standard output on for as long as somebody reads it, and then reads on: mpirun ends the job after ten lines that it cannot write.
+outlive_reader() {
+  trap '' INT TERM HUP USR1 PIPE
+  cat 2>/dev/null || cat >/dev/null
+}
+
+# On a line of its own, below whatever the ranks are printing.
+say_below() { printf '\n%s%s%s\n' "$BOLD" "$1" "$PLAIN" >&2 2>/dev/null || true; }
 
 # First the ranks are asked to save; asked again, they are stopped at once; a third time nothing is asked.
 on_stop_request() {
@@ -49,12 +58,12 @@ on_stop_request() {
   : >"$STOP_FILE"
   case $STOP_REQUESTS in
     1)
-      printf '\n%sstopping: the ranks save a checkpoint first; once more (Ctrl-C) stops them at once%s\n' "$BOLD" "$PLAIN" >&2
       kill -USR1 "$RUN_PROCESS" 2>/dev/null || true
+      say_below 'stopping: the ranks save a checkpoint first; once more (Ctrl-C) stops them at once'
       ;;
     2)
-      printf '\n%sstopping at once; the last good checkpoint stays%s\n' "$BOLD" "$PLAIN" >&2
       kill -TERM "$RUN_PROCESS" 2>/dev/null || true
+      say_below 'stopping at once; the last good checkpoint stays'
       ;;
     *) kill -KILL -- "-$RUN_PROCESS" 2>/dev/null || true ;;
   esac
@@ -62,17 +71,19 @@ on_stop_request() {
 
 # run_until_done COMMAND...: runs it in a process group of its own, so that an interrupt from the terminal comes here first.
 run_until_done() {
-  local filter before
+  local before errors_filter output_filter
   RUN_CODE=0 STOP_REQUESTS=0
   STOP_FILE=$(mktemp)
   rm -f "$STOP_FILE"
   exec {errors}> >(hide_abort_notice "$STOP_FILE")
-  filter=$!
+  errors_filter=$!
+  exec {output}> >(outlive_reader)
+  output_filter=$!
   set -m
-  "$@" </dev/null 2>&"$errors" &
+  "$@" </dev/null >&"$output" 2>&"$errors" &
   RUN_PROCESS=$!
   set +m
-  exec {errors}>&-
+  exec {errors}>&- {output}>&-
   trap on_stop_request INT TERM HUP USR1
   while :; do
     before=$STOP_REQUESTS
@@ -82,6 +93,6 @@ run_until_done() {
     [ "$STOP_REQUESTS" != "$before" ] || break
   done
   trap - INT TERM HUP USR1
-  wait "$filter" 2>/dev/null || true
+  wait "$errors_filter" "$output_filter" 2>/dev/null || true
   rm -f "$STOP_FILE"
 }

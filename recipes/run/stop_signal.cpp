@@ -36,13 +36,23 @@ void install(int number) {
   sigaction(number, &action, nullptr);
 }
 
+void install_unless_ignored(int number) {
+  struct sigaction current{};
+  if (sigaction(number, nullptr, &current) == 0 && current.sa_handler != SIG_IGN) install(number);
+}
+
 }  // namespace
 
 void install_stop_signals(bool with_interrupt) {
   install(SIGUSR1);
   install(SIGTERM);
-  struct sigaction current{};
-  if (with_interrupt && sigaction(SIGINT, nullptr, &current) == 0 && current.sa_handler != SIG_IGN) install(SIGINT);
+  install_unless_ignored(SIGHUP);
+  if (with_interrupt) install_unless_ignored(SIGINT);
+  // Who started the process may have blocked them, and passed that on.
+  sigset_t handled;
+  sigemptyset(&handled);
+  for (const int number : {SIGUSR1, SIGTERM, SIGHUP, SIGINT}) sigaddset(&handled, number);
+  sigprocmask(SIG_UNBLOCK, &handled, nullptr);
 }
 
 bool stop_requested() {
@@ -55,6 +65,8 @@ const char* stop_signal_name() {
       return "SIGUSR1";
     case SIGTERM:
       return "SIGTERM";
+    case SIGHUP:
+      return "SIGHUP";
     case SIGINT:
       return "SIGINT";
     default:

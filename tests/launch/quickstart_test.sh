@@ -41,7 +41,7 @@ trap saved USR1
 [ "$FAKE_MODE" != stubborn ] || trap '' USR1
 echo "rank $rank of $OMPI_COMM_WORLD_SIZE threads $OMP_NUM_THREADS: $*"
 [ "$FAKE_MODE" != fails_late ] || echo "the reason" >"$FAKE_LOG"
-case $FAKE_MODE in fails*) exit 3 ;; esac
+case $FAKE_MODE in fails*) exit 3 ;; chatty) for ((i = 0; i < 200; ++i)); do echo "line $i"; done; exit 0 ;; esac
 touch "$FAKE_STARTED.$rank"
 if [ "$FAKE_MODE" != quick ]; then for ((i = 0; i < 300; ++i)); do sleep 0.1; done; fi
 RANK
@@ -155,17 +155,28 @@ for signal in INT TERM HUP; do
   fi
 done
 
-# Started by a script with '&': bash leaves the interrupt ignored for it.
+# Started by a script with '&', for which bash leaves the interrupt ignored, or by a runner that has signals blocked.
 FAKE_MODE=slow
-rm -f "$FAKE_STARTED".*
-setsid "$checkout/launch/quickstart" >"$work/out" 2>&1 </dev/null &
-process=$!
-wait_for_ranks
-kill -INT "$process"
+for how in "ignored: env" "blocked: env --default-signal --block-signal=INT,TERM,HUP,USR1"; do
+  rm -f "$FAKE_STARTED".*
+  # shellcheck disable=SC2086
+  setsid ${how#*: } "$checkout/launch/quickstart" >"$work/out" 2>&1 </dev/null &
+  process=$!
+  wait_for_ranks
+  kill -INT "$process"
+  code=0
+  wait "$process" || code=$?
+  check_code "an interrupt that was ${how%%:*} at the start ends with 75" "$code" 75
+  check "an interrupt that was ${how%%:*} at the start: the ranks save" 'rank 1 saved'
+done
+
+# A reader that goes away, and descriptors that were closed, end no training.
+FAKE_MODE=chatty
+{ code=0; "$checkout/launch/quickstart" 2>"$work/out" </dev/null || code=$?; echo "$code" >"$work/code"; } | head -n 1 >/dev/null
+check_code "a pipe that is closed leaves the run alone" "$(cat "$work/code")" 0
 code=0
-wait "$process" || code=$?
-check_code "an interrupt that was ignored at the start ends with 75" "$code" 75
-check "an interrupt that was ignored at the start: the ranks save" 'rank 1 saved'
+"$checkout/launch/quickstart" <&- >&- 2>&- || code=$?
+check_code "closed descriptors leave the run alone" "$code" 0
 
 FAKE_MODE=stubborn
 start_and_wait

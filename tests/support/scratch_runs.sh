@@ -29,11 +29,12 @@ fail() {
 }
 
 # start_run NAME RANKS OVERRIDES...: trains in the background in the run folder NAME; output behind what NAME.log holds; sets `started`
-# to the process of mpirun. train_run: the same to the end, whose exit code is returned.
+# to the process of mpirun, which passes on no signal that whoever runs the tests has blocked, unless it is unblocked here. train_run:
+# the same to the end, whose exit code is returned.
 start_run() {
   local name=$1 ranks=$2
   shift 2
-  mpirun -np "$ranks" "$build_dir/sluice" train "$recipe" "data.train=[$scratch/train.txt]" "run_dir=$scratch/$name" "$@" >>"$name.log" 2>&1 &
+  env --default-signal=USR1 mpirun -np "$ranks" "$build_dir/sluice" train "$recipe" "data.train=[$scratch/train.txt]" "run_dir=$scratch/$name" "$@" >>"$name.log" 2>&1 &
   started=$!
 }
 train_run() {

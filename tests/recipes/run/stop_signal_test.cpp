@@ -18,7 +18,7 @@ int ended(const Body& body) {
   const pid_t child = fork();
   if (child == 0) {
     // The test runner catches these to report them.
-    for (const int number : {SIGUSR1, SIGTERM, SIGINT}) signal(number, SIG_DFL);
+    for (const int number : {SIGUSR1, SIGTERM, SIGHUP, SIGINT}) signal(number, SIG_DFL);
     _exit(body());
   }
   int status = 0;
@@ -40,6 +40,7 @@ int after(bool with_interrupt, std::initializer_list<int> signals, const char* n
 TEST_CASE("the first signal is a request that is noted") {
   CHECK(after(false, {SIGUSR1}, "SIGUSR1") == 75);
   CHECK(after(false, {SIGTERM}, "SIGTERM") == 75);
+  CHECK(after(false, {SIGHUP}, "SIGHUP") == 75);
   CHECK(after(true, {SIGINT}, "SIGINT") == 75);
   CHECK(after(true, {SIGUSR1, SIGTERM, SIGINT}, "SIGUSR1") == 75);
 }
@@ -47,6 +48,7 @@ TEST_CASE("the first signal is a request that is noted") {
 TEST_CASE("a request that comes twice is one request") {
   CHECK(after(false, {SIGUSR1, SIGUSR1, SIGUSR1}, "SIGUSR1") == 75);
   CHECK(after(false, {SIGTERM, SIGTERM}, "SIGTERM") == 75);
+  CHECK(after(false, {SIGHUP, SIGTERM, SIGHUP, SIGTERM}, "SIGHUP") == 75);
   CHECK(after(true, {SIGINT, SIGINT, SIGTERM, SIGTERM}, "SIGINT") == 75);
 }
 
@@ -61,18 +63,32 @@ TEST_CASE("a second signal of a kind, later, ends the process; SIGUSR1 never doe
     });
   };
   CHECK(later(SIGTERM) == -SIGTERM);
+  CHECK(later(SIGHUP) == -SIGHUP);
   CHECK(later(SIGINT) == -SIGINT);
   CHECK(later(SIGUSR1) == 75);
 }
 
-TEST_CASE("an interrupt is the launcher's under mpirun, and stays ignored where it was") {
+TEST_CASE("an interrupt is the launcher's under mpirun; it and a hang-up stay ignored where they were") {
   CHECK(after(false, {SIGINT}, "") == -SIGINT);
-  CHECK(ended([] {
-          signal(SIGINT, SIG_IGN);
-          install_stop_signals(true);
-          raise(SIGINT);
-          return stop_requested() ? 1 : 0;
-        }) == 0);
+  for (const int number : {SIGINT, SIGHUP})
+    CHECK(ended([&] {
+            signal(number, SIG_IGN);
+            install_stop_signals(true);
+            raise(number);
+            return stop_requested() ? 1 : 0;
+          }) == 0);
+}
+
+TEST_CASE("signals that whoever started the process has blocked get through") {
+  for (const int number : {SIGUSR1, SIGTERM, SIGHUP, SIGINT})
+    CHECK(ended([&] {
+            sigset_t all;
+            sigfillset(&all);
+            sigprocmask(SIG_BLOCK, &all, nullptr);
+            install_stop_signals(true);
+            raise(number);
+            return stop_requested() ? 75 : 1;
+          }) == 75);
 }
 
 TEST_CASE("a signal does not break a blocking read") {
