@@ -1,6 +1,7 @@
 #include "recipes/run/append_file.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/files.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -26,6 +27,14 @@ void AppendFile::append(std::string_view bytes) {
     if (done < 0) throw data_error("{}: writing failed: {}", path_.string(), std::strerror(errno));
     bytes.remove_prefix(static_cast<std::size_t>(done));
   }
+}
+
+void AppendFile::sync() {
+  // What cannot be flushed (a pipe, some network file systems) is as durable as it gets.
+  if (fdatasync(fd_) != 0 && errno != EINVAL && errno != EROFS) throw data_error("{}: flushing failed: {}", path_.string(), std::strerror(errno));
+  if (name_is_durable_) return;
+  sync_directory(path_.has_parent_path() ? path_.parent_path() : std::filesystem::path("."));
+  name_is_durable_ = true;
 }
 
 }  // namespace sluice::recipes

@@ -25,13 +25,14 @@ std::string session_start_event(double wall_time, std::int64_t step);
 /// every reader does.
 std::string scalars_event(double wall_time, std::int64_t step, const JsonRow& row);
 
-/// One writer, on rank 0. An event is with the system when write() returns.
+/// One writer, on rank 0. An event is with the system when write() returns, and on the disk after sync().
 class EventLog {
  public:
   /// Starts a new file in `directory`, named to sort behind the files that are there (readers take them in that order).
   /// `resumed_step` is the last step whose results are kept (-1: the run starts from scratch).
   EventLog(const std::filesystem::path& directory, std::int64_t resumed_step);
   void write(std::int64_t step, const JsonRow& row);
+  void sync() { file_.sync(); }
   const std::filesystem::path& path() const { return file_.path(); }
 
  private:

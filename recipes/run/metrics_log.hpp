@@ -44,12 +44,13 @@ struct StepMetrics {
 /// The row with the contract's names; others (MODEL/loss/TERM) may be set on it afterwards.
 JsonRow metrics_row(const StepMetrics& metrics);
 
-/// One writer, on rank 0. A row is with the system when write() returns.
+/// One writer, on rank 0. A row is with the system when write() returns, and on the disk after sync().
 class MetricsLog {
  public:
   /// Opens `path`, cut back to `resumed_step` of `resumed_stage` (-1: the run starts from scratch, nothing is kept).
   MetricsLog(const std::filesystem::path& path, std::int64_t resumed_step, std::string_view resumed_stage = "");
   void write(const JsonRow& row) { file_.append(row.to_json() + '\n'); }
+  void sync() { file_.sync(); }
 
  private:
   AppendFile file_;

@@ -63,6 +63,7 @@ class Saver {
     guarded("committing", [&] {
       if (layout_.rank() != 0) return;
       add_small_files(whole);
+      request_.sync_logs();
       checkpoint::commit_save(request_.checkpoints, whole);
     });
     agree("commit");

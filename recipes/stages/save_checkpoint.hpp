@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 namespace sluice::recipes {
@@ -20,6 +21,7 @@ struct SaveRequest {
   const data::Tokenizer* tokenizer = nullptr;
   std::int64_t keep = 3;
   std::string receipts;  // rank 0: the run's receipts.jsonl, kept in state/ too
+  std::function<void()> sync_logs;  // rank 0: called before the checkpoint counts, so that after a power loss no log is behind it
   std::uint64_t max_file_bytes = 5'000'000'000;
 };
 

@@ -314,7 +314,10 @@ void Trainer::save() {
   state_.has_lagged_counts = model_->moe && model_->lagged.front().counts.defined();
   state_.ranks = world_.size();
   state_.expert = recipe_.stages[*stage_].parallel.expert;
-  SaveRequest request{directory_.checkpoints(), state_, tokenizer_.get(), recipe_.checkpoint.keep, speaks() ? receipts_->text() : ""};
+  SaveRequest request{directory_.checkpoints(), state_, tokenizer_.get(), recipe_.checkpoint.keep, speaks() ? receipts_->text() : "", [&] {
+                        metrics_->sync();
+                        events_->sync();
+                      }};
   const auto path = save_checkpoint(world_, *model_, layouts_.at(state_.expert), request);
   saved_step_ = state_.step;
   meter_.add_pause(watch.seconds());
