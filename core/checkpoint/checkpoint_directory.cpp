@@ -4,6 +4,7 @@
 #include "core/base/files.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <map>
@@ -17,6 +18,7 @@ constexpr std::string_view kStep = "step-";
 constexpr std::string_view kWriting = ".writing-";
 constexpr std::string_view kReplaced = ".replaced-";
 constexpr std::string_view kRemoving = ".removing-";
+constexpr int kMostLooks = 100;
 
 fs::path marked(const fs::path& checkpoints, std::string_view mark, std::int64_t step) {
   return checkpoints / (std::string(mark) + step_folder_name(step));
@@ -68,21 +70,29 @@ std::optional<std::int64_t> parse_step_folder(std::string_view name) {
   return step_folder_name(step) == name ? std::optional(step) : std::nullopt;
 }
 
+FolderIdentity identify_folder(const fs::path& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return {};
+  return {info.st_dev, info.st_ino};
+}
+
 std::vector<CheckpointEntry> list_checkpoints(const fs::path& checkpoints) {
   std::vector<CheckpointEntry> entries;
   std::error_code error;
   if (!fs::exists(checkpoints, error)) return entries;
   for (fs::directory_iterator it(checkpoints, error), end; !error && it != end; it.increment(error))
-    if (const auto step = parse_step_folder(it->path().filename().string()); step && it->is_directory())
-      entries.push_back({*step, it->path()});
+    if (const auto step = parse_step_folder(it->path().filename().string()))
+      if (const FolderIdentity folder = identify_folder(it->path()); folder != FolderIdentity{}) entries.push_back({*step, it->path(), folder});
   if (error) throw data_error("{}: cannot be listed: {}", checkpoints.string(), error.message());
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
   return entries;
 }
 
-LatestCheckpoint latest_good_checkpoint(const fs::path& checkpoints, VerifyDepth depth, const VerifyProgress& got_on) {
+namespace {
+
+/// The newest of `entries` that passes; those that are gone by now are neither good nor skipped.
+LatestCheckpoint newest_good(const std::vector<CheckpointEntry>& entries, VerifyDepth depth, const VerifyProgress& got_on) {
   LatestCheckpoint latest;
-  std::vector<CheckpointEntry> entries = list_checkpoints(checkpoints);
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     try {
       latest.manifest = read_manifest(entry->path);
@@ -94,11 +104,22 @@ LatestCheckpoint latest_good_checkpoint(const fs::path& checkpoints, VerifyDepth
     } catch (const FormatVersionError&) {
       throw;
     } catch (const Error& error) {
-      latest.skipped.push_back({entry->path, error.what()});
+      if (identify_folder(entry->path) == entry->folder) latest.skipped.push_back({entry->path, error.what()});
     }
   }
   latest.manifest = {};
   return latest;
+}
+
+}  // namespace
+
+LatestCheckpoint latest_good_checkpoint(const fs::path& checkpoints, VerifyDepth depth, const VerifyProgress& got_on) {
+  // Where none is found and the folder has changed meanwhile, a newer one has come: a run removes none before.
+  for (int look = 1;; ++look) {
+    const std::vector<CheckpointEntry> entries = list_checkpoints(checkpoints);
+    LatestCheckpoint latest = newest_good(entries, depth, got_on);
+    if (latest.good || look == kMostLooks || list_checkpoints(checkpoints) == entries) return latest;
+  }
 }
 
 fs::path set_damaged_aside(const fs::path& checkpoints, std::int64_t step) {

@@ -22,9 +22,18 @@ namespace sluice::checkpoint {
 std::string step_folder_name(std::int64_t step);  // "step-00001000"
 std::optional<std::int64_t> parse_step_folder(std::string_view name);
 
+/// Which folder a path leads to: a folder that was removed and made anew under the same name is another one.
+struct FolderIdentity {
+  std::uint64_t device = 0, inode = 0;  // 0: there is no folder
+  bool operator==(const FolderIdentity&) const = default;
+};
+FolderIdentity identify_folder(const std::filesystem::path& path);
+
 struct CheckpointEntry {
   std::int64_t step = 0;
   std::filesystem::path path;
+  FolderIdentity folder;  // what `path` led to
+  bool operator==(const CheckpointEntry&) const = default;
 };
 
 /// By step, ascending; none if the folder does not exist.
@@ -40,7 +49,8 @@ struct LatestCheckpoint {
   std::vector<SkippedCheckpoint> skipped;  // newer ones, newest first, each with what is wrong: tell the user
 };
 
-/// The newest checkpoint that passes verification. FormatVersionError if a newer one is of another version of the program.
+/// The newest checkpoint that passes verification; those that a run which goes on removes meanwhile were never there.
+/// FormatVersionError if a newer one is of another version of the program.
 LatestCheckpoint latest_good_checkpoint(const std::filesystem::path& checkpoints, VerifyDepth depth = VerifyDepth::kEverything,
                                         const VerifyProgress& got_on = {});
 

@@ -37,10 +37,12 @@ std::map<std::string, std::string> read_weight_map(const fs::path& path) {
 /// Files that readers (llama.cpp's converter, for one) take for shards of this stem.
 std::set<std::string> files_of_stem(const fs::path& folder, const std::string& stem) {
   std::set<std::string> files;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
     if ((name.starts_with(stem + "-") || name == stem + ".safetensors") && name.ends_with(".safetensors")) files.insert(name);
   }
+  if (error) throw data_error("{}: cannot be listed: {}", folder.string(), error.message());
   return files;
 }
 

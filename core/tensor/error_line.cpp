@@ -2,13 +2,24 @@
 
 #include <c10/util/Exception.h>
 
+#include <cerrno>
+#include <filesystem>
 #include <new>
 #include <string>
+#include <system_error>
 
 namespace sluice {
 
 Error as_error(const std::exception& error) {
   if (const auto* own = dynamic_cast<const Error*>(&error)) return *own;
+  if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
+    const std::string other = file->path2().empty() ? "" : " to " + file->path2().string();
+    return data_error("{}{}: {}", file->path1().string(), other, file->code().message());
+  }
+  // The C++ library says no more when the system refuses a thread.
+  if (const auto* system = dynamic_cast<const std::system_error*>(&error); system != nullptr && system->code().value() == EAGAIN)
+    return data_error("a thread cannot be started: {}; raise the limit of processes (ulimit -u), or use fewer threads (OMP_NUM_THREADS)",
+                      system->code().message());
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
   text = text.substr(0, text.find('\n'));

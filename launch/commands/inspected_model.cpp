@@ -44,13 +44,11 @@ std::optional<checkpoint::TensorIndex> open_state(const fs::path& checkpoint, co
   return std::nullopt;
 }
 
-}  // namespace
-
-InspectedModel open_inspected_model(const std::string& name) {
+InspectedModel open_at(const std::string& name, const checkpoint::ModelLocation& location) {
   InspectedModel model;
   model.name = name;
-  model.location = checkpoint::locate_model(name);
-  const fs::path& path = model.location.path;
+  model.location = location;
+  const fs::path& path = location.path;
   model.config_json = read_json(path / "config.json");
   try {
     recipes::ModelFolder folder = recipes::open_model_folder(path);
@@ -59,10 +57,11 @@ InspectedModel open_inspected_model(const std::string& name) {
     model.stored = std::move(folder.index);
     model.tensors = std::move(folder.tensors);
   } catch (const Error& error) {
+    if (checkpoint::went_away(location)) throw;
     model.problem = error.what();
     read_tensors_alone(path, model);
   }
-  if (model.location.step) {
+  if (location.step) {
     model.manifest = checkpoint::read_manifest(path);
     model.optimizer = open_state(path, *model.manifest, "optimizer");
     model.routing = open_state(path, *model.manifest, "routing");
@@ -70,6 +69,15 @@ InspectedModel open_inspected_model(const std::string& name) {
     // The checkpoint's own: the run's file also tells of conversions that came after it.
     model.receipts = recipes::read_receipts(path / "state" / "receipts.jsonl");
   }
+  return model;
+}
+
+}  // namespace
+
+InspectedModel open_inspected_model(const std::string& name) {
+  InspectedModel model;
+  checkpoint::open_located(name, checkpoint::VerifyDepth::kEverything,
+                           [&](const checkpoint::ModelLocation& location) { model = open_at(name, location); });
   return model;
 }
 

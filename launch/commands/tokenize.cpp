@@ -64,9 +64,11 @@ int train(const TokenizeOptions& options) {
 
 // A file, a folder with a tokenizer.json, or a model by name (RUN, RUN@STEP).
 data::TokenizerPtr open_tokenizer(const std::string& name) {
-  if (!fs::exists(name) && (name.find('@') != std::string::npos || fs::exists(fs::path("runs") / name)))
-    return data::load_tokenizer(checkpoint::locate_model(name).path);
-  return data::load_tokenizer(name);
+  if (fs::exists(name) || (name.find('@') == std::string::npos && !fs::exists(fs::path("runs") / name))) return data::load_tokenizer(name);
+  data::TokenizerPtr tokenizer;
+  checkpoint::open_located(name, checkpoint::VerifyDepth::kEverything,
+                           [&](const checkpoint::ModelLocation& location) { tokenizer = data::load_tokenizer(location.path); });
+  return tokenizer;
 }
 
 // A part of a line, or with `ends` its end. `at_start`: whether nothing of the line is written yet.
@@ -76,12 +78,12 @@ void print_ids(const std::vector<std::int32_t>& ids, bool& at_start, bool ends) 
     fmt::format_to(std::back_inserter(line), "{}{}", at_start ? "" : " ", id);
     at_start = false;
   }
-  put({line.data(), line.size()});
-}
   if (ends) {
     line.push_back('\n');
     at_start = true;
   }
+  put({line.data(), line.size()});
+}
 
 // One line a document.
 int encode(const TokenizeOptions& options) {

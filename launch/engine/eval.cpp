@@ -1,7 +1,6 @@
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "core/base/sha256.hpp"
-#include "core/checkpoint/manifest.hpp"
 #include "core/nn/cross_entropy.hpp"
 #include "launch/commands/source_text.hpp"
 #include "launch/engine/commands.hpp"
@@ -163,10 +162,9 @@ struct Measured {
 // The stage that the checkpoint ends or lies in, with its own data.
 recipes::Stage stage_of(const LoadedModel& loaded) {
   const recipes::Recipe recipe = recipes::read_recipe(loaded.run / "recipe.resolved.yaml");
-  const std::string name = checkpoint::read_manifest(loaded.folder).stage;
   for (const recipes::Stage& stage : recipe.stages)
-    if (stage.name == name) return stage;
-  throw data_error("{}: its stage '{}' is not in the recipe of {}", loaded.folder.string(), name, loaded.run.string());
+    if (stage.name == loaded.stage) return stage;
+  throw data_error("{}: its stage '{}' is not in the recipe of {}", loaded.folder.string(), loaded.stage, loaded.run.string());
 }
 
 // Given text, in windows of `length` targets that advance by `stride`.
@@ -215,11 +213,7 @@ int eval_command(const EvalOptions& options) {
     recipes::use_common_abilities(world);
     // Each rank holds the whole model; sequences are shared.
     const recipes::Layout layout = recipes::make_layout(world, 1);
-    LoadedModel loaded;
-    recipes::on_all_ranks(world, "opening the model", [&] {
-      loaded = load_model(options.model, layout);
-      if (options.tokens.empty() && !loaded.tokenizer) throw data_error("{}: there is no tokenizer.json in it", loaded.folder.string());
-    });
+    LoadedModel loaded = load_model(world, options.model, layout, options.tokens.empty());
     if (!options.tokens.empty()) {
       print_logprobs(loaded, layout, options);
       return 0;

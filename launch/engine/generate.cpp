@@ -36,8 +36,7 @@ int generate_command(const GenerateOptions& options) {
     if (world.size() > 1) throw usage_error("generate runs on one rank, not {}: start it without mpirun", world.size());
     recipes::use_threads(0, 1);
     const recipes::Layout layout = recipes::make_layout(world, 1);
-    LoadedModel loaded = load_model(options.model, layout);
-    if (!loaded.tokenizer) throw data_error("{}: there is no tokenizer.json in it", loaded.folder.string());
+    LoadedModel loaded = load_model(world, options.model, layout, true);
     std::vector<std::int32_t> ids;
     const std::string prompt = repaired_argument("--prompt", options.prompt);
     loaded.tokenizer->encode(prompt, ids, true);

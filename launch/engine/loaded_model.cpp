@@ -2,30 +2,36 @@
 
 #include "core/base/file_kind.hpp"
 #include "core/base/log.hpp"
-#include "core/checkpoint/model_location.hpp"
+#include "core/checkpoint/manifest.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "data/load_tokenizer.hpp"
 #include "recipes/convert/model_folder.hpp"
+#include "recipes/stages/located_model.hpp"
 #include "recipes/stages/model_io.hpp"
+#include "recipes/stages/rank0.hpp"
 #include "recipes/stages/training_step.hpp"
 
 namespace sluice {
 
-LoadedModel load_model(const std::string& name, const recipes::Layout& layout) {
-  const checkpoint::ModelLocation location = checkpoint::locate_model(name);
-  // All ranks read the same folder; one says what is odd about it.
-  if (layout.rank() == 0)
-    for (const std::string& warning : location.warnings) log_warning("{}", warning);
+LoadedModel load_model(parallel::World& world, const std::string& name, const recipes::Layout& layout, bool needs_tokenizer) {
   LoadedModel loaded;
-  loaded.folder = location.path;
-  loaded.run = location.run;
-  const recipes::ModelFolder folder = recipes::open_model_folder(location.path);
-  loaded.description = folder.config.model;
-  loaded.model = recipes::build_model(loaded.description.decoder, loaded.description.moe, layout, to_torch(loaded.description.dtype), "auto",
-                                      recipes::ModelUse::kEvaluation);
-  recipes::load_weights(loaded.model, folder);
-  require_no_dangling_link(location.path / "tokenizer.json");
-  if (std::filesystem::exists(location.path / "tokenizer.json")) loaded.tokenizer = data::load_tokenizer(location.path / "tokenizer.json");
+  recipes::ModelFolder folder;
+  recipes::open_on_all_ranks(world, name, [&](const checkpoint::ModelLocation& location) {
+    loaded.folder = location.path;
+    loaded.run = location.run;
+    if (location.step) loaded.stage = checkpoint::read_manifest(location.path).stage;
+    folder = recipes::open_model_folder(location.path);
+    const std::filesystem::path tokenizer = location.path / "tokenizer.json";
+    require_no_dangling_link(tokenizer);
+    loaded.tokenizer = std::filesystem::exists(tokenizer) ? data::load_tokenizer(tokenizer) : nullptr;
+    if (needs_tokenizer && !loaded.tokenizer) throw data_error("{}: there is no tokenizer.json in it", location.path.string());
+  });
+  recipes::on_all_ranks(world, "loading the model", [&] {
+    loaded.description = folder.config.model;
+    loaded.model = recipes::build_model(loaded.description.decoder, loaded.description.moe, layout, to_torch(loaded.description.dtype), "auto",
+                                        recipes::ModelUse::kEvaluation);
+    recipes::load_weights(loaded.model, folder);
+  });
   return loaded;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "data/tokenizer.hpp"
+#include "parallel/comm/world.hpp"
 #include "recipes/convert/model_description.hpp"
 #include "recipes/stages/layout.hpp"
 #include "recipes/stages/train_model.hpp"
@@ -13,13 +14,15 @@ namespace sluice {
 
 struct LoadedModel {
   std::filesystem::path folder, run;
+  std::string stage;  // that it ends or lies in, of our checkpoints
   recipes::ModelDescription description;
   recipes::TrainModel model;
   data::TokenizerPtr tokenizer;  // null if the folder has none
 };
 
-/// `name`: RUN, RUN@STEP, a checkpoint or a Hugging Face folder. Every rank of `layout` loads what it holds.
-LoadedModel load_model(const std::string& name, const recipes::Layout& layout);
+/// Collective. `name`: RUN, RUN@STEP, a checkpoint or a Hugging Face folder. Every rank of `layout` loads what it holds; with
+/// `needs_tokenizer`, data error if there is none. A run may go on meanwhile: nothing is read of the folder afterwards.
+LoadedModel load_model(parallel::World& world, const std::string& name, const recipes::Layout& layout, bool needs_tokenizer);
 
 /// Warns, on one rank, if `what` reaches further than the `positions` that the model was trained on (max_position_embeddings).
 void warn_of_untrained_positions(const LoadedModel& loaded, const recipes::Layout& layout, std::int64_t positions, const std::string& what);

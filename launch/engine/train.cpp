@@ -28,11 +28,16 @@ recipes::InitialModel read_initial_model(const std::string& init_from, const std
     if (before.init_from == init_from)
       return {before.model, before.initial_moe, before.data.tokenizer.type == recipes::TokenizerType::kFile ? before.data.tokenizer.path : std::string()};
   }
-  const std::filesystem::path folder = checkpoint::locate_model(init_from, checkpoint::VerifyDepth::kStructure).path;
-  const recipes::ModelFolder model = recipes::open_model_folder(folder);
-  const std::filesystem::path tokenizer = folder / "tokenizer.json";
-  require_no_dangling_link(tokenizer);
-  return {model.config.model.decoder, model.config.model.moe, std::filesystem::exists(tokenizer) ? tokenizer.string() : std::string()};
+  recipes::InitialModel initial;
+  checkpoint::open_located(init_from, checkpoint::VerifyDepth::kStructure, [&](const checkpoint::ModelLocation& location) {
+    const recipes::ModelFolder model = recipes::open_model_folder(location.path);
+    // A run has one tokenizer, in a place that stays while its checkpoints come and go.
+    std::filesystem::path tokenizer = location.run / "tokenizer.json";
+    if (location.run.empty() || !std::filesystem::exists(tokenizer)) tokenizer = location.path / "tokenizer.json";
+    require_no_dangling_link(tokenizer);
+    initial = {model.config.model.decoder, model.config.model.moe, std::filesystem::exists(tokenizer) ? tokenizer.string() : std::string()};
+  });
+  return initial;
 }
 
 parallel::CommBackend backend_of(const recipes::Recipe& recipe) {
@@ -50,13 +55,13 @@ int train_command(const TrainOptions& options) {
   // First of all: a request to stop while the libraries load is not lost.
   const parallel::LauncherEnvironment launcher = parallel::detect_launcher();
   recipes::install_stop_signals(!launcher.launched());
+  // Who reads along may go away, or its disk fill: the run's record is in its folder.
+  make_standard_output_optional();
   std::optional<recipes::Recipe> recipe;
   std::optional<Error> problem;
   try {
     recipe = recipes::read_recipe(options.recipe, options.overrides, read_initial_model);
   } catch (const Error& error) {
-  // Who reads along may go away, or its disk fill: the run's record is in its folder.
-  make_standard_output_optional();
     problem = error;
   }
   parallel::WorldOptions world;

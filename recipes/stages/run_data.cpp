@@ -43,8 +43,8 @@ data::ProgressCallback progress_of(const Heartbeat& heartbeat) {
   };
 }
 
-data::TokenizerPtr make_tokenizer(const Recipe& recipe, const std::filesystem::path& inherited, int threads, const Heartbeat& heartbeat) {
-  if (!inherited.empty()) return data::load_tokenizer(inherited);
+data::TokenizerPtr make_tokenizer(const Recipe& recipe, const data::TokenizerPtr& inherited, int threads, const Heartbeat& heartbeat) {
+  if (inherited) return inherited;
   const TokenizerConfig& config = recipe.data.tokenizer;
   if (config.type == TokenizerType::kBytes) return data::make_bytes_tokenizer();
   if (config.type == TokenizerType::kFile) return data::load_tokenizer(config.path);
@@ -82,7 +82,7 @@ data::TokenizerPtr load_or_restore(const std::filesystem::path& tokenizer, const
 
 }  // namespace
 
-data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const std::filesystem::path& inherited, int threads,
+data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const data::TokenizerPtr& inherited, int threads,
                                   const std::filesystem::path& checkpoint) {
   data::TokenizerPtr tokenizer;
   on_rank0(world, "tokenizer", [&](const Heartbeat& heartbeat) {

@@ -15,9 +15,9 @@
 namespace sluice::recipes {
 
 /// Collective. The run's tokenizer: of a run that goes on from `checkpoint` RUN/tokenizer.json, restored from there if it cannot be read;
-/// else ("") the recipe's (trained on its text, bytes, or a file) or `inherited` (of init_from, "" for none), kept in the run.
+/// else ("") the recipe's (trained on its text, bytes, or a file) or `inherited` (of init_from, null for none), kept in the run.
 /// `threads`: of a rank.
-data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const std::filesystem::path& inherited, int threads,
+data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const data::TokenizerPtr& inherited, int threads,
                                   const std::filesystem::path& checkpoint);
 
 /// Collective. Token caches live beside the runs, keyed by content, so that runs on the same text share them.

@@ -3,6 +3,7 @@
 
 #include "data/corpus.hpp"
 #include "parallel/comm/world.hpp"
+#include "recipes/convert/model_folder.hpp"
 #include "recipes/run/event_log.hpp"
 #include "recipes/run/memory_estimate.hpp"
 #include "recipes/run/meters.hpp"
@@ -98,7 +99,7 @@ class Trainer {
   data::TokenizerPtr tokenizer_;
   std::vector<StageData> data_;             // by stage; equal configurations share
   std::vector<std::int32_t> token_bytes_;   // by token id
-  std::filesystem::path initial_;           // the folder that init_from names
+  std::optional<ModelFolder> initial_;      // of a new run: what init_from names, open, since its run may remove it
   DecoderConfig shape_;
   RunState state_;
   std::optional<TrainModel> model_;

@@ -4,16 +4,16 @@
 #include "core/base/log.hpp"
 #include "core/base/sha256.hpp"
 #include "core/checkpoint/checkpoint_directory.hpp"
-#include "core/checkpoint/model_location.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "data/load_tokenizer.hpp"
 #include "parallel/comm/failure_monitor.hpp"
-#include "recipes/convert/model_folder.hpp"
 #include "recipes/schema/read_recipe.hpp"
 #include "recipes/schema/restart.hpp"
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/summary.hpp"
 #include "recipes/schema/validate.hpp"
 #include "recipes/stages/learning_rates.hpp"
+#include "recipes/stages/located_model.hpp"
 #include "recipes/stages/model_io.hpp"
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/run_data.hpp"
@@ -142,21 +142,20 @@ std::filesystem::path Trainer::last_checkpoint_of(const Stage& stage) {
 }
 
 void Trainer::open_data(const std::filesystem::path& checkpoint) {
-  std::filesystem::path inherited;
-  if (!recipe_.init_from.empty()) {
-    // A run that goes on needs nothing of where it came from. A new one finds its source once, for all ranks.
-    initial_ = !checkpoint.empty() ? checkpoint : std::filesystem::path(on_rank0(world_, "init_from", [&](const Heartbeat& heartbeat) {
-      heartbeat("verifying " + recipe_.init_from);
-      const checkpoint::ModelLocation location = checkpoint::locate_model(recipe_.init_from);
-      for (const std::string& warning : location.warnings) log_warning("{}", warning);
-      return location.path.string();
-    }));
+  data::TokenizerPtr inherited;
+  if (!recipe_.init_from.empty() && !checkpoint.empty()) {
+    // A run that goes on needs nothing of where it came from.
     on_all_ranks(world_, "init_from", [&] {
-      const std::filesystem::path& folder = initial_;
-      require_no_dangling_link(folder / "tokenizer.json");
-      if (std::filesystem::exists(folder / "tokenizer.json")) inherited = folder / "tokenizer.json";
-      const std::string config = (folder / "config.json").string();
+      const std::string config = (checkpoint / "config.json").string();
       shape_ = parse_config(read_file(config), config).model.decoder;
+    });
+  } else if (!recipe_.init_from.empty()) {
+    open_on_all_ranks(world_, recipe_.init_from, [&](const checkpoint::ModelLocation& location) {
+      initial_ = open_model_folder(location.path);
+      shape_ = initial_->config.model.decoder;
+      const std::filesystem::path tokenizer = location.path / "tokenizer.json";
+      require_no_dangling_link(tokenizer);
+      inherited = std::filesystem::exists(tokenizer) ? data::load_tokenizer(tokenizer) : nullptr;
     });
   }
   tokenizer_ = open_tokenizer(world_, recipe_, directory_, inherited, threads_, checkpoint);
@@ -221,10 +220,10 @@ void Trainer::start_fresh() {
     initialize(*model_, recipe_.seed);
   } else {
     on_all_ranks(world_, "init_from", [&] {
-      const ModelFolder folder = open_model_folder(initial_);
-      load_weights(*model_, folder);
-      for (const std::string& note : folder.notes) log_info("{}", note);
+      load_weights(*model_, *initial_);
+      for (const std::string& note : initial_->notes) log_info("{}", note);
     });
+    initial_.reset();
     const std::string bad = first_non_finite_weight(*model_, layout, 0);
     if (!bad.empty()) throw AgreedError(ExitCode::kData, fmt::format("{}: weights in it are not finite, the first in {}", recipe_.init_from, bad));
   }

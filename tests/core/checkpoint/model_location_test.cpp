@@ -1,7 +1,10 @@
 #include "core/checkpoint/model_location.hpp"
 
 #include "tests/core/checkpoint/checkpoint_samples.hpp"
+#include "core/checkpoint/tensor_index.hpp"
 #include "tests/support/catch.hpp"
+
+#include <thread>
 
 using namespace sluice;
 using namespace sluice::checkpoint;
@@ -94,4 +97,110 @@ TEST_CASE("a damaged checkpoint asked for by name is an error, a damaged latest 
   CHECK(has(latest.warnings[0], "skipped "));
   CHECK(has(latest.warnings[0], "tensor 'layers.1.w'"));
   CHECK(locate_model(run, VerifyDepth::kStructure).step == 20);
+}
+
+namespace {
+
+/// A run that goes on: saves another checkpoint and removes all older ones.
+struct RotatingRun {
+  fs::path checkpoints;
+  std::int64_t step = 0;
+  void rotate() {
+    save_sample(checkpoints, ++step);
+    prune_checkpoints(checkpoints, 1);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a latest checkpoint that goes away while it is opened gives way to the latest by then") {
+  const TemporaryFolder folder;
+  RotatingRun run{folder / "run/checkpoints"};
+  run.rotate();
+  std::vector<std::int64_t> tried;
+  TensorIndex opened;
+  open_located((folder / "run").string(), VerifyDepth::kEverything, [&](const ModelLocation& location) {
+    tried.push_back(*location.step);
+    if (tried.size() < 3) run.rotate();
+    opened = TensorIndex::open(location.path);  // fails where it is gone
+  });
+  CHECK(tried == std::vector<std::int64_t>{1, 2, 3});
+  CHECK(opened.contains("layers.0.w"));
+
+  // One that was read to its end, but in part after it had gone, is read again.
+  int calls = 0;
+  open_located((folder / "run").string(), VerifyDepth::kEverything, [&](const ModelLocation&) {
+    if (++calls == 1) run.rotate();
+  });
+  CHECK(calls == 2);
+  // As is one that was written anew: another folder under the same name.
+  open_located((folder / "run").string(), VerifyDepth::kEverything, [&](const ModelLocation& location) {
+    if (++calls == 3) save_sample(run.checkpoints, *location.step);
+  });
+  CHECK(calls == 4);
+  // After that it may go: what is mapped stays.
+  run.rotate();
+  CHECK(opened.at("layers.0.w").bytes.size() == 48);
+}
+
+TEST_CASE("a checkpoint that was named and goes away is told so in one line, as is a run that outruns its reader") {
+  const TemporaryFolder folder;
+  RotatingRun run{folder / "run/checkpoints"};
+  const auto message = [&](const std::string& suffix) {
+    run.rotate();
+    const std::string name = (folder / "run").string() + suffix + (suffix.empty() ? "" : std::to_string(run.step));
+    return data_error_of([&] {
+      open_located(name, VerifyDepth::kEverything, [&](const ModelLocation& location) {
+        run.rotate();
+        TensorIndex::open(location.path);
+      });
+    });
+  };
+  const std::string why = ": went away while it was read: its run goes on and keeps only its latest checkpoints (checkpoint.keep)";
+  const std::string name = (folder / "run").string();
+  CHECK(message("@") == name + "@1" + why);
+  CHECK(message("/checkpoints/step-0000000") == name + "/checkpoints/step-00000003" + why);
+  CHECK(message("") == name + why);
+}
+
+TEST_CASE("what is wrong with a checkpoint that stays is told as it is, at once") {
+  const TemporaryFolder folder;
+  save_sample(folder / "run/checkpoints", 1);
+  int calls = 0;
+  CHECK(data_error_of([&] {
+          open_located((folder / "run").string(), VerifyDepth::kEverything, [&](const ModelLocation&) {
+            ++calls;
+            throw data_error("as it is");
+          });
+        }) == "as it is");
+  CHECK(calls == 1);
+}
+
+TEST_CASE("a reader beside a run that rotates finds a whole checkpoint, never an older one than before") {
+  const TemporaryFolder folder;
+  RotatingRun run{folder / "run/checkpoints"};
+  run.rotate();
+  // Fewer rotations than a reader has tries, so that it cannot be outrun.
+  std::thread writer([&] {
+    for (int i = 1; i < kMostTries; ++i) run.rotate();
+  });
+  std::int64_t last = 0;
+  bool whole = true, ascending = true;
+  std::string error;
+  while (last < kMostTries && error.empty()) {
+    error = data_error_of([&] {
+      open_located((folder / "run").string(), VerifyDepth::kEverything, [&](const ModelLocation& location) {
+        const TensorIndex index = TensorIndex::open(location.path);
+        const auto bytes = index.at("layers.0.w").bytes;
+        const auto expected = some_bytes(48, static_cast<unsigned>(*location.step) + 1);
+        whole = whole && location.warnings.empty() && std::equal(bytes.begin(), bytes.end(), expected.begin(), expected.end());
+        ascending = ascending && *location.step >= last;
+        last = *location.step;
+      });
+    });
+  }
+  writer.join();
+  CHECK(error == "");
+  CHECK(whole);
+  CHECK(ascending);
 }

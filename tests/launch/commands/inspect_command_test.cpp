@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 
 #include "core/base/error.hpp"
 #include "launch/commands/commands.hpp"
@@ -148,6 +149,32 @@ TEST_CASE("inspect shows a run: checksums, state, receipts; damage is told and a
   CHECK(contains(refusal(last), kExpert));
   CHECK(contains(refusal(run.string() + "@200"), "expected checksum"));
   CHECK(contains(refusal(run, last.string()), "expected checksum"));
+}
+
+TEST_CASE("inspect beside a run that goes on shows a whole checkpoint each time") {
+  const TemporaryDirectory folder;
+  const std::filesystem::path run = folder.path() / "run";
+  constexpr std::int64_t kRotations = 12;  // fewer than the tries of a reader
+  write_checkpoint(run, sample("llama"), 1, "dense");
+  std::thread writer([&] {
+    for (std::int64_t step = 2; step <= kRotations; ++step) {
+      write_checkpoint(run, sample("llama"), step, "dense");
+      checkpoint::prune_checkpoints(run / "checkpoints", 1);
+    }
+  });
+  std::int64_t last = 0;
+  std::string problem;
+  while (last < kRotations && problem.empty()) {
+    Output result;
+    problem = message_of<std::exception>([&] { result = inspect({run.string(), "", true}); }) + result.err;
+    if (!problem.empty()) break;
+    const json shown = json::parse(result.out);
+    const std::int64_t step = shown["step"];
+    if (step < last || shown["state"]["run"]["step"] != step || !shown["state"].contains("optimizer")) problem = result.out;
+    last = step;
+  }
+  writer.join();
+  CHECK(problem == "");
 }
 
 TEST_CASE("inspect shows what it can of a folder that is no model of ours, and ends with exit code 3") {
