@@ -10,6 +10,7 @@
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
+#include "core/base/omp_threads.hpp"
 #include "core/base/standard_output.hpp"
 #include "core/checkpoint/model_location.hpp"
 #include "data/bpe_trainer.hpp"
@@ -30,8 +31,7 @@ void put(std::string_view bytes) {
 
 // As ranks choose theirs: OMP_NUM_THREADS, else the cores.
 int number_of_threads() {
-  const char* variable = std::getenv("OMP_NUM_THREADS");
-  const int wanted = variable != nullptr ? std::atoi(variable) : 0;
+  const int wanted = threads_asked_for(std::getenv("OMP_NUM_THREADS"));
   return wanted > 0 ? wanted : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 

@@ -1,7 +1,8 @@
 #include "parallel/plan/processors.hpp"
 
+#include "core/base/omp_threads.hpp"
+
 #include <algorithm>
-#include <cstdlib>
 
 namespace sluice::parallel {
 
@@ -13,7 +14,7 @@ int num_sharing(std::span<const ProcessorMask> masks, std::size_t self) {
 
 int threads_of_rank(std::int64_t wanted, const char* omp_num_threads, int num_processors, int num_sharing) {
   if (wanted > 0) return static_cast<int>(wanted);
-  if (const int threads = omp_num_threads == nullptr ? 0 : std::atoi(omp_num_threads); threads > 0) return threads;
+  if (const int threads = threads_asked_for(omp_num_threads); threads > 0) return threads;
   return std::max(1, num_processors / std::max(1, num_sharing));
 }
 

@@ -16,6 +16,7 @@ using ProcessorMask = std::bitset<4096>;
 int num_sharing(std::span<const ProcessorMask> masks, std::size_t self);
 
 /// Compute threads of a rank: `wanted`; else OMP_NUM_THREADS (its text, or null); else an equal share of its processors, at least 1.
+/// Usage error if OMP_NUM_THREADS is out of bounds.
 int threads_of_rank(std::int64_t wanted, const char* omp_num_threads, int num_processors, int num_sharing);
 
 }  // namespace sluice::parallel

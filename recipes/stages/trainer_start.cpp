@@ -40,7 +40,7 @@ checkpoint::VerifyProgress verifying(const Heartbeat& heartbeat) {
 Trainer::Trainer(parallel::World& world, const Recipe& recipe, const std::string& resolved)
     : world_(world), recipe_(recipe), resolved_(resolved), directory_(recipe.directory()), plans_(plan_stages(recipe)), shape_(recipe.model) {
   check_mesh(recipe_, world_.size());
-  threads_ = use_threads(recipe_.parallel.threads, world_.layout().sharing_ranks);
+  on_all_ranks(world_, "threads", [&] { threads_ = use_threads(recipe_.parallel.threads, world_.layout().sharing_ranks); });
   abilities_ = use_common_abilities(world_);
   for (const Stage& stage : recipe_.stages) {
     if (layouts_.count(stage.parallel.expert) == 0) layouts_.emplace(stage.parallel.expert, make_layout(world_, static_cast<int>(stage.parallel.expert)));
