@@ -25,11 +25,11 @@ once '^error: step [5-8]: the (loss|gradient norm) is (nan|inf)[ ;].*first non-f
 "$build_dir/sluice" eval diverged --json >eval.json || fail 'the checkpoint before the divergence cannot be evaluated'
 python3 -c 'import json, math; assert math.isfinite(json.load(open("eval.json"))["loss"])' || fail "the checkpoint before the divergence: $(cat eval.json)"
 ! grep -qiE 'nan|inf' diverged/metrics.jsonl || fail "metrics.jsonl is no JSON any more: $(grep -iE -m 1 'nan|inf' diverged/metrics.jsonl)"
-# The same command diverges at the same step; with another learning rate of the later stage the run goes on.
+# The same command diverges at the same step; with another learning rate of the later stage, and so another horizon, the run goes on.
 error=$(grep -h '^error' diverged.err)
 expect 5 diverged "${explode[@]}"
 line "$error"
-expect 0 diverged checkpoint.save_interval=100
+expect 0 diverged checkpoint.save_interval=100 allow_schedule_change=true
 says 'resuming after step 4'
 
 # Divergence by the very last update, which no later step would notice.
