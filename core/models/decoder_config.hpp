@@ -16,7 +16,7 @@ struct DecoderConfig {
   std::int64_t num_key_value_heads = 8;      // K; divides H
   std::int64_t head_dim = 32;                // h; even
   std::int64_t intermediate_size = 1024;     // F of dense layers
-  std::int64_t max_position_embeddings = 0;  // seq_length of training
+  std::int64_t max_position_embeddings = 0;  // the longest seq_length of training so far
   QkNorm qk_norm = QkNorm::kHead;
   double rope_theta = 10000.0;
   double rms_norm_eps = 1e-6;

@@ -22,6 +22,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <numbers>
@@ -90,6 +91,7 @@ void Trainer::enter_stage(std::size_t index) {
     state_.stage_name = stage.name;
     state_.stage_step = 0;
   }
+  model_->config.max_position_embeddings = std::max(model_->config.max_position_embeddings, stage.data.seq_length);
   const ParameterCount count = count_parameters(describe(*model_, -1));
   line.parameters = count.total;
   line.active_parameters = count.active;

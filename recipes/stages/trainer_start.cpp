@@ -163,14 +163,12 @@ void Trainer::open_data(const std::filesystem::path& checkpoint) {
   // A model may have more rows of embeddings than its tokenizer has ids (padding), never fewer.
   if (tokenizer_->vocab_size() > shape_.vocab_size)
     throw AgreedError(ExitCode::kData, fmt::format("{}: the tokenizer has {} ids, but the model only {} rows of embeddings", recipe_.init_from, tokenizer_->vocab_size(), shape_.vocab_size));
-  // What a checkpoint says of its context: the longest sequence of any stage, or what the model came with.
+  // What a checkpoint says of its context: the longest sequence of the stages that it went through (enter_stage), or what the model came with.
   const std::int64_t context = shape_.max_position_embeddings;
-  for (const Stage& stage : recipe_.stages) {
-    if (context > 0 && context == shape_.max_position_embeddings && stage.data.seq_length > context && speaks())
-      log_warning("stage '{}': seq_length({}) is longer than the {} positions that the model of init_from was trained on: those beyond start untrained",
-                  stage.name, stage.data.seq_length, context);
-    shape_.max_position_embeddings = std::max(shape_.max_position_embeddings, stage.data.seq_length);
-  }
+  const auto longer = std::find_if(recipe_.stages.begin(), recipe_.stages.end(), [&](const Stage& stage) { return stage.data.seq_length > context; });
+  if (!recipe_.init_from.empty() && checkpoint.empty() && longer != recipe_.stages.end() && speaks())
+    log_warning("stage '{}': seq_length({}) is longer than the {} positions that the model of init_from was trained on: those beyond start untrained",
+                longer->name, longer->data.seq_length, context);
   std::set<std::string> told;
   for (std::size_t i = 0; i < recipe_.stages.size(); ++i) {
     const auto same = std::find_if(recipe_.stages.begin(), recipe_.stages.begin() + static_cast<std::ptrdiff_t>(i), [&](const Stage& s) {

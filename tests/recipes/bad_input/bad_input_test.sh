@@ -125,8 +125,12 @@ edit other
 expect 2 other_shape init_from=other model.hidden_size=32
 says '^error: .*hidden_size.*16'
 edit long
-expect 0 longer init_from=long data.seq_length=20 stages.dense.max_steps=1 stages.sparse.max_steps=1
+expect 0 longer init_from=long data.seq_length=20 'stages.sparse.data={seq_length: 24}' stages.dense.max_steps=1 stages.sparse.max_steps=1
 once '^warning: .*seq_length\(20\) is longer than the 16 positions that the model of init_from was trained on'
+# What a checkpoint says of its context is what it was trained on, not what a later stage will be.
+for at in 1:20 2:24; do
+  grep -Eq "\"max_position_embeddings\": ${at#*:}," longer/checkpoints/step-0000000${at%:*}/config.json || fail "step ${at%:*} of a run with stages of several lengths has another context than ${at#*:}"
+done
 edit narrow
 "$build_dir/sluice" tokenize train train.txt --vocab-size 280 --output narrow/tokenizer.json >narrow.out || fail "no tokenizer: $(cat narrow.out)"
 expect 3 other_tokenizer init_from=narrow
