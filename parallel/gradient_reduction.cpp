@@ -26,8 +26,8 @@ class Window {
       if (under_way_.size() == kBucketsUnderWay) finish_oldest();
       const std::int64_t count = std::min(bucket, flat.numel() - begin);
       at::Tensor part = flat.narrow(0, begin, count);
-      under_way_.push_back(group.start_all_reduce(bytes_of(part).data(), static_cast<std::size_t>(count), from_torch(flat.scalar_type()), ReduceOp::kSum,
-                                                  {operation, step, -1, "backward"}));
+      under_way_.push_back(group.start_all_reduce(bytes_of(part).data(), static_cast<std::size_t>(count), from_torch(flat.scalar_type()),
+                                                  ReduceOp::kSum, {operation, step, -1, "backward"}));
     }
   }
   void finish() {
@@ -57,13 +57,15 @@ void reduce_gradients(ParameterSet& parameters, Communicator& world, Communicato
   window.finish();
 }
 
-std::int64_t reduction_buffer_bytes(std::int64_t dense_bytes, const Communicator& world, std::int64_t expert_bytes, const Communicator& replicas) {
+std::int64_t reduction_buffer_bytes(std::int64_t dense_bytes, const Communicator& world, std::int64_t expert_bytes,
+                                    const Communicator& replicas) {
   // Whatever buckets are under way together, none holds more than the largest.
   std::int64_t buckets = 0, largest = 0;
   const auto add = [&](std::int64_t bytes, const Communicator& group) {
     if (group.size() == 1) return;
     buckets += (bytes + kBucketBytes - 1) / kBucketBytes;
-    largest = std::max(largest, static_cast<std::int64_t>(group.all_reduce_buffer_bytes(static_cast<std::size_t>(std::min(bytes, kBucketBytes)))));
+    const auto bucket = static_cast<std::size_t>(std::min(bytes, kBucketBytes));
+    largest = std::max(largest, static_cast<std::int64_t>(group.all_reduce_buffer_bytes(bucket)));
   };
   add(dense_bytes, world);
   add(expert_bytes, replicas);

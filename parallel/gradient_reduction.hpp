@@ -13,7 +13,8 @@ namespace sluice::parallel {
 /// on all ranks of each group.
 void reduce_gradients(ParameterSet& parameters, Communicator& world, Communicator& replicas, std::int64_t step);
 /// Bytes of buffers that it receives into, at most, for flat gradients of so many bytes.
-std::int64_t reduction_buffer_bytes(std::int64_t dense_bytes, const Communicator& world, std::int64_t expert_bytes, const Communicator& replicas);
+std::int64_t reduction_buffer_bytes(std::int64_t dense_bytes, const Communicator& world, std::int64_t expert_bytes,
+                                    const Communicator& replicas);
 
 /// L2 norm of all gradients after reduction, each expert counted once: local experts' squares are summed over `expert_group`.
 double gradient_norm(ParameterSet& parameters, Communicator& expert_group, std::int64_t step);

@@ -66,7 +66,8 @@ void Decoder::refresh_compute() {
 ForwardOutput Decoder::forward(const at::Tensor& ids, const RowTable& rows, const StepContext& context, const ForwardRequest& request) {
   ForwardOutput output;
   const auto capture = [&](const std::string& path, const at::Tensor& x) {
-    if (std::find(request.features.begin(), request.features.end(), path) != request.features.end()) output.features[path] = request.keep ? request.keep(x) : x;
+    if (std::find(request.features.begin(), request.features.end(), path) != request.features.end())
+      output.features[path] = request.keep ? request.keep(x) : x;
   };
   RowTable table = rows;
   if (request.state != nullptr) {

@@ -26,7 +26,12 @@ std::size_t block_bytes(int ranks) {
 class AllReduce final : public MpiOperation {
  public:
   AllReduce(OperationInfo info, MpiGroupPtr group, void* data, std::size_t count, DType type, ReduceOp op, Adder& adder)
-      : MpiOperation(std::move(info), std::move(group)), data_(static_cast<std::byte*>(data)), count_(count), type_(type), op_(op), adder_(adder) {
+      : MpiOperation(std::move(info), std::move(group)),
+        data_(static_cast<std::byte*>(data)),
+        count_(count),
+        type_(type),
+        op_(op),
+        adder_(adder) {
     one_step_ = count_ * size_of(type_) <= kOneStepBytes;
     block_count_ = one_step_ ? count_ : block_bytes(size()) / size_of(type_);
   }

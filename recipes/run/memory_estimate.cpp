@@ -90,7 +90,8 @@ double last_layer_backward(const Sizes& n, const MemoryShape& shape) {
 
 MemoryEstimate estimate_memory(const MemoryShape& shape) {
   const Sizes n(shape);
-  const double parameters = static_cast<double>(shape.dense_parameters) + static_cast<double>(shape.expert_parameters) / static_cast<double>(shape.expert);
+  const double experts = static_cast<double>(shape.expert_parameters) / static_cast<double>(shape.expert);
+  const double parameters = static_cast<double>(shape.dense_parameters) + experts;
   MemoryEstimate bytes;
   bytes.parameters = parameters * n.s;
   bytes.copies = n.a == n.s ? 0 : parameters * n.p;
@@ -98,10 +99,11 @@ MemoryEstimate estimate_memory(const MemoryShape& shape) {
   bytes.optimizer = parameters * 2 * n.s;
 
   const double layers = static_cast<double>(shape.num_layers), moe_layers = static_cast<double>(shape.num_moe_layers);
-  bytes.activations = layers * attention(n, shape) + (layers - moe_layers) * dense_feed_forward(n, static_cast<double>(shape.intermediate_size)) +
-                      moe_layers * moe_feed_forward(n, shape) + n.N * (3 * n.a * n.D + 2 * n.s + 16) +
+  bytes.activations = layers * attention(n, shape) + moe_layers * moe_feed_forward(n, shape) +
+                      (layers - moe_layers) * dense_feed_forward(n, static_cast<double>(shape.intermediate_size)) + n.N * (3 * n.a * n.D + 2 * n.s + 16) +
                       static_cast<double>(shape.seq_length) * static_cast<double>(shape.head_dim) * n.s;
-  bytes.buffers = std::max({0.0, loss(n, shape), last_layer_backward(n, shape), static_cast<double>(shape.receive_bytes) - bytes.activations});
+  const double reduction = static_cast<double>(shape.receive_bytes) - bytes.activations;
+  bytes.buffers = std::max({0.0, loss(n, shape), last_layer_backward(n, shape), reduction});
   bytes.worst_load = static_cast<double>(shape.expert - 1) * routed(n, shape) * moe_layers;
   return bytes;
 }

@@ -8,8 +8,8 @@
 //   gradients       P s
 //   optimizer       2 P s
 // Kept for the backward pass, for N = micro_batch_size * seq_length rows (D, V, H, K, h, E, k, F as in the configurations):
-//   attention       N (2 a D + 4 p H h + s H + s + 8)     residual, its norm; q, k, v (k, v for each query head), output; log-sum-exp; scale of
-//                                                         the norm; positions
+//   attention       N (2 a D + 4 p H h + s H + s + 8)     residual, its norm; q, k, v (k, v for each query head), output; log-sum-exp;
+//                                                         scale of the norm; positions
 //                   N c H h / p * a                       the output once more, where products have a type of their own
 //                   N (a (H + K) h + s (H + K or 2))      with q/k-norm: q and k before it, their scales
 //   dense SwiGLU    N (a (2 D + 3 F) + s)                 residual, its norm, gate, up, their product; scale of the norm
@@ -21,7 +21,7 @@
 //   the ends        N (3 a D + 2 s + 16)                  last residual, its norm and the gradient of that; scale, losses; ids, targets
 //   RoPE            seq_length h s                        cosines and sines
 // Beside them at the worst moment (`buffers`), the most of
-//   loss            min(N, B) (V p + c D) + N c D         a block of logits (B rows, see core/nn/cross_entropy.cpp) and the gradient of its rows;
+//   loss            min(N, B) (V p + c D) + N c D         a block of logits (B rows, core/nn/cross_entropy.hpp), the gradient of its rows;
 //                   V D p                                 and, with bfloat16 products, the head's gradient before it is added up
 //   backward        through the last layer: what its widest function makes, less what is gone by then (memory_estimate.cpp)
 //   reduction       the receive buffers, less the activations, which are gone by then
@@ -76,7 +76,7 @@ struct MemoryEstimate {
   double activations = 0;  // kept for the backward pass, at even load
   double buffers = 0;      // beside all these at the worst moment of a step
   double worst_load = 0;   // on top of the total, if every token chose the experts of one rank
-  double conversion = 0;   // on top of the total, while a stage makes its model from the one before; not of a shape alone: filled in by the caller
+  double conversion = 0;   // on top of the total, while a stage makes its model from the one before; the caller, who knows that, fills it in
   /// What stays from step to step.
   double model() const { return parameters + copies + gradients + optimizer; }
   double total() const { return model() + activations + buffers; }

@@ -132,7 +132,8 @@ void rescale_flattened(TrainModel& old, TrainModel& model, const moe::Conversion
     const moe::Router& then = old.sparse[i]->router;
     const auto plan = moe::plan_leaf(conversion, gate.name, gate.value.sizes().vec());
     if (!plan) throw usage_error("conversion: {} is made otherwise than by flattening", gate.name);
-    fill_from_terms(gate.value, *plan, [&](const std::string& from) { return from == then.gate.name ? then.gate.value : then.family_gate.value; });
+    const auto old_value = [&](const std::string& from) { return from == then.gate.name ? then.gate.value : then.family_gate.value; };
+    fill_from_terms(gate.value, *plan, old_value);
     gate.refresh_compute(model.decoder->type());
   }
 }

@@ -83,7 +83,8 @@ HeldOutput run_held_batch(TrainModel& model, const EvaluationSet& held, std::int
   return result;
 }
 
-std::map<std::string, at::Tensor> held_means(TrainModel& model, const EvaluationSet& held, const std::vector<std::string>& paths, std::int64_t step) {
+std::map<std::string, at::Tensor> held_means(TrainModel& model, const EvaluationSet& held, const std::vector<std::string>& paths,
+                                             std::int64_t step) {
   std::map<std::string, at::Tensor> means;
   ForwardRequest request;
   request.features = paths;
@@ -94,7 +95,8 @@ std::map<std::string, at::Tensor> held_means(TrainModel& model, const Evaluation
 
 double max_logit_difference(TrainModel& a, const HeldOutput& of_a, TrainModel& b, const HeldOutput& of_b) {
   const InFloat32 precision_a(a), precision_b(b);
-  return sluice::max_logit_difference(of_a.hidden, a.decoder->head(), a.decoder->head_numerics, of_b.hidden, b.decoder->head(), b.decoder->head_numerics);
+  return sluice::max_logit_difference(of_a.hidden, a.decoder->head(), a.decoder->head_numerics, of_b.hidden, b.decoder->head(),
+                                      b.decoder->head_numerics);
 }
 
 std::string held_sha256(const EvaluationSet& held) {

@@ -41,7 +41,8 @@ HeldOutput run_held_batch(TrainModel& model, const EvaluationSet& held, std::int
 /// The largest |difference| of two models' logits on the held batch, in the same precision. The logits are never whole.
 double max_logit_difference(TrainModel& a, const HeldOutput& of_a, TrainModel& b, const HeldOutput& of_b);
 /// Means [D] over the rows of the held batch of captured features (see ForwardRequest), computed like run_held_batch.
-std::map<std::string, at::Tensor> held_means(TrainModel& model, const EvaluationSet& held, const std::vector<std::string>& paths, std::int64_t step);
+std::map<std::string, at::Tensor> held_means(TrainModel& model, const EvaluationSet& held, const std::vector<std::string>& paths,
+                                             std::int64_t step);
 /// SHA-256 over the held batch's token ids as little-endian int32.
 std::string held_sha256(const EvaluationSet& held);
 

@@ -105,7 +105,8 @@ TEST_CASE("flatten gives what the best of six conversions gives, bit for bit") {
     TrainModel best;
     double best_loss = std::numeric_limits<double>::infinity();
     for (const double scale : {1.0, 2.0, 4.0, 8.0, 16.0, 32.0}) {
-      TrainModel candidate = convert_model(families, {moe::ConversionKind::kFlatten, families.config, before, after, scale}, alone_layout(), "auto", recipe.seed, true);
+      const moe::ConversionShape flat{moe::ConversionKind::kFlatten, families.config, before, after, scale};
+      TrainModel candidate = convert_model(families, flat, alone_layout(), "auto", recipe.seed, true);
       const double loss = run_held_batch(candidate, held(), 7).loss;
       if (loss >= best_loss) continue;
       best_loss = loss;

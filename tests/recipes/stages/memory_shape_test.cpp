@@ -79,11 +79,12 @@ void check(const Case& c) {
     for (options.step = 1; options.step <= 2; ++options.step) train_step(model, alone_layout(), batch, options);
   });
   at::set_num_threads(threads);
-  const MemoryShape shape = memory_shape(c.model, alone_layout(), {c.micro_batch_size, c.sequences, kLength, c.threads, c.exchange == "flat"});
+  const RankLoad load{c.micro_batch_size, c.sequences, kLength, c.threads, c.exchange == "flat"};
+  const MemoryShape shape = memory_shape(c.model, alone_layout(), load);
   set_native_bfloat16(native);
   const MemoryEstimate told = estimate_memory(shape);
-  INFO(c.name << ": told " << told.total() << " (model " << told.model() << ", activations " << told.activations << ", buffers " << told.buffers
-              << "), measured " << measured << ", " << told.total() / static_cast<double>(measured));
+  INFO(c.name << ": told " << told.total() << " (model " << told.model() << ", activations " << told.activations << ", buffers "
+              << told.buffers << "), measured " << measured << ", " << told.total() / static_cast<double>(measured));
   CHECK(told.total() > 0.95 * static_cast<double>(measured));
   CHECK(told.total() < 1.05 * static_cast<double>(measured));
   // The model alone is no large part of it: what is told of a step is what is tested.
