@@ -44,6 +44,14 @@ std::string find_model() {
   const std::size_t first = model.find_first_not_of(' '), last = model.find_last_not_of(' ');
   return first == std::string_view::npos ? "" : std::string(model.substr(first, last - first + 1));
 }
+
+// 0 unless the processor is AMD's.
+int find_amd_family() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid(0, &a, &b, &c, &d) || b != signature_AMD_ebx || c != signature_AMD_ecx || d != signature_AMD_edx) return 0;
+  __get_cpuid(1, &a, &b, &c, &d);
+  return static_cast<int>((a >> 8 & 0xf) + (a >> 20 & 0xff));
+}
 #endif
 
 ProcessorFeatures find_features() {
@@ -51,6 +59,7 @@ ProcessorFeatures find_features() {
   found.onednn_limit = onednn_limit();
 #if defined(__x86_64__)
   found.model = find_model();
+  found.amd_family = find_amd_family();
   found.avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   found.avx512 = found.avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
@@ -85,7 +94,7 @@ bool is_one_of(const std::array<std::string_view, N>& names, std::string_view na
 ProductSet limit_of(std::string_view name) {
   if (is_one_of(kBelowAvx512, name)) return ProductSet::kNone;
   if (is_one_of(kBelowBf16, name)) return ProductSet::kAvx512;
-  return is_one_of(kBelowAmx, name) ? ProductSet::kAvx512Bf16 : ProductSet::kAmx;
+  return is_one_of(kBelowAmx, name) ? ProductSet::kZen5 : ProductSet::kAmx;
 }
 
 // oneDNN's AMX kernels are for processors that have all of these.
@@ -103,7 +112,7 @@ const ProcessorFeatures& this_processor() {
 ProductSet product_set(const ProcessorFeatures& p) {
   ProductSet best = ProductSet::kNone;
   if (p.avx512) best = ProductSet::kAvx512;
-  if (p.avx512 && p.avx512_bf16) best = ProductSet::kAvx512Bf16;
+  if (p.avx512 && p.avx512_bf16) best = p.amd_family >= 26 ? ProductSet::kZen5 : ProductSet::kAvx512Bf16;
   if (has_amx(p) && p.tiles_granted) best = ProductSet::kAmx;
   return std::min(best, limit_of(p.onednn_limit));
 }
@@ -113,10 +122,15 @@ bool multiplies_bfloat16_natively(ProductSet set) {
   switch (set) {
     case ProductSet::kNone: return false;        // a fiftieth and less; Zen 5 by ONEDNN_MAX_CPU_ISA 53 / 204
     case ProductSet::kAvx512: return false;      // Intel 39 / 203, Zen 5 166 / 214
-    case ProductSet::kAvx512Bf16: return false;  // Intel 111 to 119 / 203; but Zen 5 964 / 219: SLUICE_BFLOAT16_PRODUCTS=native there
+    case ProductSet::kAvx512Bf16: return false;  // Intel 111 to 119 / 203; Zen 4 not measured
+    case ProductSet::kZen5: return true;         // 964 / 219
     case ProductSet::kAmx: return true;          // Intel 1,410 / 353
   }
   return false;
+}
+
+const char* native_with(ProductSet set) {
+  return set == ProductSet::kAmx ? "with AMX" : "with AVX512_BF16 of Zen 5";
 }
 
 std::string why_no_amx(const ProcessorFeatures& p) {

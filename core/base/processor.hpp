@@ -16,6 +16,7 @@ struct ProcessorFeatures {
   bool amx_bf16 = false;
   bool amx_int8 = false;
   bool tiles_granted = false;  // the kernel lets this process use AMX's tiles: asked for, as every process must
+  int amd_family = 0;          // AMD's number of the design (26: Zen 5); 0 for other makers
   std::string model;           // as the processor calls itself; "" if it does not
   std::string onednn_limit;    // of ONEDNN_MAX_CPU_ISA (or DNNL_MAX_CPU_ISA), in lower case; "" without
 };
@@ -28,12 +29,16 @@ enum class ProductSet {
   kNone,        // below AVX-512: plain loops
   kAvx512,      // pairs widened to float32
   kAvx512Bf16,  // dot products of pairs
+  kZen5,        // the same at four times the rate of float32
   kAmx,         // tiles
 };
 ProductSet product_set(const ProcessorFeatures& processor);
 
 /// The table: whether bfloat16 products are computed with that set rather than in float32.
 bool multiplies_bfloat16_natively(ProductSet set);
+
+/// What multiplies natively with `set`, as a clause for a message: "with AMX".
+const char* native_with(ProductSet set);
 
 /// Why product_set is below kAmx, as a clause for a message; "" if it is kAmx.
 std::string why_no_amx(const ProcessorFeatures& processor);

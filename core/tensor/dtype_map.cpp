@@ -56,8 +56,9 @@ Bfloat16Products best_bfloat16_products() {
     return {value == "native", fmt::format("{}={}", kVariable, value)};
   }
   if (!at::hasMKLDNN()) return {false, "this LibTorch was built without oneDNN"};
-  if (!multiplies_bfloat16_natively(product_set(this_processor()))) return {false, why_no_amx(this_processor())};
-  return {true, "with AMX"};
+  const ProductSet set = product_set(this_processor());
+  if (!multiplies_bfloat16_natively(set)) return {false, why_no_amx(this_processor())};
+  return {true, native_with(set)};
 }
 
 bool native_bfloat16() {

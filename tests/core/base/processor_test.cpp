@@ -31,7 +31,7 @@ bool native(const ProcessorFeatures& p) { return multiplies_bfloat16_natively(pr
 
 }  // namespace
 
-TEST_CASE("native bfloat16 products mean AMX") {
+TEST_CASE("native bfloat16 products mean AMX, or Zen 5") {
   CHECK(product_set({}) == ProductSet::kNone);
   CHECK(product_set(avx2()) == ProductSet::kNone);
   CHECK(product_set(avx512()) == ProductSet::kAvx512);
@@ -42,6 +42,14 @@ TEST_CASE("native bfloat16 products mean AMX") {
     CHECK(why_no_amx(p) == "this processor has no AMX");
   }
   CHECK(native(amx()));
+  ProcessorFeatures zen = avx512_bf16();
+  zen.amd_family = 25;  // Zen 4
+  CHECK_FALSE(native(zen));
+  zen.amd_family = 26;
+  CHECK(product_set(zen) == ProductSet::kZen5);
+  CHECK(native(zen));
+  zen.onednn_limit = "avx512_core";
+  CHECK_FALSE(native(zen));
   CHECK(why_no_amx(amx()).empty());
 }
 
@@ -74,7 +82,7 @@ TEST_CASE("a limit of oneDNN counts as the processor's") {
   };
   for (const char* name : {"sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2"}) CHECK(product_set(limited(name)) == ProductSet::kNone);
   for (const char* name : {"avx512_core", "avx512_core_vnni"}) CHECK(product_set(limited(name)) == ProductSet::kAvx512);
-  for (const char* name : {"avx512_core_bf16", "avx512_core_fp16", "avx10_1_512"}) CHECK(product_set(limited(name)) == ProductSet::kAvx512Bf16);
+  for (const char* name : {"avx512_core_bf16", "avx512_core_fp16", "avx10_1_512"}) CHECK(product_set(limited(name)) < ProductSet::kAmx);
   CHECK(why_no_amx(limited("avx512_core_bf16")) == "ONEDNN_MAX_CPU_ISA=avx512_core_bf16 excludes AMX");
   // The others allow AMX, and oneDNN takes no notice of names it does not know.
   for (const char* name : {"", "default", "all", "avx512_core_amx", "avx10_1_512_amx", "avx512_core_amx_fp16", "avx1024"}) {

@@ -49,7 +49,7 @@ TEST_CASE("this processor's choice is the table's, and the environment overrides
   setenv(kVariable, "", 1);
   const Bfloat16Products best = best_bfloat16_products();
   CHECK(best.native == multiplies_bfloat16_natively(product_set(this_processor())));
-  CHECK(best.why == (best.native ? "with AMX" : why_no_amx(this_processor())));
+  CHECK(best.why == (best.native ? native_with(product_set(this_processor())) : why_no_amx(this_processor())));
   for (const bool native : {false, true}) {
     setenv(kVariable, native ? "native" : "float32", 1);
     CHECK(best_bfloat16_products().native == native);
