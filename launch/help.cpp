@@ -17,7 +17,7 @@ const Text kTrain = {"Train as a recipe says; alone it is one rank, under mpirun
                      "  mpirun -np 4 build/sluice train recipes/quickstart.yaml parallel.expert=4\n"
                      "  sluice train recipes/quickstart.yaml name=mine train.learning_rate=5e-4 stages.dense.max_steps=20\n"
                      "All recipe keys: recipes/KEYS.md. SIGUSR1, to mpirun or a rank, stops with a checkpoint (exit code 75);\n"
-                     "mpirun itself kills its ranks a second after Ctrl-C or SIGTERM, saved or not."};
+                     "mpirun itself kills its ranks a second after Ctrl-C, SIGTERM or SIGHUP, saved or not."};
 
 const Text kEval = {"Loss, bits per byte and word perplexity of a model on text; runs under mpirun too.",
                     "Examples:\n"

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <string>
@@ -26,6 +27,12 @@ std::string engine_path() {
 }
 
 int run(const sluice::CommandLine& command_line) {
+  // Relative paths mean nothing there, and libraries of the engine end the process with words of their own.
+  char here[PATH_MAX];
+  if (getcwd(here, sizeof here) == nullptr && errno == ENOENT) {
+    fmt::print(stderr, "sluice: the folder it was started in is gone; start it in one that is there\n");
+    return 2;
+  }
   const std::string path = engine_path();
   // Global, because Open MPI's own plug-ins look for its symbols.
   void* engine = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
