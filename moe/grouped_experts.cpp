@@ -5,6 +5,7 @@
 #include "core/nn/swiglu.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/pointers.hpp"
+#include "moe/row_grid.hpp"
 
 #include <ATen/Parallel.h>
 #include <fmt/core.h>
@@ -15,6 +16,41 @@
 
 namespace sluice::moe {
 namespace {
+
+// Rows that the products of a group with `rows` rows are made with: on the grid where they are native bfloat16 ones.
+std::int64_t product_rows(std::int64_t rows, at::ScalarType product) {
+  return product == at::kBFloat16 ? grid_rows(rows) : rows;
+}
+
+std::vector<std::int64_t> product_rows(std::vector<std::int64_t> counts, at::ScalarType product) {
+  for (std::int64_t& count : counts) count = product_rows(count, product);
+  return counts;
+}
+
+void clear_rows_from(at::Tensor matrix, std::int64_t first) {
+  if (first < matrix.size(0)) matrix.narrow(0, first, matrix.size(0) - first).zero_();
+}
+
+// A group's rows [count, C] as [padded, C] of the type of products, zeros below; themselves where they are that.
+at::Tensor product_input(const at::Tensor& rows, std::int64_t padded, at::ScalarType product) {
+  if (padded == rows.size(0)) return rows.to(product);
+  at::Tensor input = at::empty({padded, rows.size(1)}, rows.options().dtype(product).requires_grad(false));
+  input.narrow(0, 0, rows.size(0)).copy_(rows);
+  clear_rows_from(input, rows.size(0));
+  return input;
+}
+
+// out [count, C] = the first rows of a b; written in place where shape and type are those of the product.
+void product_into(at::Tensor out, const at::Tensor& a, const at::Tensor& b) {
+  if (out.size(0) == a.size(0) && out.scalar_type() == a.scalar_type()) at::mm_out(out, a, b);
+  else out.copy_(at::mm(a, b).narrow(0, 0, out.size(0)));
+}
+
+std::vector<std::int64_t> offsets_of(const std::vector<std::int64_t>& counts) {
+  std::vector<std::int64_t> offsets(counts.size() + 1, 0);
+  std::partial_sum(counts.begin(), counts.end(), offsets.begin() + 1);
+  return offsets;
+}
 
 // grad[e] = beta * grad[e] + lhs^T rhs; beta 0 when nothing was written to the parameter before.
 void group_gradient(const at::Tensor& slice, const at::Tensor& lhs, const at::Tensor& rhs, double beta) {
@@ -35,8 +71,10 @@ void clear_empty_groups(Parameter& weight, const std::vector<std::int64_t>& coun
 struct GroupedLinearFunction : torch::autograd::Function<GroupedLinearFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, Parameter* weight, const std::vector<std::int64_t>& counts) {
     at::Tensor out = at::empty({rows.size(0), weight->value.size(1)}, rows.options().requires_grad(false));
+    const at::ScalarType product = product_type(rows.scalar_type());
     for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
-      out.narrow(0, begin, count).copy_(product(rows.narrow(0, begin, count), weight->compute.select(0, e).t()));
+      const at::Tensor x = product_input(rows.narrow(0, begin, count), product_rows(count, product), product);
+      product_into(out.narrow(0, begin, count), x, weight->compute.select(0, e).t());
     });
     ctx->save_for_backward({rows});
     ctx->saved_data["weight"] = reinterpret_cast<std::int64_t>(weight);
@@ -49,37 +87,39 @@ struct GroupedLinearFunction : torch::autograd::Function<GroupedLinearFunction> 
     const std::vector<std::int64_t> counts = ctx->saved_data["counts"].toIntVector();
     const at::Tensor dy = grads[0].contiguous();
     at::Tensor drows = at::empty_like(rows);
+    const at::ScalarType product = product_type(rows.scalar_type());
     const double beta = weight->begin_gradient();
     clear_empty_groups(*weight, counts, beta);
     for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
-      const at::Tensor dy_e = to_product(dy.narrow(0, begin, count));
-      group_gradient(weight->grad.select(0, e), dy_e, to_product(rows.narrow(0, begin, count)), beta);
-      drows.narrow(0, begin, count).copy_(at::mm(dy_e, weight->compute.select(0, e)));
+      const std::int64_t padded = product_rows(count, product);
+      const at::Tensor dy_e = product_input(dy.narrow(0, begin, count), padded, product);
+      group_gradient(weight->grad.select(0, e), dy_e, product_input(rows.narrow(0, begin, count), padded, product), beta);
+      product_into(drows.narrow(0, begin, count), dy_e, weight->compute.select(0, e));
     });
     return {drows, at::Tensor(), at::Tensor()};
   }
 };
 
-// Stores rows, gate_up and the row weights; the hidden activations are made again in backward.
+// Stores rows, gate_up (with the rows that products are made with) and the row weights; the hidden activations are made again in
+// backward.
 struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, const at::Tensor& row_weights, GroupedExperts* experts,
                             const std::vector<std::int64_t>& counts) {
-    const std::int64_t total = rows.size(0), width = experts->down.value.size(2);
-    at::Tensor gate_up = at::empty({total, 2 * width}, rows.options().requires_grad(false));
-    at::Tensor out = at::empty(rows.sizes(), rows.options().requires_grad(false));
+    const std::int64_t width = experts->down.value.size(2);
     const at::ScalarType product = product_type(rows.scalar_type());
-    const bool direct = product == rows.scalar_type();
+    const std::vector<std::int64_t> padded_begin = offsets_of(product_rows(counts, product));
+    at::Tensor gate_up = at::empty({padded_begin.back(), 2 * width}, rows.options().requires_grad(false));
+    at::Tensor out = at::empty(rows.sizes(), rows.options().requires_grad(false));
     for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
-      at::Tensor gu = gate_up.narrow(0, begin, count), y = out.narrow(0, begin, count);
-      const at::Tensor x = rows.narrow(0, begin, count);
-      at::Tensor h = at::empty({count, width}, rows.options().requires_grad(false));
-      if (direct) at::mm_out(gu, x, experts->gate_up.compute.select(0, e).t());
-      else gu.copy_(at::mm(x.to(product), experts->gate_up.compute.select(0, e).t()));
+      const std::int64_t padded = product_rows(count, product);
+      at::Tensor gu = gate_up.narrow(0, padded_begin[static_cast<std::size_t>(e)], padded);
+      at::Tensor h = at::empty({padded, width}, rows.options().requires_grad(false));
+      product_into(gu, product_input(rows.narrow(0, begin, count), padded, product), experts->gate_up.compute.select(0, e).t());
       SLUICE_DISPATCH(rows.scalar_type(), [&] {
         kernels::swiglu_forward(data_of<const T>(gu), data_of<const A>(row_weights) + begin, count, width, data_of<T>(h));
       });
-      if (direct) at::mm_out(y, h, experts->down.compute.select(0, e).t());
-      else y.copy_(at::mm(h.to(product), experts->down.compute.select(0, e).t()));
+      clear_rows_from(h, count);
+      product_into(out.narrow(0, begin, count), h.to(product), experts->down.compute.select(0, e).t());
     });
     ctx->save_for_backward({rows, row_weights, gate_up});
     ctx->saved_data["experts"] = reinterpret_cast<std::int64_t>(experts);
@@ -96,24 +136,26 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
     const std::int64_t width = experts->down.value.size(2);
     at::Tensor drows = at::empty_like(rows), dweights = at::empty_like(row_weights);
     const at::ScalarType product = product_type(rows.scalar_type());
+    const std::vector<std::int64_t> padded_begin = offsets_of(product_rows(counts, product));
     const double beta_in = experts->gate_up.begin_gradient(), beta_out = experts->down.begin_gradient();
     clear_empty_groups(experts->gate_up, counts, beta_in);
     clear_empty_groups(experts->down, counts, beta_out);
     for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
       const auto options = rows.options().requires_grad(false);
-      const at::Tensor dy_e = dy.narrow(0, begin, count).to(product);
+      const std::int64_t padded = product_rows(count, product), gu_begin = padded_begin[static_cast<std::size_t>(e)];
+      const at::Tensor dy_e = product_input(dy.narrow(0, begin, count), padded, product);
       const at::Tensor dh = at::mm(dy_e, experts->down.compute.select(0, e)).to(rows.scalar_type());
-      at::Tensor d_gate_up = at::empty({count, 2 * width}, options), h = at::empty({count, width}, options);
+      at::Tensor d_gate_up = at::empty({padded, 2 * width}, options), h = at::empty({padded, width}, options);
       SLUICE_DISPATCH(rows.scalar_type(), [&] {
-        kernels::swiglu_backward(data_of<const T>(dh), data_of<const T>(gate_up) + begin * 2 * width, data_of<const A>(row_weights) + begin, count, width,
+        kernels::swiglu_backward(data_of<const T>(dh), data_of<const T>(gate_up) + gu_begin * 2 * width, data_of<const A>(row_weights) + begin, count, width,
                                  data_of<T>(d_gate_up), data_of<A>(dweights) + begin, data_of<T>(h));
       });
+      clear_rows_from(d_gate_up, count);
+      clear_rows_from(h, count);
       const at::Tensor d_gate_up_p = d_gate_up.to(product);
       group_gradient(experts->down.grad.select(0, e), dy_e, h.to(product), beta_out);
-      group_gradient(experts->gate_up.grad.select(0, e), d_gate_up_p, rows.narrow(0, begin, count).to(product), beta_in);
-      at::Tensor dx = drows.narrow(0, begin, count);
-      if (dx.scalar_type() == product) at::mm_out(dx, d_gate_up_p, experts->gate_up.compute.select(0, e));
-      else dx.copy_(at::mm(d_gate_up_p, experts->gate_up.compute.select(0, e)));
+      group_gradient(experts->gate_up.grad.select(0, e), d_gate_up_p, product_input(rows.narrow(0, begin, count), padded, product), beta_in);
+      product_into(drows.narrow(0, begin, count), d_gate_up_p, experts->gate_up.compute.select(0, e));
     });
     return {drows, dweights, at::Tensor(), at::Tensor()};
   }
@@ -122,8 +164,7 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
 }  // namespace
 
 void for_each_group(const std::vector<std::int64_t>& counts, const std::function<void(std::int64_t, std::int64_t, std::int64_t)>& work) {
-  std::vector<std::int64_t> begin(counts.size() + 1, 0);
-  std::partial_sum(counts.begin(), counts.end(), begin.begin() + 1);
+  const std::vector<std::int64_t> begin = offsets_of(counts);
   std::vector<std::size_t> order(counts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return counts[a] > counts[b]; });

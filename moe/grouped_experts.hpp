@@ -1,4 +1,7 @@
 // The experts a rank owns: SwiGLU over rows sorted by expert, as grouped matrix products.
+// Native bfloat16 products are made with row counts of a grid (row_grid.hpp): a group gets zero rows below its own, whose results are
+// dropped and whose part of a weight's gradient is zero. A value differs from that of the bare rows by no more than what the library's
+// kernel for another number of rows rounds otherwise. Products in float32 and float64 are made with the rows as they are.
 // Legend: R rows, L owned experts, D model width, F expert width.
 #pragma once
 

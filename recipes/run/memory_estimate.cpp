@@ -41,10 +41,17 @@ double routed(const Sizes& n, const MemoryShape& shape) {
   return n.pairs * (n.a * (n.D + 2 * n.F) + n.s + (shape.flat_exchange ? 16 : 0));
 }
 
+// Rows of gate and up that an expert has beyond its own: half a step of the grid of row counts (moe/row_grid.hpp) on average.
+double rows_beyond(const Sizes& n, const MemoryShape& shape) {
+  if (!n.rounds || shape.num_experts == 0) return 0;
+  const double owned = static_cast<double>(shape.num_experts) / static_cast<double>(shape.expert);
+  return owned * std::max(8.0, n.pairs / owned / 20);
+}
+
 double moe_feed_forward(const Sizes& n, const MemoryShape& shape) {
   const double scores = n.N * 2 * n.s * static_cast<double>(shape.num_families);
   const double choice = n.pairs * (36 + 2 * n.s + (24 + 5 * n.s) * static_cast<double>(shape.family_levels));
-  return dense_feed_forward(n, n.F_shared) + scores + choice + routed(n, shape);
+  return dense_feed_forward(n, n.F_shared) + scores + choice + routed(n, shape) + rows_beyond(n, shape) * n.a * 2 * n.F;
 }
 
 double loss(const Sizes& n, const MemoryShape& shape) {

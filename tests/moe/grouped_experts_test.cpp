@@ -1,11 +1,19 @@
 // The fused expert function against its composed oracle, and the work-sharing loop.
 #include "moe/grouped_experts.hpp"
 
+#include "core/tensor/dtype_map.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/finite_differences.hpp"
 #include "tests/support/tiny_model.hpp"
 
 #include <ATen/Parallel.h>
+#include <torch/csrc/autograd/profiler_legacy.h>
+
+#include <array>
+#include <functional>
+#include <limits>
+#include <set>
+#include <string_view>
 
 using namespace sluice;
 using namespace sluice::moe;
@@ -42,6 +50,44 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
   return ((a - b).abs().max() / (b.abs().max() + 1e-30)).item<double>();
 }
 
+// Products of bfloat16 models are native ones while it lives.
+struct NativeProducts {
+  const bool before = native_bfloat16();
+  NativeProducts() { set_native_bfloat16(true); }
+  ~NativeProducts() { set_native_bfloat16(before); }
+};
+
+// The shapes (rows, inner, columns) of all products that work() makes on this thread, the only one.
+using Shapes = std::set<std::array<std::int64_t, 3>>;
+Shapes shapes_of_products(const std::function<void()>& work) {
+  namespace profiler = torch::autograd::profiler;
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  profiler::enableProfilerLegacy(profiler::ProfilerConfig(profiler::ProfilerState::CPU, true));
+  work();
+  const profiler::thread_event_lists events = profiler::disableProfilerLegacy();
+  at::set_num_threads(threads);
+  Shapes shapes;
+  for (const auto& list : events) {
+    for (const auto& event : list) {
+      if (event.kindStr() != "push" || std::string_view(event.name()) != "aten::mm") continue;
+      const auto inputs = event.shapes();
+      shapes.insert({inputs[0][0], inputs[0][1], inputs[1][1]});
+    }
+  }
+  return shapes;
+}
+
+// Experts of width F over rows of width 16 whose weights are numbers of bfloat16.
+GroupedExperts experts_of(std::int64_t count, std::int64_t width, at::ScalarType type) {
+  GroupedExperts experts("model.layers.0.mlp", 0, count, 16, width, type);
+  experts.gate_up.value.copy_(normal({count, 2 * width, 16}, "gate_up", at::kBFloat16));
+  experts.down.value.copy_(normal({count, 16, width}, "down", at::kBFloat16));
+  experts.gate_up.refresh_compute(type);
+  experts.down.refresh_compute(type);
+  return experts;
+}
+
 }  // namespace
 
 TEST_CASE("fused experts equal the composed ones, uneven and empty groups included") {
@@ -60,6 +106,63 @@ TEST_CASE("fused experts equal the composed ones, uneven and empty groups includ
       CHECK(difference(fused.d_down, composed.d_down) <= tolerance);
     }
   }
+}
+
+TEST_CASE("native bfloat16 products with zero rows below a group's equal float64 ones without") {
+  const NativeProducts native;
+  GroupedExperts rounded = experts_of(4, 12, at::kBFloat16), exact = experts_of(4, 12, at::kDouble);
+  // On the grid, beside it, and a group that all threads share.
+  for (const std::vector<std::int64_t>& counts : {std::vector<std::int64_t>{5, 0, 33, 1}, {16, 130, 1, 48}, {15, 17, 31, 300}}) {
+    const Result ours = run(rounded, counts, at::kBFloat16, true), composed = run(rounded, counts, at::kBFloat16, false), oracle = run(exact, counts, at::kDouble, true);
+    for (const Result& result : {ours, composed}) {
+      CHECK(difference(result.y.to(at::kDouble), oracle.y) <= 3e-2);
+      CHECK(difference(result.dx.to(at::kDouble), oracle.dx) <= 3e-2);
+      CHECK(difference(result.dw.to(at::kDouble), oracle.dw) <= 3e-2);
+      CHECK(difference(result.d_gate_up.to(at::kDouble), oracle.d_gate_up) <= 2e-2);
+      CHECK(difference(result.d_down.to(at::kDouble), oracle.d_down) <= 2e-2);
+    }
+  }
+}
+
+TEST_CASE("rows below a group's are its own zeros, not its neighbour's rows") {
+  const NativeProducts native;
+  for (const bool fused : {true, false}) {
+    GroupedExperts experts = experts_of(3, 12, at::kBFloat16);
+    std::vector<Parameter*> all;
+    experts.collect(all);
+    ParameterSet parameters(all);
+    at::Tensor x = normal({40, 16}, "x", at::kBFloat16);
+    x.narrow(0, 10, 20).fill_(std::numeric_limits<float>::quiet_NaN());  // the rows of the expert in the middle
+    x.set_requires_grad(true);
+    const at::Tensor w = at::ones({40}, at::kFloat);
+    const at::Tensor y = fused ? experts.forward({x, w, {10, 20, 10}}) : experts.forward_composed({x, w, {10, 20, 10}});
+    y.sum().backward();
+    for (const at::Tensor& rows : {y, x.grad()}) {
+      CHECK(rows.narrow(0, 0, 10).isfinite().all().item<bool>());
+      CHECK(rows.narrow(0, 30, 10).isfinite().all().item<bool>());
+    }
+    for (const Parameter* p : all)
+      for (const std::int64_t e : {0, 2}) CHECK(p->grad.select(0, e).isfinite().all().item<bool>());
+  }
+}
+
+TEST_CASE("native bfloat16 products come in few shapes, however many rows experts get") {
+  const NativeProducts native;
+  const auto shapes_of = [](at::ScalarType type, std::uint64_t first_step, std::uint64_t last_step) {
+    GroupedExperts experts = experts_of(8, 12, type);
+    return shapes_of_products([&] {
+      for (std::uint64_t step = first_step; step < last_step; ++step) {
+        std::vector<std::int64_t> counts;
+        for (std::uint64_t e = 0; e < 8; ++e) counts.push_back(static_cast<std::int64_t>(random_uniform(random_key(4, "counts"), 8 * step + e) * 128));
+        for (const bool fused : {true, false}) run(experts, counts, type, fused);
+      }
+    });
+  };
+  // Eight row counts up to 128 in six products, two forward and four backward; 16 x 16 x 12 is a shape of two of them.
+  const Shapes first = shapes_of(at::kBFloat16, 0, 10), later = shapes_of(at::kBFloat16, 10, 20);
+  CHECK(first.size() == 8 * 6 - 1);
+  CHECK((later == first));
+  CHECK(shapes_of(at::kFloat, 0, 10).size() > 4 * first.size());  // as they come
 }
 
 TEST_CASE("gradients of grouped_linear, with and without numerics, an empty group included") {
