@@ -36,7 +36,7 @@ std::filesystem::path save(TrainModel& model, const std::filesystem::path& check
   const data::TokenizerPtr tokenizer = data::make_bytes_tokenizer();
   collect_updates(model, alone_layout(), state);
   state.has_lagged_counts = model.moe.has_value();
-  return save_checkpoint(alone(), model, alone_layout(), {checkpoints, state, tokenizer.get(), 3, ""});
+  return save_checkpoint(alone(), model, alone_layout(), {checkpoints, state, tokenizer.get(), 3, "", [] {}});
 }
 
 TrainModel load(const std::filesystem::path& checkpoint, const RunState& then) {
