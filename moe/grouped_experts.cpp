@@ -147,14 +147,15 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
       const at::Tensor dh = at::mm(dy_e, experts->down.compute.select(0, e)).to(rows.scalar_type());
       at::Tensor d_gate_up = at::empty({padded, 2 * width}, options), h = at::empty({padded, width}, options);
       SLUICE_DISPATCH(rows.scalar_type(), [&] {
-        kernels::swiglu_backward(data_of<const T>(dh), data_of<const T>(gate_up) + gu_begin * 2 * width, data_of<const A>(row_weights) + begin, count, width,
-                                 data_of<T>(d_gate_up), data_of<A>(dweights) + begin, data_of<T>(h));
+        kernels::swiglu_backward(data_of<const T>(dh), data_of<const T>(gate_up) + gu_begin * 2 * width,
+                                 data_of<const A>(row_weights) + begin, count, width, data_of<T>(d_gate_up), data_of<A>(dweights) + begin, data_of<T>(h));
       });
       clear_rows_from(d_gate_up, count);
       clear_rows_from(h, count);
       const at::Tensor d_gate_up_p = d_gate_up.to(product);
       group_gradient(experts->down.grad.select(0, e), dy_e, h.to(product), beta_out);
-      group_gradient(experts->gate_up.grad.select(0, e), d_gate_up_p, product_input(rows.narrow(0, begin, count), padded, product), beta_in);
+      const at::Tensor x = product_input(rows.narrow(0, begin, count), padded, product);
+      group_gradient(experts->gate_up.grad.select(0, e), d_gate_up_p, x, beta_in);
       product_into(drows.narrow(0, begin, count), d_gate_up_p, experts->gate_up.compute.select(0, e));
     });
     return {drows, dweights, at::Tensor(), at::Tensor()};

@@ -39,8 +39,8 @@ void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t
 }
 
 template <class A>
-void adamw_step_by_row(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns, const std::int64_t* updates,
-                       const AdamwStep& step) {
+void adamw_step_by_row(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns,
+                       const std::int64_t* updates, const AdamwStep& step) {
   const auto block = SLUICE_FOR_THIS_CPU(adamw_block<A>);
   std::unordered_map<std::int64_t, AdamwStep> by_updates;
   const std::vector<const AdamwStep*> steps = steps_of_slices(step, updates, rows, by_updates);
@@ -53,8 +53,8 @@ void adamw_step_by_row(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::
 }
 
 template <class A>
-void adamw_step_by_column(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns, const std::int64_t* updates,
-                          const AdamwStep& step) {
+void adamw_step_by_column(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns,
+                          const std::int64_t* updates, const AdamwStep& step) {
   const auto block = SLUICE_FOR_THIS_CPU(adamw_columns_block<A>);
   std::unordered_map<std::int64_t, AdamwStep> by_updates;
   std::vector<A> step_sizes, root_corrections2;
@@ -74,7 +74,8 @@ namespace reference {
 
 template <class A>
 void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const std::int64_t* updates, const AdamwStep& step) {
-  for (std::int64_t i = 0; i < n; ++i) reference::adamw_step(param + i, grad + i, exp_avg + i, exp_avg_sq + i, 1, corrected(step, updates[i]));
+  for (std::int64_t i = 0; i < n; ++i)
+    reference::adamw_step(param + i, grad + i, exp_avg + i, exp_avg_sq + i, 1, corrected(step, updates[i]));
 }
 
 template <class A>
@@ -96,9 +97,11 @@ void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t
 template void adamw_step(float*, const float*, float*, float*, std::int64_t, const AdamwStep&);
 template void adamw_step(double*, const double*, double*, double*, std::int64_t, const AdamwStep&);
 template void adamw_step_by_row(float*, const float*, float*, float*, std::int64_t, std::int64_t, const std::int64_t*, const AdamwStep&);
-template void adamw_step_by_row(double*, const double*, double*, double*, std::int64_t, std::int64_t, const std::int64_t*, const AdamwStep&);
+template void adamw_step_by_row(double*, const double*, double*, double*, std::int64_t, std::int64_t, const std::int64_t*,
+                                const AdamwStep&);
 template void adamw_step_by_column(float*, const float*, float*, float*, std::int64_t, std::int64_t, const std::int64_t*, const AdamwStep&);
-template void adamw_step_by_column(double*, const double*, double*, double*, std::int64_t, std::int64_t, const std::int64_t*, const AdamwStep&);
+template void adamw_step_by_column(double*, const double*, double*, double*, std::int64_t, std::int64_t, const std::int64_t*,
+                                   const AdamwStep&);
 template void reference::adamw_step(float*, const float*, float*, float*, std::int64_t, const AdamwStep&);
 template void reference::adamw_step(double*, const double*, double*, double*, std::int64_t, const AdamwStep&);
 template void reference::adamw_step(float*, const float*, float*, float*, std::int64_t, const std::int64_t*, const AdamwStep&);

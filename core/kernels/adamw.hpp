@@ -33,11 +33,11 @@ void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t
 /// The same over a matrix [rows, columns] whose rows, or columns, have had different numbers of updates: updates[i] of row (column) i,
 /// the present one included. Their bias corrections follow from beta1 and beta2; those of `step` are not read.
 template <class A>
-void adamw_step_by_row(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns, const std::int64_t* updates,
-                       const AdamwStep& step);
+void adamw_step_by_row(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns,
+                       const std::int64_t* updates, const AdamwStep& step);
 template <class A>
-void adamw_step_by_column(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns, const std::int64_t* updates,
-                          const AdamwStep& step);
+void adamw_step_by_column(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns,
+                          const std::int64_t* updates, const AdamwStep& step);
 
 namespace reference {
 

@@ -38,9 +38,11 @@ void AdamW::step(ParameterSet& parameters, const AdamWConfig& config, double lea
     Parameter& p = *parameters.all()[i];
     std::vector<UpdateCounts>& counts = updates_[i];
     for (UpdateCounts& leaf : counts) leaf.count_update();
-    kernels::AdamwStep numbers{learning_rate, config.beta1, config.beta2, config.eps, p.decay ? config.weight_decay : 0.0, 1.0, 1.0, gradient_scale};
+    const double decay = p.decay ? config.weight_decay : 0.0;
+    kernels::AdamwStep numbers{learning_rate, config.beta1, config.beta2, config.eps, decay, 1.0, 1.0, gradient_scale};
     SLUICE_DISPATCH(p.value.scalar_type(), [&] {
-      const Elements<A> all{data_of<A>(p.value), data_of<const A>(p.grad), data_of<A>(moments_[i].exp_avg), data_of<A>(moments_[i].exp_avg_sq)};
+      const Moments& moments = moments_[i];
+      const Elements<A> all{data_of<A>(p.value), data_of<const A>(p.grad), data_of<A>(moments.exp_avg), data_of<A>(moments.exp_avg_sq)};
       for (std::size_t begin = 0, end = 0; begin < counts.size(); begin = end) {
         const std::int64_t first = p.leaves[begin].offset;
         const Elements<A> at{all.value + first, all.grad + first, all.exp_avg + first, all.exp_avg_sq + first};

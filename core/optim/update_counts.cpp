@@ -17,7 +17,8 @@ void UpdateCounts::count_update() {
 }
 
 void UpdateCounts::restart(std::int64_t dim, std::int64_t size, const std::vector<std::int64_t>& index) {
-  if (!whole() && dim != dim_) throw usage_error("updates are counted along dimension {}: slices along dimension {} cannot start over", dim_, dim);
+  if (!whole() && dim != dim_)
+    throw usage_error("updates are counted along dimension {}: slices along dimension {} cannot start over", dim_, dim);
   std::vector<std::int64_t> updates = whole() ? std::vector<std::int64_t>(static_cast<std::size_t>(size), updates_[0]) : updates_;
   for (const std::int64_t i : index) updates[static_cast<std::size_t>(i)] = 0;
   *this = UpdateCounts(dim, std::move(updates));
@@ -29,7 +30,8 @@ UpdateCounts UpdateCounts::of_part(const std::vector<std::int64_t>& rows, std::i
   if (!whole() && dim_ == 1) {
     const UpdateCounts columns(1, {updates_.begin() + begin, updates_.begin() + begin + count});
     if (fresh == 0) return columns;
-    if (!columns.whole()) throw usage_error("updates are counted along columns: {} of {} rows cannot be without moments", fresh, rows.size());
+    if (!columns.whole())
+      throw usage_error("updates are counted along columns: {} of {} rows cannot be without moments", fresh, rows.size());
     return columns.of_part(rows, 0, count);
   }
   std::vector<std::int64_t> updates;

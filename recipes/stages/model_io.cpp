@@ -76,7 +76,8 @@ void load_weights(TrainModel& model, const ModelFolder& folder) {
   model.decoder->refresh_compute();
 }
 
-std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model, const std::map<std::string, std::int64_t>& slice_updates) {
+std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model,
+                                                      const std::map<std::string, std::int64_t>& slice_updates) {
   const StoredType type = model.dtype == DType::kFloat64 ? StoredType::kF64 : StoredType::kF32;
   std::vector<checkpoint::TensorInfo> tensors;
   for (const CanonicalTensor& tensor : canonical_tensors(model)) {
@@ -106,7 +107,8 @@ void collect_updates(TrainModel& model, const Layout& layout, RunState& state) {
     if (found == mine.end()) updates.push_back(std::numeric_limits<std::int64_t>::min());
     else updates.push_back(found->second->whole() ? found->second->updates()[0] : -1 - found->second->dim());
   }
-  layout.world->start_all_reduce(updates.data(), updates.size(), DType::kInt64, parallel::ReduceOp::kMax, {"counts of updates", state.step, -1, "save"}).finish();
+  const parallel::OperationLabel label{"counts of updates", state.step, -1, "save"};
+  layout.world->start_all_reduce(updates.data(), updates.size(), DType::kInt64, parallel::ReduceOp::kMax, label).finish();
   state.optimizer_steps = model.optimizer.steps();
   state.leaf_updates.clear();
   state.slice_updates.clear();
@@ -121,7 +123,8 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
   const auto index = checkpoint::TensorIndex::open(checkpoint / "state", "optimizer");
   std::vector<checkpoint::TensorInfo> found;
   for (const auto& [name, view] : index.tensors()) found.push_back(view.info);
-  checkpoint::require_all_accounted(checkpoint::account_tensors(optimizer_tensors(describe(model, -1), then.slice_updates), found, checkpoint::TypeRule::kExact), (checkpoint / "state").string());
+  const auto expected = optimizer_tensors(describe(model, -1), then.slice_updates);
+  checkpoint::require_all_accounted(checkpoint::account_tensors(expected, found, checkpoint::TypeRule::kExact), (checkpoint / "state").string());
   const bool masters = model.decoder->type() == at::kBFloat16;
   for (LeafView& view : leaves_of(model)) {
     view.exp_avg.copy_(to_tensor(index.at("exp_avg/" + view.leaf.name)));

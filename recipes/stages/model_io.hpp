@@ -34,6 +34,7 @@ void collect_updates(TrainModel& model, const Layout& layout, RunState& state);
 
 /// What state/optimizer*.safetensors of a model holds: exp_avg/NAME, exp_avg_sq/NAME, for bfloat16 models master/NAME, and
 /// updates/NAME [slices] of the leaves named in `slice_updates` (RunState). Data error where that names what is no dimension of a leaf.
-std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model, const std::map<std::string, std::int64_t>& slice_updates);
+std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model,
+                                                      const std::map<std::string, std::int64_t>& slice_updates);
 
 }  // namespace sluice::recipes

@@ -59,7 +59,8 @@ TEST_CASE("adamw with a count of updates for each row or column equals the refer
         const auto grad = random_values<float>(rows * columns, "grad" + std::to_string(t));
         const auto update = by_row ? adamw_step_by_row<float> : adamw_step_by_column<float>;
         update(param.data(), grad.data(), m.data(), v.data(), rows, columns, updates.data(), step_number(1));
-        reference::adamw_step(param_expected.data(), grad.data(), m_expected.data(), v_expected.data(), rows * columns, of_elements.data(), step_number(1));
+        reference::adamw_step(param_expected.data(), grad.data(), m_expected.data(), v_expected.data(), rows * columns, of_elements.data(),
+                              step_number(1));
       }
       check_close(param, param_expected, kTolerance<float>, 0.1);
       check_close(m, m_expected, kTolerance<float>, 1);

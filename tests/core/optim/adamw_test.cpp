@@ -24,7 +24,8 @@ at::Tensor normal(const at::Tensor& like, const std::string& name) {
 
 // A parameter like that of a layer's experts, [6, 5, 4] in six leaves of which rows, columns or nothing is counted apart.
 struct Model {
-  explicit Model(at::ScalarType type) : weight(Parameter::make("w", {6, 5, 4}, type, leaves())), parameters({&weight}), optimizer(parameters) {
+  explicit Model(at::ScalarType type)
+      : weight(Parameter::make("w", {6, 5, 4}, type, leaves())), parameters({&weight}), optimizer(parameters) {
     weight.value.copy_(normal(weight.value, "value"));
   }
   static std::vector<Leaf> leaves() {
@@ -58,13 +59,15 @@ TEST_CASE("leaves and slices with counts of their own step like elements with co
       if (i % 4 == 0 || i % 4 == 2) updates[static_cast<std::size_t>(60 + i)] = 0;
       updates[static_cast<std::size_t>(100 + i)] = 0;
     }
-    at::Tensor value = model.weight.value.clone(), m = model.optimizer.moments()[0].exp_avg.clone(), v = model.optimizer.moments()[0].exp_avg_sq.clone();
+    const AdamW::Moments& moments = model.optimizer.moments()[0];
+    at::Tensor value = model.weight.value.clone(), m = moments.exp_avg.clone(), v = moments.exp_avg_sq.clone();
     for (int i = 3; i < 6; ++i) {
       model.step(i);
       for (std::int64_t& count : updates) ++count;
       const kernels::AdamwStep numbers{kRate, kConfig.beta1, kConfig.beta2, kConfig.eps, kConfig.weight_decay, 0.0, 0.0, kScale};
       SLUICE_DISPATCH(type, [&] {
-        kernels::reference::adamw_step(data_of<A>(value), data_of<const A>(model.weight.grad), data_of<A>(m), data_of<A>(v), 120, updates.data(), numbers);
+        kernels::reference::adamw_step(data_of<A>(value), data_of<const A>(model.weight.grad), data_of<A>(m), data_of<A>(v), 120, updates.data(),
+                                       numbers);
       });
     }
     const double tolerance = type == at::kDouble ? 1e-13 : 1e-5;
@@ -82,8 +85,9 @@ TEST_CASE("leaves of one count are one range: the bits are those of one step ove
   at::Tensor value = model.weight.value.clone(), m = at::zeros_like(value), v = at::zeros_like(value);
   for (int i = 0; i < 3; ++i) {
     model.step(i);
-    kernels::adamw_step(data_of<float>(value), data_of<const float>(model.weight.grad), data_of<float>(m), data_of<float>(v), 120, kRate, kConfig.beta1,
-                        kConfig.beta2, kConfig.eps, kConfig.weight_decay, 1.0 - std::pow(kConfig.beta1, i + 1), 1.0 - std::pow(kConfig.beta2, i + 1), kScale);
+    const double correction1 = 1.0 - std::pow(kConfig.beta1, i + 1), correction2 = 1.0 - std::pow(kConfig.beta2, i + 1);
+    kernels::adamw_step(data_of<float>(value), data_of<const float>(model.weight.grad), data_of<float>(m), data_of<float>(v), 120, kRate,
+                        kConfig.beta1, kConfig.beta2, kConfig.eps, kConfig.weight_decay, correction1, correction2, kScale);
   }
   CHECK(at::equal(model.weight.value, value));
 }

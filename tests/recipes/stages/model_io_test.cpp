@@ -69,7 +69,8 @@ TrainModel partly_fresh() {
   train(dense, 1, 3);
   moe::MoeConfig moe = tiny_moe();
   moe.expert_hidden_size = dense.config.intermediate_size;
-  TrainModel sparse = convert_model(dense, {moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0}, alone_layout(), "auto", 21, true);
+  const moe::ConversionShape shape{moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0};
+  TrainModel sparse = convert_model(dense, shape, alone_layout(), "auto", 21, true);
   perturb_experts(sparse, 0.0, 0.5, 2, 21);
   train(sparse, 4, 1);
   return sparse;
@@ -98,7 +99,8 @@ TEST_CASE("counts of updates are saved where they are no steps of the optimizer,
   state.slice_updates["model.layers.1.mlp.experts.2.down_proj.weight"] = 1;
   state.slice_updates.erase("model.layers.1.mlp.experts.3.down_proj.weight");
   const auto refusal = [&] { return checkpoint::data_error_of([&] { load(folder, state); }); };
-  CHECK(checkpoint::has(refusal(), "1 missing: updates/model.layers.1.mlp.experts.2.down_proj.weight; 1 extra: updates/model.layers.1.mlp.experts.3.down_proj.weight"));
+  CHECK(checkpoint::has(refusal(), "1 missing: updates/model.layers.1.mlp.experts.2.down_proj.weight; "
+                                   "1 extra: updates/model.layers.1.mlp.experts.3.down_proj.weight"));
   state.slice_updates["model.layers.1.mlp.experts.2.down_proj.weight"] = 2;
   CHECK(refusal() == "updates of model.layers.1.mlp.experts.2.down_proj.weight are told along dimension 2, it has 2");
 }
