@@ -67,10 +67,16 @@ void RecordBoard::map(const std::filesystem::path& path) {
   std::memcpy(image.data(), static_cast<const RecordHead*>(&own_), sizeof(RecordHead));
   if (!own_.groups.empty()) std::memcpy(image.data() + sizeof(RecordHead), own_.groups.data(), own_.groups.size() * sizeof(RecordGroup));
   // Written, not only sized, so that a full disk is an error here and not a SIGBUS later.
-  if (pwrite(fd, image.data(), bytes, 0) != static_cast<ssize_t>(bytes)) {
-    const auto error = refuse("writing the rank's record");
-    close(fd);
-    throw error;
+  // One that stops half-way (ulimit -f) says why only when it is gone on with.
+  for (std::size_t written = 0; written < bytes;) {
+    const ssize_t done = pwrite(fd, image.data() + written, bytes - written, static_cast<off_t>(written));
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) {
+      const auto error = refuse("writing the rank's record");
+      close(fd);
+      throw error;
+    }
+    written += static_cast<std::size_t>(done);
   }
   void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (address == MAP_FAILED) {

@@ -77,6 +77,8 @@ hung_up blocked USR1 env --block-signal=USR1,TERM,HUP
 saved blocked SIGUSR1
 
 # Limits: what was hit, in one line.
+(ulimit -f 4 && alone small) >/dev/null 2>small.err
+ends small $? 3 "error: $scratch/small/records/rank-0000: writing the rank's record failed: File too large"
 (ulimit -f 64 && alone limit) >/dev/null 2>limit.err
 ends limit $? 3 "error: checkpoint of step 5 was not written (rank 0): $scratch/limit/checkpoints/.writing-step-00000005/model.safetensors: no room for 109816 bytes: File too large; the checkpoints before it are as they were"
 (ulimit -v 400000 && alone memory) >/dev/null 2>memory.err
