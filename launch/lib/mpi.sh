@@ -21,9 +21,9 @@ export_rank_environment() {
   threads=$(($(number_of_cores) / ranks))
   [ "$threads" -ge 1 ] || threads=1
   export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$threads}
-  # Containers forbid one rank to read another's memory; Open MPI 4 then complains on every message.
   # An OpenCL driver made with LLVM would take SIGUSR1 from mpirun, which is to pass it on.
   export HWLOC_COMPONENTS=${HWLOC_COMPONENTS:--opencl}
+  # Containers forbid one rank to read another's memory; Open MPI 4 then complains on every message.
   export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism:-none}
   if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 }
