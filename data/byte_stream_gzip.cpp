@@ -1,11 +1,13 @@
 // gzip (RFC 1952) through zlib: members one after the other are one stream, as gzip and bgzip write them.
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 #include "data/byte_stream.hpp"
 
 #include <zlib.h>
 
 #include <algorithm>
 #include <new>
+#include <string_view>
 #include <vector>
 
 namespace sluice::data {
@@ -38,6 +40,7 @@ class GzipStream : public ByteStream {
         ++members_;
         inflateReset(&inflater_);
       } else if (status != Z_OK && status != Z_BUF_ERROR) {
+        refuse_stand_in();
         throw data_error("{}: {} at byte {}: {}; copy or download the file again", path_.string(),
                          members_ == 0 && consumed() < 32 ? "not a gzip file" : "the gzip stream is damaged", consumed(),
                          inflater_.msg != nullptr ? inflater_.msg : "unknown zlib error");
@@ -47,6 +50,13 @@ class GzipStream : public ByteStream {
   }
 
  private:
+  /// Of a file that is no gzip from its first byte on: what it is instead, if that is known.
+  void refuse_stand_in() const {
+    const std::string_view start(input_.data(), std::min<std::size_t>(input_.size(), file_.consumed()));
+    if (file_.consumed() == start.size() && !start.starts_with("\x1F\x8B"))
+      refuse_foreign(start, path_.string(), "a gzip file", "name it after what it is");
+  }
+
   bool fill() {
     const std::size_t count = file_.read(input_);
     inflater_.next_in = reinterpret_cast<Bytef*>(input_.data());

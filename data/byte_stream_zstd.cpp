@@ -1,10 +1,12 @@
 // Zstandard (RFC 8878): frames one after the other, skippable frames included, are one stream.
 #include "core/base/error.hpp"
+#include "core/base/file_kind.hpp"
 #include "data/byte_stream.hpp"
 
 #include <zstd.h>
 
 #include <new>
+#include <string_view>
 #include <vector>
 
 namespace sluice::data {
@@ -35,9 +37,11 @@ class ZstdStream : public ByteStream {
         }
       }
       const std::size_t status = ZSTD_decompressStream(stream_, &target, &source_);
-      if (ZSTD_isError(status))
+      if (ZSTD_isError(status)) {
+        refuse_stand_in();
         throw data_error("{}: {} at byte {}: {}; copy or download the file again", path_.string(),
                          consumed() < 16 ? "not a zstd file" : "the zstd stream is damaged", consumed(), ZSTD_getErrorName(status));
+      }
       expected_ = status;
       // A full output may leave decoded bytes inside the library although the input is used up.
       flushing_ = status != 0 && target.pos == target.size;
@@ -46,6 +50,13 @@ class ZstdStream : public ByteStream {
   }
 
  private:
+  /// Of a file that is no Zstandard from its first byte on: what it is instead, if that is known.
+  void refuse_stand_in() const {
+    const std::string_view start(input_.data(), source_.size);
+    if (file_.consumed() == start.size() && !start.starts_with("\x28\xB5\x2F\xFD"))
+      refuse_foreign(start, path_.string(), "a Zstandard file", "name it after what it is");
+  }
+
   std::filesystem::path path_;
   FileStream file_;
   std::vector<char> input_;

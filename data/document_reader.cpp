@@ -70,7 +70,7 @@ void DocumentReader::look_at_start(std::string_view block) {
   const auto kind = foreign_kind(block);
   begins_as_page_ = kind && kind->is_page && file_.format == TextFormat::kText;
   if (!begins_as_page_)
-    refuse_foreign(block, file_.path.string(), "text", "unpack or convert it (compressed text is read as .txt.gz, .txt.zst and so on)");
+    refuse_foreign(block, file_.path.string(), "UTF-8 text", "unpack or convert it (compressed text is read as .txt.gz, .txt.zst and so on)");
 }
 
 void DocumentReader::check_block(std::string_view block, std::uint64_t invalid_before) const {

@@ -275,6 +275,18 @@ TEST_CASE("damaged and wrongly named compressed files are named") {
   REQUIRE(contains(error("e.txt.zst", ""), "cut short"));
   REQUIRE(contains(error("c.txt.gz", "plain text that is long enough to be no header"), "not a gzip file"));
   REQUIRE(contains(error("c.txt.zst", "plain text that is long enough to be no header"), "not a zstd file"));
+  for (const auto& [name, kind] : {std::pair("s.txt.gz", "a gzip file"), std::pair("s.jsonl.gz", "a gzip file"),
+                                   std::pair("s.txt.zst", "a Zstandard file"), std::pair("s.jsonl.zst", "a Zstandard file")}) {
+    const auto stand_in = [&](const char* content, const std::string& what) {
+      REQUIRE(contains(error(name, content), fmt::format(fmt::runtime(what), fmt::arg("kind", kind))));
+    };
+    stand_in("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", ": a Git LFS pointer, not {kind}: git lfs pull");
+    stand_in("/annex/objects/SHA256E-s5--00.txt.gz\n", ": a git-annex pointer, not {kind}: git annex get");
+    stand_in("<!DOCTYPE html><html>404", ": an HTML page, not {kind}: the download failed?");
+    stand_in("%PDF-1.7 and so on", ": a PDF document, not {kind}: name it after what it is");
+  }
+  REQUIRE(contains(error("z.txt.gz", zst), ": a Zstandard file, not a gzip file: name it"));
+  REQUIRE(contains(error("g.txt.zst", gz), ": a gzip file, not a Zstandard file: name it"));
   REQUIRE(contains(error("d.txt.gz", gz + std::string(100, '\0') + "x"), "neither a new member nor zero padding"));
   std::string flipped = gz;
   flipped[flipped.size() / 2] = static_cast<char>(flipped[flipped.size() / 2] ^ 0x10);
@@ -286,11 +298,11 @@ TEST_CASE("binary files and other encodings are refused with the place") {
   const auto error = [&](const std::string& content) { return error_of([&] { read_all(folder.write("a.txt", content)); }); };
   REQUIRE(contains(error("ELF" + std::string(3, '\0')), "a.txt: looks binary: NUL byte at byte 3; expected UTF-8 text"));
   REQUIRE(contains(error(std::string(600000, 'a') + std::string(1, '\0')), "NUL byte at byte 600000"));
-  REQUIRE(contains(error(std::string("\xFF\xFEh\0i\0", 6)), "a.txt: UTF-16 text, not text: iconv -f UTF-16 -t UTF-8"));
+  REQUIRE(contains(error(std::string("\xFF\xFEh\0i\0", 6)), "a.txt: UTF-16 text, not UTF-8 text: iconv -f UTF-16 -t UTF-8"));
   REQUIRE(contains(error("\xFE\xFF\x4E\x2D\x65\x87"), "UTF-16 text"));  // no NUL in it
-  REQUIRE(contains(error("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"), "a.txt: a Git LFS pointer, not text: git lfs pull"));
-  REQUIRE(contains(error(gzip("words")), "a.txt: a gzip file, not text: unpack or convert it (compressed text is read as .txt.gz"));
-  REQUIRE(contains(error_of([&] { read_all(folder.write("a.jsonl", "<html><body>404")); }), "a.jsonl: an HTML page, not text: the download failed?"));
+  REQUIRE(contains(error("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"), "a.txt: a Git LFS pointer, not UTF-8 text: git lfs pull"));
+  REQUIRE(contains(error(gzip("words")), "a.txt: a gzip file, not UTF-8 text: unpack or convert it (compressed text is read as .txt.gz"));
+  REQUIRE(contains(error_of([&] { read_all(folder.write("a.jsonl", "<html><body>404")); }), "a.jsonl: an HTML page, not UTF-8 text: the download failed?"));
   std::string cyrillic;  // KOI8-R: every letter is a byte above 127
   for (int i = 0; i < 500; ++i) cyrillic += "\xD0\xD2\xC9\xD7\xC5\xD4 ";
   REQUIRE(contains(error(cyrillic), "looks binary or not UTF-8"));
