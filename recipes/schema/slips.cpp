@@ -52,6 +52,12 @@ std::size_t leading_word(std::string_view text) {
   return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), letter) - text.begin());
 }
 
+// A list's dash, and at once a key or what opens a map, a list, a quote, an anchor, an alias or a tag.
+bool lacks_space_after_dash(std::string_view scalar) {
+  if (scalar.size() < 2 || scalar[0] != '-') return false;
+  return leading_word(scalar.substr(1)) > 0 || std::string_view("{[\"'&*!").find(scalar[1]) != std::string_view::npos;
+}
+
 // Goes over lines as YAML does, as far as it takes to tell keys and values from quoted text, comments and blocks of text.
 class Scanner {
  public:
@@ -150,7 +156,7 @@ class Scanner {
                                                      : scalar)
                                     : "";
     if (what.empty()) what = odd_sign(scalar, expects_key_);
-    if (what.empty() && expects_key_ && scalar[0] == '-' && leading_word(scalar.substr(1)) > 0) what = "a space is missing after '-'";
+    if (what.empty() && expects_key_ && lacks_space_after_dash(scalar)) what = "a space is missing after '-'";
     if (!line_.slip && !what.empty()) {
       line_.slip = Slip{0, static_cast<int>(at_) + 1, std::move(what)};
       if (end == text_.size()) line_.item_at = dash_;

@@ -44,6 +44,9 @@ TEST_CASE("a key without a space after its colon is named where it stands") {
   CHECK(refusal("stages:\n  - name:d\n    type: pretrain\n") == "x.yaml:2:5: YAML syntax: " + space + "'name:'");
   CHECK(refusal("stages:\n  - name: d\n    type:pretrain\n    max_steps: 3\n") == "x.yaml:3:5: YAML syntax: " + space + "'type:'");
   CHECK(refusal("name: x\nseed :1\nlog_interval: 2\n") == "x.yaml:2:1: YAML syntax: " + space + "'seed :'");
+  for (const char* item : {"-{name: d, type: pretrain, max_steps: 3}", "-[d]", "-\"name\": d", "-&d {name: d}"})
+    CHECK(refusal(kHead + "  " + item + "\n    max_steps: 4\n").starts_with("x.yaml:5:3: YAML syntax: " + space + "'-'"));
+  CHECK(refusal(kHead + "  -{name: d, type: pretrain, max_steps: 3}\n").starts_with("x.yaml:5:3: YAML syntax: " + space + "'-'"));
   CHECK(refusal("stages:\n  -name: d\n   type: pretrain\n") == "x.yaml:2:3: YAML syntax: " + space + "'-'");
   CHECK(refusal(kHead + "  - &d {name: d, type: pretrain, max_steps: 3}\n  - {<<:*d, name: e}\n") == "x.yaml:6:6: unknown key '<<:*d' in stage 'e': " + space + "'<<:'");
   CHECK(refusal("data: {train:[a]}\nname: x\n") == "x.yaml:1:8: YAML syntax: " + space + "'train:'");
