@@ -1,5 +1,6 @@
 #include "launch/help_mistakes.hpp"
 
+#include "core/base/standard_error.hpp"
 #include "recipes/schema/nearest.hpp"
 
 #include <CLI/CLI.hpp>
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdio>
 
 namespace sluice::help {
 
@@ -29,7 +29,7 @@ int complain(const std::string& who, std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   // After a suggestion nobody needs the help.
   const std::string more = text.back() == '?' ? "" : fmt::format("; see '{} --help'", who);
-  fmt::print(stderr, "{}: {}{}\n", who, text, more);
+  write_standard_error(fmt::format("{}: {}{}\n", who, text, more));
   return 2;
 }
 

@@ -1,16 +1,18 @@
 // The thin `sluice` command: reads the command line and loads the engine only when a command needs it, so that --help
 // takes milliseconds although the engine brings LibTorch along.
+#include "core/base/error.hpp"
+#include "core/base/standard_error.hpp"
 #include "core/base/standard_output.hpp"
 #include "launch/command_line.hpp"
 #include "launch/process_start.hpp"
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <climits>
-#include <cstdio>
 #include <string>
 
 namespace {
@@ -26,11 +28,25 @@ std::string engine_path() {
   return self.substr(0, self.rfind('/') + 1) + kEngine;
 }
 
+// Returns the exit code.
+int complain_of_engine(const std::string& what, bool absent) {
+  const auto has = [&](const char* part) { return what.find(part) != std::string::npos; };
+  rlimit memory{};
+  // The loader names no cause. Without a limit on it, memory is hardly what is missing (but a right to execute).
+  const bool limited = !absent && getrlimit(RLIMIT_AS, &memory) == 0 && memory.rlim_cur != RLIM_INFINITY &&
+                       (has("failed to map segment") || has("allocate"));
+  const char* advice = "";
+  if (limited) advice = "; memory is limited to less than it needs: raise the limit (ulimit -v)";
+  else if (absent || has("No such file")) advice = "; build it with ./launch/setup";
+  sluice::write_standard_error(fmt::format("sluice: {}{}\n", what, advice));
+  return static_cast<int>(limited ? sluice::ExitCode::kData : sluice::ExitCode::kUsage);
+}
+
 int run(const sluice::CommandLine& command_line) {
   // Relative paths mean nothing there, and libraries of the engine end the process with words of their own.
   char here[PATH_MAX];
   if (getcwd(here, sizeof here) == nullptr && errno == ENOENT) {
-    fmt::print(stderr, "sluice: the folder it was started in is gone; start it in one that is there\n");
+    sluice::write_standard_error("sluice: the folder it was started in is gone; start it in one that is there\n");
     return 2;
   }
   const std::string path = engine_path();
@@ -38,13 +54,12 @@ int run(const sluice::CommandLine& command_line) {
   void* engine = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (!engine) {
     const bool absent = access(path.c_str(), F_OK) != 0;
-    fmt::print(stderr, "sluice: {}; build it with ./launch/setup\n",
-               absent ? fmt::format("the engine {} is missing", path) : fmt::format("the engine cannot be loaded: {}", dlerror()));
-    return 2;
+    return complain_of_engine(absent ? fmt::format("the engine {} is missing", path) : fmt::format("the engine cannot be loaded: {}", dlerror()),
+                              absent);
   }
   const auto entry = reinterpret_cast<decltype(&sluice_run)>(dlsym(engine, "sluice_run"));
   if (!entry) {
-    fmt::print(stderr, "sluice: the engine {} has no sluice_run; build both anew with ./launch/setup\n", path);
+    sluice::write_standard_error(fmt::format("sluice: the engine {} has no sluice_run; build both anew with ./launch/setup\n", path));
     return 2;
   }
   // Never unloaded: its threads and at-exit handlers outlive main.

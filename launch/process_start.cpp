@@ -1,35 +1,31 @@
 #include "launch/process_start.hpp"
 
+#include "core/base/standard_error.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstring>
 #include <exception>
 #include <new>
 
 namespace sluice {
 namespace {
 
-// Without memory for a message of its own making.
-void say(const char* text) {
-  if (write(STDERR_FILENO, text, std::strlen(text)) < 0) return;
-}
-
-// Where nobody can catch: while a library is loaded, or in a thread of its own.
+// Where nobody can catch: while a library is loaded, or in a thread of its own. Without memory for a message of its own making.
 [[noreturn]] void end_in_one_line() {
-  say("error: ");
+  write_standard_error("error: ");
   try {
     if (const auto current = std::current_exception()) std::rethrow_exception(current);
-    say("ended without a reason");
+    write_standard_error("ended without a reason");
   } catch (const std::bad_alloc&) {
-    say("not enough memory (a limit: ulimit -v?)");
+    write_standard_error("not enough memory; raise the limit on it (ulimit -v), or run on a machine with more");
   } catch (const std::exception& error) {
-    say(error.what());
+    write_standard_error(error.what());
   } catch (...) {
-    say("ended by something that is no error");
+    write_standard_error("ended by something that is no error");
   }
-  say("\n");
+  write_standard_error("\n");
   _exit(3);
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/base/clock.hpp"
 #include "core/base/host.hpp"
+#include "core/base/standard_error.hpp"
 #include "core/base/standard_output.hpp"
 
 #include <cerrno>
@@ -36,7 +37,7 @@ void put_in_file(LogState& log, std::string_view line) {
   if (!log.file || put(log.file.get(), local_time_stamp(wall_seconds()) + " " + std::string(line))) return;
   const int reason = errno;
   log.file.reset();
-  put(stderr, fmt::format("warning: {}: writing failed: {}; it ends here\n", log.path, std::strerror(reason)));
+  write_standard_error(fmt::format("warning: {}: writing failed: {}; it ends here\n", log.path, std::strerror(reason)));
 }
 
 // Only the log file, which keeps what is said, makes a broken standard output a matter of one line, here and on standard error; there
@@ -47,7 +48,7 @@ void tell_broken_output(LogState& log) {
   log.told = true;
   const std::string line = fmt::format("warning: {}; what is said from here on is in {} alone\n", standard_output_problem(), log.path);
   put_in_file(log, line);
-  if (reason != EPIPE) put(stderr, line);
+  if (reason != EPIPE) write_standard_error(line);
 }
 
 void put_on_output(LogState& log, std::string_view text) {
@@ -68,7 +69,7 @@ void set_log_file(const std::string& path) {
   LogState& log = state();
   log.file.reset(path.empty() ? nullptr : std::fopen(path.c_str(), "ae"));
   log.path = path;
-  if (!path.empty() && !log.file) put(stderr, fmt::format("warning: {}: cannot be written: {}\n", path, std::strerror(errno)));
+  if (!path.empty() && !log.file) write_standard_error(fmt::format("warning: {}: cannot be written: {}\n", path, std::strerror(errno)));
   tell_broken_output(log);
 }
 
@@ -85,7 +86,7 @@ void log_line(LogLevel level, std::string_view text) {
   // The line itself takes the footer away: mpirun passes the two streams on in any order, so a warning may overtake.
   const std::string shown = log.footer.empty() ? line : "\r\x1b[K" + line;
   if (level == LogLevel::kInfo) put_on_output(log, shown);
-  else put(stderr, shown);
+  else write_standard_error(shown);
   if (!log.footer.empty()) put_on_output(log, "\r" + log.footer + "\x1b[K");
   put_in_file(log, line);
 }

@@ -1,5 +1,7 @@
 #include "core/base/standard_output.hpp"
 
+#include "core/base/standard_error.hpp"
+
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
@@ -66,7 +68,7 @@ int finish_standard_output(int code) {
   if (const int copy = dup(STDOUT_FILENO); copy >= 0 && close(copy) != 0) note(errno);
   if (first_error == 0 || optional) return code;
   if (first_error == EPIPE) return code == 0 ? kClosedPipeCode : code;
-  fmt::print(stderr, "error: {}\n", standard_output_problem());
+  write_standard_error("error: " + standard_output_problem() + "\n");
   return code == 0 ? static_cast<int>(ExitCode::kData) : code;
 }
 

@@ -18,7 +18,7 @@ Error as_error(const std::exception& error) {
   }
   // The C++ library says no more when the system refuses a thread.
   if (const auto* system = dynamic_cast<const std::system_error*>(&error); system != nullptr && system->code().value() == EAGAIN)
-    return data_error("a thread cannot be started: {}; raise the limit of processes (ulimit -u), or use fewer threads (OMP_NUM_THREADS)",
+    return data_error("a thread cannot be started: {}; raise the limits on processes and memory (ulimit -u, ulimit -v), or use fewer threads (OMP_NUM_THREADS)",
                       system->code().message());
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();

@@ -1,6 +1,7 @@
 #include "parallel/comm/failure_monitor.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/standard_error.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -24,7 +25,6 @@ void sleep_for(double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
 
-/// Straight to the descriptor: the process is about to end without flushing anything.
 void write_whole(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t done = write(fd, text.data(), text.size());
@@ -152,7 +152,7 @@ void FailureMonitor::fail(double waited, int dead_rank) {
     // only to be ended.
     if (!claim_report(board_->directory(), text)) text.clear();
   }
-  if (!text.empty()) write_whole(STDERR_FILENO, "error: " + text);
+  if (!text.empty()) write_standard_error("error: " + text);
   abort_(static_cast<int>(ExitCode::kCommunication));
   _exit(static_cast<int>(ExitCode::kCommunication));
 }

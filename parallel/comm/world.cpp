@@ -1,13 +1,12 @@
 #include "parallel/comm/world.hpp"
 
 #include "core/base/log.hpp"
+#include "core/base/standard_error.hpp"
 #include "parallel/comm/farewell.hpp"
 #include "parallel/comm/launcher.hpp"
 #include "parallel/comm/loopback_communicator.hpp"
 #include "parallel/comm/mpi_world.hpp"
 #include "parallel/comm/rank_record.hpp"
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -110,11 +109,7 @@ void World::end_stalled(const std::string& what, double seconds) {
       "no progress for {:.1f} s in {}: does its disk or network file system hang? (the limit is parallel.timeout_seconds)", seconds, what);
   const std::string line = fmt::format("error: rank {} on {}: {}\n", rank(), layout_.host_of_rank[static_cast<std::size_t>(rank())], text);
   // Whatever hangs may hang the log and the record too: straight to the descriptor, and the files have a second.
-  for (std::string_view rest = line; !rest.empty();) {
-    const ssize_t done = write(STDERR_FILENO, rest.data(), rest.size());
-    if (done <= 0) break;
-    rest.remove_prefix(static_cast<std::size_t>(done));
-  }
+  write_standard_error(line);
   auto noted = std::make_shared<std::promise<void>>();
   std::thread([this, text, line, noted] {
     note_failure(text, ExitCode::kCommunication, false);
