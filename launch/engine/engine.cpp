@@ -4,6 +4,7 @@
 #include "core/tensor/error_line.hpp"
 #include "launch/commands/commands.hpp"
 #include "launch/engine/commands.hpp"
+#include "launch/engine/one_rank.hpp"
 
 #include <exception>
 
@@ -14,9 +15,9 @@ int dispatch(const sluice::CommandLine& line) {
     case sluice::Command::kTrain: return sluice::train_command(line.train);
     case sluice::Command::kEval: return sluice::eval_command(line.eval);
     case sluice::Command::kGenerate: return sluice::generate_command(line.generate);
-    case sluice::Command::kInspect: return sluice::inspect_command(line.inspect);
-    case sluice::Command::kTokenize: return sluice::tokenize_command(line.tokenize);
-    case sluice::Command::kBench: return sluice::bench_command(line.bench);
+    case sluice::Command::kInspect: return sluice::run_on_one_rank("inspect", [&] { return sluice::inspect_command(line.inspect); });
+    case sluice::Command::kTokenize: return sluice::run_on_one_rank("tokenize", [&] { return sluice::tokenize_command(line.tokenize); });
+    case sluice::Command::kBench: return sluice::run_on_one_rank("bench", [&] { return sluice::bench_command(line.bench); });
   }
   throw sluice::usage_error("unknown command {}", static_cast<int>(line.command));
 }

@@ -6,6 +6,7 @@
 #include "launch/commands/source_text.hpp"
 #include "launch/engine/commands.hpp"
 #include "launch/engine/loaded_model.hpp"
+#include "launch/engine/one_rank.hpp"
 #include "launch/engine/world_session.hpp"
 #include "recipes/stages/threads.hpp"
 
@@ -33,7 +34,7 @@ std::int64_t choose(at::Tensor logits, const GenerateOptions& options, std::int6
 
 int generate_command(const GenerateOptions& options) {
   return run_in_world({}, [&](parallel::World& world) {
-    if (world.size() > 1) throw usage_error("generate runs on one rank, not {}: start it without mpirun", world.size());
+    require_one_rank("generate", world.size());
     recipes::use_threads(0, 1);
     const recipes::Layout layout = recipes::make_layout(world, 1);
     LoadedModel loaded = load_model(world, options.model, layout, true);

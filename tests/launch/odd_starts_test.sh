@@ -65,7 +65,6 @@ muted 2 generate closed
 muted 3 --help
 muted 3 eval closed
 muted 3 tokenize count --tokenizer closed train.txt
-muted 3 eval nothing-there
 
 # A terminal that hangs up; one that was told not to matter (nohup); a request that whoever started the process has blocked.
 hung_up() { # NAME SIGNAL COMMAND...: starts the command, that trains, and sends it the signal once it does
@@ -90,6 +89,19 @@ kill -USR1 "$started"
 saved nohup SIGUSR1
 hung_up blocked USR1 env --block-signal=USR1,TERM,HUP
 saved blocked SIGUSR1
+
+# Two ranks that would print and write the same. What the launcher sets is enough: these commands start no MPI.
+OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1 "$sluice" tokenize train train.txt --output twice.json >second.out 2>second.err &
+second=$!
+for command in 'tokenize train train.txt --output twice.json' 'inspect closed --json' 'bench moe'; do
+  # shellcheck disable=SC2086
+  OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=0 "$sluice" $command >first.out 2>first.err
+  ends first $? 2 "error: ${command%% *} runs on one rank, not 2: start it without mpirun"
+  [ ! -s first.out ] || fail "rank 0 of 2 printed: $(head -n 3 first.out)"
+done
+wait $second
+ends second $? 2 ''
+[ ! -s second.out ] && [ ! -e twice.json ] || fail 'a rank too many printed or wrote'
 
 # Limits: what was hit, in one line.
 (ulimit -f 4 && alone small) >/dev/null 2>small.err

@@ -1,0 +1,28 @@
+#include "launch/engine/one_rank.hpp"
+
+#include "core/base/error.hpp"
+#include "parallel/comm/launcher.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+namespace sluice {
+
+void require_one_rank(const std::string& command, int num_ranks) {
+  if (num_ranks > 1) throw usage_error("{} runs on one rank, not {}: start it without mpirun", command, num_ranks);
+}
+
+int run_on_one_rank(const std::string& command, const std::function<int()>& body) {
+  const parallel::LauncherEnvironment launcher = parallel::detect_launcher();
+  // Rank 0 speaks where its size tells it that it is not alone; where no launcher says the size, the others must.
+  if (launcher.rank > 0 && launcher.size > 1) {
+    // mpirun ends all ranks after the first that fails: that one has to have spoken.
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  require_one_rank(command, std::max(launcher.size, launcher.rank + 1));
+  return body();
+}
+
+}  // namespace sluice
