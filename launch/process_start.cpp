@@ -33,11 +33,11 @@ namespace {
 
 void start_process() {
   std::set_terminate(end_in_one_line);
-  // The lowest free number is given each time, so that after the first one above 2 none of them is free.
-  int opened = 0;
-  do opened = open("/dev/null", O_RDWR);
-  while (opened >= 0 && opened <= STDERR_FILENO);
-  if (opened >= 0) close(opened);
+  // The lowest free number is given each time: the one that was found closed.
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(descriptor, F_GETFD) >= 0) continue;
+    if (open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0) break;
+  }
   std::signal(SIGXFSZ, SIG_IGN);
 }
 

@@ -47,7 +47,8 @@ int standard_output_error() {
 }
 
 std::string standard_output_problem() {
-  return fmt::format("standard output: {}", std::strerror(first_error));
+  // The process starts with it open for reading alone when it was closed.
+  return fmt::format("standard output: {}", first_error == EBADF ? "closed" : std::strerror(first_error));
 }
 
 StandardOutputError::StandardOutputError()

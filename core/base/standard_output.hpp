@@ -24,7 +24,7 @@ void write_standard_output(std::string_view text);
 /// The system's reason (errno) of the first write that failed, 0 if none did.
 int standard_output_error();
 
-/// "standard output: No space left on device"
+/// "standard output: No space left on device", "standard output: closed"
 std::string standard_output_problem();
 
 /// Standard output cannot be written to; finish_standard_output tells it.

@@ -42,6 +42,11 @@ for command in 'eval closed --json' 'inspect closed' 'generate closed --prompt a
   "$sluice" $command >/dev/full 2>full.err
   ends full $? 3 "error$full"
 done
+for command in 'eval closed --json' 'tokenize encode --tokenizer closed --text a' --version; do
+  # shellcheck disable=SC2086
+  "$sluice" $command >&- 2>lost.err
+  ends lost $? 3 'error: standard output: closed'
+done
 alone unread >/dev/full 2>unread.err
 ends unread $? 0 "warning$full; what is said from here on is in $scratch/unread/log.txt alone"
 whole unread
