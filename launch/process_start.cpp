@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <new>
 
@@ -39,6 +40,7 @@ void start_process() {
     if (open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0) break;
   }
   std::signal(SIGXFSZ, SIG_IGN);
+  if (const char* threads = std::getenv("OMP_NUM_THREADS"); threads != nullptr && *threads == '\0') unsetenv("OMP_NUM_THREADS");
 }
 
 }  // namespace sluice

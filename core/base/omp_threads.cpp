@@ -2,17 +2,33 @@
 
 #include "core/base/error.hpp"
 
-#include <cstdlib>
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <system_error>
 
 namespace sluice {
 
 int threads_asked_for(const char* omp_num_threads) {
-  constexpr long kMost = 4096;
-  if (omp_num_threads == nullptr) return 0;
-  // A number past the largest long is that one.
-  const long threads = std::strtol(omp_num_threads, nullptr, 10);
-  if (threads > kMost) throw usage_error("OMP_NUM_THREADS: expected at most {} threads, found '{}'", kMost, omp_num_threads);
-  return threads > 0 ? static_cast<int>(threads) : 0;
+  constexpr int kMost = 4096;
+  constexpr std::string_view kBlanks = " \t\n\r\f\v";
+  std::string_view rest = omp_num_threads == nullptr ? std::string_view() : omp_num_threads;
+  if (rest.find_first_not_of(kBlanks) == std::string_view::npos) return 0;
+  int first = 0;
+  for (bool more = true; more;) {
+    const std::size_t comma = rest.find(',');
+    std::string_view word = rest.substr(0, comma);
+    word.remove_prefix(std::min(word.find_first_not_of(kBlanks), word.size()));
+    word = word.substr(0, word.find_last_not_of(kBlanks) + 1);
+    int threads = 0;
+    const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), threads);
+    if (error != std::errc() || stop != word.data() + word.size() || threads < 1 || threads > kMost)
+      throw usage_error("OMP_NUM_THREADS: expected 1 to {} threads, or nothing for a choice of its own, found '{}'", kMost, omp_num_threads);
+    if (first == 0) first = threads;
+    more = comma != std::string_view::npos;
+    if (more) rest.remove_prefix(comma + 1);
+  }
+  return first;
 }
 
 }  // namespace sluice

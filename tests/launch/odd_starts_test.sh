@@ -121,11 +121,15 @@ for kilobytes in 250000 400000; do
   [ "$(grep -c . memory.err)" = 1 ] && grep -Eq '^(error|sluice): .*(ulimit -v|not enough memory)' memory.err ||
     fail "memory of $kilobytes kB: on standard error: $(head -n 5 memory.err)"
 done
-OMP_NUM_THREADS=99999999999 alone threads >/dev/null 2>threads.err
-code=$?
-grep -v '^$' threads.err | grep -v '^libgomp' >threads.own
-mv threads.own threads.err
-ends threads $code 2 "error: OMP_NUM_THREADS: expected at most 4096 threads, found '99999999999'"
+for number in 99999999999 abc; do
+  OMP_NUM_THREADS=$number alone threads >/dev/null 2>threads.err
+  code=$?
+  grep -v '^$' threads.err | grep -v '^libgomp' >threads.own
+  mv threads.own threads.err
+  ends threads $code 2 "error: OMP_NUM_THREADS: expected 1 to 4096 threads, or nothing for a choice of its own, found '$number'"
+done
+OMP_NUM_THREADS='' "$sluice" inspect closed >/dev/null 2>blank.err
+ends blank $? 0 ''
 
 # Nothing of the environment is needed, and no locale changes a number.
 env -i LC_ALL=de_DE.UTF-8 HOME=/nonexistent TMPDIR=/nonexistent OMP_NUM_THREADS=1 "$sluice" train "$recipe" \

@@ -48,10 +48,11 @@ TEST_CASE("what the recipe or the environment asks for comes first") {
   REQUIRE(threads_of_rank(3, "5", 8, 2) == 3);
   REQUIRE(threads_of_rank(0, "5", 8, 2) == 5);
   REQUIRE(threads_of_rank(0, "5,2", 8, 2) == 5);
-  REQUIRE(threads_of_rank(0, "all", 8, 2) == 4);
+  REQUIRE(threads_of_rank(0, " 5 , 2 ", 8, 2) == 5);
+  REQUIRE(threads_of_rank(0, " ", 8, 2) == 4);
   REQUIRE(threads_of_rank(0, "", 8, 2) == 4);
-  REQUIRE(threads_of_rank(0, "-3", 8, 2) == 4);
   REQUIRE(threads_of_rank(0, "4096", 8, 2) == 4096);
   // More than an int holds must not come out as some number or other.
-  for (const char* text : {"4097", "5000000000", "99999999999999999999"}) REQUIRE_THROWS_AS(threads_of_rank(0, text, 8, 2), sluice::Error);
+  for (const char* text : {"4097", "5000000000", "99999999999999999999", "all", "-3", "0", "2x", "2,", "2,0", ","})
+    REQUIRE_THROWS_AS(threads_of_rank(0, text, 8, 2), sluice::Error);
 }
