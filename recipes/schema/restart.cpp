@@ -104,15 +104,14 @@ std::string describe_lost_place(const Recipe& recipe, const Place& place) {
       place.stage_step, place.stage + 1, place.stage_name, found);
 }
 
-std::string describe(const std::vector<Difference>& differences) {
+std::string describe(const std::vector<Difference>& differences, bool finished) {
   std::string list;
   for (const Difference& d : differences)
     list += fmt::format("{}{} was {}, is {}", list.empty() ? "" : "; ", d.key, d.old_value, d.new_value);
   return fmt::format(
-      "the recipe changed since the run was started: {}; only parallel, train.micro_batch_size, checkpoint, intervals and stages not yet "
-      "reached may change: "
+      "the recipe changed since the run was started: {}; only parallel, train.micro_batch_size, checkpoint{} may change: "
       "restore it, or start a new run under another name",
-      list);
+      list, finished ? " and intervals" : ", intervals and stages not yet reached");
 }
 
 }  // namespace sluice::recipes

@@ -21,7 +21,7 @@ struct Difference {
 std::vector<Difference> compare_for_restart(const Recipe& old_recipe, const Recipe& new_recipe, std::size_t reached);
 
 /// One line that names every difference with both values. Needs at least one.
-std::string describe(const std::vector<Difference>& differences);
+std::string describe(const std::vector<Difference>& differences, bool finished);
 
 /// Where a run stands by its last checkpoint.
 struct Place {

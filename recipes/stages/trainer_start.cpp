@@ -64,7 +64,7 @@ bool Trainer::stays_finished(const Heartbeat& heartbeat) const {
   const std::string path = directory_.path().string();
   if (const auto before = recipe_before()) {
     const auto differences = compare_for_restart(*before, recipe_, before->stages.size() - 1);
-    if (!differences.empty()) throw usage_error("{}: the run is finished, and {} (name=...)", path, describe(differences));
+    if (!differences.empty()) throw usage_error("{}: the run is finished, and {} (name=...)", path, describe(differences, true));
   }
   const RunSummary summary = read_summary(directory_.summary());
   const std::size_t count = summary.stages.size();
@@ -260,7 +260,7 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
     if (!lost.empty()) throw usage_error("{}: {} (name=...)", path, lost);
     if (const auto before = recipe_before()) {
       const auto differences = compare_for_restart(*before, recipe_, static_cast<std::size_t>(then.stage));
-      if (!differences.empty()) throw usage_error("{}: {} (name=...)", path, describe(differences));
+      if (!differences.empty()) throw usage_error("{}: {} (name=...)", path, describe(differences, false));
       schedule_change = describe_schedule_change(*before, recipe_, static_cast<std::size_t>(then.stage), then.stage_step);
       if (!schedule_change.empty() && !recipe_.allow_schedule_change)
         throw usage_error("{}: {}; set allow_schedule_change: true to accept it, or give the stages after it a horizon of their own (lr_scheduler in their train:)",

@@ -76,8 +76,14 @@ TEST_CASE("a recipe without the place where the run stands is told so") {
 }
 
 TEST_CASE("one line names every difference") {
-  CHECK(describe({{"seed", "17", "18"}, {"init_from", "nothing", "a"}}) ==
+  CHECK(describe({{"seed", "17", "18"}, {"init_from", "nothing", "a"}}, false) ==
         "the recipe changed since the run was started: seed was 17, is 18; init_from was nothing, is a; only parallel, "
         "train.micro_batch_size, checkpoint, intervals and stages "
         "not yet reached may change: restore it, or start a new run under another name");
+}
+
+TEST_CASE("of a finished run no stage is said to be open to change") {
+  CHECK(describe({{"stages", "[dense, sparse]", "[dense, wide]"}}, true) ==
+        "the recipe changed since the run was started: stages was [dense, sparse], is [dense, wide]; only parallel, "
+        "train.micro_batch_size, checkpoint and intervals may change: restore it, or start a new run under another name");
 }
