@@ -23,6 +23,18 @@ ordered_json read_json(const fs::path& path) {
   return json;
 }
 
+/// Warns of files of a tokenizer that stand for others or are damaged: what is shown does not need them, what uses the model does.
+void look_at_tokenizer(const fs::path& folder, InspectedModel& model) {
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json"}) {
+    try {
+      require_no_dangling_link(folder / name);
+      if (fs::exists(folder / name)) read_json(folder / name);
+    } catch (const Error& error) {
+      model.location.warnings.push_back(error.what());
+    }
+  }
+}
+
 /// Tensors of a folder that does not open as a model.
 void read_tensors_alone(const fs::path& path, InspectedModel& model) {
   model.stored = checkpoint::TensorIndex::open(path);
@@ -61,6 +73,7 @@ InspectedModel open_at(const std::string& name, const checkpoint::ModelLocation&
     model.problem = error.what();
     read_tensors_alone(path, model);
   }
+  look_at_tokenizer(path, model);
   if (location.step) {
     model.manifest = checkpoint::read_manifest(path);
     model.optimizer = open_state(path, *model.manifest, "optimizer");

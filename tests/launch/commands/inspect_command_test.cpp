@@ -211,6 +211,26 @@ TEST_CASE("inspect shows what it can of a folder that is no model of ours, and e
   CHECK(contains(refusal(folder.path() / "absent"), "no such run, checkpoint or folder"));
 }
 
+TEST_CASE("inspect warns of a tokenizer that cannot be read as it is") {
+  const TemporaryDirectory folder;
+  recipes::write_model(folder.path(), sample("qwen3"), checkpoint::kDefaultShardBytes);
+  const std::filesystem::path tokenizer = folder.path() / "tokenizer.json";
+  write_text(tokenizer, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n");
+  for (const bool as_json : {false, true}) {
+    const Output shown = inspect({folder.path().string(), "", as_json});
+    CHECK(shown.code == 0);
+    CHECK(contains(shown.err, "tokenizer.json: a Git LFS pointer, not JSON: git lfs pull"));
+  }
+  write_text(tokenizer, "{");
+  CHECK(contains(inspect(folder.path()).err, "tokenizer.json: damaged: not JSON"));
+  std::filesystem::remove(tokenizer);
+  std::filesystem::create_symlink(".git/annex/objects/x", tokenizer);
+  CHECK(contains(inspect(folder.path()).err, "which is not there: git annex get"));
+  std::filesystem::remove(tokenizer);
+  write_text(tokenizer, "{}");
+  CHECK(inspect(folder.path()).err.empty());
+}
+
 TEST_CASE("two checkpoints of the same values are identical, however they are cut and named") {
   const TemporaryDirectory folder;
   const ModelDescription model = sample("qwen3_moe");
