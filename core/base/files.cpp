@@ -14,9 +14,16 @@
 #include <fstream>
 #include <sstream>
 #include <utility>
+#include <system_error>
 
+#include <vector>
 namespace sluice {
 
+namespace {
+
+constexpr std::string_view kUnfinished = ".tmp";  // and the writer's process id
+
+}  // namespace
 std::string read_file(const std::filesystem::path& path) {
   require_no_dangling_link(path);
   std::ifstream in(path, std::ios::binary);
@@ -28,7 +35,7 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
-  const std::string temporary = path.string() + ".tmp" + std::to_string(getpid());
+  const std::string temporary = path.string() + std::string(kUnfinished) + std::to_string(getpid());
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) throw data_error("{}: cannot be written: {}", temporary, std::strerror(errno));
   const auto give_up = [&](const char* what) {
@@ -54,6 +61,19 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 }
 
 void sync_directory(const std::filesystem::path& directory) {
+void remove_unfinished_writes(const std::filesystem::path& path) {
+  const std::string start = path.filename().string() + std::string(kUnfinished);
+  std::vector<std::filesystem::path> found;
+  std::error_code failed;
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  for (std::filesystem::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+    const std::string name = it->path().filename().string();
+    const bool numbered = name.size() > start.size() && name.find_first_not_of("0123456789", start.size()) == name.npos;
+    if (numbered && name.starts_with(start)) found.push_back(it->path());
+  }
+  for (const std::filesystem::path& leftover : found) std::filesystem::remove(leftover, failed);
+}
+
   const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) throw data_error("{}: cannot be opened: {}", directory.string(), std::strerror(errno));
   const int result = fsync(fd);

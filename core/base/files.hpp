@@ -15,6 +15,9 @@ std::string read_file(const std::filesystem::path& path);
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 /// Makes the directory entry changes inside `directory` durable.
+/// Removes what write_file_atomically() left beside `path` where it was killed. Nobody may be writing `path`.
+void remove_unfinished_writes(const std::filesystem::path& path);
+
 void sync_directory(const std::filesystem::path& directory);
 
 /// A file mapped read-only; unmapped when destroyed. Movable.

@@ -39,6 +39,11 @@ void RunDirectory::create() const {
       throw usage_error("{}: the run directory cannot be written to: {}; choose another run_dir", folder.string(), std::strerror(errno));
 }
 
+void RunDirectory::remove_leftovers() const {
+  for (const fs::path& file : {resolved_recipe(), metrics(), receipts(), tokenizer(), path_ / "tokenizer_config.json", summary()})
+    remove_unfinished_writes(file);
+}
+
 void RunDirectory::write_resolved_recipe(std::string_view yaml) const {
   write_file_atomically(resolved_recipe(), yaml);
 }

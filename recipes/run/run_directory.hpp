@@ -1,5 +1,6 @@
 // The layout of a run directory (a stable contract) and what a start finds in it.
-// A start, on rank 0: create(), then RunLock (which needs the directory), then state() (which another holder could still change).
+// A start, on rank 0: create(), then RunLock (which needs the directory), then remove_leftovers() and state() (which another holder
+// could still change).
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,8 @@ class RunDirectory {
 
   /// Makes the directory and checkpoints/. Usage error (exit 2) if something else is in its place or it cannot be written to.
   void create() const;
+  /// Removes files that a start which was killed was about to put in place of the run's. Only for who holds the run's lock.
+  void remove_leftovers() const;
   void write_resolved_recipe(std::string_view yaml) const;
 
   /// A complete checkpoint is a folder step-N with a manifest (it is renamed into place last); whether it loads is for its reader

@@ -96,6 +96,7 @@ bool Trainer::open_run() {
     set_log_file(directory_.log().string());
     if (directory_.state() == RunStatus::kFinished) {
       if (stays_finished(heartbeat)) return std::string("finished");
+    directory_.remove_leftovers();
     }
     const std::string report = parallel::report_on_records(directory_.path() / "records");
     if (!report.empty()) log_warning("the run ended early before: {}", report);

@@ -18,6 +18,7 @@ options=("data.train=[train.txt]" checkpoint.save_interval=18)
 expect 0 run "${options[@]}"
 cp -r run kept
 rm -r kept/summary.json kept/checkpoints/step-00000020
+touch kept/recipe.resolved.yaml.tmp77  # as after a kill while it was replaced
 again() { rm -rf "$1" && cp -r kept "$1"; }
 
 recipe=two.yaml
@@ -27,6 +28,7 @@ expect 2 changed "${options[@]}"
 line "error: $scratch/changed: $moved; set allow_schedule_change: true to accept it, or give the stages after it a horizon of their own (lr_scheduler in their train:)"
 expect 0 changed "${options[@]}" allow_schedule_change=true
 line "warning: $moved (allow_schedule_change)"
+[ ! -e changed/recipe.resolved.yaml.tmp77 ] || fail 'what a killed start was writing is still there'
 rate() { python3 -c 'import json, sys; print(*[r["learning_rate"] for r in map(json.loads, open(sys.argv[1])) if r["step"] == 19 and "learning_rate" in r])' "$1/metrics.jsonl"; }
 [ "$(rate changed)" = 0.01 ] || fail "step 19 has the learning rate $(rate changed), expected the 0.01 that was told"
 again own

@@ -5,6 +5,9 @@
 #include "tests/support/files_and_output.hpp"
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
+#include <vector>
+
 using namespace sluice;
 using namespace sluice::recipes;
 using namespace sluice::testing;
@@ -56,6 +59,21 @@ TEST_CASE("a start finds a new, a resumable or a finished run") {
   CHECK(run.state() == RunStatus::kFinished);
   write_text(run.summary(), "{\"finished\": tr");
   CHECK(contains(message_of<Error>([&] { run.state(); }), "summary.json: not a run summary ("));
+}
+
+TEST_CASE("what a killed start was writing is removed, and nothing else") {
+  const TemporaryDirectory folder;
+  const RunDirectory run(folder.path());
+  run.create();
+  const auto put = [&](const char* name) { write_text(folder.path() / name, "half"); };
+  const std::vector<const char*> leftovers = {"recipe.resolved.yaml.tmp123", "recipe.resolved.yaml.tmp4", "metrics.jsonl.tmp5", "receipts.jsonl.tmp5",
+                                              "tokenizer.json.tmp5", "tokenizer_config.json.tmp5", "summary.json.tmp5"};
+  const std::vector<const char*> others = {"recipe.resolved.yaml", "recipe.resolved.yaml.tmp", "recipe.resolved.yaml.tmp1a", "recipe.resolved.yaml.bak",
+                                           "notes.tmp123", "my.recipe.resolved.yaml.tmp123"};
+  for (const auto& names : {leftovers, others}) std::for_each(names.begin(), names.end(), put);
+  run.remove_leftovers();
+  for (const char* name : leftovers) CHECK_FALSE(fs::exists(folder.path() / name));
+  for (const char* name : others) CHECK(fs::exists(folder.path() / name));
 }
 
 TEST_CASE("a run directory that cannot be is refused with the reason") {
