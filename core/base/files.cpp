@@ -1,5 +1,6 @@
 #include "core/base/files.hpp"
 
+#include "core/base/cannot_look.hpp"
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"
 
@@ -13,21 +14,21 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
-#include <utility>
 #include <system_error>
-
+#include <utility>
 #include <vector>
-namespace sluice {
 
+namespace sluice {
 namespace {
 
 constexpr std::string_view kUnfinished = ".tmp";  // and the writer's process id
 
 }  // namespace
+
 std::string read_file(const std::filesystem::path& path) {
   require_no_dangling_link(path);
   std::ifstream in(path, std::ios::binary);
-  if (!in) throw data_error("{}: cannot be read: {}", path.string(), std::strerror(errno));
+  if (!in) fail_to_read(errno, fmt::format("{}: cannot be read: {}", path.string(), std::strerror(errno)));
   std::ostringstream out;
   out << in.rdbuf();
   if (in.bad()) throw data_error("{}: reading failed: {}", path.string(), std::strerror(errno));
@@ -60,7 +61,6 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   sync_directory(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
 }
 
-void sync_directory(const std::filesystem::path& directory) {
 void remove_unfinished_writes(const std::filesystem::path& path) {
   const std::string start = path.filename().string() + std::string(kUnfinished);
   std::vector<std::filesystem::path> found;
@@ -74,6 +74,7 @@ void remove_unfinished_writes(const std::filesystem::path& path) {
   for (const std::filesystem::path& leftover : found) std::filesystem::remove(leftover, failed);
 }
 
+void sync_directory(const std::filesystem::path& directory) {
   const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) throw data_error("{}: cannot be opened: {}", directory.string(), std::strerror(errno));
   const int result = fsync(fd);
@@ -87,7 +88,7 @@ void remove_unfinished_writes(const std::filesystem::path& path) {
 MappedFile::MappedFile(const std::filesystem::path& path) {
   require_no_dangling_link(path);
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw data_error("{}: cannot be opened: {}", path.string(), std::strerror(errno));
+  if (fd < 0) fail_to_read(errno, fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
   struct stat info {};
   if (fstat(fd, &info) != 0) {
     const int reason = errno;
@@ -100,7 +101,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
     if (address == MAP_FAILED) {
       const int reason = errno;
       close(fd);
-      throw data_error("{}: cannot be mapped ({} bytes): {}", path.string(), size_, std::strerror(reason));
+      fail_to_read(reason, fmt::format("{}: cannot be mapped ({} bytes): {}", path.string(), size_, std::strerror(reason)));
     }
     data_ = static_cast<const std::byte*>(address);
   }

@@ -1,5 +1,6 @@
 #include "core/checkpoint/checkpoint_directory.hpp"
 
+#include "core/base/cannot_look.hpp"
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 
@@ -102,6 +103,8 @@ LatestCheckpoint newest_good(const std::vector<CheckpointEntry>& entries, Verify
       latest.good = *entry;
       return latest;
     } catch (const FormatVersionError&) {
+      throw;
+    } catch (const CannotLook&) {
       throw;
     } catch (const Error& error) {
       if (identify_folder(entry->path) == entry->folder) latest.skipped.push_back({entry->path, error.what()});
@@ -217,6 +220,8 @@ std::vector<std::int64_t> prune_checkpoints(const fs::path& checkpoints, std::in
     try {
       readable.push_back({entry.step, read_manifest(entry.path).stage});
     } catch (const FormatVersionError&) {
+    } catch (const CannotLook&) {
+      throw;
     } catch (const Error&) {
       unreadable.push_back(entry.step);
     }

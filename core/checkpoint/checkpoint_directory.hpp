@@ -50,7 +50,7 @@ struct LatestCheckpoint {
 };
 
 /// The newest checkpoint that passes verification; those that a run which goes on removes meanwhile were never there.
-/// FormatVersionError if a newer one is of another version of the program.
+/// FormatVersionError if a newer one is of another version of the program, CannotLook (core/base/cannot_look.hpp) if it cannot be opened.
 LatestCheckpoint latest_good_checkpoint(const std::filesystem::path& checkpoints, VerifyDepth depth = VerifyDepth::kEverything,
                                         const VerifyProgress& got_on = {});
 

@@ -1,5 +1,6 @@
 #include "core/checkpoint/verify.hpp"
 
+#include "core/base/cannot_look.hpp"
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"
 #include "core/base/files.hpp"
@@ -86,6 +87,8 @@ void verify_tensor_file(const fs::path& checkpoint, const std::string& name, con
     const Checksum header = checksum_of(file.header());
     if (header != record.header) damages.push_back({name, "", "header: " + mismatch(record.header, header)});
     verify_tensors(file, name, record, depth, got_on, damages);
+  } catch (const CannotLook&) {
+    throw;
   } catch (const Error& error) {
     damages.push_back({name, "", error.what()});
   }
@@ -105,6 +108,8 @@ std::vector<Damage> verify_files(const fs::path& checkpoint, const Manifest& man
     try {
       const Checksum checksum = checksum_of(MappedFile(checkpoint / name).view());
       if (checksum != record.checksum) damages.push_back({name, "", mismatch(record.checksum, checksum)});
+    } catch (const CannotLook&) {
+      throw;
     } catch (const Error& error) {
       damages.push_back({name, "", error.what()});
     }
@@ -122,7 +127,7 @@ std::vector<Damage> verify_checkpoint(const fs::path& checkpoint, const Manifest
     if (tensors && manifest.tensor_files.count(name) == 0 && manifest.files.count(name) == 0)
       damages.push_back({name, "", "is not in the manifest, and readers would take it for a part of the checkpoint: remove it"});
   }
-  if (error) damages.push_back({".", "", fmt::format("cannot be listed: {}", error.message())});
+  if (error) fail_to_read(error.value(), fmt::format("{}: cannot be listed: {}", checkpoint.string(), error.message()));
   return damages;
 }
 

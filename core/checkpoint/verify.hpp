@@ -26,7 +26,8 @@ struct Damage {
 /// Called, where it is given, with the name of a file for every few megabytes of it that were read.
 using VerifyProgress = std::function<void(const std::string& file)>;
 
-/// All that is wrong with the files that `manifest` lists (a rank passes the part it wrote); empty if nothing is.
+/// All that is wrong with the files that `manifest` lists (a rank passes the part it wrote); empty if nothing is. CannotLook
+/// (core/base/cannot_look.hpp) where they cannot be opened for a reason that is not in them.
 std::vector<Damage> verify_files(const std::filesystem::path& checkpoint, const Manifest& manifest, VerifyDepth depth,
                                  const VerifyProgress& got_on = {});
 

@@ -1,5 +1,6 @@
 #include "recipes/stages/run_data.hpp"
 
+#include "core/base/cannot_look.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
@@ -73,6 +74,8 @@ data::TokenizerPtr make_tokenizer(const Recipe& recipe, const data::TokenizerPtr
 data::TokenizerPtr load_or_restore(const std::filesystem::path& tokenizer, const std::filesystem::path& config, const std::filesystem::path& checkpoint) {
   try {
     return data::load_tokenizer(tokenizer);
+  } catch (const CannotLook&) {
+    throw;
   } catch (const Error& error) {
     log_warning("{}; it is restored from {}", error.what(), checkpoint.string());
   }

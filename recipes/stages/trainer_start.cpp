@@ -1,3 +1,4 @@
+#include "core/base/cannot_look.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/file_kind.hpp"
 #include "core/base/files.hpp"
@@ -55,6 +56,8 @@ std::optional<Recipe> Trainer::recipe_before() const {
   }
   try {
     return read_recipe(file);
+  } catch (const CannotLook&) {
+    throw;
   } catch (const Error& error) {
     throw data_error("{}; this record of the run is damaged: without it (remove it) the run goes on with the recipe given", error.what());
   }
@@ -93,10 +96,10 @@ bool Trainer::open_run() {
     directory_.create();
     heartbeat("waiting for the lock of the run");
     lock_ = std::make_unique<RunLock>(directory_.path());
+    directory_.remove_leftovers();
     set_log_file(directory_.log().string());
     if (directory_.state() == RunStatus::kFinished) {
       if (stays_finished(heartbeat)) return std::string("finished");
-    directory_.remove_leftovers();
     }
     const std::string report = parallel::report_on_records(directory_.path() / "records");
     if (!report.empty()) log_warning("the run ended early before: {}", report);
@@ -134,6 +137,8 @@ std::filesystem::path Trainer::last_checkpoint_of(const Stage& stage) {
         if (manifest.stage != stage.from) continue;
         checkpoint::require_undamaged(entry->path, checkpoint::verify_checkpoint(entry->path, manifest, checkpoint::VerifyDepth::kEverything, verifying(heartbeat)));
         return entry->path.string();
+      } catch (const CannotLook&) {
+        throw;
       } catch (const Error& error) {
         log_warning("{}; an earlier checkpoint of stage '{}' is looked for", error.what(), stage.from);
       }

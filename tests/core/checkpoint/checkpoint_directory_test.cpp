@@ -1,10 +1,14 @@
 #include "core/checkpoint/checkpoint_directory.hpp"
 
+#include "core/base/cannot_look.hpp"
+#include "core/checkpoint/verify.hpp"
 #include "tests/core/checkpoint/checkpoint_samples.hpp"
 #include "tests/support/catch.hpp"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 using namespace sluice;
 using namespace sluice::checkpoint;
@@ -99,6 +103,40 @@ TEST_CASE("a checkpoint of another version of the program is refused, not taken 
   write_text(folder / "step-00000020/manifest.json", manifest);
   CHECK_THROWS_AS(latest_good_checkpoint(folder.path()), FormatVersionError);
   CHECK(names_in(folder.path()) == Names{"step-00000010", "step-00000020"});
+}
+
+TEST_CASE("files that cannot be opened for want of handles are no damage") {
+  const TemporaryFolder folder;
+  save_sample(folder.path(), 10);
+  const auto newest = save_sample(folder.path(), 20);
+  const Manifest manifest = read_manifest(newest);
+  // With the lowest descriptor that is free as the limit, none can be opened.
+  struct rlimit before {};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int lowest = dup(0);
+  REQUIRE(lowest >= 0);
+  close(lowest);
+  std::string of_files, of_listing;
+  const auto why = [](const auto& look) -> std::string {
+    try {
+      look();
+    } catch (const CannotLook& error) {
+      return error.what();
+    } catch (const std::exception& error) {
+      return std::string("taken for damage: ") + error.what();
+    }
+    return "";
+  };
+  struct rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(lowest);
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  of_files = why([&] { require_undamaged(newest, verify_files(newest, manifest, VerifyDepth::kEverything)); });
+  const Manifest nothing_to_open;
+  of_listing = why([&] { require_undamaged(newest, verify_checkpoint(newest, nothing_to_open, VerifyDepth::kStructure)); });
+  setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(has(of_files, "cannot be opened: Too many open files"));
+  CHECK(has(of_listing, "step-00000020: cannot be listed: Too many open files"));
+  CHECK(latest_good_checkpoint(folder.path()).good->step == 20);
 }
 
 TEST_CASE("a damaged checkpoint is set aside under a name of its own") {
