@@ -72,6 +72,13 @@ std::string misfit(const sluice::LrSchedule& s) {
         "warmup_steps",
         s.total_steps, text_of(s.peak));
   }
+  // Not given, it would be the same: whether it was is not known here.
+  if (const double standard = TrainConfig{}.min_learning_rate; falls && s.minimum == s.peak && s.peak <= standard) {
+    return fmt::format(
+        "nothing decays: min_learning_rate is {}, as learning_rate is (where it is not given, it is {} or a smaller learning_rate); set a "
+        "lower min_learning_rate, or lr_scheduler: constant",
+        text_of(s.minimum), text_of(standard));
+  }
   if (falls && s.minimum == s.peak) {
     return fmt::format("nothing decays: min_learning_rate({}) is learning_rate({}); lower it, or set lr_scheduler: constant",
                        text_of(s.minimum), text_of(s.peak));

@@ -97,6 +97,10 @@ TEST_CASE("a warm-up or a decay that does not fit its horizon is told with the r
   Recipe flat = sharing(S::kWsd, {100});
   flat.stages[0].train.min_learning_rate = 1.0;
   CHECK(schedule_warnings(flat) == Lines{"nothing decays: min_learning_rate(1) is learning_rate(1); lower it, or set lr_scheduler: constant"});
+  // It may be a default that follows.
+  flat.stages[0].train.learning_rate = flat.stages[0].train.min_learning_rate = 5e-5;
+  CHECK(schedule_warnings(flat) == Lines{"nothing decays: min_learning_rate is 5e-05, as learning_rate is (where it is not given, it is 0.0001 or a smaller "
+                                         "learning_rate); set a lower min_learning_rate, or lr_scheduler: constant"});
   flat.stages[0].train.decay_fraction = 0.0;
   CHECK(schedule_warnings(flat).empty());
 }
