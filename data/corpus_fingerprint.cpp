@@ -1,6 +1,7 @@
 #include "data/corpus_fingerprint.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/json_reason.hpp"
 #include "data/hash128.hpp"
 
 #include <nlohmann/json.hpp>
@@ -55,7 +56,7 @@ CorpusFingerprint CorpusFingerprint::from_json(const std::string& json, const st
       throw data_error("{}: the corpus fingerprint is damaged: {} does not follow from the sources listed with it ({})", where,
                        parsed.at("fingerprint").get<std::string>(), result.hex());
   } catch (const nlohmann::json::exception& error) {
-    throw data_error("{}: the corpus fingerprint cannot be read: {}", where, error.what());
+    throw data_error("{}: the corpus fingerprint cannot be read: {}", where, json_reason(error.what()));
   }
   return result;
 }

@@ -1,6 +1,7 @@
 #include "data/jsonl_text.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/json_reason.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -53,10 +54,7 @@ class TextHandler : public nlohmann::json_sax<Json> {
   }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
     column = position;
-    message = error.what();
-    // "[json.exception.parse_error.101] parse error at line 1, column 5: what is wrong": only the last part helps here.
-    if (const auto at = message.find("column "); at != std::string::npos)
-      if (const auto colon = message.find(": ", at); colon != std::string::npos) message.erase(0, colon + 2);
+    message = json_reason(error.what());
     // The parser quotes what it read last, which may be a whole document.
     constexpr std::size_t kLongest = 160;
     if (message.size() > kLongest) {

@@ -8,6 +8,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"
+#include "core/base/json_reason.hpp"
 #include "data/tokenizer_json_splitter.hpp"
 
 namespace sluice::data {
@@ -185,9 +186,8 @@ TokenizerSpec parse_tokenizer_json(const std::string& text, const std::string& o
   try {
     root = json::parse(text);
   } catch (const json::parse_error& error) {
-    std::string reason = error.what();
-    if (const auto at = reason.find(": "); at != std::string::npos) reason = reason.substr(at + 2);
-    throw data_error("{}: not valid JSON at byte {} of {} (damaged or cut short?): {}", origin, error.byte, text.size(), reason);
+    if (text.empty()) throw data_error("{}: is empty; expected a tokenizer.json", origin);
+    throw data_error("{}: not valid JSON at byte {} of {} (damaged or cut short?): {}", origin, error.byte, text.size(), json_reason(error.what()));
   }
   return Reader(root, origin).read();
 }

@@ -3,6 +3,7 @@
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"
 #include "core/base/files.hpp"
+#include "core/base/json_reason.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -88,9 +89,10 @@ Manifest parse_manifest(std::string_view text, const std::string& file) {
       manifest.files.emplace(inside(path, file),
                              FileRecord{record.at("bytes").get<std::uint64_t>(), checksum_from(record.at("xxh3_128"), file)});
   } catch (const json::parse_error& error) {
+    if (text.empty()) throw data_error("{}: damaged: is empty", file);
     throw data_error("{}: damaged: not JSON from byte {} of {} on", file, error.byte, text.size());
   } catch (const json::exception& error) {
-    throw data_error("{}: damaged: {}", file, error.what());
+    throw data_error("{}: damaged: {}", file, json_reason(error.what()));
   }
   return manifest;
 }

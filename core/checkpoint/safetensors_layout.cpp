@@ -2,6 +2,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"
+#include "core/base/json_reason.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -61,7 +62,7 @@ class StrictWalk : public nlohmann::json_sax<json> {
     return true;
   }
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) override {
-    throw data_error("{}: the safetensors header is not valid JSON: {}", file_, error.what());
+    throw data_error("{}: the safetensors header is not valid JSON: {}", file_, json_reason(error.what()));
   }
   bool null() override { return true; }
   bool boolean(bool) override { return true; }

@@ -1,14 +1,30 @@
 #include "core/tensor/error_line.hpp"
 
+#include "core/base/json_reason.hpp"
+
 #include <c10/util/Exception.h>
 
 #include <cerrno>
 #include <filesystem>
 #include <new>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace sluice {
+namespace {
+
+// ": 400 bytes were asked for at once" of what LibTorch says where memory cannot be had; "" if it does not say how much.
+std::string asked_for(const std::string& text) {
+  constexpr std::string_view before = "you tried to allocate ";
+  const auto at = text.find(before);
+  const auto end = at == text.npos ? at : text.find(" bytes", at);
+  if (end == text.npos) return "";
+  const auto digits = at + before.size();
+  return fmt::format(": {} bytes were asked for at once", text.substr(digits, end - digits));
+}
+
+}  // namespace
 
 Error as_error(const std::exception& error) {
   if (const auto* own = dynamic_cast<const Error*>(&error)) return *own;
@@ -23,10 +39,11 @@ Error as_error(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
   text = text.substr(0, text.find('\n'));
-  const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr || text.find("allocate memory") != std::string::npos;
+  const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr || text.find("allocate memory") != std::string::npos || !asked_for(text).empty();
   if (memory)
-    return data_error("not enough memory ({}); lower train.micro_batch_size, seq_length or the model's sizes, or use more ranks", text);
-  return data_error("{}", text);
+    return data_error("not enough memory{}; lower train.micro_batch_size, seq_length or the model's sizes, or use more ranks",
+                      asked_for(text));
+  return data_error("{}", json_reason(text));
 }
 
 }  // namespace sluice

@@ -44,7 +44,8 @@ int generate_command(const GenerateOptions& options) {
     if (ids.empty()) ids.push_back(loaded.tokenizer->eos_id());  // an empty prompt starts a document
     // The last token that is written is not read again.
     const auto positions = static_cast<std::int64_t>(ids.size()) + options.max_tokens - 1;
-    warn_of_untrained_positions(loaded, layout, positions, fmt::format("a prompt of {} tokens and --max-tokens {}", ids.size(), options.max_tokens));
+    warn_of_untrained_positions(loaded, layout, positions,
+                                fmt::format("a prompt of {} token{} and --max-tokens {}", ids.size(), ids.size() == 1 ? "" : "s", options.max_tokens));
     at::NoGradGuard no_grad;
     ModelState state;
     std::vector<std::int32_t> pending = ids;

@@ -1,6 +1,7 @@
 // summary.json: writing and reading.
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
+#include "core/base/json_reason.hpp"
 #include "recipes/run/summary.hpp"
 
 #include <nlohmann/json.hpp>
@@ -93,7 +94,8 @@ RunSummary read_summary(const std::filesystem::path& path) {
                                 to_validation(stage.at("last_validation"))});
     for (const Json& conversion : json.at("conversions")) summary.conversions.push_back(to_conversion(conversion));
   } catch (const std::exception& problem) {
-    throw data_error("{}: not a run summary ({}); remove it to continue the run from its last checkpoint", path.string(), problem.what());
+    throw data_error("{}: not a run summary ({}); remove it to continue the run from its last checkpoint", path.string(),
+                     content.empty() ? "it is empty" : json_reason(problem.what()));
   }
   return summary;
 }

@@ -88,7 +88,7 @@ std::string describe_processors(const std::vector<RankAbilities>& ranks) {
 std::string mixed_libraries(const std::vector<RankAbilities>& ranks) {
   if (all_alike(ranks, library_of)) return "";
   return fmt::format("LibTorch computes otherwise on some ranks than on others, {}: bits may differ from those of ranks that are alike; "
-                     "ATEN_CPU_CAPABILITY=avx2 on all of them makes instruction sets one", who_has_what(ranks, library_of));
+                     "set ATEN_CPU_CAPABILITY=avx2 for all of them, so that they use the same instruction set", who_has_what(ranks, library_of));
 }
 
 Bfloat16Choice choose_bfloat16(const std::vector<RankAbilities>& ranks, bool resumed, const std::string& stored) {

@@ -27,6 +27,8 @@ Manifest example() {
 TEST_CASE("a manifest comes back as it was") {
   CHECK(parse_manifest(to_json(example()), "m") == example());
   CHECK(parse_manifest(to_json({}), "m") == Manifest{});
+  CHECK(data_error_of([] { parse_manifest("", "m"); }) == "m: damaged: is empty");
+  CHECK(data_error_of([] { parse_manifest("{}", "m"); }) == "m: damaged: key 'manifest' not found");
 }
 
 TEST_CASE("no flipped bit and no cut of a manifest goes unseen") {

@@ -58,7 +58,11 @@ TEST_CASE("a start finds a new, a resumable or a finished run") {
   write_summary(run.summary(), summary);
   CHECK(run.state() == RunStatus::kFinished);
   write_text(run.summary(), "{\"finished\": tr");
-  CHECK(contains(message_of<Error>([&] { run.state(); }), "summary.json: not a run summary ("));
+  CHECK(contains(message_of<Error>([&] { run.state(); }), "summary.json: not a run summary (syntax error"));
+  write_text(run.summary(), "{}");
+  CHECK(contains(message_of<Error>([&] { run.state(); }), "summary.json: not a run summary (key 'finished' not found)"));
+  write_text(run.summary(), "");
+  CHECK(contains(message_of<Error>([&] { run.state(); }), "summary.json: not a run summary (it is empty)"));
 }
 
 TEST_CASE("what a killed start was writing is removed, and nothing else") {

@@ -61,7 +61,7 @@ TEST_CASE("a job whose ranks compute with different libraries is warned of once"
   CHECK(mixed_libraries({kZen, kZen}).empty());
   CHECK(mixed_libraries({kZen, kOld}) ==
         "LibTorch computes otherwise on some ranks than on others, AVX512 on EPYC (rank 0 on middle), AVX2 on Xeon (rank 1 on old): "
-        "bits may differ from those of ranks that are alike; ATEN_CPU_CAPABILITY=avx2 on all of them makes instruction sets one");
+        "bits may differ from those of ranks that are alike; set ATEN_CPU_CAPABILITY=avx2 for all of them, so that they use the same instruction set");
 }
 
 TEST_CASE("what a checkpoint tells of processors is compared when the run goes on") {
