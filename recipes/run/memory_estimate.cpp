@@ -45,7 +45,7 @@ double routed(const Sizes& n, const MemoryShape& shape) {
 double rows_beyond(const Sizes& n, const MemoryShape& shape) {
   if (!n.rounds || shape.num_experts == 0) return 0;
   const double owned = static_cast<double>(shape.num_experts) / static_cast<double>(shape.expert);
-  return owned * std::max(8.0, n.pairs / owned / 20);
+  return owned * std::max(8.0, n.pairs / owned / 40);
 }
 
 double moe_feed_forward(const Sizes& n, const MemoryShape& shape) {

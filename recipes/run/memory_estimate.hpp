@@ -17,7 +17,7 @@
 //                   N k (36 + 2 s)                        the plan, the choice, weights before and after they are normalised
 //                   N k (24 + 5 s) for each doubling      of a family's children
 //                   R (a (D + 2 F) + s)                   R = N k rows at even load: in expert order, gate and up, weights
-//                   2 a F max(8 E / expert, R / 20)       with bfloat16 products: rows of gate and up up to the grid of row counts
+//                   2 a F max(8 E / expert, R / 40)       with bfloat16 products: rows of gate and up up to the grid of row counts
 //                   R 16                                  with the flat exchange: the order of arrival and its inverse
 //   the ends        N (3 a D + 2 s + 16)                  last residual, its norm and the gradient of that; scale, losses; ids, targets
 //   RoPE            seq_length h s                        cosines and sines
