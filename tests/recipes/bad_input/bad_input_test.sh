@@ -51,7 +51,7 @@ line 'error: empty.txt: holds no text'
 silent '^warning|trained on'
 python3 -c 'open("binary.txt", "wb").write(b"PK\3\4" + bytes(range(256)) * 20)'
 expect 3 binary data.train=[binary.txt]
-line 'error: binary.txt: a zip archive (torch.save writes such too), not text: unpack or convert it (compressed text is read as .txt.gz, .txt.zst and so on)'
+line 'error: binary.txt: a zip archive (torch.save writes such too), not UTF-8 text: unpack or convert it (compressed text is read as .txt.gz, .txt.zst and so on)'
 sed -i '1s/PK/pk/' binary.txt
 expect 3 binary data.train=[binary.txt]
 line 'error: binary.txt: looks binary: NUL byte at byte 4; expected UTF-8 text'
