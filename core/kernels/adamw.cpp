@@ -8,13 +8,14 @@
 #include <vector>
 
 namespace sluice::kernels {
-namespace {
 
 AdamwStep corrected(AdamwStep step, std::int64_t updates) {
   step.bias_correction1 = 1.0 - std::pow(step.beta1, static_cast<double>(updates));
   step.bias_correction2 = 1.0 - std::pow(step.beta2, static_cast<double>(updates));
   return step;
 }
+
+namespace {
 
 // The step of each slice. Few numbers of updates differ, and powers cost.
 std::vector<const AdamwStep*> steps_of_slices(const AdamwStep& step, const std::int64_t* updates, std::int64_t slices,

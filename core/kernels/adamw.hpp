@@ -15,6 +15,9 @@ struct AdamwStep {
   double grad_scale = 1;                              // multiplies the gradient first (clipping)
 };
 
+/// `step` with the bias corrections of the `updates`-th update (1 at the first).
+AdamwStep corrected(AdamwStep step, std::int64_t updates);
+
 /// n elements; A: float or double. With g = grad * grad_scale:
 ///   param -= learning_rate * weight_decay * param
 ///   exp_avg += (1 - beta1) * (g - exp_avg);  exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g^2

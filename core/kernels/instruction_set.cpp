@@ -1,6 +1,7 @@
 #include "core/kernels/simd/instruction_set.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/processor.hpp"
 
 #include <algorithm>
 #include <array>
@@ -19,12 +20,8 @@ std::atomic<InstructionSet>& current() {
 
 InstructionSet best_of_processor() {
 #if SLUICE_X86_VARIANTS
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl")) {
-    return InstructionSet::kAvx512;
-  }
-  if (avx2) return InstructionSet::kAvx2;
+  if (this_processor().avx512) return InstructionSet::kAvx512;
+  if (this_processor().avx2) return InstructionSet::kAvx2;
 #endif
   return InstructionSet::kBaseline;
 }

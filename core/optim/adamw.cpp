@@ -3,8 +3,6 @@
 #include "core/kernels/adamw.hpp"
 #include "core/tensor/pointers.hpp"
 
-#include <cmath>
-
 namespace sluice {
 namespace {
 
@@ -39,7 +37,7 @@ void AdamW::step(ParameterSet& parameters, const AdamWConfig& config, double lea
     std::vector<UpdateCounts>& counts = updates_[i];
     for (UpdateCounts& leaf : counts) leaf.count_update();
     const double decay = p.decay ? config.weight_decay : 0.0;
-    kernels::AdamwStep numbers{learning_rate, config.beta1, config.beta2, config.eps, decay, 1.0, 1.0, gradient_scale};
+    const kernels::AdamwStep numbers{learning_rate, config.beta1, config.beta2, config.eps, decay, 1.0, 1.0, gradient_scale};
     SLUICE_DISPATCH(p.value.scalar_type(), [&] {
       const Moments& moments = moments_[i];
       const Elements<A> all{data_of<A>(p.value), data_of<const A>(p.grad), data_of<A>(moments.exp_avg), data_of<A>(moments.exp_avg_sq)};
@@ -53,11 +51,8 @@ void AdamW::step(ParameterSet& parameters, const AdamWConfig& config, double lea
         }
         // Leaves of one count lie side by side and are one range.
         while (end < counts.size() && counts[end] == counts[begin]) ++end;
-        const auto updates = static_cast<double>(counts[begin].updates()[0]);
-        numbers.bias_correction1 = 1.0 - std::pow(config.beta1, updates);
-        numbers.bias_correction2 = 1.0 - std::pow(config.beta2, updates);
         const std::int64_t last = p.leaves[end - 1].offset + p.leaves[end - 1].count();
-        kernels::adamw_step(at.value, at.grad, at.exp_avg, at.exp_avg_sq, last - first, numbers);
+        kernels::adamw_step(at.value, at.grad, at.exp_avg, at.exp_avg_sq, last - first, kernels::corrected(numbers, counts[begin].updates()[0]));
       }
     });
   }
