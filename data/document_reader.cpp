@@ -13,8 +13,6 @@
 namespace sluice::data {
 namespace {
 
-constexpr std::string_view kMark = "\xEF\xBB\xBF";
-
 /// Where the next piece of a document ends. more(n) gives what is known of its rest: more than n bytes, or all there is. The cut
 /// depends on the text alone, never on how far it was read.
 template <class More>
@@ -57,10 +55,10 @@ bool DocumentReader::fill() {
   const std::uint64_t invalid_before = utf8_.invalid_bytes();
   utf8_.append(block, buffer_);
   check_block(block, invalid_before);
-  if (read_ == 0 && buffer_.starts_with(kMark)) {
+  if (read_ == 0 && buffer_.starts_with(kByteOrderMark)) {
     // Places in JSONL are counted from the start of the stream, mark included.
-    if (file_.format == TextFormat::kJsonl) line_start_ = kMark.size();
-    else buffer_.erase(0, kMark.size());
+    if (file_.format == TextFormat::kJsonl) line_start_ = kByteOrderMark.size();
+    else buffer_.erase(0, kByteOrderMark.size());
   }
   read_ += count;
   return true;
@@ -147,9 +145,9 @@ bool DocumentReader::next_json(TextPiece& piece) {
 }
 
 bool begins_with_mark(const SourceFile& file) {
-  std::array<char, kMark.size()> start{};
+  std::array<char, kByteOrderMark.size()> start{};
   const std::size_t count = open_byte_stream(file.path, file.compression)->read(start);
-  return std::string_view(start.data(), count) == kMark;
+  return std::string_view(start.data(), count) == kByteOrderMark;
 }
 
 }  // namespace sluice::data

@@ -55,7 +55,7 @@ bool begins_with(std::string_view bytes, std::string_view word) {
 }
 
 bool is_page(std::string_view bytes) {
-  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
+  if (bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
   bytes.remove_prefix(std::min(bytes.find_first_not_of(" \t\r\n"), bytes.size()));
   return begins_with(bytes, "<!doctype html") || begins_with(bytes, "<html");
 }

@@ -1,6 +1,6 @@
 // What a file is by its first bytes where it is not what was asked for: pointers that stand for files kept elsewhere, pages that a
 // failed download left in a file's place, archives and formats of other programs under a wrong name.
-// Gives: FileKind, foreign_kind(), refuse_foreign(), require_no_dangling_link().
+// Gives: kByteOrderMark, FileKind, foreign_kind(), refuse_foreign(), require_no_dangling_link().
 #pragma once
 
 #include <filesystem>
@@ -9,6 +9,9 @@
 #include <string_view>
 
 namespace sluice {
+
+/// U+FEFF in UTF-8, as editors and exports leave it at the start of a text; no part of it.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 struct FileKind {
   std::string_view name;    // "a Git LFS pointer"

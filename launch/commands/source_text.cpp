@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/file_kind.hpp"
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "data/reading_notes.hpp"
@@ -77,7 +78,7 @@ std::string repaired_argument(const std::string& name, const std::string& text) 
   utf8.finish(repaired);
   warn_of_repairs(name, utf8);
   // As at the start of a file, from which it comes.
-  if (repaired.starts_with("\xEF\xBB\xBF")) repaired.erase(0, 3);
+  if (repaired.starts_with(kByteOrderMark)) repaired.erase(0, kByteOrderMark.size());
   return repaired;
 }
 

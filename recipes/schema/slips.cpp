@@ -1,5 +1,7 @@
 #include "recipes/schema/slips.hpp"
 
+#include "core/base/file_kind.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,7 +13,6 @@
 namespace sluice::recipes {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kWideColon = "\xEF\xBC\x9A";
 
 struct Sign {
