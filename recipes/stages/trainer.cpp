@@ -4,7 +4,6 @@
 #include "core/base/log.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/base/error.hpp"
-#include "recipes/run/expert_load.hpp"
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/stop_signal.hpp"
 #include "recipes/run/summary.hpp"
@@ -23,31 +22,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
-#include <fstream>
-#include <numbers>
-#include <unistd.h>
 
 namespace sluice::recipes {
-namespace {
-
-// Bytes of text that this rank's targets stand for.
-std::int64_t target_bytes(const LocalBatch& batch, const std::vector<std::int32_t>& token_bytes) {
-  std::int64_t bytes = 0;
-  const std::int64_t width = batch.length + 1;
-  for (std::int64_t i = 0; i < batch.sequences() * width; ++i)
-    if (i % width != 0) bytes += token_bytes[static_cast<std::size_t>(batch.tokens[static_cast<std::size_t>(i)])];
-  return bytes;
-}
-
-std::int64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::int64_t pages = 0, resident = 0;
-  statm >> pages >> resident;
-  return resident * sysconf(_SC_PAGESIZE);
-}
-
-}  // namespace
 
 ExitCode Trainer::run() {
   if (!open_run()) return ExitCode::kDone;
@@ -186,112 +162,6 @@ void Trainer::train_stage(std::size_t index) {
     const std::int64_t interval = recipe_.checkpoint.save_interval;
     if (last || (interval > 0 && state_.step % interval == 0)) save();
   }
-}
-
-void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before) {
-  const Stage& stage = recipe_.stages[*stage_];
-  const std::int64_t tokens = stage.train.global_batch_size * stage.data.seq_length;
-  const std::int64_t active = count_parameters(describe(*model_, -1)).active;
-  meter_.add_step(tokens, seconds, static_cast<double>(tokens) * static_cast<double>(active));
-  row_.loss = result.loss;
-  const parallel::ExchangeCounters now = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};
-  std::int64_t sums[3] = {target_bytes(batch, token_bytes_), now.bytes_intra - before.bytes_intra, now.bytes_inter - before.bytes_inter};
-  world_.world()->start_all_reduce(sums, 3, DType::kInt64, parallel::ReduceOp::kSum, {"bytes", state_.step, -1, "between steps"}).finish();
-  if (sums[0] > 0) row_.bits_per_byte = result.loss * static_cast<double>(tokens) / std::numbers::ln2 / static_cast<double>(sums[0]);
-  row_.grad_norm = result.grad_norm;
-  row_.tokens_per_second = static_cast<double>(tokens) / seconds;
-  row_.step_seconds = seconds;
-  row_.mfu = flops_per_token(model_->config, active, batch.length) * static_cast<double>(tokens) / seconds / peak_flops_;
-  row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
-  row_.memory_bytes = resident_bytes();
-  if (world_.size() > 1) row_.exposed_comm_seconds = result.communication_seconds + now.seconds - before.seconds;
-  if (model_->moe) {
-    row_.exchange_bytes_intra = sums[1];
-    row_.exchange_bytes_inter = sums[2];
-    row_.load_balancing_loss = result.load_balancing_loss;
-    row_.z_loss = result.z_loss;
-    row_.dropped_fraction = result.dropped_fraction;
-    double worst = 0.0;
-    std::int64_t dead = 0;
-    for (const auto& counts : result.expert_counts) {
-      worst = std::max(worst, max_over_mean(counts));
-      dead += count_dead(counts);
-    }
-    row_.max_violation = worst - 1.0;
-    row_.dead_experts = dead;
-  }
-  if (!speaks()) return;
-  ProgressState shown;
-  shown.stage = stage.name;
-  shown.step = state_.step;
-  shown.total_steps = plans_.back().last_step;
-  shown.loss = row_.loss;
-  shown.learning_rate = row_.learning_rate;
-  shown.grad_norm = row_.grad_norm;
-  shown.tokens_per_second = meter_.tokens_per_second();
-  shown.seconds_to_go = meter_.seconds_to_go(remaining_work());
-  progress_->update(shown);
-  if (model_->moe && (state_.step % (recipe_.log_interval * 5) == 0 || state_.stage_step == stage.max_steps)) {
-    std::vector<LayerLoad> load;
-    for (std::size_t i = 0; i < result.expert_counts.size(); ++i) load.push_back({model_->moe->layers[i], result.expert_counts[i]});
-    log_lines(format_expert_load(load));
-  }
-}
-
-double Trainer::remaining_work() const {
-  double work = 0.0;
-  const auto now = static_cast<std::size_t>(state_.stage);
-  for (std::size_t i = now; i < recipe_.stages.size(); ++i) {
-    const Stage& stage = recipe_.stages[i];
-    ModelDescription description;
-    description.decoder = shape_;
-    description.moe = stage.moe;
-    const std::int64_t steps = stage.max_steps - (i == now ? state_.stage_step : 0);
-    work += static_cast<double>(steps * stage.train.global_batch_size * stage.data.seq_length) * static_cast<double>(count_parameters(description).active);
-  }
-  return work;
-}
-
-void Trainer::print_expected_time() {
-  const auto index = static_cast<std::size_t>(state_.stage);
-  const Stage& stage = recipe_.stages[index];
-  const std::int64_t local = stage.train.global_batch_size / world_.size(), micro = std::min(stage.train.micro_batch_size, local);
-  const auto loader = data_of(index).corpus->loader(recipe_.seed, stage.train.global_batch_size, world_.rank(), world_.size(), 0);
-  const data::Batch loaded = loader->next();
-  const auto width = static_cast<std::ptrdiff_t>(stage.data.seq_length + 1);
-  const LocalBatch batch{{loaded.tokens.begin(), loaded.tokens.begin() + micro * width}, {loaded.samples.begin(), loaded.samples.begin() + micro},
-                         stage.data.seq_length, micro * world_.size()};
-  StepOptions options = step_options(index);
-  options.micro_batch_size = micro;
-  const std::vector<moe::BalanceCounts> lagged = model_->lagged;
-  double seconds = 0.0;
-  for (int i = 0; i < 2; ++i) {  // the first is slower than the others
-    const Stopwatch watch;
-    compute_gradients(*model_, layouts_.at(placed_.expert), batch, options);
-    seconds = watch.seconds();
-  }
-  model_->lagged = lagged;
-  if (!speaks()) return;
-  const double work = static_cast<double>(micro * world_.size() * stage.data.seq_length) * static_cast<double>(count_parameters(describe(*model_, -1)).active);
-  log_info("  {:<13}about {} for {} steps, from one micro-batch; saving and validation aside", "expected", human_duration(remaining_work() / work * seconds),
-           plans_.back().last_step - state_.step);
-}
-
-void Trainer::validate_now() {
-  const Stopwatch watch;
-  if (speaks()) progress_->show("validating");
-  const Stage& stage = recipe_.stages[*stage_];
-  const Evaluation result = evaluate(*model_, layouts_.at(stage.parallel.expert), data_of(*stage_).evaluation, stage.train.micro_batch_size, state_.step);
-  if (!std::isfinite(result.loss)) throw diverged_error("step {}: the validation loss is {}", state_.step, plain_number(result.loss));
-  row_.validation_loss = result.loss;
-  row_.validation_bits_per_byte = result.bits_per_byte;
-  row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
-  meter_.add_pause(watch.seconds());
-  if (!speaks()) return;
-  const JsonRow json = metrics_row(row_);
-  metrics_->write(json);
-  events_->write(state_.step, json);
-  log_info("step {}: validation loss {:.4f}, {:.4f} bits per byte", state_.step, result.loss, result.bits_per_byte);
 }
 
 std::string Trainer::last_good() const {

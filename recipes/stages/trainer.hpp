@@ -64,9 +64,6 @@ class Trainer {
   void convert(std::size_t index);
   void train_stage(std::size_t index);
   StepOptions step_options(std::size_t index) const;
-  /// `before`: the exchange's counters when the step began.
-  void log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before);
-  void validate_now();
   void save();
   /// Collective. Ends the run if ranks that hold the same weights do not (replica_check.hpp).
   void check_replicas();
@@ -74,6 +71,10 @@ class Trainer {
   /// Collective: whether a rank was asked to stop; then stop_reason_ says by what, and which.
   bool stop_agreed();
   void finish();
+  // What is told of it (trainer_log.cpp)
+  /// `before`: the exchange's counters when the step began.
+  void log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before);
+  void validate_now();
   double remaining_work() const;
   /// What is left will take, from one micro-batch that changes nothing.
   void print_expected_time();
