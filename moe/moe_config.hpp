@@ -27,7 +27,7 @@ struct MoeConfig {
   BalanceLoss balance_loss = BalanceLoss::kGlobal;
   double aux_loss_coef = 1e-3;
   double z_loss_coef = 1e-3;
-  double bias_update_rate = 0.0;  // > 0: loss-free balancing (DeepSeek-V3)
+  double bias_update_rate = 0.0;  // > 0: loss-free balancing; a step is this for sigmoid scores, this / router rows for softmax (router.hpp)
   double capacity_factor = 0.0;   // 0: dropless
   double router_init_std = 0.02;
   std::int64_t family_size = 1;   // children per router family; 1 is a plain (flat) router

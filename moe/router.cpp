@@ -151,7 +151,12 @@ void Router::update_bias(const at::Tensor& counts) {
   if (config_.bias_update_rate <= 0) return;
   // sum(counts) = T*k; sign(T*k - E*count) decides in integers, so no rounding can make two layouts differ.
   const at::Tensor direction = (counts.sum() - counts * counts.size(0)).sign();
-  correction_bias.add_(direction.to(correction_bias.scalar_type()), config_.bias_update_rate);
+  correction_bias.add_(direction.to(correction_bias.scalar_type()), bias_step());
+}
+
+double Router::bias_step() const {
+  const bool shares = bias_by_rows && config_.score_func == ScoreFunction::kSoftmax;
+  return shares ? config_.bias_update_rate / static_cast<double>(config_.num_families()) : config_.bias_update_rate;
 }
 
 std::int64_t expert_capacity(std::int64_t length, std::int64_t top_k, std::int64_t num_experts, double capacity_factor) {

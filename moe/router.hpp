@@ -34,14 +34,19 @@ class Router {
     config_ = config;
   }
 
-  /// Loss-free balancing (DeepSeek-V3): adds rate * sign(T*k - E*count) of the whole step, in integers. counts [E].
+  /// Loss-free balancing (arXiv:2408.15664; DeepSeek-V3, arXiv:2412.19437): adds bias_step() * sign(T*k - E*count) of the whole step, the
+  /// sign decided in integers. counts [E].
   void update_bias(const at::Tensor& counts);
+  /// For sigmoid scores, each of which lies between 0 and 1, bias_update_rate, as there. Softmax scores share out 1 among the E rows that
+  /// the bias is added to, so the same part of a mean score is bias_update_rate / E: at 128 rows 0.01 is larger than all of them.
+  double bias_step() const;
 
   mutable Parameter gate;           // [E, D]
   mutable Parameter family_gate;    // [C, D], level after level; unused without families
   at::Tensor correction_bias;       // [E], added for selection only; not trained by the optimizer
   bool has_bias() const { return config_.bias_update_rate > 0 || bias_loaded; }
   bool bias_loaded = false;         // a checkpoint brought one
+  bool bias_by_rows = true;         // false: a run that began when softmax steps too were bias_update_rate goes on with those
 
  private:
   std::string path_;

@@ -161,7 +161,8 @@ const Keys<moe::MoeConfig>& moe_keys() {
                     "aux_loss_alpha"}),
         number_key("z_loss_coef", &MoeConfig::z_loss_coef, {.low = 0}, "coefficient of the router z-loss",
                    {"moe_z_loss_coeff", "router_z_loss_coef", "z_loss_weight", "moe_z_loss_coef"}),
-        number_key("bias_update_rate", &MoeConfig::bias_update_rate, {.low = 0}, "step of the loss-free balancing bias; 0 is off",
+        number_key("bias_update_rate", &MoeConfig::bias_update_rate, {.low = 0}, "step of the loss-free balancing bias of sigmoid scores; softmax scores, which share out 1, take it / router rows (experts, or "
+                   "families); 0 is off",
                    {"moe_router_bias_update_rate", "load_balance_coeff", "bias_gamma", "moe_router_enable_expert_bias"}),
         number_key("capacity_factor", &MoeConfig::capacity_factor, {.low = 0},
                    "an expert takes ceil(T x top_k x factor / num_experts) tokens of a sequence; 0 drops none",

@@ -53,6 +53,11 @@ std::map<std::string, at::Tensor> routing_state(TrainModel& model) {
   return state;
 }
 
+void describe_routing(const TrainModel& model, RunState& state) {
+  state.has_lagged_counts = model.moe && model.lagged.front().counts.defined();
+  state.bias_by_rows = model.sparse.empty() || model.sparse.front()->router.bias_by_rows;
+}
+
 at::Tensor to_tensor(const checkpoint::TensorView& view) {
   at::Tensor tensor = at::empty(view.info.shape, at::TensorOptions().dtype(scalar_type(view)));
   std::memcpy(bytes_of(tensor).data(), view.bytes.data(), view.bytes.size());
@@ -144,7 +149,9 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
   const auto routing = checkpoint::TensorIndex::open(checkpoint / "state", "routing");
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     const std::int64_t layer = model.moe->layers[i];
-    if (model.sparse[i]->router.has_bias()) model.sparse[i]->router.correction_bias.copy_(to_tensor(routing.at(fmt::format("correction_bias/{}", layer))));
+    moe::Router& router = model.sparse[i]->router;
+    if (router.has_bias()) router.correction_bias.copy_(to_tensor(routing.at(fmt::format("correction_bias/{}", layer))));
+    router.bias_by_rows = then.bias_by_rows;
     if (!then.has_lagged_counts) continue;
     model.lagged[i] = {to_tensor(routing.at(fmt::format("counts/{}", layer))), to_tensor(routing.at(fmt::format("child_counts/{}", layer)))};
   }

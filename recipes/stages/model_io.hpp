@@ -19,13 +19,16 @@ ModelDescription describe(const TrainModel& model, std::int64_t eos_token_id);
 /// Names: "correction_bias/LAYER", "counts/LAYER", "child_counts/LAYER".
 std::map<std::string, at::Tensor> routing_state(TrainModel& model);
 
+/// What run.json says of the routing: has_lagged_counts, bias_by_rows.
+void describe_routing(const TrainModel& model, RunState& state);
+
 /// A stored tensor of any floating-point or integer type as a tensor of its own.
 at::Tensor to_tensor(const checkpoint::TensorView& view);
 
 /// Fills every parameter (and router bias) from a folder opened and accounted for; `model` has the folder's description.
 void load_weights(TrainModel& model, const ModelFolder& folder);
 
-/// Fills optimizer moments, counts of updates, float32 masters and routing state from CHECKPOINT/state, whose run.json is `then`. Data
+/// Fills optimizer moments, counts of updates, float32 masters, routing state and the routers' rule for bias steps from CHECKPOINT/state, whose run.json is `then`. Data
 /// error unless exactly the expected tensors are there.
 void load_state(TrainModel& model, const std::filesystem::path& checkpoint, const RunState& then);
 

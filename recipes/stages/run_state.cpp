@@ -25,6 +25,7 @@ void visit_fields(State& s, Visit visit) {
   visit("tokenizer_sha256", s.tokenizer_sha256);
   visit("exchange", s.exchange);
   visit("has_lagged_counts", s.has_lagged_counts);
+  visit("bias_by_rows", s.bias_by_rows, true);
   visit("ranks", s.ranks);
   visit("expert", s.expert);
   visit("instruction_set", s.computed_with.instruction_set, true);

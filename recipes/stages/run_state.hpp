@@ -33,6 +33,7 @@ struct RunState {
   std::string tokenizer_sha256;
   std::string exchange;               // the chosen one; reused in the same layout
   bool has_lagged_counts = false;
+  bool bias_by_rows = false;          // the routers' rule of that name; false in checkpoints from before it
   // The layout that wrote it: the same one continues bit for bit. Loading never depends on it.
   std::int64_t ranks = 1, expert = 1;
   ComputedWith computed_with;

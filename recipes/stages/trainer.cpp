@@ -183,7 +183,7 @@ void Trainer::save() {
   if (speaks()) progress_->show("saving");
   state_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
   collect_updates(*model_, layouts_.at(placed_.expert), state_);
-  state_.has_lagged_counts = model_->moe && model_->lagged.front().counts.defined();
+  describe_routing(*model_, state_);
   state_.ranks = world_.size();
   state_.expert = recipe_.stages[*stage_].parallel.expert;
   SaveRequest request{directory_.checkpoints(), state_, tokenizer_.get(), recipe_.checkpoint.keep, speaks() ? receipts_->text() : "", [&] {

@@ -296,6 +296,9 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
     receipts_ = std::make_unique<ReceiptLog>(directory_.receipts(), then.step);
     receipts_->restore(read_receipts(checkpoint / "state" / "receipts.jsonl"));
     log_info("resuming after step {} ({})", then.step, checkpoint.string());
+    const auto& moe = recipe_.stages[*stage_].moe;
+    if (moe && moe->bias_update_rate > 0 && moe->score_func == moe::ScoreFunction::kSoftmax && !then.bias_by_rows)
+      log_info("up to the next conversion bias steps stay bias_update_rate itself, as they were when the run began; since then they are bias_update_rate / router rows");
     if (!schedule_change.empty()) log_warning("{} (allow_schedule_change)", schedule_change);
     return std::string();
   });

@@ -68,6 +68,7 @@ TEST_CASE("a selection bias chooses and does not weigh") {
 TEST_CASE("the bias moves by the sign of T*k - E*count, in integers") {
   MoeConfig config = flat(4, 2);
   config.bias_update_rate = 0.25;
+  config.score_func = ScoreFunction::kSigmoid;
   Router router("mlp", config, 2, at::kDouble);
   router.update_bias(at::tensor(std::vector<std::int64_t>{5, 4, 3, 4}, at::kLong));  // 16 pairs, 4 when even
   CHECK(values_of(router.correction_bias) == std::vector<double>{-0.25, 0, 0.25, 0});
@@ -83,6 +84,25 @@ TEST_CASE("the bias moves by the sign of T*k - E*count, in integers") {
   router.update_bias(at::tensor(std::vector<std::int64_t>{8, 0, 0, 0}, at::kLong));
   CHECK(values_of(router.correction_bias) == std::vector<double>{0.25, -0.25, 0.25, 0.25});
   CHECK(router.has_bias());  // it goes on choosing
+}
+
+TEST_CASE("a bias step is the rate for sigmoid scores, its share of a row for softmax scores") {
+  const auto moved = [](ScoreFunction score, std::int64_t family_size, bool by_rows) {
+    MoeConfig config = flat(8, 1);
+    config.family_size = family_size;
+    config.score_func = score;
+    config.bias_update_rate = 0.5;
+    Router router("mlp", config, 2, at::kDouble);
+    router.bias_by_rows = by_rows;
+    std::vector<std::int64_t> counts(static_cast<std::size_t>(config.num_families()), 1);
+    counts.front() = 0;
+    router.update_bias(at::tensor(counts, at::kLong));
+    return router.correction_bias[0].item<double>();
+  };
+  CHECK(moved(ScoreFunction::kSigmoid, 1, true) == 0.5);
+  CHECK(moved(ScoreFunction::kSoftmax, 1, true) == 0.0625);
+  CHECK(moved(ScoreFunction::kSoftmax, 4, true) == 0.25);  // two families, to whose scores it is added
+  CHECK(moved(ScoreFunction::kSoftmax, 1, false) == 0.5);  // of a run that began before
 }
 
 TEST_CASE("capacity is the ceiling of T*k*factor/E, exact for decimal factors") {

@@ -35,7 +35,7 @@ void train(TrainModel& model, std::int64_t first_step, std::int64_t steps) {
 std::filesystem::path save(TrainModel& model, const std::filesystem::path& checkpoints, RunState& state) {
   const data::TokenizerPtr tokenizer = data::make_bytes_tokenizer();
   collect_updates(model, alone_layout(), state);
-  state.has_lagged_counts = model.moe.has_value();
+  describe_routing(model, state);
   return save_checkpoint(alone(), model, alone_layout(), {checkpoints, state, tokenizer.get(), 3, "", [] {}});
 }
 
@@ -123,6 +123,39 @@ TEST_CASE("a checkpoint without counts of updates gives every leaf the steps of 
   train(model, 4, 2);
   train(loaded, 4, 2);
   check_equal(loaded, model);
+}
+
+TEST_CASE("a run that began with whole bias steps for softmax scores keeps them, up to its next conversion") {
+  const checkpoint::TemporaryFolder temporary;
+  moe::MoeConfig moe = tiny_moe();
+  moe.bias_update_rate = 0.5;
+  TrainModel model = tiny_model(tiny_decoder(), moe, at::kDouble);
+  train(model, 1, 1);
+  const auto largest = [](const TrainModel& of) { return of.sparse.front()->router.correction_bias.abs().max().item<double>(); };
+  CHECK(largest(model) == 0.125);  // rate / 4 rows
+  RunState state;
+  state.step = 1;
+  const std::filesystem::path folder = save(model, temporary.path(), state);
+  TrainModel same = load(folder, saved_state(folder));
+  train(model, 2, 1);
+  train(same, 2, 1);
+  CHECK(at::equal(same.sparse.front()->router.correction_bias, model.sparse.front()->router.correction_bias));
+
+  std::string text = read_file(folder / "state" / "run.json");
+  const std::string line = " \"bias_by_rows\": true,\n";
+  REQUIRE(text.find(line) != std::string::npos);
+  text.erase(text.find(line), line.size());
+  TrainModel old = load(folder, parse_run_state(text, "run.json"));
+  train(old, 2, 1);
+  CHECK(largest(old) >= 0.375);
+  RunState again;
+  again.step = 2;
+  CHECK(!saved_state(save(old, temporary.path(), again)).bias_by_rows);
+  moe::MoeConfig wide = moe;
+  wide.num_experts = 8;
+  wide.family_size = 2;
+  TrainModel grown = convert_model(old, {moe::ConversionKind::kGrowFamily, old.config, moe, wide, 1.0}, alone_layout(), "auto", 3, true);
+  CHECK(grown.sparse.front()->router.bias_step() == 0.125);
 }
 
 TEST_CASE("a learned selection bias stays when nothing updates it any more") {

@@ -27,6 +27,7 @@ RunState example() {
   state.tokenizer_sha256 = "ab";
   state.exchange = "flat";
   state.has_lagged_counts = true;
+  state.bias_by_rows = true;
   state.ranks = 4;
   state.expert = 2;
   state.computed_with = {"avx512", "AVX512 on EPYC", "native"};
@@ -53,9 +54,10 @@ TEST_CASE("the state of a run survives being written") {
 TEST_CASE("what checkpoints of earlier versions lack is taken as unknown, anything else is missed") {
   const nlohmann::json whole = nlohmann::json::parse(to_json(example()));
   nlohmann::json json = whole;
-  for (const char* key : {"instruction_set", "library", "bfloat16_products"}) json.erase(key);
+  for (const char* key : {"instruction_set", "library", "bfloat16_products", "bias_by_rows"}) json.erase(key);
   RunState expected = example();
   expected.computed_with = {};
+  expected.bias_by_rows = false;  // such a run goes on as it began
   CHECK(parse_run_state(json.dump(), "run.json") == expected);
   json.erase("ranks");
   CHECK(refusal(json) == "run.json: 'ranks' is missing");
