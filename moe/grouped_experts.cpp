@@ -207,6 +207,7 @@ GroupedExperts::GroupedExperts(const std::string& prefix, std::int64_t first_exp
   gate_up = Parameter::make(prefix + ".experts.gate_up", {count, 2 * expert_hidden_size, hidden_size}, type, std::move(in));
   down = Parameter::make(prefix + ".experts.down", {count, hidden_size, expert_hidden_size}, type, std::move(out));
   gate_up.replication = down.replication = Replication::kExpert;
+  gate_up.rate_group = down.rate_group = RateGroup::kExpert;
 }
 
 void GroupedExperts::collect(std::vector<Parameter*>& parameters) {

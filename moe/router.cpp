@@ -82,9 +82,11 @@ Router::Router(const std::string& prefix, const MoeConfig& config, std::int64_t 
   if ((config.family_size & (config.family_size - 1)) != 0)
     throw usage_error("{}: family_size({}) is not a power of two: families grow by doubling", prefix, config.family_size);
   gate.decay = false;
+  gate.rate_group = RateGroup::kRouter;
   if (config.family_size == 1) return;
   family_gate = Parameter::make(prefix + ".family_gate.weight", {config.num_child_rows(), hidden_size}, type);
   family_gate.decay = false;
+  family_gate.rate_group = RateGroup::kRouter;
 }
 
 void Router::collect(std::vector<Parameter*>& parameters) {

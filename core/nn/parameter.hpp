@@ -23,6 +23,9 @@ struct Leaf {
 /// Which ranks hold the same values: all of them, or the ranks that own the same experts.
 enum class Replication { kWorld, kExpert };
 
+/// Whose learning rate a parameter follows: rows of routers (gate, family_gate), weights of routed experts, all others.
+enum class RateGroup { kOther, kRouter, kExpert };
+
 struct Parameter {
   std::string name;
   at::Tensor value;    // float32 (float64 for float64 models)
@@ -31,6 +34,7 @@ struct Parameter {
   bool grad_written = false;
   bool decay = true;   // weight decay spares norms, biases and the router
   Replication replication = Replication::kWorld;
+  RateGroup rate_group = RateGroup::kOther;
   std::vector<Leaf> leaves;
   // Where a leaf stands among the whole model's slices of the same kind is in its name: no rank enters here.
 

@@ -23,6 +23,15 @@ void update_slices(const Elements<A>& at, const Leaf& leaf, const UpdateCounts& 
 
 }  // namespace
 
+double AdamWConfig::rate_factor(RateGroup group) const {
+  switch (group) {
+    case RateGroup::kRouter: return router_rate_factor;
+    case RateGroup::kExpert: return expert_rate_factor;
+    case RateGroup::kOther: break;
+  }
+  return 1.0;
+}
+
 AdamW::AdamW(const ParameterSet& parameters) {
   for (const Parameter* p : parameters.all()) {
     moments_.push_back({at::zeros_like(p->value), at::zeros_like(p->value)});
@@ -37,7 +46,8 @@ void AdamW::step(ParameterSet& parameters, const AdamWConfig& config, double lea
     std::vector<UpdateCounts>& counts = updates_[i];
     for (UpdateCounts& leaf : counts) leaf.count_update();
     const double decay = p.decay ? config.weight_decay : 0.0;
-    const kernels::AdamwStep numbers{learning_rate, config.beta1, config.beta2, config.eps, decay, 1.0, 1.0, gradient_scale};
+    const double rate = learning_rate * config.rate_factor(p.rate_group);
+    const kernels::AdamwStep numbers{rate, config.beta1, config.beta2, config.eps, decay, 1.0, 1.0, gradient_scale};
     SLUICE_DISPATCH(p.value.scalar_type(), [&] {
       const Moments& moments = moments_[i];
       const Elements<A> all{data_of<A>(p.value), data_of<const A>(p.grad), data_of<A>(moments.exp_avg), data_of<A>(moments.exp_avg_sq)};

@@ -12,6 +12,10 @@ namespace sluice {
 
 struct AdamWConfig {
   double beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weight_decay = 0.1;
+  // What the learning rate is multiplied by in these rate groups, at least 0. Decay is decoupled, rate x weight_decay, so it follows.
+  double router_rate_factor = 1.0, expert_rate_factor = 1.0;
+
+  double rate_factor(RateGroup group) const;
 };
 
 class AdamW {
@@ -20,7 +24,8 @@ class AdamW {
   /// Zero moments and no updates yet for every parameter.
   explicit AdamW(const ParameterSet& parameters);
 
-  /// One update with gradients scaled by `gradient_scale` (clipping). Moments and parameters in the parameters' precision.
+  /// One update with gradients scaled by `gradient_scale` (clipping), each parameter at `learning_rate` times its group's factor: at 0 it
+  /// stays as it is while its moments go on. Moments and parameters in the parameters' precision.
   void step(ParameterSet& parameters, const AdamWConfig& config, double learning_rate, double gradient_scale);
 
   struct Moments {

@@ -13,6 +13,8 @@ JsonRow metrics_row(const StepMetrics& metrics) {
   add("loss", metrics.loss);
   add("bits_per_byte", metrics.bits_per_byte);
   add("learning_rate", metrics.learning_rate);
+  add("router_learning_rate", metrics.router_learning_rate);
+  add("expert_learning_rate", metrics.expert_learning_rate);
   add("grad_norm", metrics.grad_norm);
   add("tokens_per_second", metrics.tokens_per_second);
   add("step_seconds", metrics.step_seconds);

@@ -21,7 +21,9 @@ struct StepMetrics {
   std::int64_t tokens = 0;  // trained on since the run began, over all ranks and stages
   std::optional<double> loss;
   std::optional<double> bits_per_byte;
-  std::optional<double> learning_rate;
+  std::optional<double> learning_rate;         // the schedule's
+  std::optional<double> router_learning_rate;  // these two where their factor is not 1
+  std::optional<double> expert_learning_rate;
   std::optional<double> grad_norm;
   std::optional<double> tokens_per_second;
   std::optional<double> step_seconds;

@@ -96,6 +96,11 @@ const Keys<TrainConfig>& train_keys() {
                  {"eps", "epsilon", "adam_epsilon"}),
       number_key("max_grad_norm", &TrainConfig::max_grad_norm, {.low = 0}, "clips the global gradient norm; 0 is off",
                  {"clip_grad", "max_norm", "clip_grad_norm", "grad_clip", "gradient_clipping", "gradient_clip_val"}),
+      number_key("router_learning_rate_factor", &TrainConfig::router_learning_rate_factor, {.low = 0},
+                 "of routers' rows: their learning rate is the schedule's times this; 0 leaves them as they are"),
+      number_key("expert_learning_rate_factor", &TrainConfig::expert_learning_rate_factor, {.low = 0},
+                 "of routed experts' weights: their learning rate is the schedule's times this, and weight decay follows it; 0 leaves them "
+                 "as they are"),
   };
   return keys;
 }

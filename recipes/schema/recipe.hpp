@@ -57,6 +57,9 @@ struct TrainConfig {
   double adam_beta2 = 0.95;
   double adam_eps = 1e-8;
   double max_grad_norm = 1.0;  // 0: no clipping
+  // The schedule's rate is multiplied by these for router rows and for routed experts.
+  double router_learning_rate_factor = 1.0;
+  double expert_learning_rate_factor = 1.0;
   bool operator==(const TrainConfig&) const = default;
 };
 

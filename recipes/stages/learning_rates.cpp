@@ -103,6 +103,16 @@ double learning_rate(const Recipe& recipe, std::size_t stage, std::int64_t stage
   return full * static_cast<double>(stage_step + 1) / static_cast<double>(now.train.warmup_steps);
 }
 
+std::string describe_rate_factors(const TrainConfig& train) {
+  std::string text;
+  const auto add = [&](double factor, const char* whose) {
+    if (factor != 1.0) text += fmt::format(", {}x {:g} for {}", text.empty() ? "learning rate " : "", factor, whose);
+  };
+  add(train.router_learning_rate_factor, "routers");
+  add(train.expert_learning_rate_factor, "experts");
+  return text;
+}
+
 std::vector<std::string> schedule_warnings(const Recipe& recipe) {
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < recipe.stages.size(); ++i) {

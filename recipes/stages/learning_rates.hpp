@@ -15,6 +15,9 @@ namespace sluice::recipes {
 /// lr_scheduler, else within all stages that share the top level's. A stage that resets the optimizer warms up again.
 double learning_rate(const Recipe& recipe, std::size_t stage, std::int64_t stage_step);
 
+/// ", learning rate x 0.1 for routers, x 2 for experts" of a sparse stage whose factors are not 1; "" else.
+std::string describe_rate_factors(const TrainConfig& train);
+
 /// A line for each schedule that does not fit its horizon: a warm-up that does not end in it or runs into the decay, a decay that
 /// leads nowhere. They are no errors: the rates are what the recipe says.
 std::vector<std::string> schedule_warnings(const Recipe& recipe);

@@ -71,7 +71,7 @@ void Trainer::enter_stage(std::size_t index) {
   const ParameterCount count = count_parameters(describe(*model_, -1));
   line.parameters = count.total;
   line.active_parameters = count.active;
-  if (model_->moe) line.shape = fmt::format("{} experts, top-{}", model_->moe->num_experts, model_->moe->top_k);
+  if (model_->moe) line.shape = fmt::format("{} experts, top-{}{}", model_->moe->num_experts, model_->moe->top_k, describe_rate_factors(stage.train));
   if (speaks()) {
     log_info("{}", format_stage_banner({line, plans_[index].first_step, plans_[index].last_step, static_cast<std::int64_t>(index) + 1, static_cast<std::int64_t>(plans_.size())}));
   }
@@ -115,7 +115,8 @@ StepOptions Trainer::step_options(std::size_t index) const {
   options.micro_batch_size = stage.train.micro_batch_size;
   options.learning_rate = learning_rate(recipe_, index, state_.stage_step);
   options.max_grad_norm = stage.train.max_grad_norm;
-  options.adamw = {stage.train.adam_beta1, stage.train.adam_beta2, stage.train.adam_eps, stage.train.weight_decay};
+  options.adamw = {stage.train.adam_beta1,   stage.train.adam_beta2, stage.train.adam_eps,
+                   stage.train.weight_decay, stage.train.router_learning_rate_factor, stage.train.expert_learning_rate_factor};
   return options;
 }
 

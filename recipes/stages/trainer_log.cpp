@@ -53,6 +53,9 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   row_.memory_bytes = resident_bytes();
   if (world_.size() > 1) row_.exposed_comm_seconds = result.communication_seconds + now.seconds - before.seconds;
   if (model_->moe) {
+    const double router = stage.train.router_learning_rate_factor, expert = stage.train.expert_learning_rate_factor;
+    if (router != 1.0) row_.router_learning_rate = *row_.learning_rate * router;
+    if (expert != 1.0) row_.expert_learning_rate = *row_.learning_rate * expert;
     row_.exchange_bytes_intra = sums[1];
     row_.exchange_bytes_inter = sums[2];
     row_.load_balancing_loss = result.load_balancing_loss;

@@ -80,6 +80,30 @@ TEST_CASE("leaves and slices with counts of their own step like elements with co
   }
 }
 
+TEST_CASE("a rate group's factor multiplies the learning rate, and with it the decay; the moments know nothing of it") {
+  const auto after = [](RateGroup group, double rate, const AdamWConfig& config) {
+    Model model(at::kDouble);
+    model.weight.rate_group = group;
+    for (int i = 0; i < 3; ++i) {
+      model.weight.accumulated_gradient().copy_(normal(model.weight.grad, "gradient" + std::to_string(i)));
+      model.optimizer.step(model.parameters, config, rate, kScale);
+    }
+    return std::vector<at::Tensor>{model.weight.value, model.optimizer.moments()[0].exp_avg, model.optimizer.moments()[0].exp_avg_sq};
+  };
+  AdamWConfig config = kConfig;
+  config.router_rate_factor = 0.5;
+  config.expert_rate_factor = 0.0;
+  const auto other = after(RateGroup::kOther, kRate, config), router = after(RateGroup::kRouter, kRate, config);
+  const auto half = after(RateGroup::kOther, kRate * 0.5, config), expert = after(RateGroup::kExpert, kRate, config);
+  CHECK(at::equal(router[0], half[0]));
+  CHECK(!at::equal(other[0], half[0]));
+  CHECK(at::equal(expert[0], Model(at::kDouble).weight.value));
+  for (const std::size_t moment : {1u, 2u}) {
+    CHECK(at::equal(router[moment], other[moment]));
+    CHECK(at::equal(expert[moment], other[moment]));
+  }
+}
+
 TEST_CASE("leaves of one count are one range: the bits are those of one step over all of it") {
   Model model(at::kFloat);
   at::Tensor value = model.weight.value.clone(), m = at::zeros_like(value), v = at::zeros_like(value);

@@ -27,6 +27,7 @@ StepMetrics at(std::int64_t step, double loss) {
 TEST_CASE("a row has the contract's names in its order; what is absent is absent") {
   StepMetrics metrics = at(10, 3.5);
   REQUIRE(metrics_row(metrics).to_json() == R"({"step": 10, "stage": "dense", "tokens": 10240, "loss": 3.5})");
+  metrics.router_learning_rate = metrics.expert_learning_rate = 1.5;
   metrics.bits_per_byte = metrics.learning_rate = metrics.grad_norm = metrics.tokens_per_second = metrics.step_seconds = 1.5;
   metrics.elapsed_seconds = metrics.exposed_comm_seconds = metrics.load_balancing_loss = metrics.z_loss = metrics.max_violation = 1.5;
   metrics.dropped_fraction = metrics.imbalance_tax = metrics.mfu = metrics.validation_loss = metrics.validation_bits_per_byte = 1.5;
@@ -36,7 +37,8 @@ TEST_CASE("a row has the contract's names in its order; what is absent is absent
   for (const auto& item : full.items()) names += item.first + " ";
   REQUIRE(
       names ==
-      "step stage tokens loss bits_per_byte learning_rate grad_norm tokens_per_second step_seconds elapsed_seconds exposed_comm_seconds "
+      "step stage tokens loss bits_per_byte learning_rate router_learning_rate expert_learning_rate grad_norm tokens_per_second step_seconds elapsed_seconds "
+      "exposed_comm_seconds "
       "load_balancing_loss z_loss max_violation dead_experts dropped_fraction imbalance_tax exchange_bytes_intra exchange_bytes_inter "
       "memory_bytes mfu "
       "validation_loss validation_bits_per_byte ");

@@ -35,6 +35,9 @@ TEST_CASE("everything else is refused by key with both values") {
   CHECK(refused({"seed=18"}) == "seed 17 18");
   CHECK(refused({"dtype=float64"}) == "dtype float32 float64");
   CHECK(refused({"train.learning_rate=0.5"}, 2) == "train.learning_rate 0.001 0.5");
+  CHECK(refused({"train.router_learning_rate_factor=0"}) == "train.router_learning_rate_factor 1 0");
+  CHECK(refused({"stages.sparse.train.expert_learning_rate_factor=0.5"}, 1) == "stages.sparse.train.expert_learning_rate_factor 1 0.5");
+  CHECK(refused({"stages.sparse.train.expert_learning_rate_factor=0.5"}, 0).empty());
   CHECK(refused({"train.global_batch_size=16"}) == "train.global_batch_size 32 16");
   CHECK(refused({"data.train=[b.txt]", "data.seq_length=128"}) == "data.train [a.txt] [b.txt]; data.seq_length 256 128");
   CHECK(refused({"data.tokenizer=bytes"}) == "data.tokenizer {type: bpe, vocab_size: 4096} {type: bytes}");

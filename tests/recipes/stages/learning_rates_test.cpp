@@ -171,3 +171,15 @@ TEST_CASE("two rates that differ are never the same text") {
   const std::string text = describe_schedule_change(sharing(S::kWsd, {100000000}), sharing(S::kWsd, {100000000, 100000000}), 0, 10);
   CHECK(text.find("but step 80000001 has 0.99999995 before and 1 now") != std::string::npos);
 }
+
+TEST_CASE("the rates of routers and experts are told where they are others") {
+  TrainConfig train;
+  CHECK(describe_rate_factors(train).empty());
+  train.router_learning_rate_factor = 0.1;
+  CHECK(describe_rate_factors(train) == ", learning rate x 0.1 for routers");
+  train.expert_learning_rate_factor = 2;
+  CHECK(describe_rate_factors(train) == ", learning rate x 0.1 for routers, x 2 for experts");
+  train.router_learning_rate_factor = 1;
+  train.expert_learning_rate_factor = 0;
+  CHECK(describe_rate_factors(train) == ", learning rate x 0 for experts");
+}

@@ -4,6 +4,8 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/tiny_model.hpp"
 
+#include <map>
+
 using namespace sluice;
 using namespace sluice::recipes;
 using namespace sluice::testing;
@@ -81,6 +83,35 @@ TEST_CASE("an update's transform changes what the optimizer did") {
   CHECK(at::allclose(hooked.decoder->embedding.value, plain.decoder->embedding.value, 1e-12, 1e-14));
   // Products see the transformed value.
   CHECK(hooked.decoder->embedding.compute.is_same(hooked.decoder->embedding.value));
+}
+
+TEST_CASE("router rows, routed experts and all else each follow their own factor of the learning rate") {
+  const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
+  const auto updates = [&](double router, double expert) {
+    moe::MoeConfig moe = tiny_moe();
+    moe.family_size = 2;
+    moe.num_shared_experts = 1;
+    TrainModel model = tiny_model(tiny_decoder(), moe, at::kDouble);
+    std::map<std::string, at::Tensor> changes;
+    for (const LeafView& view : leaves_of(model)) changes[view.leaf.name] = view.value.clone();
+    StepOptions o = options();
+    o.adamw.router_rate_factor = router;
+    o.adamw.expert_rate_factor = expert;
+    train_step(model, alone_layout(), batch, o);
+    for (const LeafView& view : leaves_of(model)) changes[view.leaf.name] = view.value - changes[view.leaf.name];
+    return changes;
+  };
+  const auto plain = updates(1.0, 1.0), scaled = updates(0.25, 2.0);
+  std::map<double, int> leaves;
+  for (const auto& [name, update] : plain) {
+    const bool router = name.find("mlp.gate.weight") != std::string::npos || name.find("family_gate.weight") != std::string::npos;
+    const double factor = router ? 0.25 : name.find(".experts.") != std::string::npos ? 2.0 : 1.0;
+    INFO(name);
+    CHECK(at::allclose(scaled.at(name), update * factor, 1e-9, 1e-15));
+    ++leaves[factor];
+  }
+  CHECK(leaves[0.25] == 2 * 2);
+  CHECK(leaves[2.0] == 2 * 4 * 3);
 }
 
 TEST_CASE("a term without a count is nothing, the others are coefficient times sum over count") {
