@@ -57,8 +57,7 @@ LeafPlan dense_part(const MlpLeaf& leaf, const std::string& projection, const st
 std::optional<LeafPlan> sparsify(const ConversionShape& c, const MlpLeaf& leaf, const std::vector<std::int64_t>& shape) {
   const MoeConfig& moe = c.after;
   const std::int64_t shared = moe.num_shared_experts * moe.expert_hidden_size;
-  const bool groups = c.kind == ConversionKind::kSparsifyVirtualGroup;
-  const std::int64_t shards = groups ? (c.decoder.intermediate_size - shared) / moe.expert_hidden_size : 1;
+  const std::int64_t shards = num_shards(c);
   if (leaf.rest == "gate.weight") return LeafPlan{{}, moe.router_init_std, shards};
   if (leaf.rest.compare(0, 15, "shared_experts.") == 0) return dense_part(leaf, leaf.rest.substr(15), shape, 0, 1.0);
   // The chosen experts' weights add up to routed_scaling_factor; a group of G shards shares one such weight, so each is scaled up by G.
@@ -113,6 +112,12 @@ std::optional<LeafPlan> flatten(const ConversionShape& c, const MlpLeaf& leaf, c
 }
 
 }  // namespace
+
+std::int64_t num_shards(const ConversionShape& conversion) {
+  if (conversion.kind != ConversionKind::kSparsifyVirtualGroup) return 1;
+  const MoeConfig& moe = conversion.after;
+  return (conversion.decoder.intermediate_size - moe.num_shared_experts * moe.expert_hidden_size) / moe.expert_hidden_size;
+}
 
 std::optional<LeafPlan> plan_leaf(const ConversionShape& conversion, const std::string& name, const std::vector<std::int64_t>& shape) {
   const std::optional<MlpLeaf> leaf = parse(name);

@@ -46,6 +46,9 @@ struct ConversionShape {
   double flatten_scale = 1.0;       // kFlatten: weight of the children's rows beside the family's
 };
 
+/// Parts that a dense model's routed feed-forward is cut into: expert e is made of part e % num_shards. 1 for copies.
+std::int64_t num_shards(const ConversionShape& conversion);
+
 /// Plan of the leaf `name` with shape `shape` of the new model; absent if the leaf goes over unchanged.
 std::optional<LeafPlan> plan_leaf(const ConversionShape& conversion, const std::string& name, const std::vector<std::int64_t>& shape);
 

@@ -14,7 +14,7 @@ namespace sluice {
 struct ModelDifference {
   TensorSetDifference model;                     // under canonical names
   std::optional<TensorSetDifference> optimizer;  // if both have it
-  std::optional<TensorSetDifference> routing;    // counts and biases of the last step, if both have them
+  std::optional<TensorSetDifference> routing;    // counts, biases, choices, origin: if both have them
 
   bool identical() const;  // everything compared, bit for bit
 };

@@ -104,6 +104,7 @@ MemoryEstimate estimate_memory(const MemoryShape& shape) {
   bytes.copies = n.a == n.s ? 0 : parameters * n.p;
   bytes.gradients = parameters * n.s;
   bytes.optimizer = parameters * 2 * n.s;
+  bytes.origin = static_cast<double>(shape.origin_parameters) * n.a;
 
   const double layers = static_cast<double>(shape.num_layers), moe_layers = static_cast<double>(shape.num_moe_layers);
   bytes.activations = layers * attention(n, shape) + moe_layers * moe_feed_forward(n, shape) +

@@ -7,6 +7,7 @@
 //   copies          P p                                  what products see of a bfloat16 model's parameters; else the parameters themselves
 //   gradients       P s
 //   optimizer       2 P s
+//   origin          O a                                  the dense feed-forwards that experts were made of, to compare them with
 // Kept for the backward pass, for N = micro_batch_size * seq_length rows (D, V, H, K, h, E, k, F as in the configurations):
 //   attention       N (2 a D + 4 p H h + s H + s + 8)     residual, its norm; q, k, v (k, v for each query head), output; log-sum-exp;
 //                                                         scale of the norm; positions
@@ -40,6 +41,7 @@ namespace sluice::recipes {
 struct MemoryShape {
   std::int64_t dense_parameters = 0;   // everything but routed experts
   std::int64_t expert_parameters = 0;  // all routed experts of all layers together
+  std::int64_t origin_parameters = 0;  // O, of the dense feed-forwards; 0 where experts are not made of any
   std::int64_t expert = 1;             // parallel.expert
   DType dtype = DType::kFloat32;
   DType product = DType::kFloat32;     // what products of `dtype` are computed in
@@ -74,12 +76,13 @@ struct MemoryEstimate {
   double copies = 0;
   double gradients = 0;
   double optimizer = 0;
+  double origin = 0;
   double activations = 0;  // kept for the backward pass, at even load
   double buffers = 0;      // beside all these at the worst moment of a step
   double worst_load = 0;   // on top of the total, if every token chose the experts of one rank
   double conversion = 0;   // on top of the total, while a stage makes its model from the one before; the caller, who knows that, fills it in
   /// What stays from step to step.
-  double model() const { return parameters + copies + gradients + optimizer; }
+  double model() const { return parameters + copies + gradients + optimizer + origin; }
   double total() const { return model() + activations + buffers; }
 };
 

@@ -2,6 +2,8 @@
 
 #include "recipes/run/jsonl.hpp"
 
+#include <fmt/core.h>
+
 namespace sluice::recipes {
 
 JsonRow metrics_row(const StepMetrics& metrics) {
@@ -25,6 +27,10 @@ JsonRow metrics_row(const StepMetrics& metrics) {
   add("max_violation", metrics.max_violation);
   add("dead_experts", metrics.dead_experts);
   add("dropped_fraction", metrics.dropped_fraction);
+  add("expert_cosine", metrics.expert_cosine);
+  add("expert_dense_cosine", metrics.expert_dense_cosine);
+  add("router_grad_norm", metrics.router_grad_norm);
+  add("choice_changed", metrics.choice_changed);
   add("imbalance_tax", metrics.imbalance_tax);
   add("exchange_bytes_intra", metrics.exchange_bytes_intra);
   add("exchange_bytes_inter", metrics.exchange_bytes_inter);
@@ -32,6 +38,7 @@ JsonRow metrics_row(const StepMetrics& metrics) {
   add("mfu", metrics.mfu);
   add("validation_loss", metrics.validation_loss);
   add("validation_bits_per_byte", metrics.validation_bits_per_byte);
+  for (const auto& [layer, cosine] : metrics.layer_expert_cosine) row.set(fmt::format("expert_cosine/layers.{}", layer), cosine);
   return row;
 }
 

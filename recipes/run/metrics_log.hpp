@@ -11,6 +11,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace sluice::recipes {
 
@@ -34,6 +36,11 @@ struct StepMetrics {
   std::optional<double> max_violation;  // max/mean - 1
   std::optional<std::int64_t> dead_experts;
   std::optional<double> dropped_fraction;
+  // How far experts and routers have come (recipes/stages/expert_difference.hpp, router_movement.hpp).
+  std::optional<double> expert_cosine;        // mean over sparse layers of that between a layer's experts, over all pairs
+  std::optional<double> expert_dense_cosine;  // the same between each expert and what it was made of; absent where that is not known
+  std::optional<double> router_grad_norm;     // over all router rows, before clipping
+  std::optional<double> choice_changed;       // share of held (token, sparse layer) with other experts than at the last logged step; not at a stage's first
   std::optional<double> imbalance_tax;
   std::optional<std::int64_t> exchange_bytes_intra;
   std::optional<std::int64_t> exchange_bytes_inter;
@@ -41,6 +48,7 @@ struct StepMetrics {
   std::optional<double> mfu;
   std::optional<double> validation_loss;
   std::optional<double> validation_bits_per_byte;
+  std::vector<std::pair<std::int64_t, double>> layer_expert_cosine;  // (layer, expert_cosine of it), named expert_cosine/layers.LAYER
 };
 
 /// The row with the contract's names; others (MODEL/loss/TERM) may be set on it afterwards.

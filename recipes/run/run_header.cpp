@@ -31,8 +31,9 @@ std::string kind_text(const StageLine& stage) {
 std::string memory_text(const MemoryEstimate& memory) {
   std::string text = fmt::format("{} a rank, estimated (parameters {}", human_bytes(memory.total()), human_bytes(memory.parameters));
   if (memory.copies > 0) text += fmt::format(", copies for products {}", human_bytes(memory.copies));
-  text += fmt::format(", gradients {}, optimizer {}, activations {}, buffers {})", human_bytes(memory.gradients),
-                      human_bytes(memory.optimizer), human_bytes(memory.activations), human_bytes(memory.buffers));
+  text += fmt::format(", gradients {}, optimizer {}", human_bytes(memory.gradients), human_bytes(memory.optimizer));
+  if (memory.origin > 0) text += ", the experts' dense origin " + human_bytes(memory.origin);
+  text += fmt::format(", activations {}, buffers {})", human_bytes(memory.activations), human_bytes(memory.buffers));
   if (memory.conversion > 0)
     text += fmt::format("; {} more while the stage is converted from the model before", human_bytes(memory.conversion));
   if (memory.worst_load > 0) text += fmt::format("; {} more if all tokens chose one rank", human_bytes(memory.worst_load));

@@ -77,6 +77,12 @@ std::optional<std::size_t> parent_of(const Recipe& recipe, std::size_t stage) {
   return stage - 1;
 }
 
+bool made_of_dense(const Recipe& recipe, std::size_t stage) {
+  for (std::optional<std::size_t> at = stage; at; at = parent_of(recipe, *at))
+    if (recipe.stages[*at].type == StageType::kSparsify) return true;
+  return false;
+}
+
 std::optional<moe::MoeConfig> shape_before(const Recipe& recipe, std::size_t stage) {
   const std::optional<std::size_t> parent = parent_of(recipe, stage);
   if (!parent) return recipe.initial_moe;

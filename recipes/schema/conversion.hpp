@@ -30,6 +30,9 @@ Exactness exact(const Conversion& conversion);
 /// The stage that `stage` starts from, or nothing for the first one. An unknown `from` counts as the stage before.
 std::optional<std::size_t> parent_of(const Recipe& recipe, std::size_t stage);
 
+/// Whether the experts of `stage` were made of dense feed-forwards in this run: a sparsify stage is among those it goes on from, or it is one.
+bool made_of_dense(const Recipe& recipe, std::size_t stage);
+
 /// The sparse shape a stage starts from (absent: dense): what its parent ends with, or model.moe. A double_top_k stage that
 /// anneals ends with half its top_k.
 std::optional<moe::MoeConfig> shape_before(const Recipe& recipe, std::size_t stage);

@@ -47,6 +47,31 @@ void fill_from_terms(const at::Tensor& value, const moe::LeafPlan& plan, const F
   }
 }
 
+// What the expert of every shard is made of, whichever rank owns it.
+template <class Find>
+DenseOrigin origin_of(const TrainModel& model, const moe::ConversionShape& conversion, const Find& old_value) {
+  const std::int64_t shards = moe::num_shards(conversion), width = conversion.after.expert_hidden_size, hidden = model.config.hidden_size;
+  DenseOrigin origin;
+  for (std::int64_t e = 0; e < conversion.after.num_experts; ++e) origin.shard_of_expert.push_back(e % shards);
+  for (std::size_t i = 0; i < model.sparse.size(); ++i) {
+    const at::TensorOptions options = model.sparse[i]->experts.down.value.options();
+    const at::Tensor gate_up = at::zeros({shards, 2 * width, hidden}, options), down = at::zeros({shards, hidden, width}, options);
+    for (std::int64_t s = 0; s < shards; ++s) {
+      const auto fill = [&](const at::Tensor& part, const char* projection) {
+        const std::string name = fmt::format("model.layers.{}.mlp.experts.{}.{}.weight", conversion.after.layers[i], s, projection);
+        const auto plan = moe::plan_leaf(conversion, name, part.sizes().vec());
+        if (!plan) throw usage_error("conversion: {} is not made of a dense feed-forward", name);
+        fill_from_terms(part, *plan, old_value);
+      };
+      fill(gate_up[s].narrow(0, 0, width), "gate_proj");
+      fill(gate_up[s].narrow(0, width, width), "up_proj");
+      fill(down[s], "down_proj");
+    }
+    origin.layers.push_back({gate_up.to(model.decoder->type()), down.to(model.decoder->type())});
+  }
+  return origin;
+}
+
 bool is_expert(const std::string& name) { return name.find(".mlp.experts.") != std::string::npos; }
 
 // Every conversion is made of all that was there; none drops a tensor.
@@ -105,6 +130,8 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
       *view.updates = from.updates->of_part(term.rows, term.column_begin, term.column_count);
     }
   }
+  if (!conversion.before) model.origin = origin_of(model, conversion, [&](const std::string& from) { return source(from, "the experts' origin").value; });
+  else if (old.origin) model.origin = old.origin->grown(conversion.after.num_experts / conversion.before->num_experts);
   require_none_lost(sources, used);
   for (std::size_t i = 0; i < model.sparse.size() && conversion.before; ++i) {
     moe::Router& now = model.sparse[i]->router;

@@ -4,14 +4,12 @@
 #include "core/nn/cross_entropy.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "parallel/plan/shards.hpp"
-#include "recipes/stages/training_step.hpp"
 
 #include <cmath>
 #include <functional>
 #include <numbers>
 
 namespace sluice::recipes {
-namespace {
 
 ModelInput evaluation_input(const EvaluationSet& set, std::int64_t begin, std::int64_t count) {
   LocalBatch batch;
@@ -20,8 +18,6 @@ ModelInput evaluation_input(const EvaluationSet& set, std::int64_t begin, std::i
   for (std::int64_t i = 0; i < count; ++i) batch.sample_indices.push_back(begin + i);
   return make_input(batch, 0, count);
 }
-
-}  // namespace
 
 Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet& set, std::int64_t batch, std::int64_t step) {
   at::NoGradGuard no_grad;

@@ -4,6 +4,7 @@
 #include "data/tokenizer.hpp"
 #include "recipes/stages/layout.hpp"
 #include "recipes/stages/train_model.hpp"
+#include "recipes/stages/training_step.hpp"
 
 #include <cstdint>
 #include <map>
@@ -22,6 +23,9 @@ struct EvaluationSet {
   std::int64_t sequences() const { return length == 0 ? 0 : static_cast<std::int64_t>(tokens.size()) / (length + 1); }
   std::int64_t targets() const { return sequences() * length; }
 };
+
+/// Sequences [begin, begin + count) of a set as model input; `count` may be 0.
+ModelInput evaluation_input(const EvaluationSet& set, std::int64_t begin, std::int64_t count);
 
 struct Evaluation {
   double loss = 0.0;           // nats per token

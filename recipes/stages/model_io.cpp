@@ -5,7 +5,7 @@
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/pointers.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <cstring>
 #include <limits>
@@ -25,6 +25,22 @@ at::ScalarType scalar_type(const checkpoint::TensorView& view) {
     case StoredType::kI32: return at::kInt;
     default: throw data_error("tensor {}: element type {} is not one that Sluice reads", view.info.name, checkpoint::name_of(view.info.type));
   }
+}
+
+DenseOrigin read_origin(const checkpoint::TensorIndex& routing, const TrainModel& model) {
+  const std::int64_t width = model.moe->expert_hidden_size, hidden = model.config.hidden_size;
+  const auto read = [&](const std::string& name, std::int64_t rows, std::int64_t columns) {
+    at::Tensor tensor = to_tensor(routing.at(name));
+    if (tensor.dim() != 3 || tensor.size(1) != rows || tensor.size(2) != columns)
+      throw data_error("{}: {} has shape {}, expected shards x {} x {}", routing.folder().string(), name, fmt::join(tensor.sizes(), "x"), rows, columns);
+    return tensor;
+  };
+  DenseOrigin origin;
+  const at::Tensor shards = to_tensor(routing.at("origin/shards"));
+  origin.shard_of_expert.assign(data_of<const std::int64_t>(shards), data_of<const std::int64_t>(shards) + shards.numel());
+  for (const std::int64_t layer : model.moe->layers)
+    origin.layers.push_back({read(fmt::format("origin/gate_up/{}", layer), 2 * width, hidden), read(fmt::format("origin/down/{}", layer), hidden, width)});
+  return origin;
 }
 
 bool is_trained(const CanonicalTensor& tensor) { return tensor.role != TensorRole::kRouterBias; }
@@ -50,6 +66,8 @@ std::map<std::string, at::Tensor> routing_state(TrainModel& model) {
     state[fmt::format("counts/{}", layer)] = model.lagged[i].counts;
     state[fmt::format("child_counts/{}", layer)] = model.lagged[i].child_counts;
   }
+  if (model.origin) state.merge(to_tensors(*model.origin, model.moe->layers));
+  if (model.held_choices.defined()) state["held_choices"] = model.held_choices;
   return state;
 }
 
@@ -155,6 +173,9 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
     if (!then.has_lagged_counts) continue;
     model.lagged[i] = {to_tensor(routing.at(fmt::format("counts/{}", layer))), to_tensor(routing.at(fmt::format("child_counts/{}", layer)))};
   }
+  // Checkpoints of earlier versions, and of models that began sparse, lack these.
+  if (routing.contains("origin/shards")) model.origin = read_origin(routing, model);
+  if (routing.contains("held_choices")) model.held_choices = to_tensor(routing.at("held_choices"));
   model.decoder->refresh_compute();
 }
 

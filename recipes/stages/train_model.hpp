@@ -5,6 +5,7 @@
 #include "core/optim/adamw.hpp"
 #include "moe/balance.hpp"
 #include "moe/moe_feed_forward.hpp"
+#include "recipes/stages/dense_origin.hpp"
 #include "recipes/stages/layout.hpp"
 #include "recipes/stages/step_hooks.hpp"
 
@@ -25,6 +26,8 @@ struct TrainModel {
   ParameterSet parameters;
   AdamW optimizer;
   std::vector<moe::BalanceCounts> lagged;    // per sparse layer; counts of the previous step (kLagged), undefined at first
+  std::optional<DenseOrigin> origin;         // of a model whose experts were made of dense feed-forwards in this run
+  at::Tensor held_choices;                   // at the stage's last logged step (router_movement.hpp); undefined before the first
   std::vector<UpdateRule> rules;             // after each optimizer step: the routers' selection bias
 
   /// Settings that belong to a stage and not to the shape: coefficients, capacity, bias rate, top_k.

@@ -62,6 +62,7 @@ void Trainer::enter_stage(std::size_t index) {
     if (!stage.from.empty() && index > 0 && stage.from != recipe_.stages[index - 1].name) load_checkpoint(last_checkpoint_of(stage), stage);
     else place_experts(stage);
     if (conversion_kind(stage)) convert(index);
+    model_->held_choices = at::Tensor();  // a stage is compared with itself
     stage_ = index;
     state_.stage = static_cast<std::int64_t>(index);
     state_.stage_name = stage.name;
@@ -153,9 +154,12 @@ void Trainer::train_stage(std::size_t index) {
     row_.learning_rate = options.learning_rate;
     log_step(result, batch, seconds, before);
     const bool last = state_.stage_step == stage.max_steps;
-    if (data_of(index).has_validation && validation_due(recipe_, index, state_.stage_step, state_.step)) {
+    const bool validates = data_of(index).has_validation && validation_due(recipe_, index, state_.stage_step, state_.step);
+    const bool logs = validates || last || state_.step % recipe_.log_interval == 0 || state_.step == 1;
+    if (logs && model_->moe) log_movement();
+    if (validates) {
       validate_now();
-    } else if (speaks() && (last || state_.step % recipe_.log_interval == 0 || state_.step == 1)) {
+    } else if (logs && speaks()) {
       const JsonRow json = metrics_row(row_);
       metrics_->write(json);
       events_->write(state_.step, json);

@@ -74,6 +74,8 @@ class Trainer {
   // What is told of it (trainer_log.cpp)
   /// `before`: the exchange's counters when the step began.
   void log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before);
+  /// Collective. Of a sparse model, at logged steps alone: how far its experts and routers have come.
+  void log_movement();
   void validate_now();
   double remaining_work() const;
   /// What is left will take, from one micro-batch that changes nothing.

@@ -1,6 +1,7 @@
 #include "core/base/log.hpp"
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/units.hpp"
+#include "recipes/schema/conversion.hpp"
 #include "recipes/schema/validate.hpp"
 #include "recipes/stages/learning_rates.hpp"
 #include "recipes/stages/memory_shape.hpp"
@@ -50,23 +51,25 @@ std::string validation_text(const EvaluationSet& set, const data::Corpus& corpus
 }  // namespace
 
 MemoryEstimate Trainer::estimate_stage(std::size_t index) const {
-  const auto of = [&](const Stage& stage, const std::optional<moe::MoeConfig>& moe) {
+  const auto of = [&](const Stage& stage, const std::optional<moe::MoeConfig>& moe, bool has_origin) {
     ModelDescription description;
     description.decoder = shape_;
     description.dtype = recipe_.dtype;
     description.moe = moe;
     const RankLoad load{stage.train.micro_batch_size, stage.train.global_batch_size / world_.size(), stage.data.seq_length, threads_,
                         stage.parallel.exchange == Exchange::kFlat};
-    return estimate_memory(memory_shape(description, layouts_.at(stage.parallel.expert), load));
+    MemoryShape shape = memory_shape(description, layouts_.at(stage.parallel.expert), load);
+    if (has_origin) shape.origin_parameters = 3 * shape_.hidden_size * routed_columns(shape_, *moe) * shape.num_moe_layers;
+    return estimate_memory(shape);
   };
   const Stage& stage = recipe_.stages[index];
-  MemoryEstimate estimate = of(stage, stage.moe);
+  MemoryEstimate estimate = of(stage, stage.moe, stage.moe && made_of_dense(recipe_, index));
   if (!conversion_kind(stage)) return estimate;
   // Both models are there then, and no activations yet.
   std::optional<moe::MoeConfig> before = index == 0 ? recipe_.initial_moe : recipe_.stages[index - 1].moe;
   for (std::size_t i = 0; i < index; ++i)
     if (recipe_.stages[i].name == stage.from) before = recipe_.stages[i].moe;
-  estimate.conversion = std::max(0.0, of(stage, before).model() - estimate.activations - estimate.buffers);
+  estimate.conversion = std::max(0.0, of(stage, before, false).model() - estimate.activations - estimate.buffers);
   return estimate;
 }
 

@@ -4,14 +4,17 @@
 #include "recipes/run/expert_load.hpp"
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/units.hpp"
+#include "recipes/stages/expert_difference.hpp"
 #include "recipes/stages/model_flops.hpp"
 #include "recipes/stages/model_io.hpp"
+#include "recipes/stages/router_movement.hpp"
 #include "recipes/stages/trainer.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <numbers>
+#include <numeric>
 #include <unistd.h>
 
 namespace sluice::recipes {
@@ -86,6 +89,21 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
     for (std::size_t i = 0; i < result.expert_counts.size(); ++i) load.push_back({model_->moe->layers[i], result.expert_counts[i]});
     log_lines(format_expert_load(load));
   }
+}
+
+void Trainer::log_movement() {
+  const Stopwatch watch;
+  const Layout& layout = layouts_.at(placed_.expert);
+  const auto mean = [](const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size()); };
+  const ExpertDifference difference = expert_difference(*model_, layout, state_.step);
+  if (!difference.cosine.empty()) row_.expert_cosine = mean(difference.cosine);
+  if (!difference.dense_cosine.empty()) row_.expert_dense_cosine = mean(difference.dense_cosine);
+  for (std::size_t i = 0; i < difference.cosine.size(); ++i) row_.layer_expert_cosine.emplace_back(model_->moe->layers[i], difference.cosine[i]);
+  row_.router_grad_norm = router_gradient_norm(model_->parameters);
+  const at::Tensor choices = held_choices(*model_, layout, data_of(*stage_).held, recipe_.stages[*stage_].train.micro_batch_size, state_.step);
+  row_.choice_changed = changed_share(model_->held_choices, choices);
+  model_->held_choices = choices;
+  meter_.add_pause(watch.seconds());
 }
 
 double Trainer::remaining_work() const {

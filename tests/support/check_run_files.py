@@ -11,7 +11,8 @@ import sys
 
 ALWAYS = ["step", "tokens", "loss", "bits_per_byte", "learning_rate", "grad_norm", "tokens_per_second", "step_seconds", "exposed_comm_seconds",
           "memory_bytes"]
-SPARSE = ["load_balancing_loss", "z_loss", "max_violation", "dead_experts", "dropped_fraction",
+SPARSE = ["load_balancing_loss", "z_loss", "max_violation", "dead_experts", "dropped_fraction", "expert_cosine", "expert_cosine/layers.0",
+          "expert_cosine/layers.1", "expert_dense_cosine", "router_grad_norm",
           "exchange_bytes_intra", "exchange_bytes_inter"]
 RECEIPT = ["stage", "step", "kind", "method", "exact", "loss_before", "loss_after", "max_abs_logit_difference", "parameters_before",
            "parameters_after", "active_parameters_before", "active_parameters_after", "held_batch_sha256"]
@@ -48,6 +49,9 @@ def check_metrics(run, tokens, stages, steps):
         if dense:
             check(not set(SPARSE) & row.keys(), f"{where}: a dense stage has {sorted(set(SPARSE) & row.keys())}")
         else:
+            first = (row["step"] - 1) % steps == 0
+            check(("choice_changed" in row) != first, f"{where}: choice_changed is {row.get('choice_changed')!r}")
+            check(row["expert_cosine"] <= 1 + 1e-6 and row["expert_dense_cosine"] <= 1 + 1e-6 and row["router_grad_norm"] < row["grad_norm"], f"{where}: {row}")
             check(row.get("exchange_bytes_intra", 0) > 0 and row.get("exchange_bytes_inter") == 0, f"{where}: bytes exchanged on one node")
         check(all(is_number(value) for key, value in row.items() if key != "stage"), f"{where}: a value is no number: {row}")
     evaluated = [row for row in rows if "validation_loss" in row]

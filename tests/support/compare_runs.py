@@ -13,6 +13,7 @@ import sys
 
 TYPES = {"F64": "d", "F32": "f", "I64": "q", "BF16": "H"}
 METRICS = ["loss", "grad_norm", "load_balancing_loss", "z_loss", "max_violation", "dead_experts", "dropped_fraction",
+           "expert_cosine", "expert_dense_cosine", "router_grad_norm", "choice_changed",
            "learning_rate", "router_learning_rate", "expert_learning_rate", "validation_loss", "tokens"]
 
 

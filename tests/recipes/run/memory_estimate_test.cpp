@@ -57,6 +57,13 @@ TEST_CASE("weights, gradients and moments by type and layout") {
   bytes = estimate_memory(of);
   CHECK(bytes.parameters == 3000 * 4);
   CHECK(bytes.optimizer == 3000 * 8);
+  CHECK(bytes.origin == 0);
+  of.origin_parameters = 500;
+  const MemoryEstimate more = estimate_memory(of);
+  CHECK(more.origin == 500 * 4);
+  CHECK(more.total() == bytes.total() + more.origin);
+  of.dtype = DType::kBFloat16;
+  CHECK(estimate_memory(of).origin == 500 * 2);
 }
 
 TEST_CASE("activations, worked out by hand for 10 rows") {

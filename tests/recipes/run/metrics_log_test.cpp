@@ -27,6 +27,8 @@ StepMetrics at(std::int64_t step, double loss) {
 TEST_CASE("a row has the contract's names in its order; what is absent is absent") {
   StepMetrics metrics = at(10, 3.5);
   REQUIRE(metrics_row(metrics).to_json() == R"({"step": 10, "stage": "dense", "tokens": 10240, "loss": 3.5})");
+  metrics.expert_cosine = metrics.expert_dense_cosine = metrics.router_grad_norm = metrics.choice_changed = 1.5;
+  metrics.layer_expert_cosine = {{0, 1.5}, {7, 1.5}};
   metrics.router_learning_rate = metrics.expert_learning_rate = 1.5;
   metrics.bits_per_byte = metrics.learning_rate = metrics.grad_norm = metrics.tokens_per_second = metrics.step_seconds = 1.5;
   metrics.elapsed_seconds = metrics.exposed_comm_seconds = metrics.load_balancing_loss = metrics.z_loss = metrics.max_violation = 1.5;
@@ -39,9 +41,10 @@ TEST_CASE("a row has the contract's names in its order; what is absent is absent
       names ==
       "step stage tokens loss bits_per_byte learning_rate router_learning_rate expert_learning_rate grad_norm tokens_per_second step_seconds elapsed_seconds "
       "exposed_comm_seconds "
-      "load_balancing_loss z_loss max_violation dead_experts dropped_fraction imbalance_tax exchange_bytes_intra exchange_bytes_inter "
+      "load_balancing_loss z_loss max_violation dead_experts dropped_fraction expert_cosine expert_dense_cosine router_grad_norm choice_changed "
+      "imbalance_tax exchange_bytes_intra exchange_bytes_inter "
       "memory_bytes mfu "
-      "validation_loss validation_bits_per_byte ");
+      "validation_loss validation_bits_per_byte expert_cosine/layers.0 expert_cosine/layers.7 ");
 }
 
 TEST_CASE("rows are in the file when write returns") {

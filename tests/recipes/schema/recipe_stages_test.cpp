@@ -64,6 +64,8 @@ TEST_CASE("from: starts from an earlier stage's shape") {
                                     "  - {name: other, type: grow, max_steps: 5, from: sparse, moe: {num_experts: 16}}\n");
   CHECK(r.stages[3].moe->family_size == 2);
   CHECK(parent_of(r, 3) == std::size_t{1});
+  for (const std::size_t sparse : {1u, 2u, 3u}) CHECK(made_of_dense(r, sparse));
+  CHECK(!made_of_dense(r, 0));
   CHECK(refusal(kHead +
                 "  - {name: dense, type: pretrain, max_steps: 10, from: later}\n  - {name: later, type: pretrain, max_steps: 10}\n") ==
         "x.yaml:5:56: stage 'dense': from 'later' must name an earlier stage");

@@ -125,6 +125,33 @@ TEST_CASE("a checkpoint without counts of updates gives every leaf the steps of 
   check_equal(loaded, model);
 }
 
+TEST_CASE("what experts were made of, and the choices last looked at, come back with the state") {
+  const checkpoint::TemporaryFolder temporary;
+  TrainModel model = partly_fresh();
+  REQUIRE(model.origin);
+  RunState state;
+  state.step = 4;
+  std::filesystem::path folder = save(model, temporary.path(), state);
+  CHECK(!load(folder, saved_state(folder)).held_choices.defined());
+  model.held_choices = at::arange(24, at::kLong).view({6, 2, 2});
+  state.step = 5;
+  folder = save(model, temporary.path(), state);
+  const TrainModel loaded = load(folder, saved_state(folder));
+  CHECK(at::equal(loaded.held_choices, model.held_choices));
+  REQUIRE(loaded.origin);
+  CHECK(loaded.origin->shard_of_expert == model.origin->shard_of_expert);
+  for (const std::size_t i : {0u, 1u}) {
+    CHECK(at::equal(loaded.origin->layers[i].gate_up, model.origin->layers[i].gate_up));
+    CHECK(at::equal(loaded.origin->layers[i].down, model.origin->layers[i].down));
+  }
+  // A checkpoint that lacks them, as those of earlier versions do.
+  model.origin.reset();
+  model.held_choices = at::Tensor();
+  state.step = 6;
+  folder = save(model, temporary.path(), state);
+  CHECK(!load(folder, saved_state(folder)).origin);
+}
+
 TEST_CASE("a run that began with whole bias steps for softmax scores keeps them, up to its next conversion") {
   const checkpoint::TemporaryFolder temporary;
   moe::MoeConfig moe = tiny_moe();

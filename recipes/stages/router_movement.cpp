@@ -1,0 +1,59 @@
+#include "recipes/stages/router_movement.hpp"
+
+#include "core/kernels/reduce.hpp"
+#include "core/tensor/pointers.hpp"
+#include "parallel/plan/shards.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace sluice::recipes {
+
+double router_gradient_norm(const ParameterSet& parameters) {
+  double squares = 0.0;
+  for (const Parameter* p : parameters.all()) {
+    if (p->rate_group != RateGroup::kRouter) continue;
+    squares += SLUICE_DISPATCH(p->grad.scalar_type(), [&]() -> double { return kernels::sum_of_squares(data_of<const A>(p->grad), p->grad.numel()); });
+  }
+  return std::sqrt(squares);
+}
+
+at::Tensor held_choices(TrainModel& model, const Layout& layout, const EvaluationSet& held, std::int64_t batch, std::int64_t step) {
+  at::NoGradGuard no_grad;
+  const auto layers = static_cast<std::int64_t>(model.sparse.size());
+  const std::int64_t k = model.moe->top_k, sequences = held.sequences();
+  const std::int64_t most = parallel::shard_of(sequences, layout.size(), 0).count;
+  const parallel::IndexRange mine = parallel::shard_of(sequences, layout.size(), layout.rank());
+  ForwardRequest request;
+  for (const std::int64_t layer : model.moe->layers) request.features.push_back(fmt::format("layers.{}.feed_forward.input", layer));
+  const at::TensorOptions integers = at::TensorOptions().dtype(at::kLong);
+  at::Tensor own = at::zeros({most * held.length, layers, k}, integers);
+  for (std::int64_t done = 0; done < most; done += batch) {
+    const std::int64_t begin = std::min<std::int64_t>(done, mine.count), count = std::min<std::int64_t>(batch, mine.count - begin);
+    const ModelInput input = evaluation_input(held, mine.first + begin, count);
+    const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "eval", false}, request);
+    for (std::int64_t i = 0; i < layers && count > 0; ++i) {
+      const auto index = static_cast<std::size_t>(i);
+      const parallel::RoutingPlan plan = model.sparse[index]->router.route(output.features.at(request.features[index]), input.rows).plan;
+      const at::Tensor chosen = at::tensor(std::vector<std::int64_t>(plan.experts.begin(), plan.experts.end()), integers).view({-1, k});
+      own.narrow(0, begin * held.length, count * held.length).select(1, i).copy_(std::get<0>(chosen.sort(1)));
+    }
+  }
+  at::Tensor all = at::zeros({layout.size(), most * held.length, layers, k}, integers);
+  layout.world->start_all_gather(bytes_of(own).data(), bytes_of(all).data(), own.nbytes(), {"held choices", step, -1, "eval"}).finish();
+  std::vector<at::Tensor> parts;
+  for (int rank = 0; rank < layout.size(); ++rank)
+    parts.push_back(all[rank].narrow(0, 0, parallel::shard_of(sequences, layout.size(), rank).count * held.length));
+  return at::cat(parts, 0);
+}
+
+std::optional<double> changed_share(const at::Tensor& before, const at::Tensor& now) {
+  if (!before.defined() || before.sizes() != now.sizes() || now.numel() == 0) return std::nullopt;
+  return (before != now).any(2).to(at::kDouble).mean().item<double>();
+}
+
+}  // namespace sluice::recipes
