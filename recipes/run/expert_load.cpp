@@ -30,6 +30,11 @@ std::int64_t count_dead(const std::vector<std::int64_t>& counts) {
   return std::count(counts.begin(), counts.end(), 0);
 }
 
+std::int64_t count_starved(const std::vector<std::int64_t>& counts) {
+  const double few = 0.1 * mean(counts);
+  return std::count_if(counts.begin(), counts.end(), [&](std::int64_t count) { return count == 0 || static_cast<double>(count) < few; });
+}
+
 std::string load_bars(const std::vector<std::int64_t>& counts, std::size_t max_characters) {
   const double even = mean(counts);
   const std::size_t characters = std::min(counts.size(), max_characters);

@@ -17,6 +17,8 @@ struct LayerLoad {
 /// max/mean of the counts; 1 for an even load, NaN without rows.
 double max_over_mean(const std::vector<std::int64_t>& counts);
 std::int64_t count_dead(const std::vector<std::int64_t>& counts);
+/// Experts with less than a tenth of an even load, dead ones among them.
+std::int64_t count_starved(const std::vector<std::int64_t>& counts);
 
 /// One character an expert. Beyond `max_characters` neighbours share one, which shows the busiest of them.
 std::string load_bars(const std::vector<std::int64_t>& counts, std::size_t max_characters = 64);
