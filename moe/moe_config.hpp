@@ -15,6 +15,12 @@ enum class BalanceLoss {
   kLagged,    // of the previous step
 };
 
+/// What the router rows that a conversion adds are made of.
+enum class RouterInit {
+  kNormal,    // drawn at random
+  kBalanced,  // drawn and shifted so that they share out the text evenly (balanced_rows.hpp)
+};
+
 struct MoeConfig {
   std::int64_t num_experts = 8;         // E; with families, all children counted
   std::int64_t top_k = 2;               // K
@@ -29,6 +35,7 @@ struct MoeConfig {
   double z_loss_coef = 1e-3;
   double bias_update_rate = 0.0;  // > 0: loss-free balancing; a step is this for sigmoid scores, this / router rows for softmax (router.hpp)
   double capacity_factor = 0.0;   // 0: dropless
+  RouterInit router_init = RouterInit::kNormal;
   double router_init_std = 0.02;
   std::int64_t family_size = 1;   // children per router family; 1 is a plain (flat) router
 

@@ -17,6 +17,7 @@ constexpr Names<QkNorm, 3> kQkNorms = {{{"none", QkNorm::kNone}, {"head", QkNorm
 constexpr Names<moe::ScoreFunction, 2> kScores = {{{"softmax", moe::ScoreFunction::kSoftmax}, {"sigmoid", moe::ScoreFunction::kSigmoid}}};
 constexpr Names<moe::BalanceLoss, 3> kBalances = {
     {{"global", moe::BalanceLoss::kGlobal}, {"sequence", moe::BalanceLoss::kSequence}, {"lagged", moe::BalanceLoss::kLagged}}};
+constexpr Names<moe::RouterInit, 2> kRouterInits = {{{"normal", moe::RouterInit::kNormal}, {"balanced", moe::RouterInit::kBalanced}}};
 constexpr Names<DType, 3> kDTypes = {{{"float32", DType::kFloat32}, {"bfloat16", DType::kBFloat16}, {"float64", DType::kFloat64}}};
 
 template <class Value, std::size_t N>
@@ -83,6 +84,7 @@ json moe_to_json(const moe::MoeConfig& moe) {
           {"z_loss_coef", moe.z_loss_coef},
           {"bias_update_rate", moe.bias_update_rate},
           {"capacity_factor", moe.capacity_factor},
+          {"router_init", name_in(kRouterInits, moe.router_init)},
           {"router_init_std", moe.router_init_std},
           {"family_size", moe.family_size}};
 }
@@ -102,6 +104,8 @@ moe::MoeConfig moe_from_json(const ConfigKeys& keys) {
   moe.z_loss_coef = keys.number("z_loss_coef");
   moe.bias_update_rate = keys.number("bias_update_rate");
   moe.capacity_factor = keys.number("capacity_factor");
+  // Checkpoints from before there was a choice lack it.
+  moe.router_init = keys.has("router_init") ? value_in(kRouterInits, keys, "router_init") : moe::RouterInit::kNormal;
   moe.router_init_std = keys.number("router_init_std");
   moe.family_size = keys.integer("family_size");
   return moe;

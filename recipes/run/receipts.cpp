@@ -2,14 +2,19 @@
 
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
+#include "recipes/run/expert_load.hpp"
 #include "recipes/run/jsonl.hpp"
 #include "recipes/run/units.hpp"
 
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <iterator>
+#include <map>
+#include <string_view>
+#include <utility>
 
 namespace sluice::recipes {
 namespace {
@@ -30,11 +35,48 @@ bool same_conversion(const Receipt& a, const Receipt& b) {
          a.held_batch_sha256 == b.held_batch_sha256;
 }
 
+// Layers as a table; of many, the range.
+constexpr std::size_t kShownLayers = 6;
+
+void add_loads(const Receipt& receipt, std::vector<std::string>& lines) {
+  if (receipt.loads.empty()) return;
+  lines.push_back(fmt::format("  experts' load before training, on {} tokens; the most frequent of them alone can make max/mean {:.2f}",
+                              human_count(static_cast<double>(receipt.load_tokens)), receipt.load_bound));
+  lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14}", "", "dead", "starved", "max/mean"));
+  if (receipt.loads.size() <= kShownLayers) {
+    for (const ReceiptLoad& load : receipt.loads)
+      lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14.2f}", fmt::format("layer {}", load.layer), load.dead, load.starved, load.max_over_mean));
+    return;
+  }
+  const auto range = [&](auto value) {
+    const auto [low, high] = std::minmax_element(receipt.loads.begin(), receipt.loads.end(), [&](const auto& a, const auto& b) { return value(a) < value(b); });
+    return std::pair(value(*low), value(*high));
+  };
+  const auto dead = range([](const ReceiptLoad& load) { return load.dead; });
+  const auto starved = range([](const ReceiptLoad& load) { return load.starved; });
+  const auto most = range([](const ReceiptLoad& load) { return load.max_over_mean; });
+  lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14}", fmt::format("{} layers", receipt.loads.size()), fmt::format("{} to {}", dead.first, dead.second),
+                              fmt::format("{} to {}", starved.first, starved.second), fmt::format("{:.2f} to {:.2f}", most.first, most.second)));
+}
+
+std::string load_key(std::int64_t layer, const char* what) { return fmt::format("layers.{}.{}", layer, what); }
+
 bool is_finite(const Receipt& receipt) {
   return std::isfinite(receipt.loss_before) && std::isfinite(receipt.loss_after) && std::isfinite(receipt.max_abs_logit_difference);
 }
 
 }  // namespace
+
+double load_bound(const std::vector<std::int32_t>& tokens, std::int64_t num_experts, std::int64_t top_k) {
+  std::map<std::int32_t, std::int64_t> counts;
+  std::int64_t most = 0;
+  for (const std::int32_t token : tokens) most = std::max(most, ++counts[token]);
+  return static_cast<double>(most * num_experts) / static_cast<double>(std::max<std::int64_t>(1, static_cast<std::int64_t>(tokens.size()) * top_k));
+}
+
+ReceiptLoad receipt_load(std::int64_t layer, const std::vector<std::int64_t>& counts) {
+  return {layer, count_dead(counts), count_starved(counts), max_over_mean(counts)};
+}
 
 ReceiptLimits receipt_limits(DType model_dtype) {
   if (model_dtype == DType::kFloat64) return {1e-10, 1e-10};
@@ -82,6 +124,8 @@ std::vector<std::string> format_receipt(const Receipt& receipt, DType model_dtyp
   };
   counts("parameters", receipt.parameters_before, receipt.parameters_after);
   counts("active a token", receipt.active_parameters_before, receipt.active_parameters_after);
+  if (!receipt.choice.empty()) lines.push_back("  of the ways tried, the one with the lowest held-batch loss: " + receipt.choice);
+  add_loads(receipt, lines);
   if (!receipt.held_batch_sha256.empty()) lines.push_back(fmt::format("  held batch sha256 {}", receipt.held_batch_sha256.substr(0, 16)));
   return lines;
 }
@@ -99,6 +143,13 @@ JsonRow receipt_row(const Receipt& receipt) {
   row.set("active_parameters_before", receipt.active_parameters_before).set("active_parameters_after", receipt.active_parameters_after);
   row.set("held_batch_sha256", receipt.held_batch_sha256);
   if (!receipt.note.empty()) row.set("note", receipt.note);
+  if (!receipt.choice.empty()) row.set("choice", receipt.choice);
+  if (receipt.loads.empty()) return row;
+  row.set("load_tokens", receipt.load_tokens).set("load_bound", receipt.load_bound);
+  for (const ReceiptLoad& load : receipt.loads) {
+    row.set(load_key(load.layer, "dead_experts"), load.dead).set(load_key(load.layer, "starved_experts"), load.starved);
+    row.set(load_key(load.layer, "max_over_mean"), load.max_over_mean);
+  }
   return row;
 }
 
@@ -119,6 +170,18 @@ Receipt receipt_from_row(const JsonRow& row) {
   receipt.active_parameters_after = row.integer("active_parameters_after", 0);
   receipt.held_batch_sha256 = row.text("held_batch_sha256");
   receipt.note = row.text("note");
+  receipt.choice = row.text("choice");
+  receipt.load_tokens = row.integer("load_tokens", 0);
+  if (receipt.load_tokens == 0) return receipt;
+  receipt.load_bound = row.number("load_bound");
+  for (const auto& [key, value] : row.items()) {
+    std::int64_t layer = 0;
+    constexpr std::string_view head = "layers.";
+    if (key.compare(0, head.size(), head) != 0) continue;
+    std::from_chars(key.data() + head.size(), key.data() + key.size(), layer);
+    if (key != load_key(layer, "dead_experts")) continue;
+    receipt.loads.push_back({layer, row.integer(key, 0), row.integer(load_key(layer, "starved_experts"), 0), row.number(load_key(layer, "max_over_mean"))});
+  }
   return receipt;
 }
 

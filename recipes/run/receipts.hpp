@@ -13,6 +13,15 @@
 
 namespace sluice::recipes {
 
+/// How a sparse layer's experts share text that no router row was chosen on, before any training.
+struct ReceiptLoad {
+  std::int64_t layer = 0;
+  std::int64_t dead = 0;       // experts without a token
+  std::int64_t starved = 0;    // with less than a tenth of the mean, dead ones among them
+  double max_over_mean = 0.0;  // of the tokens of an expert
+  bool operator==(const ReceiptLoad&) const = default;
+};
+
 struct Receipt {
   std::string stage;
   std::int64_t step = 0;     // steps finished over all stages when the conversion took place
@@ -28,8 +37,16 @@ struct Receipt {
   std::int64_t active_parameters_after = 0;
   std::string held_batch_sha256;
   std::string note;  // "" for the conversion itself; else what was done on top of it, e.g. "after weight_noise 0.01"
+  std::string choice;               // what was taken of several ways tried (flatten), "" where there is one
+  std::vector<ReceiptLoad> loads;  // by sparse layer; empty where something comes on top of it, or where it is not known
+  double load_bound = 0.0;  // max_over_mean that the most frequent token sets, whose equal inputs go to the same experts
+  std::int64_t load_tokens = 0;
   bool operator==(const Receipt&) const = default;
 };
+
+/// The share of the most frequent of `tokens`, an expert that gets them all, over the mean load.
+double load_bound(const std::vector<std::int32_t>& tokens, std::int64_t num_experts, std::int64_t top_k);
+ReceiptLoad receipt_load(std::int64_t layer, const std::vector<std::int64_t>& counts);
 
 /// Largest allowed max |logit difference| and |loss difference|.
 struct ReceiptLimits {

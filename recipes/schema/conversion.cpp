@@ -46,6 +46,7 @@ moe::MoeConfig with_coefficients_of(const moe::MoeConfig& other, moe::MoeConfig 
   shape.z_loss_coef = other.z_loss_coef;
   shape.bias_update_rate = other.bias_update_rate;
   shape.capacity_factor = other.capacity_factor;
+  shape.router_init = other.router_init;
   shape.router_init_std = other.router_init_std;
   return shape;
 }

@@ -41,7 +41,7 @@ std::optional<moe::MoeConfig> shape_before(const Recipe& recipe, std::size_t sta
 Conversion conversion_of(const Recipe& recipe, std::size_t stage);
 
 /// `shape` with the coefficients of `other`: what belongs to a run and not to the function of the model (balance and z loss,
-/// bias update, capacity, the spread of new router rows). Shapes are compared without them.
+/// bias update, capacity, how new router rows are made). Shapes are compared without them.
 moe::MoeConfig with_coefficients_of(const moe::MoeConfig& other, moe::MoeConfig shape);
 
 /// Columns of the dense feed-forward that shared experts take, and those left for the routed ones.

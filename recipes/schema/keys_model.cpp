@@ -167,12 +167,23 @@ const Keys<moe::MoeConfig>& moe_keys() {
         number_key("capacity_factor", &MoeConfig::capacity_factor, {.low = 0},
                    "an expert takes ceil(T x top_k x factor / num_experts) tokens of a sequence; 0 drops none",
                    {"moe_expert_capacity_factor", "expert_capacity_factor", "moe_capacity_factor"}),
+        choice_key("router_init", &MoeConfig::router_init,
+                   {{{static_cast<int>(moe::RouterInit::kBalanced), "balanced"}, {static_cast<int>(moe::RouterInit::kNormal), "normal"}}},
+                   "what the router rows that a conversion adds are made of: balanced rows share out the training text evenly from the first "
+                   "step on, chosen on conversion_sequences of it; normal ones are drawn blind. sparsify makes such rows, grow by family the "
+                   "children's, grow by copy and double_top_k what parts replicas; flatten also tries rows shifted so"),
         number_key("router_init_std", &MoeConfig::router_init_std, {.low = 0},
-                   "standard deviation of new router rows: those of sparsify, and the children's of grow by family", {"router_init", "moe_router_init_std"}),
+                   "standard deviation of new normal router rows: those of sparsify, and the children's of grow by family; the logits of balanced "
+                   "ones spread as far as theirs would on inputs of unit variance", {"moe_router_init_std"}),
         integer_key("family_size", &MoeConfig::family_size, {1, 1 << 20},
                     "children of a router family; follows from growth and is not set by hand"),
     };
     for (Key<MoeConfig>& key : list) {
+      if (key.info.name == "router_init") {
+        MoeConfig unsaid;
+        unsaid.router_init = kRouterInit;
+        key.info.default_value = key.write(unsaid);
+      }
       if (key.info.name == "expert_hidden_size") {
         key.info.default_value = "intermediate_size / (1 + num_shared_experts); virtual_group: / (top_k + num_shared_experts)";
       }

@@ -170,6 +170,9 @@ const Keys<Stage>& stage_keys() {
                    {{{static_cast<int>(OptimizerState::kKeep), "keep"}, {static_cast<int>(OptimizerState::kReset), "reset"}}},
                    "Adam moments over a conversion; reset warms up anew", {"reset_optimizer", "no_load_optim"}),
         boolean_key("allow_jump", &Stage::allow_jump, "accept a conversion that is not exact", {"allow_inexact"}),
+        integer_key("conversion_sequences", &Stage::conversion_sequences, {1, 1 << 20},
+                    "sequences of data.train on which balanced router rows are chosen, and as many others on which the receipt tells the "
+                    "experts' load", {"calibration_sequences", "calibration_samples"}),
         number_key("weight_noise", &Stage::weight_noise, {.low = 0},
                    "relative standard deviation of noise on the new experts' weights, after the exact receipt",
                    {"noise", "noise_std", "expert_noise"}),

@@ -78,6 +78,9 @@ enum class StageType { kPretrain, kSparsify, kGrow, kFlatten };
 enum class ConversionMethod { kNone, kCopy, kVirtualGroup, kFamily, kDoubleTopK };
 enum class OptimizerState { kKeep, kReset };
 
+/// moe.router_init of sparsify where a recipe does not say it.
+inline constexpr moe::RouterInit kRouterInit = moe::RouterInit::kNormal;
+
 struct Stage {
   std::string name;
   StageType type = StageType::kPretrain;
@@ -86,6 +89,7 @@ struct Stage {
   ConversionMethod method = ConversionMethod::kNone;
   OptimizerState optimizer_state = OptimizerState::kKeep;
   bool allow_jump = false;
+  std::int64_t conversion_sequences = 64; // of the training text: so many choose the rows of balanced routers, as many others tell the experts' load
   double weight_noise = 0.0;              // relative std of noise on the new experts' weights, after the exact receipt
   double reinit_fraction = 0.0;           // share of each new expert's intermediate columns drawn anew (drop-upcycling)
   std::int64_t top_k_anneal_steps = 0;    // double_top_k: steps over which top_k returns to its value before

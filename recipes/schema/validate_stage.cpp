@@ -79,6 +79,7 @@ std::optional<Problem> check_only_conversions(const View& v) {
   if (!converts_experts && s.reinit_fraction != 0) return nothing("reinit_fraction");
   if (s.type == StageType::kPretrain && s.allow_jump) return nothing("allow_jump");
   if (s.type == StageType::kPretrain && s.optimizer_state != OptimizerState::kKeep) return nothing("optimizer_state");
+  if (s.type == StageType::kPretrain && s.conversion_sequences != Stage{}.conversion_sequences) return nothing("conversion_sequences");
   if (s.top_k_anneal_steps == 0) return std::nullopt;
   if (s.method != ConversionMethod::kDoubleTopK)
     return v.problem("top_k_anneal_steps", "'top_k_anneal_steps' is for grow by double_top_k; leave it out");

@@ -3,7 +3,9 @@
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "recipes/schema/conversion.hpp"
+#include "recipes/stages/balanced_routers.hpp"
 #include "recipes/stages/convert_model.hpp"
+#include "recipes/stages/layer_inputs.hpp"
 #include "recipes/stages/model_io.hpp"
 #include "recipes/stages/stage_plan.hpp"
 
@@ -11,6 +13,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 namespace sluice::recipes {
 namespace {
@@ -39,35 +42,83 @@ double of_rank0(double value, const Layout& layout, std::int64_t step) {
   return value;
 }
 
-// A flat router can only approximate a family's: of the scales tried, the one with the lowest held loss. They differ in the routers
-// alone, so one model is made, and its routers for each scale.
-TrainModel flatten_best(TrainModel& old, moe::ConversionShape shape, const Stage& stage, const Layout& layout, const EvaluationSet& held, std::uint64_t seed,
-                        std::int64_t step, double& best_scale) {
-  TrainModel model = convert_model(old, shape, layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
+constexpr double kTwinNoise = 1.0;  // and twins' by as much as families are apart
+
+// A flat router can only approximate a family's: of the scales tried, as they are and, where rows are to be balanced, also shifted so
+// that tokens are shared out evenly, the one with the lowest held loss. They differ in the routers alone, so one model is made, and its
+// routers for each.
+TrainModel flatten_best(const BalancingText& from, moe::ConversionShape shape, const Stage& stage, const EvaluationSet& held, std::uint64_t seed, std::string& choice) {
+  static const std::vector<double> kScales = {1.0, 2.0, 4.0, 8.0, 16.0, 32.0};
+  TrainModel model = convert_model(from.old, shape, from.layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
+  std::vector<std::vector<at::Tensor>> evened;
+  if (shape.after.router_init == moe::RouterInit::kBalanced) evened = evened_flat_rows(from, model, shape, kScales);
   double best_loss = std::numeric_limits<double>::infinity();
-  const auto rescale = [&](double scale) {
-    shape.flatten_scale = scale;
-    rescale_flattened(old, model, shape);
+  const auto make = [&](std::size_t i, bool even) {
+    shape.flatten_scale = kScales[i];
+    if (even) set_gates(model, evened[i]);
+    else rescale_flattened(from.old, model, shape);
   };
-  for (const double scale : {1.0, 2.0, 4.0, 8.0, 16.0, 32.0}) {
-    rescale(scale);
-    const double loss = of_rank0(run_held_batch(model, held, step).loss, layout, step);
-    if (loss < best_loss) {
+  std::size_t best_index = 0;
+  bool best_evened = false;
+  for (std::size_t i = 0; i < kScales.size(); ++i) {
+    for (const bool even : {false, true}) {
+      if (even && evened.empty()) continue;
+      make(i, even);
+      const double loss = of_rank0(run_held_batch(model, held, from.step).loss, from.layout, from.step);
+      if (!(loss < best_loss)) continue;
       best_loss = loss;
-      best_scale = scale;
+      best_index = i;
+      best_evened = even;
     }
   }
   if (!std::isfinite(best_loss))
     throw diverged_error("stage '{}': flatten at step {}: the held-batch loss is finite at no scale of the children's router rows; the model "
                          "diverged, resume from an earlier checkpoint with a lower learning_rate",
-                         stage.name, step);
-  rescale(best_scale);
+                         stage.name, from.step);
+  make(best_index, best_evened);
+  choice = fmt::format("children's router rows at scale {:g} beside their family's{}", kScales[best_index], best_evened ? ", shifted to share out tokens evenly" : "");
   return model;
+}
+
+// The tokens that are inputs of sequences [begin, end).
+std::vector<std::int32_t> inputs_of(const EvaluationSet& set, std::int64_t begin, std::int64_t end) {
+  std::vector<std::int32_t> inputs;
+  for (std::int64_t i = begin; i < end; ++i) {
+    const auto first = set.tokens.begin() + i * (set.length + 1);
+    inputs.insert(inputs.end(), first, first + set.length);
+  }
+  return inputs;
+}
+
+void add_loads(Receipt& receipt, const moe::MoeConfig& moe, const std::vector<std::vector<std::int64_t>>& counts, const std::vector<std::int32_t>& inputs) {
+  for (std::size_t i = 0; i < counts.size(); ++i) receipt.loads.push_back(receipt_load(moe.layers[i], counts[i]));
+  receipt.load_tokens = static_cast<std::int64_t>(inputs.size());
+  receipt.load_bound = load_bound(inputs, moe.num_experts, moe.top_k);
+}
+
+// Nodes of families that the text hardly reaches cannot part it, nor will training.
+void warn_of_unreached(const Stage& stage, const TrainModel& model, const std::vector<std::vector<std::int64_t>>& counts, std::int64_t tokens) {
+  constexpr std::int64_t kFewest = 8;
+  std::int64_t unreached = 0, nodes = 0;
+  std::string layers;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    std::int64_t here = 0;
+    for (std::size_t e = 0; e < counts[i].size(); e += 2) here += counts[i][e] + counts[i][e + 1] < kFewest ? 1 : 0;
+    nodes += static_cast<std::int64_t>(counts[i].size() / 2);
+    unreached += here;
+    if (here > 0) layers += fmt::format("{}{}", layers.empty() ? "" : ", ", model.moe->layers[i]);
+  }
+  if (unreached == 0) return;
+  log_warning("stage '{}': {} of {} family nodes (layers {}) are reached by fewer than {} of {} tokens, too few to part their children: the families are "
+              "nested deeper than tokens part; grow after more steps, or less, or with router_init: balanced from sparsify on",
+              stage.name, unreached, nodes, layers, kFewest, tokens);
 }
 
 }  // namespace
 
-ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::size_t stage_index, const Layout& layout, const EvaluationSet& held, std::int64_t step) {
+ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const Recipe& recipe, std::size_t stage_index, const Layout& layout,
+                                 const ConversionText& text, std::int64_t step) {
+  const EvaluationSet& held = text.held;
   const Stage& stage = recipe.stages[stage_index];
   static constexpr const char* kKinds[] = {"pretrain", "sparsify", "grow", "flatten"};
   const std::uint64_t seed = recipe.seed + 1000 * (stage_index + 1);
@@ -87,10 +138,13 @@ ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::siz
   receipt.active_parameters_before = count_before.active;
 
   ConversionOutcome outcome;
-  double scale = 0.0;
-  if (stage.type == StageType::kFlatten) outcome.model = flatten_best(old, shape, stage, layout, held, seed, step, scale);
+  const bool balanced = stage.moe->router_init == moe::RouterInit::kBalanced;
+  const std::int64_t half = text.sequences.sequences() / 2;
+  const BalancingText balancing{world, layout, old, text.sequences, half, step};
+  if (stage.type == StageType::kFlatten) outcome.model = flatten_best(balancing, shape, stage, held, seed, receipt.choice);
   else outcome.model = convert_model(old, shape, layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
-  spread_tokens(old, outcome.model, shape.kind, layout, held, step);
+  if (balanced) balance_new_rows(balancing, outcome.model, shape, receipt.exact, seed);
+  else spread_tokens(old, outcome.model, shape.kind, layout, held, step);
   const ParameterCount count_after = count_parameters(describe(outcome.model, -1));
   receipt.parameters_after = count_after.total;
   receipt.active_parameters_after = count_after.active;
@@ -107,12 +161,15 @@ ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::siz
   if (stage.method == ConversionMethod::kDoubleTopK) {
     // Twins that share every token get the same gradients for ever; rows parted as far as families are apart let them specialise
     // before top_k anneals, so that top-k does not collapse onto twins.
-    part_twins(outcome.model, 1.0, seed);
-    note = "twins' router rows parted";
+    // The difference of two rows spreads by the root of 2 as far as one.
+    if (balanced) part_evenly(balancing, outcome.model, copies, std::numbers::sqrt2 * kTwinNoise, seed);
+    else part_twins(outcome.model, kTwinNoise, seed);
+    note = balanced ? "twins' router rows parted evenly" : "twins' router rows parted";
   }
   if (shape.kind == moe::ConversionKind::kGrowCopy) {
-    part_replicas(outcome.model, copies, kReplicaNoise, seed);
-    note = fmt::format("replicas' router rows parted by noise {}", kReplicaNoise);
+    if (balanced) part_evenly(balancing, outcome.model, copies, kReplicaNoise, seed);
+    else part_replicas(outcome.model, copies, kReplicaNoise, seed);
+    note = fmt::format("replicas' router rows parted {}by noise {}", balanced ? "evenly " : "", kReplicaNoise);
   }
   if (stage.weight_noise > 0 || stage.reinit_fraction > 0) {
     perturb_experts(outcome.model, stage.weight_noise, stage.reinit_fraction, copies, seed);
@@ -124,7 +181,9 @@ ConversionOutcome run_conversion(TrainModel& old, const Recipe& recipe, std::siz
     receipt.exact = false;  // what the recipe promises is the first receipt's
     measure(receipt);
   }
-  if (stage.type == StageType::kFlatten) log_info("flatten: children's router rows at scale {:g} beside their family's (lowest held loss)", scale);
+  const auto counts = expert_counts(outcome.model, layout, text.sequences, half, 2 * half, stage.train.micro_batch_size, step);
+  add_loads(outcome.receipts.back(), *outcome.model.moe, counts, inputs_of(text.sequences, half, 2 * half));
+  if (shape.kind == moe::ConversionKind::kGrowFamily && layout.rank() == 0) warn_of_unreached(stage, outcome.model, counts, outcome.receipts.back().load_tokens);
   return outcome;
 }
 

@@ -152,15 +152,28 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
   return model;
 }
 
+void fill_flat_gate(const moe::Router& then, const std::string& name, const moe::ConversionShape& conversion, const at::Tensor& gate) {
+  const auto plan = moe::plan_leaf(conversion, name, gate.sizes().vec());
+  if (!plan) throw usage_error("conversion: {} is made otherwise than by flattening", name);
+  fill_from_terms(gate, *plan, [&](const std::string& from) {
+    return (from == then.gate.name ? then.gate.value : then.family_gate.value).to(gate.scalar_type());
+  });
+}
+
 void rescale_flattened(TrainModel& old, TrainModel& model, const moe::ConversionShape& conversion) {
   at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     Parameter& gate = model.sparse[i]->router.gate;
-    const moe::Router& then = old.sparse[i]->router;
-    const auto plan = moe::plan_leaf(conversion, gate.name, gate.value.sizes().vec());
-    if (!plan) throw usage_error("conversion: {} is made otherwise than by flattening", gate.name);
-    const auto old_value = [&](const std::string& from) { return from == then.gate.name ? then.gate.value : then.family_gate.value; };
-    fill_from_terms(gate.value, *plan, old_value);
+    fill_flat_gate(old.sparse[i]->router, gate.name, conversion, gate.value);
+    gate.refresh_compute(model.decoder->type());
+  }
+}
+
+void set_gates(TrainModel& model, const std::vector<at::Tensor>& rows) {
+  at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < model.sparse.size(); ++i) {
+    Parameter& gate = model.sparse[i]->router.gate;
+    gate.value.copy_(rows[i]);
     gate.refresh_compute(model.decoder->type());
   }
 }

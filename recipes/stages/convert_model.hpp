@@ -13,8 +13,14 @@ namespace sluice::recipes {
 TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion, const Layout& layout, const std::string& exchange, std::uint64_t seed,
                          bool keep_moments);
 
+/// Fills the gate [E, D] named `name` of a flattened router from the family router `then`, as conversion_plan says.
+void fill_flat_gate(const moe::Router& then, const std::string& name, const moe::ConversionShape& conversion, const at::Tensor& gate);
+
 /// Makes the routers of `model`, a conversion of `old`, anew for another `flatten_scale` than it was converted with.
 void rescale_flattened(TrainModel& old, TrainModel& model, const moe::ConversionShape& conversion);
+
+/// Sets the gates of all sparse layers, [E, D] each.
+void set_gates(TrainModel& model, const std::vector<at::Tensor>& rows);
 
 /// Relative noise on the experts' weights (std = relative * the leaf's own std), and re-drawing of a share of each expert's
 /// intermediate columns from N(mean, std) of the leaf (drop-upcycling, arXiv:2502.19261); the moments of those and their counts of updates start at zero. Growth

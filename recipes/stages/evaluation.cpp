@@ -19,6 +19,14 @@ ModelInput evaluation_input(const EvaluationSet& set, std::int64_t begin, std::i
   return make_input(batch, 0, count);
 }
 
+InFloat32::InFloat32(TrainModel& model) : decoder_(*model.decoder), type_(decoder_.type()) {
+  if (type_ == at::kBFloat16) decoder_.set_type(at::kFloat);
+}
+
+InFloat32::~InFloat32() {
+  if (type_ == at::kBFloat16) decoder_.set_type(type_);
+}
+
 Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet& set, std::int64_t batch, std::int64_t step) {
   at::NoGradGuard no_grad;
   const parallel::IndexRange mine = parallel::shard_of(set.sequences(), layout.size(), layout.rank());
@@ -40,23 +48,6 @@ Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet
 }
 
 namespace {
-
-// A bfloat16 model computes in float32 as long as this lives.
-class InFloat32 {
- public:
-  explicit InFloat32(TrainModel& model) : decoder_(*model.decoder), type_(decoder_.type()) {
-    if (type_ == at::kBFloat16) decoder_.set_type(at::kFloat);
-  }
-  ~InFloat32() {
-    if (type_ == at::kBFloat16) decoder_.set_type(type_);
-  }
-  InFloat32(const InFloat32&) = delete;
-  InFloat32& operator=(const InFloat32&) = delete;
-
- private:
-  Decoder& decoder_;
-  at::ScalarType type_;
-};
 
 // The whole held batch on every rank, in float32 for bfloat16 models; `use` sees the output while that precision is on.
 void with_held_output(TrainModel& model, const EvaluationSet& held, std::int64_t step, const ForwardRequest& request,

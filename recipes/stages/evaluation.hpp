@@ -27,6 +27,19 @@ struct EvaluationSet {
 /// Sequences [begin, begin + count) of a set as model input; `count` may be 0.
 ModelInput evaluation_input(const EvaluationSet& set, std::int64_t begin, std::int64_t count);
 
+/// A bfloat16 model computes in float32 as long as this lives.
+class InFloat32 {
+ public:
+  explicit InFloat32(TrainModel& model);
+  ~InFloat32();
+  InFloat32(const InFloat32&) = delete;
+  InFloat32& operator=(const InFloat32&) = delete;
+
+ private:
+  Decoder& decoder_;
+  at::ScalarType type_;
+};
+
 struct Evaluation {
   double loss = 0.0;           // nats per token
   double nats = 0.0;           // all of them

@@ -139,6 +139,15 @@ EvaluationSet load_evaluation(const data::Corpus& corpus, const data::TokenizerP
   return set;
 }
 
+EvaluationSet training_sequences(const data::Corpus& corpus, std::uint64_t seed, std::int64_t global_batch_size, std::int64_t count) {
+  const data::Sampler sampler = corpus.sampler(seed, global_batch_size);
+  EvaluationSet set;
+  set.length = corpus.train().seq_length();
+  set.tokens.resize(static_cast<std::size_t>(count * (set.length + 1)));
+  for (std::int64_t i = 0; i < count; ++i) corpus.train().read(sampler(static_cast<std::uint64_t>(i)), set.tokens.data() + i * (set.length + 1));
+  return set;
+}
+
 EvaluationSet held_batch(const EvaluationSet& evaluation, std::int64_t vocab_size) {
   const std::int64_t fits = (std::int64_t{32} << 20) / std::max<std::int64_t>(1, evaluation.length * vocab_size);
   const std::int64_t count = std::clamp<std::int64_t>(fits, 1, std::min<std::int64_t>(4, evaluation.sequences()));

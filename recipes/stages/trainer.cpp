@@ -96,7 +96,10 @@ void Trainer::place_experts(const Stage& stage) {
 void Trainer::convert(std::size_t index) {
   const Stage& stage = recipe_.stages[index];
   if (speaks()) progress_->show("converting");
-  ConversionOutcome outcome = run_conversion(*model_, recipe_, index, layouts_.at(stage.parallel.expert), data_of(index).held, state_.step);
+  const EvaluationSet sequences =
+      training_sequences(*data_of(index).corpus, recipe_.seed, stage.train.global_batch_size, 2 * stage.conversion_sequences);
+  ConversionOutcome outcome =
+      run_conversion(world_, *model_, recipe_, index, layouts_.at(stage.parallel.expert), {data_of(index).held, sequences}, state_.step);
   if (speaks()) {
     const bool replayed = receipts_->settle(outcome.receipts);
     for (const Receipt& receipt : outcome.receipts) log_lines(format_receipt(receipt, recipe_.dtype));

@@ -3,6 +3,7 @@
 #include "recipes/run/units.hpp"
 #include "recipes/schema/conversion.hpp"
 #include "recipes/schema/validate.hpp"
+#include "recipes/stages/balanced_routers.hpp"
 #include "recipes/stages/learning_rates.hpp"
 #include "recipes/stages/memory_shape.hpp"
 #include "recipes/stages/model_io.hpp"
@@ -69,7 +70,14 @@ MemoryEstimate Trainer::estimate_stage(std::size_t index) const {
   std::optional<moe::MoeConfig> before = index == 0 ? recipe_.initial_moe : recipe_.stages[index - 1].moe;
   for (std::size_t i = 0; i < index; ++i)
     if (recipe_.stages[i].name == stage.from) before = recipe_.stages[i].moe;
-  estimate.conversion = std::max(0.0, of(stage, before, false).model() - estimate.activations - estimate.buffers);
+  double balancing = 0.0;
+  if (stage.moe->router_init == moe::RouterInit::kBalanced) {
+    ModelDescription description;
+    description.decoder = shape_;
+    description.moe = stage.moe;
+    balancing = balancing_bytes(description, stage.conversion_sequences * stage.data.seq_length);
+  }
+  estimate.conversion = std::max(0.0, of(stage, before, false).model() + balancing - estimate.activations - estimate.buffers);
   return estimate;
 }
 

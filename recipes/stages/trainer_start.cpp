@@ -55,7 +55,7 @@ std::optional<Recipe> Trainer::recipe_before() const {
     return std::nullopt;
   }
   try {
-    return read_recipe(file);
+    return read_recorded_recipe(file);
   } catch (const CannotLook&) {
     throw;
   } catch (const Error& error) {

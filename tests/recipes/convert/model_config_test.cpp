@@ -57,6 +57,15 @@ TEST_CASE("our own configs come back exactly") {
   }
 }
 
+TEST_CASE("how router rows are made comes back, and is normal in configs from before there was a choice") {
+  ModelDescription model = sample("qwen3_moe");
+  model.moe->router_init = moe::RouterInit::kBalanced;
+  json document = json::parse(config_json(model));
+  CHECK(parse_config(document.dump(), "config.json").model == model);
+  REQUIRE(document["sluice"]["moe"].erase("router_init") == 1);
+  CHECK(parse_config(document.dump(), "config.json").model.moe->router_init == moe::RouterInit::kNormal);
+}
+
 TEST_CASE("the same files without our object describe the same model") {
   for (const NamedModel& model : model_samples()) {
     if (model.model_type.empty()) continue;

@@ -126,6 +126,20 @@ TEST_CASE("a receipt is a row with the contract's names and comes back from it")
   CHECK(std::isnan(receipt_from_row(receipt_row(receipt)).loss_after));
 }
 
+TEST_CASE("the experts' load goes into the row, layer by layer, and comes back") {
+  Receipt receipt = example();
+  receipt.choice = "children's router rows at scale 4 beside their family's";
+  receipt.load_tokens = 8192;
+  receipt.load_bound = load_bound({5, 7, 5, 9, 5, 5, 1, 2}, 8, 2);
+  CHECK(receipt.load_bound == 2.0);  // half the tokens, of which an expert has an eighth and each takes two
+  receipt.loads = {receipt_load(1, {100, 100, 9, 0, 191}), receipt_load(12, {80, 80, 80, 80, 80})};
+  CHECK(receipt.loads[0] == ReceiptLoad{1, 1, 1, 191.0 / 80.0});
+  CHECK(receipt.loads[1] == ReceiptLoad{12, 0, 0, 1.0});
+  const std::string json = receipt_row(receipt).to_json();
+  CHECK(contains(json, R"("load_tokens": 8192, "load_bound": 2.0, "layers.1.dead_experts": 1, "layers.1.starved_experts": 1, "layers.1.max_over_mean": 2.3875, "layers.12.)"));
+  CHECK(receipt_from_row(receipt_row(receipt)) == receipt);
+}
+
 TEST_CASE("the log keeps receipts over a resume and gives a replayed conversion its receipt") {
   const TemporaryDirectory folder;
   const auto path = folder.path() / "receipts.jsonl";
@@ -195,6 +209,21 @@ TEST_CASE("the table") {
       "  held batch sha256 aaaaaaaaaaaaaaaa",
   };
   CHECK(lines == expected);
+  Receipt loaded = example();
+  loaded.load_tokens = 8192;
+  loaded.load_bound = 3.87;
+  loaded.loads = {{0, 0, 3, 1.625}, {2, 12, 100, 16.5}};
+  const std::vector<std::string> load = {
+      "  experts' load before training, on 8.19K tokens; the most frequent of them alone can make max/mean 3.87",
+      "                              dead       starved      max/mean",
+      "  layer 0                        0             3          1.62",
+      "  layer 2                       12           100         16.50",
+      "  held batch sha256 aaaaaaaaaaaaaaaa",
+  };
+  const std::vector<std::string> with_load = format_receipt(loaded, DType::kFloat32);
+  CHECK(std::vector<std::string>(with_load.end() - 5, with_load.end()) == load);
+  for (std::int64_t layer = 3; layer < 8; ++layer) loaded.loads.push_back({layer, 1, 2, 3.0});
+  CHECK(format_receipt(loaded, DType::kFloat32)[8] == "  7 layers                 0 to 12      2 to 100 1.62 to 16.50");
   Receipt jumped = example();
   jumped.loss_after = 4;
   jumped.exact = false;

@@ -225,6 +225,20 @@ TEST_CASE("keys of conversions mean nothing elsewhere") {
         "x.yaml:7:85: stage 'n': 'top_k_anneal_steps' is for grow by double_top_k; leave it out");
 }
 
+TEST_CASE("how new router rows are made is said beside their spread, in flatten too, and stages keep it") {
+  CHECK(sparsify("router_init: 0.3") == "x.yaml:6:64: 'router_init' must be one of balanced, normal, found '0.3'");
+  CHECK(sparsify("router_init: balanced").empty());
+  CHECK(sparsify("router_init: balanced", "conversion_sequences: 0, ") ==
+        "x.yaml:6:67: 'conversion_sequences' must be between 1 and 1048576, found '0'");
+  CHECK(after_sparse("type: pretrain, conversion_sequences: 8") ==
+        "x.yaml:7:67: stage 'n': 'conversion_sequences' means nothing in a pretrain stage; leave it out");
+  const Recipe r = read_text_recipe(kHead + kDense + kSparse + kWide + kFlat, {"stages.sparse.moe.router_init=balanced", "stages.flat.moe.router_init=normal"});
+  CHECK(r.stages[1].moe->router_init == moe::RouterInit::kBalanced);
+  CHECK(r.stages[2].moe->router_init == moe::RouterInit::kBalanced);
+  CHECK(r.stages[3].moe->router_init == moe::RouterInit::kNormal);
+  CHECK(r.stages[1].conversion_sequences == 64);
+}
+
 TEST_CASE("growth doubles, and says what it needs") {
   CHECK(after_sparse("type: grow, moe: {num_experts: 12}") ==
         "x.yaml:7:60: stage 'n': grow by family needs num_experts to be 16 = 2 x 8, found 12; 'method' is not given, its default is copy for sparsify, family for grow");

@@ -1,9 +1,11 @@
 // What a conversion decides, and writes down, is the same on every rank, whatever each of them makes of the held batch.
 #include "recipes/stages/conversion_stage.hpp"
 
+#include "parallel/comm/loopback_communicator.hpp"
 #include "tests/support/rank_check.hpp"
 #include "tests/support/tiny_model.hpp"
 
+#include <map>
 #include <vector>
 
 using namespace sluice;
@@ -21,6 +23,14 @@ EvaluationSet held(int rank) {
   return set;
 }
 
+EvaluationSet sequences() {
+  const LocalBatch batch = testing::tiny_batch(32, 8, testing::tiny_decoder().vocab_size, 31);
+  EvaluationSet set;
+  set.tokens = batch.tokens;
+  set.length = batch.length;
+  return set;
+}
+
 Stage stage(const char* name, StageType type, ConversionMethod method, const moe::MoeConfig& after) {
   Stage s;
   s.name = name;
@@ -28,6 +38,22 @@ Stage stage(const char* name, StageType type, ConversionMethod method, const moe
   s.method = method;
   s.moe = after;
   return s;
+}
+
+// Collective the first time: groups are made once.
+const Layout& layout_of(int expert) {
+  static std::map<int, Layout> layouts;
+  const auto found = layouts.find(expert);
+  return found != layouts.end() ? found->second : layouts.emplace(expert, make_layout(world(), expert)).first->second;
+}
+
+// One rank that has everything, on each rank.
+Layout single_layout() {
+  Layout layout;
+  layout.mesh = std::make_shared<const parallel::Mesh>(1, 1, std::vector<int>{0});
+  layout.world = layout.expert_group = layout.replicas = parallel::make_loopback_communicator("alone");
+  layout.node_of_member = {0};
+  return layout;
 }
 
 // Collective.
@@ -48,7 +74,7 @@ TEST_CASE("receipts, router rows and the scale of flatten are rank 0's on every 
   const int rank = world().rank(), size = world().size();
   const parallel::CommunicatorPtr group = world().world();
   for (const int expert : size == 1 ? std::vector<int>{1} : std::vector<int>{1, size}) {
-    const Layout layout = make_layout(world(), expert);
+    const Layout& layout = layout_of(expert);
     Recipe recipe;
     recipe.model = testing::tiny_decoder();
     moe::MoeConfig sparse = testing::tiny_moe();
@@ -65,7 +91,7 @@ TEST_CASE("receipts, router rows and the scale of flatten are rank 0's on every 
     TrainModel model = build_model(recipe.model, std::nullopt, layout, at::kDouble, "auto");
     initialize(model, 11);
     for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
-      ConversionOutcome outcome = run_conversion(model, recipe, i, layout, held(rank), 0);
+      ConversionOutcome outcome = run_conversion(world(), model, recipe, i, layout, {held(rank), sequences()}, 0);
       std::vector<double> seen;
       for (const Receipt& r : outcome.receipts) seen.insert(seen.end(), {r.loss_before, r.loss_after, r.max_abs_logit_difference});
       for (const moe::MoeFeedForward* slot : outcome.model.sparse) {
@@ -79,5 +105,54 @@ TEST_CASE("receipts, router rows and the scale of flatten are rank 0's on every 
       REQUIRE_ALL_RANKS(same);
       model = std::move(outcome.model);
     }
+  }
+}
+
+TEST_CASE("balanced rows are the same bits on every layout") {
+  const int size = world().size();
+  const moe::MoeConfig base = [] {
+    moe::MoeConfig config = testing::tiny_moe();
+    config.expert_hidden_size = testing::tiny_decoder().intermediate_size;
+    config.router_init = moe::RouterInit::kBalanced;
+    config.num_experts = 8;
+    return config;
+  }();
+  Recipe recipe;
+  recipe.model = testing::tiny_decoder();
+  moe::MoeConfig wide = base, wider = base, flat = base, copied = base;
+  wide.num_experts = flat.num_experts = 16;
+  wide.family_size = 2;
+  wider.num_experts = 32;
+  wider.family_size = 4;
+  copied.num_experts = 16;
+  recipe.stages = {stage("sparse", StageType::kSparsify, ConversionMethod::kCopy, base), stage("copied", StageType::kGrow, ConversionMethod::kCopy, copied),
+                   stage("wide", StageType::kGrow, ConversionMethod::kFamily, wide), stage("flat", StageType::kFlatten, ConversionMethod::kNone, flat),
+                   stage("wider", StageType::kGrow, ConversionMethod::kFamily, wider)};
+  recipe.stages[2].from = recipe.stages[0].name;
+  recipe.stages[4].from = recipe.stages[2].name;
+  // The router rows of every conversion, each from the model before it of the same layout.
+  const auto rows_on = [&](const Layout& layout) {
+    std::vector<TrainModel> models;
+    models.push_back(build_model(recipe.model, std::nullopt, layout, at::kDouble, "auto"));
+    initialize(models[0], 11);
+    constexpr std::size_t kFrom[] = {0, 1, 1, 3, 3};
+    std::vector<double> rows;
+    for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
+      ConversionOutcome outcome = run_conversion(world(), models[kFrom[i]], recipe, i, layout, {held(0), sequences()}, 0);
+      for (const moe::MoeFeedForward* slot : outcome.model.sparse) {
+        for (const Parameter* p : {&slot->router.gate, &slot->router.family_gate}) {
+          if (!p->value.defined()) continue;
+          const std::vector<double> some = numbers_of(p->value);
+          rows.insert(rows.end(), some.begin(), some.end());
+        }
+      }
+      models.push_back(std::move(outcome.model));
+    }
+    return rows;
+  };
+  const std::vector<double> expected = rows_on(single_layout());
+  for (const int expert : size == 1 ? std::vector<int>{1} : std::vector<int>{1, 2}) {
+    const bool same = rows_on(layout_of(expert)) == expected;
+    REQUIRE_ALL_RANKS(same);
   }
 }

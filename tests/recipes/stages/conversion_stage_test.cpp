@@ -4,6 +4,7 @@
 #include "core/base/error.hpp"
 #include "recipes/stages/convert_model.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/files_and_output.hpp"
 #include "tests/support/tensor_memory.hpp"
 #include "tests/support/tiny_model.hpp"
 
@@ -17,6 +18,14 @@ namespace {
 
 EvaluationSet held() {
   const LocalBatch batch = tiny_batch(3, 8, tiny_decoder().vocab_size, 9);
+  EvaluationSet set;
+  set.tokens = batch.tokens;
+  set.length = batch.length;
+  return set;
+}
+
+EvaluationSet sequences(std::int64_t count = 32) {
+  const LocalBatch batch = tiny_batch(count, 8, tiny_decoder().vocab_size, 31);
   EvaluationSet set;
   set.tokens = batch.tokens;
   set.length = batch.length;
@@ -47,7 +56,7 @@ Recipe recipe_of(StageType type, ConversionMethod method, const std::optional<mo
 }
 
 std::vector<Receipt> receipts_of(TrainModel& old, const Recipe& recipe) {
-  return run_conversion(old, recipe, 0, alone_layout(), held(), 7).receipts;
+  return run_conversion(alone(), old, recipe, 0, alone_layout(), {held(), sequences()}, 7).receipts;
 }
 
 }  // namespace
@@ -86,7 +95,7 @@ TEST_CASE("growth in a flat router parts its replicas by default, after the rece
 
   Recipe copy = recipe_of(StageType::kGrow, ConversionMethod::kCopy, before, shape(8, 2, 1));
   copy.stages[0].weight_noise = 0.01;
-  const ConversionOutcome outcome = run_conversion(sparse, copy, 0, alone_layout(), held(), 7);
+  const ConversionOutcome outcome = run_conversion(alone(), sparse, copy, 0, alone_layout(), {held(), sequences()}, 7);
   REQUIRE(outcome.receipts.size() == 2);
   CHECK(!outcome.receipts[0].exact);
   CHECK(!outcome.receipts[1].exact);
@@ -95,6 +104,91 @@ TEST_CASE("growth in a flat router parts its replicas by default, after the rece
     const at::Tensor twins = slot->router.gate.value.unflatten(0, {-1, 2});
     CHECK((twins.select(1, 0) - twins.select(1, 1)).abs().amax(1).min().item<double>() > 0.0);  // no two rows are equal any more
   }
+}
+
+TEST_CASE("balanced conversions are as exact as normal ones, and share out other text evenly at once") {
+  TrainModel dense = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
+  const auto worst = [](const Receipt& receipt) {
+    double most = 0.0;
+    for (const ReceiptLoad& load : receipt.loads) most = std::max(most, load.max_over_mean);
+    return most;
+  };
+  const auto starved = [](const Receipt& receipt) {
+    std::int64_t count = 0;
+    for (const ReceiptLoad& load : receipt.loads) count += load.starved;
+    return count;
+  };
+  const auto balanced = [](moe::MoeConfig config) {
+    config.router_init = moe::RouterInit::kBalanced;
+    return config;
+  };
+  const EvaluationSet text = sequences(256);  // 2 x 1024 tokens, enough to share out among 32 experts
+  const auto convert = [&](TrainModel& old, const Recipe& recipe) { return run_conversion(alone(), old, recipe, 0, alone_layout(), {held(), text}, 7); };
+
+  const moe::MoeConfig eight = balanced(shape(8, 2, 1));
+  ConversionOutcome sparse = convert(dense, recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, eight));
+  REQUIRE(sparse.receipts.size() == 1);
+  REQUIRE(sparse.receipts[0].loads.size() == 2);
+  CHECK(within_limits(sparse.receipts[0], DType::kFloat64));
+  CHECK(sparse.receipts[0].load_tokens == 1024);
+  CHECK(starved(sparse.receipts[0]) == 0);
+  CHECK(worst(sparse.receipts[0]) < 1.5);
+
+  const moe::MoeConfig sixteen = balanced(shape(16, 2, 2));
+  ConversionOutcome wide = convert(sparse.model, recipe_of(StageType::kGrow, ConversionMethod::kFamily, eight, sixteen));
+  CHECK(within_limits(wide.receipts[0], DType::kFloat64));
+  CHECK(starved(wide.receipts[0]) == 0);
+  CHECK(worst(wide.receipts[0]) < 1.8);
+
+  ConversionOutcome wider = convert(wide.model, recipe_of(StageType::kGrow, ConversionMethod::kFamily, sixteen, balanced(shape(32, 2, 4))));
+  CHECK(within_limits(wider.receipts[0], DType::kFloat64));
+  CHECK(starved(wider.receipts[0]) == 0);
+  CHECK(worst(wider.receipts[0]) < 2.2);
+  // Rows of levels that were there stay.
+  CHECK(at::equal(wider.model.sparse[0]->router.family_gate.value.narrow(0, 0, 16), wide.model.sparse[0]->router.family_gate.value));
+
+  moe::MoeConfig thirds = balanced(shape(12, 3, 1));
+  thirds.expert_hidden_size = 8;
+  ConversionOutcome groups = convert(dense, recipe_of(StageType::kSparsify, ConversionMethod::kVirtualGroup, std::nullopt, thirds));
+  CHECK(within_limits(groups.receipts[0], DType::kFloat64));
+  CHECK(starved(groups.receipts[0]) == 0);
+  CHECK(worst(groups.receipts[0]) < 1.5);
+  const at::Tensor tied = groups.model.sparse[0]->router.gate.value.unflatten(0, {-1, 3});
+  for (const int i : {1, 2}) CHECK(at::equal(tied.select(1, 0), tied.select(1, i)));
+
+  ConversionOutcome doubled = convert(sparse.model, recipe_of(StageType::kGrow, ConversionMethod::kDoubleTopK, eight, balanced(shape(16, 4, 1))));
+  REQUIRE(doubled.receipts.size() == 2);
+  CHECK(within_limits(doubled.receipts[0], DType::kFloat64));
+  CHECK(doubled.receipts[0].loads.empty());  // it is parted before it trains
+  CHECK(doubled.receipts[1].note == "after twins' router rows parted evenly");
+  CHECK(starved(doubled.receipts[1]) == 0);
+  // Twins are parted by opposite rows, so that together they are where their parent was.
+  const at::Tensor twins = doubled.model.sparse[0]->router.gate.value.unflatten(0, {-1, 2});
+  CHECK(at::allclose(twins.mean(1), sparse.model.sparse[0]->router.gate.value));
+
+  ConversionOutcome copied = convert(sparse.model, recipe_of(StageType::kGrow, ConversionMethod::kCopy, eight, balanced(shape(24, 2, 1))));
+  CHECK(starved(copied.receipts[1]) == 0);
+
+  ConversionOutcome flat = convert(wide.model, recipe_of(StageType::kFlatten, ConversionMethod::kNone, sixteen, balanced(shape(16, 2, 1))));
+  CHECK(flat.receipts[0].choice.find("children's router rows at scale ") == 0);
+  moe::MoeConfig plain = shape(16, 2, 1);
+  const ConversionOutcome unshifted = convert(wide.model, recipe_of(StageType::kFlatten, ConversionMethod::kNone, sixteen, plain));
+  CHECK(flat.receipts[0].loss_after <= unshifted.receipts[0].loss_after);
+
+  // What normal rows do with the same text, for comparison.
+  const ConversionOutcome normal = convert(dense, recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, shape(8, 2, 1)));
+  CHECK(worst(normal.receipts[0]) > worst(sparse.receipts[0]));
+}
+
+TEST_CASE("growth says when families are nested deeper than the text parts") {
+  const moe::MoeConfig before = shape(8, 2, 1);
+  TrainModel sparse = tiny_model(tiny_decoder(), before, at::kDouble);
+  // All tokens go to the first two.
+  for (moe::MoeFeedForward* slot : sparse.sparse) slot->router.gate.value.zero_();
+  sparse.decoder->refresh_compute();
+  const Recipe recipe = recipe_of(StageType::kGrow, ConversionMethod::kFamily, before, shape(16, 2, 2));
+  const std::string said = captured(STDERR_FILENO, [&] { receipts_of(sparse, recipe); });
+  CHECK(said.find("stage 'converted': 12 of 16 family nodes (layers 0, 1) are reached by fewer than 8 of 128 tokens") != std::string::npos);
 }
 
 TEST_CASE("flatten gives what the best of six conversions gives, bit for bit") {
@@ -112,7 +206,7 @@ TEST_CASE("flatten gives what the best of six conversions gives, bit for bit") {
       best_loss = loss;
       best = std::move(candidate);
     }
-    ConversionOutcome outcome = run_conversion(families, recipe, 0, alone_layout(), held(), 7);
+    ConversionOutcome outcome = run_conversion(alone(), families, recipe, 0, alone_layout(), {held(), sequences()}, 7);
     CHECK(outcome.receipts[0].loss_after == best_loss);
     const std::vector<LeafView> expected = leaves_of(best), made = leaves_of(outcome.model);
     REQUIRE(made.size() == expected.size());
@@ -155,7 +249,7 @@ TEST_CASE("a conversion holds one model beside the one it starts from") {
     // What the held batch takes is the run's own: it is evaluated anyway.
     const std::int64_t pass = peak_bytes_of([&] { run_held_batch(old, set, 7); });
     CHECK(pass < model / 8);
-    const std::int64_t peak = peak_bytes_of([&] { run_conversion(old, recipe, 0, alone_layout(), set, 7); });
+    const std::int64_t peak = peak_bytes_of([&] { run_conversion(alone(), old, recipe, 0, alone_layout(), {set, set}, 7); });
     INFO("one model " << model << ", the held batch " << pass << ", the conversion " << peak);
     CHECK(peak <= model + pass + 256 * 1024);
   }

@@ -1,0 +1,64 @@
+#include "recipes/stages/layer_inputs.hpp"
+
+#include "parallel/plan/shards.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::recipes {
+namespace {
+
+// Rows that rank 0 computes at once.
+constexpr std::int64_t kPieceRows = 2048;
+
+}  // namespace
+
+std::vector<at::Tensor> layer_inputs(TrainModel& model, const Layout& layout, const EvaluationSet& set, std::int64_t count,
+                                     const std::vector<std::int64_t>& layers, std::int64_t most_rows, std::int64_t step) {
+  at::NoGradGuard no_grad;
+  const InFloat32 precision(model);
+  const bool mine = layout.rank() == 0;
+  const std::int64_t all = count * set.length, kept = std::min(all, most_rows), piece = std::max<std::int64_t>(1, kPieceRows / set.length);
+  ForwardRequest request;
+  for (const std::int64_t layer : layers) request.features.push_back(fmt::format("layers.{}.feed_forward.input", layer));
+  std::vector<std::vector<at::Tensor>> pieces(layers.size());
+  std::int64_t next = 0;  // of the `kept` rows
+  for (std::int64_t begin = 0; begin < count; begin += piece) {
+    const std::int64_t end = std::min(count, begin + piece);
+    std::vector<std::int64_t> picked;
+    for (; next < kept && next * all / kept < end * set.length; ++next) picked.push_back(next * all / kept - begin * set.length);
+    const at::Tensor index = at::tensor(picked, at::kLong);
+    if (mine) request.keep = [&](const at::Tensor& x) { return x.index_select(0, index); };
+    const ModelInput input = evaluation_input(set, begin, mine ? end - begin : 0);
+    const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "inputs", false}, request);
+    for (std::size_t i = 0; i < layers.size() && mine; ++i) pieces[i].push_back(output.features.at(request.features[i]));
+  }
+  std::vector<at::Tensor> inputs(layers.size());
+  for (std::size_t i = 0; i < layers.size() && mine; ++i) inputs[i] = at::cat(std::exchange(pieces[i], {}), 0);
+  return inputs;
+}
+
+std::vector<std::vector<std::int64_t>> expert_counts(TrainModel& model, const Layout& layout, const EvaluationSet& set, std::int64_t begin,
+                                                     std::int64_t end, std::int64_t batch, std::int64_t step) {
+  at::NoGradGuard no_grad;
+  const InFloat32 precision(model);
+  const auto experts = static_cast<std::size_t>(model.moe->num_experts);
+  const parallel::IndexRange mine = parallel::shard_of(end - begin, layout.size(), layout.rank());
+  const std::int64_t most = parallel::shard_of(end - begin, layout.size(), 0).count;
+  std::vector<std::int64_t> sums(model.sparse.size() * experts);
+  for (std::int64_t done = 0; done < most; done += batch) {
+    const std::int64_t first = std::min<std::int64_t>(done, mine.count);
+    const ModelInput input = evaluation_input(set, begin + mine.first + first, std::min<std::int64_t>(batch, mine.count - first));
+    const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "loads", false});
+    for (std::size_t i = 0; i < model.sparse.size(); ++i)
+      for (std::size_t e = 0; e < experts; ++e) sums[i * experts + e] += output.statistics[i].expert_counts[e];
+  }
+  layout.world->start_all_reduce(sums.data(), sums.size(), DType::kInt64, parallel::ReduceOp::kSum, {"experts' load", step, -1, "receipt"}).finish();
+  std::vector<std::vector<std::int64_t>> counts;
+  for (auto row = sums.begin(); row != sums.end(); row += static_cast<std::ptrdiff_t>(experts)) counts.emplace_back(row, row + static_cast<std::ptrdiff_t>(experts));
+  return counts;
+}
+
+}  // namespace sluice::recipes
