@@ -2,6 +2,7 @@
 
 #include "core/tensor/pointers.hpp"
 #include "moe/soft_families.hpp"
+#include "parallel/comm/heartbeat_ticker.hpp"
 #include "recipes/stages/convert_model.hpp"
 #include "recipes/stages/layer_inputs.hpp"
 #include "recipes/stages/rank0.hpp"
@@ -13,7 +14,9 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace sluice::recipes {
 namespace {
@@ -49,7 +52,13 @@ void for_each_layer(const BalancingText& from, TrainModel& model, const std::vec
   for (std::size_t begin = 0; begin < layers.size(); begin += at_once) {
     const std::size_t end = std::min(layers.size(), begin + at_once);
     const std::vector<std::int64_t> some(layers.begin() + static_cast<std::ptrdiff_t>(begin), layers.begin() + static_cast<std::ptrdiff_t>(end));
-    std::vector<at::Tensor> inputs = layer_inputs(model, from.layout, from.text, from.count, some, kMostRows, from.step);
+    // Where no experts are asked on other ranks, these wait meanwhile.
+    std::optional<parallel::HeartbeatTicker> ticker;
+    if (from.world.rank() == 0) ticker.emplace(from.world, "balanced routers");
+    std::vector<at::Tensor> inputs = layer_inputs(model, from.layout, from.text, from.count, some, kMostRows, from.step, [&](std::int64_t done) {
+      if (ticker) ticker->progress(fmt::format("balancing routers ({} of {} sequences seen)", done, from.count));
+    });
+    ticker.reset();
     for (std::size_t i = begin; i < end; ++i) {
       const std::string bytes = on_rank0(from.world, "balanced routers", [&](const Heartbeat& heartbeat) {
         heartbeat(fmt::format("balancing the router of layer {}", layers[i]));

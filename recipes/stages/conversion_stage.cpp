@@ -109,8 +109,8 @@ void warn_of_unreached(const Stage& stage, const TrainModel& model, const std::v
     if (here > 0) layers += fmt::format("{}{}", layers.empty() ? "" : ", ", model.moe->layers[i]);
   }
   if (unreached == 0) return;
-  log_warning("stage '{}': {} of {} family nodes (layers {}) are reached by fewer than {} of {} tokens, too few to part their children: the families are "
-              "nested deeper than tokens part; grow after more steps, or less, or with router_init: balanced from sparsify on",
+  log_warning("stage '{}': {} of {} family nodes (in layers: {}) are reached by fewer than {} of {} tokens, too few to part their children: families are "
+              "nested deeper than tokens part; balance the stage before it more (aux_loss_coef, bias_update_rate), give it more steps, or grow less often",
               stage.name, unreached, nodes, layers, kFewest, tokens);
 }
 

@@ -16,7 +16,8 @@ constexpr std::int64_t kPieceRows = 2048;
 }  // namespace
 
 std::vector<at::Tensor> layer_inputs(TrainModel& model, const Layout& layout, const EvaluationSet& set, std::int64_t count,
-                                     const std::vector<std::int64_t>& layers, std::int64_t most_rows, std::int64_t step) {
+                                     const std::vector<std::int64_t>& layers, std::int64_t most_rows, std::int64_t step,
+                                     const std::function<void(std::int64_t done)>& progress) {
   at::NoGradGuard no_grad;
   const InFloat32 precision(model);
   const bool mine = layout.rank() == 0;
@@ -34,6 +35,7 @@ std::vector<at::Tensor> layer_inputs(TrainModel& model, const Layout& layout, co
     const ModelInput input = evaluation_input(set, begin, mine ? end - begin : 0);
     const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "inputs", false}, request);
     for (std::size_t i = 0; i < layers.size() && mine; ++i) pieces[i].push_back(output.features.at(request.features[i]));
+    progress(end);
   }
   std::vector<at::Tensor> inputs(layers.size());
   for (std::size_t i = 0; i < layers.size() && mine; ++i) inputs[i] = at::cat(std::exchange(pieces[i], {}), 0);
