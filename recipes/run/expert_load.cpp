@@ -18,6 +18,12 @@ double mean(const std::vector<std::int64_t>& counts) {
   return static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::int64_t{0})) / static_cast<double>(counts.size());
 }
 
+std::string format_counts(const std::vector<std::int64_t>& counts) {
+  const double uneven = max_over_mean(counts);
+  return fmt::format("{}  dead {}  starved {}", std::isnan(uneven) ? std::string("no tokens") : fmt::format("max/mean {:.2f}", uneven),
+                     count_dead(counts), count_starved(counts));
+}
+
 }  // namespace
 
 double max_over_mean(const std::vector<std::int64_t>& counts) {
@@ -31,8 +37,20 @@ std::int64_t count_dead(const std::vector<std::int64_t>& counts) {
 }
 
 std::int64_t count_starved(const std::vector<std::int64_t>& counts) {
-  const double few = 0.1 * mean(counts);
-  return std::count_if(counts.begin(), counts.end(), [&](std::int64_t count) { return count == 0 || static_cast<double>(count) < few; });
+  const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+  const auto experts = static_cast<std::int64_t>(counts.size());
+  return std::count_if(counts.begin(), counts.end(), [&](std::int64_t count) { return 10 * count * experts < total || count == 0; });
+}
+
+LoadFigures measure_load(const std::vector<std::vector<std::int64_t>>& counts) {
+  LoadFigures load;
+  for (const std::vector<std::int64_t>& layer : counts) {
+    load.violations.push_back(max_over_mean(layer) - 1.0);
+    load.max_violation = std::max(load.max_violation, load.violations.back());
+    load.dead += count_dead(layer);
+    load.starved += count_starved(layer);
+  }
+  return load;
 }
 
 std::string load_bars(const std::vector<std::int64_t>& counts, std::size_t max_characters) {
@@ -53,10 +71,9 @@ std::string load_bars(const std::vector<std::int64_t>& counts, std::size_t max_c
 std::vector<std::string> format_expert_load(const std::vector<LayerLoad>& layers) {
   std::vector<std::string> lines;
   for (const LayerLoad& load : layers) {
-    const double uneven = max_over_mean(load.counts);
-    lines.push_back(fmt::format("layer {:>2}  {}  {}  dead {}", load.layer, load_bars(load.counts),
-                                std::isnan(uneven) ? std::string("no tokens") : fmt::format("max/mean {:.2f}", uneven),
-                                count_dead(load.counts)));
+    std::string line = fmt::format("layer {:>2}  {}  {}", load.layer, load_bars(load.counts), format_counts(load.counts));
+    if (load.window_steps > 1) line += fmt::format("; over {} steps {}", load.window_steps, format_counts(load.window_counts));
+    lines.push_back(std::move(line));
   }
   return lines;
 }

@@ -1,5 +1,5 @@
 // Per-expert load as one compact line for each sparse layer.
-//   layer  3  ▄▄▅▂█·▄▃  max/mean 1.84  dead 1
+//   layer  3  ▄▄▅▂█·▄▃  max/mean 1.84  dead 1  starved 2; over 50 steps max/mean 1.31  dead 0  starved 1
 // The bars are relative to an even load: ▄ is even, █ twice that or more, ▁ an eighth to a third, · an expert that got no token.
 #pragma once
 
@@ -11,14 +11,25 @@ namespace sluice::recipes {
 
 struct LayerLoad {
   std::int64_t layer = 0;
-  std::vector<std::int64_t> counts;  // rows each expert got in the step, over all ranks
+  std::vector<std::int64_t> counts;         // rows each expert got in the step, over all ranks
+  std::vector<std::int64_t> window_counts = {};  // and in the last `window_steps`, the step included; told from 2 steps on
+  std::int64_t window_steps = 0;
 };
 
 /// max/mean of the counts; 1 for an even load, NaN without rows.
 double max_over_mean(const std::vector<std::int64_t>& counts);
 std::int64_t count_dead(const std::vector<std::int64_t>& counts);
-/// Experts with less than a tenth of an even load, dead ones among them.
+/// Fewer rows than a tenth of the mean, the dead included.
 std::int64_t count_starved(const std::vector<std::int64_t>& counts);
+
+/// Of all sparse layers together.
+struct LoadFigures {
+  double max_violation = -1.0;         // of the worst layer, max/mean - 1
+  std::vector<double> violations;      // [sparse layers]
+  std::int64_t dead = 0, starved = 0;  // experts, summed over the layers
+};
+/// counts [sparse layers][experts]
+LoadFigures measure_load(const std::vector<std::vector<std::int64_t>>& counts);
 
 /// One character an expert. Beyond `max_characters` neighbours share one, which shows the busiest of them.
 std::string load_bars(const std::vector<std::int64_t>& counts, std::size_t max_characters = 64);

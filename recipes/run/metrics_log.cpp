@@ -5,6 +5,13 @@
 #include <fmt/core.h>
 
 namespace sluice::recipes {
+namespace {
+
+void add_by_layer(JsonRow& row, const char* name, const std::vector<std::int64_t>& layers, const std::vector<double>& values) {
+  for (std::size_t i = 0; i < values.size(); ++i) row.set(fmt::format("{}/layers.{}", name, layers[i]), values[i]);
+}
+
+}  // namespace
 
 JsonRow metrics_row(const StepMetrics& metrics) {
   JsonRow row;
@@ -24,8 +31,8 @@ JsonRow metrics_row(const StepMetrics& metrics) {
   add("exposed_comm_seconds", metrics.exposed_comm_seconds);
   add("load_balancing_loss", metrics.load_balancing_loss);
   add("z_loss", metrics.z_loss);
-  add("max_violation", metrics.max_violation);
-  add("dead_experts", metrics.dead_experts);
+  if (const auto& load = metrics.load)
+    row.set("max_violation", load->max_violation).set("dead_experts", load->dead).set("starved_experts", load->starved);
   add("dropped_fraction", metrics.dropped_fraction);
   add("expert_cosine", metrics.expert_cosine);
   add("expert_dense_cosine", metrics.expert_dense_cosine);
@@ -39,6 +46,12 @@ JsonRow metrics_row(const StepMetrics& metrics) {
   add("validation_loss", metrics.validation_loss);
   add("validation_bits_per_byte", metrics.validation_bits_per_byte);
   for (const auto& [layer, cosine] : metrics.layer_expert_cosine) row.set(fmt::format("expert_cosine/layers.{}", layer), cosine);
+  if (metrics.load) add_by_layer(row, "max_violation", metrics.sparse_layers, metrics.load->violations);
+  if (const auto& window = metrics.window) {
+    row.set("window_steps", window->steps).set("window_max_violation", window->summed.max_violation);
+    row.set("window_dead_experts", window->summed.dead).set("window_starved_experts", window->summed.starved);
+    add_by_layer(row, "window_mean_max_violation", metrics.sparse_layers, window->mean_violations);
+  }
   return row;
 }
 

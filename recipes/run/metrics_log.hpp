@@ -1,9 +1,17 @@
 // metrics.jsonl: one flat object per logged step. Names and their order are those of the run directory's contract;
-// what means nothing for a step is absent.
+// what means nothing for a step is absent. Of a sparse model's loads, over all ranks:
+//   max_violation, dead_experts, starved_experts      of this step: max/mean - 1 of the worst layer; experts of all layers without a row,
+//                                                     and with fewer than a tenth of the mean (the dead included)
+//   max_violation/layers.N                            of this step, of sparse layer N
+//   window_steps                                      in rows that end a window (balance_window steps of the stage, or what is left of it; each
+//                                                     has a row of its own, on log_interval or not): its steps
+//   window_max_violation, window_dead_experts, window_starved_experts    of the counts summed over the window
+//   window_mean_max_violation/layers.N                mean of the steps' max_violation/layers.N over the window
 // Gives: StepMetrics, metrics_row(), MetricsLog.
 #pragma once
 
 #include "recipes/run/append_file.hpp"
+#include "recipes/run/balance_window.hpp"
 #include "recipes/run/json_row.hpp"
 
 #include <cstdint>
@@ -33,8 +41,9 @@ struct StepMetrics {
   std::optional<double> exposed_comm_seconds;
   std::optional<double> load_balancing_loss;
   std::optional<double> z_loss;
-  std::optional<double> max_violation;  // max/mean - 1
-  std::optional<std::int64_t> dead_experts;
+  std::optional<LoadFigures> load;
+  std::optional<WindowLoad> window;         // of the window that ends with this step
+  std::vector<std::int64_t> sparse_layers;  // what the figures by layer of `load` and `window` are of
   std::optional<double> dropped_fraction;
   // How far experts and routers have come (recipes/stages/expert_difference.hpp, router_movement.hpp).
   std::optional<double> expert_cosine;        // mean over sparse layers of that between a layer's experts, over all pairs

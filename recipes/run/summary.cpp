@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 namespace sluice::recipes {
 namespace {
@@ -36,6 +37,27 @@ std::optional<double> validation_after(const std::vector<JsonRow>& rows, const s
     steps -= stage.last_step - stage.first_step;
   }
   return std::nullopt;
+}
+
+WindowSummary window_of(const JsonRow& row) {
+  WindowSummary window{row.integer("step", 0),
+                       row.integer("window_steps", 0),
+                       row.integer("window_dead_experts", 0),
+                       row.integer("window_starved_experts", 0),
+                       row.number("window_max_violation"),
+                       {}};
+  constexpr std::string_view by_layer = "window_mean_max_violation/";
+  for (const auto& [key, value] : row.items())
+    if (key.compare(0, by_layer.size(), by_layer) == 0) window.mean_max_violation.emplace_back(key.substr(by_layer.size()), row.number(key));
+  return window;
+}
+
+std::string describe_window(const StageSummary& stage) {
+  const WindowSummary& window = *stage.last_window;
+  std::string means;
+  for (const auto& [layer, mean] : window.mean_max_violation) means += fmt::format("{}{:.2f}", means.empty() ? "" : ", ", mean + 1.0);
+  return fmt::format("experts of '{}' over its last {} steps: {} dead, {} starved, max/mean {:.2f}; mean of the steps' own by layer: {}", stage.name,
+                     window.steps, window.dead_experts, window.starved_experts, window.max_violation + 1.0, means);
 }
 
 std::string shown(const std::optional<double>& value) {
@@ -86,7 +108,9 @@ RunSummary summarize_run(const std::filesystem::path& directory, const std::vect
     stage.type = plan.type;
     stage.steps = std::clamp(summary.steps, plan.first_step, plan.last_step) - plan.first_step;
     for (const JsonRow& row : rows) {
-      if (row.text("stage") != plan.name || row.find("validation_loss") == nullptr) continue;
+      if (row.text("stage") != plan.name) continue;
+      if (row.find("window_steps") != nullptr) stage.last_window = window_of(row);
+      if (row.find("validation_loss") == nullptr) continue;
       const Validation validation{row.integer("step", 0), row.number("validation_loss"), row.number("validation_bits_per_byte")};
       if (!stage.first_validation) stage.first_validation = validation;
       stage.last_validation = validation;
@@ -107,6 +131,8 @@ std::vector<std::string> format_summary(const RunSummary& summary) {
   std::vector<std::string> lines;
   lines.push_back(fmt::format("run '{}': {}", summary.name, summary.finished ? "finished" : "not finished"));
   for (const std::string& line : stage_table(summary.stages)) lines.push_back("  " + line);
+  for (const StageSummary& stage : summary.stages)
+    if (stage.last_window) lines.push_back("  " + describe_window(stage));
   for (const ConversionSummary& conversion : summary.conversions) {
     for (const std::string& line : format_receipt(conversion.receipt, summary.dtype)) lines.push_back("  " + line);
     if (conversion.receipt.note.empty())

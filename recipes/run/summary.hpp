@@ -1,4 +1,4 @@
-// What a run comes to: steps and validation of each stage, each conversion's receipt with validation 10 and 50 steps later,
+// What a run comes to: steps, validation and expert loads of each stage, each conversion's receipt with validation 10 and 50 steps later,
 // totals. It is gathered from metrics.jsonl and receipts.jsonl alone, so a run that was stopped and resumed sums up the same.
 // summary.json holds it; with "finished": true it is the completion marker of the run.
 // Gives: StagePlan, StageSummary, ConversionSummary, RunSummary, summarize_run(), format_summary(), write_summary(), read_summary().
@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sluice::recipes {
@@ -30,12 +31,23 @@ struct Validation {
   double bits_per_byte = 0.0;
 };
 
+/// The last window of expert loads of a stage (metrics.jsonl's window_*).
+struct WindowSummary {
+  std::int64_t step = 0;   // that it ended with
+  std::int64_t steps = 0;
+  std::int64_t dead_experts = 0, starved_experts = 0;
+  double max_violation = 0.0;
+  std::vector<std::pair<std::string, double>> mean_max_violation;  // by sparse layer: "layers.3", ascending
+  bool operator==(const WindowSummary&) const = default;
+};
+
 struct StageSummary {
   std::string name;
   std::string type;
   std::int64_t steps = 0;
   std::optional<Validation> first_validation;  // the earliest of the stage
   std::optional<Validation> last_validation;
+  std::optional<WindowSummary> last_window;  // of a sparse stage
 };
 
 struct ConversionSummary {

@@ -29,6 +29,31 @@ std::optional<Validation> to_validation(const Json& value) {
                     number(value.at("validation_bits_per_byte"))};
 }
 
+Json from_window(const WindowSummary& window) {
+  Json means = Json::object();
+  for (const auto& [layer, mean] : window.mean_max_violation) means[layer] = mean;
+  return {{"step", window.step},
+          {"steps", window.steps},
+          {"dead_experts", window.dead_experts},
+          {"starved_experts", window.starved_experts},
+          {"max_violation", window.max_violation},
+          {"mean_max_violation", std::move(means)}};
+}
+
+/// Absent in a dense stage, and in summaries of earlier versions.
+std::optional<WindowSummary> to_window(const Json& stage) {
+  const auto found = stage.find("last_window");
+  if (found == stage.end()) return std::nullopt;
+  WindowSummary window{found->at("step").get<std::int64_t>(),
+                       found->at("steps").get<std::int64_t>(),
+                       found->at("dead_experts").get<std::int64_t>(),
+                       found->at("starved_experts").get<std::int64_t>(),
+                       number(found->at("max_violation")),
+                       {}};
+  for (const auto& [layer, mean] : found->at("mean_max_violation").items()) window.mean_max_violation.emplace_back(layer, number(mean));
+  return window;
+}
+
 /// Absent, unlike null, means that no evaluation took place at that step.
 std::optional<double> optional_number(const Json& object, const char* key) {
   const auto found = object.find(key);
@@ -70,6 +95,7 @@ void write_summary(const std::filesystem::path& path, const RunSummary& summary)
                               {"steps", stage.steps},
                               {"first_validation", from_validation(stage.first_validation)},
                               {"last_validation", from_validation(stage.last_validation)}});
+    if (stage.last_window) json["stages"].back()["last_window"] = from_window(*stage.last_window);
   }
   json["conversions"] = Json::array();
   for (const ConversionSummary& conversion : summary.conversions) json["conversions"].push_back(from_conversion(conversion));
@@ -91,7 +117,7 @@ RunSummary read_summary(const std::filesystem::path& path) {
     for (const Json& stage : json.at("stages"))
       summary.stages.push_back({stage.at("name").get<std::string>(), stage.at("type").get<std::string>(),
                                 stage.at("steps").get<std::int64_t>(), to_validation(stage.at("first_validation")),
-                                to_validation(stage.at("last_validation"))});
+                                to_validation(stage.at("last_validation")), to_window(stage)});
     for (const Json& conversion : json.at("conversions")) summary.conversions.push_back(to_conversion(conversion));
   } catch (const std::exception& problem) {
     throw data_error("{}: not a run summary ({}); remove it to continue the run from its last checkpoint", path.string(),

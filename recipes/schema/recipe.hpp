@@ -126,6 +126,7 @@ struct Recipe {
   CheckpointConfig checkpoint;
   std::int64_t log_interval = 10;
   std::int64_t eval_interval = 100;
+  std::int64_t balance_window = 50;
   bool allow_schedule_change = false;  // a restart may move the learning rate of the stage at hand
 
   std::string directory() const { return run_dir.empty() ? "runs/" + name : run_dir; }

@@ -63,7 +63,7 @@ std::string stage_names(const Recipe& recipe, std::size_t count) {
 std::vector<Difference> compare_for_restart(const Recipe& old_recipe, const Recipe& new_recipe, std::size_t reached) {
   const std::vector<std::string> micro = {"micro_batch_size"};
   std::vector<Difference> all = compare("", write_keys(recipe_keys(), old_recipe), write_keys(recipe_keys(), new_recipe),
-                                        {"name", "run_dir", "log_interval", "eval_interval", "allow_schedule_change"});
+                                        {"name", "run_dir", "log_interval", "eval_interval", "balance_window", "allow_schedule_change"});
   append(all, compare("model.", write_keys(model_keys(), old_recipe.model), write_keys(model_keys(), new_recipe.model)));
   append(all, compare("model.moe.", moe_values(old_recipe.initial_moe), moe_values(new_recipe.initial_moe)));
   const auto top_data = compare("data.", write_keys(data_keys(), old_recipe.data), write_keys(data_keys(), new_recipe.data));

@@ -26,6 +26,9 @@ void visit_fields(State& s, Visit visit) {
   visit("exchange", s.exchange);
   visit("has_lagged_counts", s.has_lagged_counts);
   visit("bias_by_rows", s.bias_by_rows, true);
+  visit("window_steps", s.window.steps, true);
+  visit("window_counts", s.window.counts, true);
+  visit("window_violations", s.window.violations, true);
   visit("ranks", s.ranks);
   visit("expert", s.expert);
   visit("instruction_set", s.computed_with.instruction_set, true);

@@ -1,6 +1,8 @@
 // Where a run stands: what state/run.json of a checkpoint holds besides tensors.
 #pragma once
 
+#include "recipes/run/balance_window.hpp"
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -34,6 +36,7 @@ struct RunState {
   std::string exchange;               // the chosen one; reused in the same layout
   bool has_lagged_counts = false;
   bool bias_by_rows = false;          // the routers' rule of that name; false in checkpoints from before it
+  BalanceWindow window;               // so far; checkpoints from before there were any begin one
   // The layout that wrote it: the same one continues bit for bit. Loading never depends on it.
   std::int64_t ranks = 1, expert = 1;
   ComputedWith computed_with;

@@ -158,7 +158,7 @@ void Trainer::train_stage(std::size_t index) {
     log_step(result, batch, seconds, before);
     const bool last = state_.stage_step == stage.max_steps;
     const bool validates = data_of(index).has_validation && validation_due(recipe_, index, state_.stage_step, state_.step);
-    const bool logs = validates || last || state_.step % recipe_.log_interval == 0 || state_.step == 1;
+    const bool logs = validates || last || row_.window || state_.step % recipe_.log_interval == 0 || state_.step == 1;
     if (logs && model_->moe) log_movement();
     if (validates) {
       validate_now();

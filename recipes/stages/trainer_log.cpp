@@ -64,14 +64,14 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
     row_.load_balancing_loss = result.load_balancing_loss;
     row_.z_loss = result.z_loss;
     row_.dropped_fraction = result.dropped_fraction;
-    double worst = 0.0;
-    std::int64_t dead = 0;
-    for (const auto& counts : result.expert_counts) {
-      worst = std::max(worst, max_over_mean(counts));
-      dead += count_dead(counts);
-    }
-    row_.max_violation = worst - 1.0;
-    row_.dead_experts = dead;
+    row_.sparse_layers = model_->moe->layers;
+    row_.load = measure_load(result.expert_counts);
+    state_.window.add(result.expert_counts);
+  }
+  const BalanceWindow window = state_.window;
+  if (model_->moe && window_ends(state_.stage_step, stage.max_steps, recipe_.balance_window)) {
+    row_.window = measure_window(window);
+    state_.window = {};
   }
   if (!speaks()) return;
   ProgressState shown;
@@ -86,7 +86,8 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   progress_->update(shown);
   if (model_->moe && (state_.step % (recipe_.log_interval * 5) == 0 || state_.stage_step == stage.max_steps)) {
     std::vector<LayerLoad> load;
-    for (std::size_t i = 0; i < result.expert_counts.size(); ++i) load.push_back({model_->moe->layers[i], result.expert_counts[i]});
+    for (std::size_t i = 0; i < result.expert_counts.size(); ++i)
+      load.push_back({model_->moe->layers[i], result.expert_counts[i], window.counts[i], window.steps});
     log_lines(format_expert_load(load));
   }
 }

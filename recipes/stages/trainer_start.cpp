@@ -277,6 +277,9 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
       if (known != then.corpus_fingerprints.end())
         data::require_same_corpus(data::CorpusFingerprint::from_json(known->second, file), data_[i].corpus->fingerprint());
     }
+    const auto& moe = recipe_.stages[static_cast<std::size_t>(then.stage)].moe;
+    if (!then.window.fits(moe ? moe->layers.size() : 0, moe ? moe->num_experts : 0))
+      throw data_error("{}: 'window_counts' and 'window_violations' are not of the stage's sparse layers and experts", file);
     if (then.tokenizer_sha256 != state_.tokenizer_sha256)
       throw data_error("{}: the run's tokenizer changed: sha256 {} then, {} now", file, then.tokenizer_sha256, state_.tokenizer_sha256);
   });

@@ -11,7 +11,7 @@ import sys
 
 ALWAYS = ["step", "tokens", "loss", "bits_per_byte", "learning_rate", "grad_norm", "tokens_per_second", "step_seconds", "exposed_comm_seconds",
           "memory_bytes"]
-SPARSE = ["load_balancing_loss", "z_loss", "max_violation", "dead_experts", "dropped_fraction", "expert_cosine", "expert_cosine/layers.0",
+SPARSE = ["load_balancing_loss", "z_loss", "max_violation", "dead_experts", "starved_experts", "dropped_fraction", "expert_cosine", "expert_cosine/layers.0",
           "expert_cosine/layers.1", "expert_dense_cosine", "router_grad_norm",
           "exchange_bytes_intra", "exchange_bytes_inter"]
 RECEIPT = ["stage", "step", "kind", "method", "exact", "loss_before", "loss_after", "max_abs_logit_difference", "parameters_before",
@@ -53,6 +53,15 @@ def check_metrics(run, tokens, stages, steps):
             check(("choice_changed" in row) != first, f"{where}: choice_changed is {row.get('choice_changed')!r}")
             check(row["expert_cosine"] <= 1 + 1e-6 and row["expert_dense_cosine"] <= 1 + 1e-6 and row["router_grad_norm"] < row["grad_norm"], f"{where}: {row}")
             check(row.get("exchange_bytes_intra", 0) > 0 and row.get("exchange_bytes_inter") == 0, f"{where}: bytes exchanged on one node")
+        window = [key for key in row if key.startswith("window_")]
+        if dense or row["step"] % steps != 0:
+            check(not window, f"{where}: no window ends here, but there is {window}")
+        else:
+            check(row.get("window_steps") == steps, f"{where}: a window of {row.get('window_steps')!r} steps")
+            check(row.get("window_starved_experts", -1) >= row.get("window_dead_experts", 0) >= 0, f"{where}: experts dead and starved in the window")
+            layers = sorted(key.removeprefix("max_violation/") for key in row if key.startswith("max_violation/"))
+            check(layers and layers == sorted(key.removeprefix("window_mean_max_violation/") for key in window if "/" in key), f"{where}: loads by layer")
+            check(row["max_violation"] == max(row[f"max_violation/{layer}"] for layer in layers), f"{where}: max_violation is not that of the worst layer")
         check(all(is_number(value) for key, value in row.items() if key != "stage"), f"{where}: a value is no number: {row}")
     evaluated = [row for row in rows if "validation_loss" in row]
     for row in evaluated:

@@ -12,7 +12,7 @@ import os
 import sys
 
 TYPES = {"F64": "d", "F32": "f", "I64": "q", "BF16": "H"}
-METRICS = ["loss", "grad_norm", "load_balancing_loss", "z_loss", "max_violation", "dead_experts", "dropped_fraction",
+METRICS = ["loss", "grad_norm", "load_balancing_loss", "z_loss", "max_violation", "dead_experts", "starved_experts", "dropped_fraction",
            "expert_cosine", "expert_dense_cosine", "router_grad_norm", "choice_changed",
            "learning_rate", "router_learning_rate", "expert_learning_rate", "validation_loss", "tokens"]
 
@@ -69,7 +69,7 @@ def main():
     if a.keys() != b.keys():
         problems.append(f"logged steps differ: {sorted(a.keys() ^ b.keys(), key=lambda k: k[1])[:5]}")
     for key in sorted(a.keys() & b.keys(), key=lambda k: k[1]):
-        for name in METRICS:
+        for name in METRICS + sorted({n for n in (*a[key], *b[key]) if n.startswith(("window_", "max_violation/"))}):
             if (name in a[key]) != (name in b[key]):
                 problems.append(f"{key}: {name} is logged by one run only")
             elif name in a[key]:

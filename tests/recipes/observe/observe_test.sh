@@ -46,7 +46,9 @@ out 48 '^step [0-9]+/48  [a-z]+  loss [0-9.]+  lr [0-9.e-]+  grad norm [0-9.e-]+
 out 4 "^── stage [1-4]/4 '[a-z]+': "
 out 2 "^receipt, stage '(sparse|wide)': .*: same function, exact by recipe$"
 out 1 "^run 'tiny': finished$"
-grep -Eq '^layer +[01]  [^ ]+  max/mean [0-9.]+  dead [0-9]+$' rank-0.out || fail 'no line with the load of each expert'
+grep -Eq '^layer +[01]  [^ ]+  max/mean [0-9.]+  dead [0-9]+  starved [0-9]+; over [0-9]+ steps max/mean [0-9.]+  dead [0-9]+  starved [0-9]+$' rank-0.out ||
+  fail 'no line with the load of each expert'
+out 3 "^  experts of '(sparse|wide|flat)' over its last 12 steps: [0-9]+ dead, [0-9]+ starved, max/mean [0-9.]+; mean of the steps' own by layer: [0-9.]+, [0-9.]+$"
 cut -c21- run/log.txt | diff - rank-0.out >difference || fail "log.txt differs from what was printed: $(head -n 5 difference)"
 ! grep -Evq '^20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} ' run/log.txt || fail "a line of log.txt has no time: $(grep -Evm 1 '^20[0-9]{2}-' run/log.txt)"
 

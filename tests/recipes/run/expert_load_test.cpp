@@ -26,8 +26,23 @@ TEST_CASE("more experts than room: neighbours share a character, no expert is lo
 
 TEST_CASE("lines") {
   CHECK(format_expert_load({{3, {10, 0, 5, 5}}, {11, {0, 0, 0, 0}}}) ==
-        std::vector<std::string>{"layer  3  █·▄▄  max/mean 2.00  dead 1", "layer 11  ····  no tokens  dead 4"});
+        std::vector<std::string>{"layer  3  █·▄▄  max/mean 2.00  dead 1  starved 1", "layer 11  ····  no tokens  dead 4  starved 4"});
+  CHECK(format_expert_load({{3, {10, 0, 5, 5}, {100, 1, 50, 49}, 10}, {4, {5, 5}, {5, 5}, 1}}) ==
+        std::vector<std::string>{"layer  3  █·▄▄  max/mean 2.00  dead 1  starved 1; over 10 steps max/mean 2.00  dead 0  starved 1",
+                                 "layer  4  ▄▄  max/mean 1.00  dead 0  starved 0"});
   CHECK(max_over_mean({4, 4}) == 1.0);
   CHECK(std::isnan(max_over_mean({0, 0})));
   CHECK(std::isnan(max_over_mean({})));
+}
+
+TEST_CASE("starved is fewer than a tenth of the mean, in integers; figures of all layers together") {
+  CHECK(count_starved({1, 19, 10, 10}) == 0);   // a tenth is not fewer
+  CHECK(count_starved({0, 1, 20, 20}) == 2);    // 1 of a mean of 10.25
+  CHECK(count_starved({std::int64_t{1} << 52, (std::int64_t{1} << 52) + 1}) == 0);
+  const LoadFigures load = measure_load({{10, 0, 5, 5}, {30, 1, 1, 8}});
+  CHECK(load.violations == std::vector<double>{1.0, 2.0});
+  CHECK(load.max_violation == 2.0);
+  CHECK(load.dead == 1);
+  CHECK(load.starved == 1);
+  CHECK(measure_load({{5, 5}, {5, 5}}).max_violation == 0.0);
 }

@@ -56,6 +56,8 @@ RunSummary run_in(const std::filesystem::path& folder) {
   plain.stage = "sparse";
   plain.tokens = 8192 * 450;
   plain.elapsed_seconds = 230.0;
+  plain.sparse_layers = {1, 2};
+  plain.window = WindowLoad{50, {3.0, {3.0, 0.5}, 1, 4}, {2.5, 0.25}};
   log.write(metrics_row(plain));
   ReceiptLog(folder / "receipts.jsonl", -1).append(conversion());
   return summarize_run(folder, kStages);
@@ -80,6 +82,9 @@ TEST_CASE("a summary is gathered from the files of the run") {
   CHECK(summary.stages[1].last_validation->step == 400);
   CHECK(summary.stages[1].last_validation->bits_per_byte == 1.75);
   CHECK_FALSE(summary.stages[2].last_validation.has_value());
+  CHECK_FALSE(summary.stages[0].last_window.has_value());
+  REQUIRE(summary.stages[1].last_window.has_value());
+  CHECK(*summary.stages[1].last_window == WindowSummary{450, 50, 1, 4, 3.0, {{"layers.1", 2.5}, {"layers.2", 0.25}}});
   REQUIRE(summary.conversions.size() == 1);
   CHECK(summary.conversions[0].receipt == conversion());
   CHECK(summary.conversions[0].validation_loss_after_10_steps.value() == 3.9);
@@ -146,6 +151,8 @@ TEST_CASE("summary.json holds the same and comes back") {
   CHECK(back.finished);
   CHECK(back.dtype == DType::kFloat64);
   CHECK(back.conversions[0].receipt == conversion());
+  CHECK_FALSE(back.stages[0].last_window.has_value());
+  CHECK(back.stages[1].last_window == summary.stages[1].last_window);
   CHECK(std::isnan(back.stages[0].last_validation->loss));
   CHECK_FALSE(back.stages[2].first_validation.has_value());
   CHECK(format_summary(back) == format_summary(summary));
@@ -166,15 +173,16 @@ TEST_CASE("the text") {
   summary.name = "example";
   summary.directory = "runs/example";
   const auto lines = format_summary(summary);
-  REQUIRE(lines.size() == 13);
+  REQUIRE(lines.size() == 14);
   CHECK(lines[0] == "run 'example': not finished");
   CHECK(lines[1] == "  stage   type        steps   validation loss     bits per byte");
   CHECK(lines[2] == "  dense   pretrain      300  5.0000 -> 4.0000  2.5000 -> 2.0000");
   CHECK(lines[3] == "  sparse  sparsify      150  4.0000 -> 3.5000  2.0000 -> 1.7500");
   CHECK(lines[4] == "  flat    flatten         0                 -                 -");
-  CHECK(lines[5] == "  receipt, stage 'sparse': sparsify by copy at step 300: same function, exact by recipe");
-  CHECK(lines[11] == "    validation loss 10 steps after: 3.9000, 50 steps after: -");
-  CHECK(lines[12] == "  450 steps, 3.69M tokens in 3m50s; run directory runs/example");
+  CHECK(lines[5] == "  experts of 'sparse' over its last 50 steps: 1 dead, 4 starved, max/mean 4.00; mean of the steps' own by layer: 3.50, 1.25");
+  CHECK(lines[6] == "  receipt, stage 'sparse': sparsify by copy at step 300: same function, exact by recipe");
+  CHECK(lines[12] == "    validation loss 10 steps after: 3.9000, 50 steps after: -");
+  CHECK(lines[13] == "  450 steps, 3.69M tokens in 3m50s; run directory runs/example");
   // A large vocabulary begins above 10 nats.
   summary.stages[0].first_validation->loss = 10.3456;
   summary.stages[1].last_validation->loss = 10.25;

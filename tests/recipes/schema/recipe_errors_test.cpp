@@ -12,7 +12,7 @@ TEST_CASE("unknown keys are named with place, section and what was probably mean
   CHECK(refusal(kHead + "  - {name: dense, type: pretrain, max_step: 3}\n") ==
         "x.yaml:5:35: unknown key 'max_step' in stage 'dense'; did you mean 'max_steps'?");
   CHECK(refusal(kHead + kDense + "zzzz: 1\n") ==
-        "x.yaml:6:1: unknown key 'zzzz'; known: name, run_dir, seed, dtype, device, init_from, log_interval, eval_interval, allow_schedule_change, "
+        "x.yaml:6:1: unknown key 'zzzz'; known: name, run_dir, seed, dtype, device, init_from, log_interval, eval_interval, balance_window, allow_schedule_change, "
         "extends, data, "
         "model, train, parallel, "
         "stages, checkpoint");

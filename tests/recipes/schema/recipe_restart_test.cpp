@@ -28,7 +28,7 @@ std::string refused(const std::vector<std::string>& overrides, std::size_t reach
 TEST_CASE("the layout, intervals and later stages may change on restart") {
   CHECK(refused({}).empty());
   CHECK(refused({"parallel.expert=2", "parallel.exchange=flat", "parallel.threads=3", "parallel.timeout_seconds=5",
-                 "train.micro_batch_size=1", "log_interval=1", "eval_interval=2", "checkpoint.save_interval=3", "checkpoint.keep=1",
+                 "train.micro_batch_size=1", "log_interval=1", "eval_interval=2", "balance_window=3", "checkpoint.save_interval=3", "checkpoint.keep=1",
                  "name=other", "run_dir=elsewhere", "allow_schedule_change=true", "stages.dense.parallel.expert=4", "stages.dense.train.micro_batch_size=2"},
                 3)
             .empty());
