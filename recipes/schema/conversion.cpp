@@ -87,9 +87,12 @@ bool made_of_dense(const Recipe& recipe, std::size_t stage) {
 std::optional<moe::MoeConfig> shape_before(const Recipe& recipe, std::size_t stage) {
   const std::optional<std::size_t> parent = parent_of(recipe, stage);
   if (!parent) return recipe.initial_moe;
-  const Stage& from = recipe.stages[*parent];
-  std::optional<moe::MoeConfig> moe = from.moe;
-  if (moe && from.method == ConversionMethod::kDoubleTopK && from.top_k_anneal_steps > 0) moe->top_k /= 2;
+  return shape_after(recipe.stages[*parent]);
+}
+
+std::optional<moe::MoeConfig> shape_after(const Stage& stage) {
+  std::optional<moe::MoeConfig> moe = stage.moe;
+  if (moe && stage.method == ConversionMethod::kDoubleTopK && stage.top_k_anneal_steps > 0) moe->top_k /= 2;
   return moe;
 }
 

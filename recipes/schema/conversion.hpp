@@ -33,9 +33,11 @@ std::optional<std::size_t> parent_of(const Recipe& recipe, std::size_t stage);
 /// Whether the experts of `stage` were made of dense feed-forwards in this run: a sparsify stage is among those it goes on from, or it is one.
 bool made_of_dense(const Recipe& recipe, std::size_t stage);
 
-/// The sparse shape a stage starts from (absent: dense): what its parent ends with, or model.moe. A double_top_k stage that
-/// anneals ends with half its top_k.
+/// The sparse shape a stage starts from (absent: dense): what its parent ends with, or model.moe.
 std::optional<moe::MoeConfig> shape_before(const Recipe& recipe, std::size_t stage);
+
+/// The sparse shape a stage ends with (absent: dense). A double_top_k stage that anneals ends with half its top_k.
+std::optional<moe::MoeConfig> shape_after(const Stage& stage);
 
 /// The conversion of a sparsify, grow or flatten stage whose `moe` is resolved.
 Conversion conversion_of(const Recipe& recipe, std::size_t stage);

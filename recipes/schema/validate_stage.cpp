@@ -208,12 +208,6 @@ std::optional<Problem> check_moe_shape(const moe::MoeConfig& moe, const std::str
                                                                moe.top_k, moe.num_families(), moe.num_experts, moe.family_size),
                    {"top_k", "num_experts"});
   }
-  if (moe.top_k == 1 && moe.norm_topk_prob) {
-    return problem("top_k",
-                   "top_k(1) with norm_topk_prob gives every token the weight 1, so the router gets no gradient; set top_k to 2 or more, "
-                   "or norm_topk_prob: false",
-                   {"top_k", "norm_topk_prob"});
-  }
   return std::nullopt;
 }
 

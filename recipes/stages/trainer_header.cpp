@@ -2,6 +2,7 @@
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/schema/conversion.hpp"
+#include "recipes/schema/routing_checks.hpp"
 #include "recipes/schema/validate.hpp"
 #include "recipes/stages/balanced_routers.hpp"
 #include "recipes/stages/learning_rates.hpp"
@@ -135,6 +136,7 @@ void Trainer::print_header() {
   if (prepass) header.balance_prepass_fraction = 0.25;  // a forward pass beside forward + backward (1 : 3)
   log_lines(format_run_header(header));
   for (const std::string& warning : schedule_warnings(recipe_)) log_warning("{}", warning);
+  for (const std::string& warning : routing_warnings(recipe_)) log_warning("{}", warning);
   const double needed = (most.total() + most.conversion) * world_.layout().local_size, available = available_bytes();
   if (available > 0 && needed > available)
     log_warning("the {} a rank are {} on this machine, and {} are free: lower train.micro_batch_size or the model's sizes, or use more nodes",

@@ -1,0 +1,75 @@
+#include "recipes/schema/routing_checks.hpp"
+
+#include "recipes/schema/conversion.hpp"
+
+#include <fmt/format.h>
+
+namespace sluice::recipes {
+namespace {
+
+// An even load of so few rows leaves experts without one in many steps, and gives each a gradient of a few tokens.
+constexpr double kFewRows = 8;
+
+std::string feed_text(const Stage& stage) {
+  const moe::MoeConfig moe = *shape_after(stage);
+  return fmt::format("{} sequences x {} tokens x top_k({}) / num_experts({}) = {:.4g} row{} an expert a step", stage.train.global_batch_size,
+                     stage.data.seq_length, moe.top_k, moe.num_experts, rows_an_expert(stage), rows_an_expert(stage) == 1 ? "" : "s");
+}
+
+constexpr const char* kFeedMore = "use fewer experts, or a larger train.global_batch_size or data.seq_length";
+
+// Whether the weight of the chosen expert (or family) is 1 whatever its score.
+bool is_always_1(const moe::MoeConfig& moe) { return moe.top_k == 1 && moe.norm_topk_prob && moe.num_families() > 1; }
+
+std::string untaught(const Recipe& recipe, std::size_t index) {
+  const Stage& stage = recipe.stages[index];
+  const moe::MoeConfig moe = *shape_after(stage);
+  // Without renormalisation the weight is below 1, so a conversion from a dense layer changes the function (exact()).
+  std::string instead;  // a model of init_from is what it is
+  if (stage.type == StageType::kSparsify) instead = "norm_topk_prob: false with allow_jump: true, since the conversion is not exact then";
+  else if (recipe.init_from.empty()) instead = "norm_topk_prob: false in model.moe";
+  if (!instead.empty()) instead = "; a router with top_k of 2 or more learns from it, or one with " + instead;
+  return fmt::format(
+      "stage '{}': top_k(1) with norm_topk_prob gives every chosen {} the weight 1, so {} no gradient from the text, only from "
+      "balance and z losses{}",
+      stage.name, moe.family_size > 1 ? "family" : "expert", moe.family_size > 1 ? "the families' router rows get" : "the router gets", instead);
+}
+
+}  // namespace
+
+double rows_an_expert(const Stage& stage) {
+  const moe::MoeConfig moe = *shape_after(stage);
+  return static_cast<double>(stage.train.global_batch_size) * static_cast<double>(stage.data.seq_length) * static_cast<double>(moe.top_k) /
+         static_cast<double>(moe.num_experts);
+}
+
+std::optional<Problem> check_feed(const Recipe& recipe, std::size_t index) {
+  const Stage& stage = recipe.stages[index];
+  if (!stage.moe || rows_an_expert(stage) >= 1) return std::nullopt;
+  const std::string key = fmt::format("stages.{}.", stage.name);
+  return Problem{key + "moe.num_experts",
+                 fmt::format("stage '{}': {}, not one each: some get none; {}", stage.name, feed_text(stage), kFeedMore),
+                 {key + "train.global_batch_size", key + "data.seq_length", key + "moe.top_k", key + "moe.num_experts"}};
+}
+
+std::vector<std::string> routing_warnings(const Recipe& recipe) {
+  std::vector<std::string> lines;
+  bool told_untaught = false;
+  std::string told_feed;
+  for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
+    const Stage& stage = recipe.stages[i];
+    if (!stage.moe) continue;
+    if (rows_an_expert(stage) < kFewRows && told_feed != feed_text(stage)) {
+      told_feed = feed_text(stage);
+      lines.push_back(fmt::format("stage '{}': {}, fewer than {:g}: experts go without in many steps and learn from a few tokens; {}", stage.name, told_feed,
+                                  kFewRows, kFeedMore));
+    }
+    if (is_always_1(*shape_after(stage)) && !told_untaught) {
+      told_untaught = true;
+      lines.push_back(untaught(recipe, i));
+    }
+  }
+  return lines;
+}
+
+}  // namespace sluice::recipes
