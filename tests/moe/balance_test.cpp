@@ -131,3 +131,45 @@ TEST_CASE("lagged: a node that the previous step never reached counts as even") 
   seen.narrow(1, 2, 2).zero_();
   CHECK(loss(config, s, {at::full({1, 2}, 5, at::kLong), seen}) == Approx(1.0).epsilon(1e-12));
 }
+
+TEST_CASE("a row is pulled at by its relative excess / E, a child by that / (2 levels) of the rows of its level") {
+  // Every other row has 1.25 of an even load, the others 0.75; probabilities are even.
+  const auto uneven = [](std::int64_t rows) {
+    std::vector<std::int64_t> counts;
+    for (std::int64_t i = 0; i < rows; ++i) counts.push_back(i % 2 == 0 ? 10 : 6);
+    return at::tensor(counts, at::kLong).unsqueeze(0);
+  };
+  constexpr double kExcess = 0.25;
+  for (const std::int64_t experts : {8, 16, 32, 64, 128}) {
+    for (const std::int64_t family_size : {1, 2, 4, 8}) {
+      for (const ScoreFunction score : {ScoreFunction::kSoftmax, ScoreFunction::kSigmoid}) {
+        MoeConfig config;
+        config.num_experts = experts;
+        config.family_size = family_size;
+        config.top_k = 1;
+        const std::int64_t families = config.num_families();
+        if (families == 1) continue;  // nothing to choose
+        at::Tensor logits = at::zeros({kTokens, families}, at::kDouble).requires_grad_();
+        const at::Tensor scores = score == ScoreFunction::kSoftmax ? at::softmax(logits, 1) : at::sigmoid(logits);
+        SlotStatistics s;
+        s.probability_sum = (scores / scores.sum(1, true)).sum(0, true);
+        // One logit a row: all of a node's pairs, kTokens / nodes of them, see the same.
+        std::vector<at::Tensor> children, sums;
+        for (std::int64_t width = 2; width <= family_size; width *= 2) {
+          children.push_back(at::zeros({families * width / 2, 2}, at::kDouble).requires_grad_());
+          sums.push_back((at::softmax(children.back(), 1) * (2.0 * kTokens / static_cast<double>(families * width))).view({1, -1}));
+        }
+        s.child_probability_sum = sums.empty() ? at::zeros({1, 0}, at::kDouble) : at::cat(sums, 1);
+        (balance_loss_sum(config, s, {uneven(families), uneven(config.num_child_rows())}) / kTokens).backward();
+        INFO("experts " << experts << ", families of " << family_size << ", scores " << static_cast<int>(score));
+        const double row = logits.grad().sum(0)[0].item<double>(), families_share = family_size == 1 ? 1.0 : 0.5;
+        const double chain = score == ScoreFunction::kSoftmax ? 1.0 : 0.5;
+        CHECK(row == Approx(chain * families_share * kExcess / static_cast<double>(families)).epsilon(1e-9));
+        for (const at::Tensor& level : children) {
+          const auto rows = static_cast<double>(level.numel()), levels = static_cast<double>(children.size());
+          CHECK(level.grad()[0][0].item<double>() == Approx(kExcess / (2.0 * levels * rows)).epsilon(1e-9));
+        }
+      }
+    }
+  }
+}
