@@ -153,6 +153,8 @@ def check_receipts(run, stages, steps):
         check(list(receipt.keys())[:len(RECEIPT)] == RECEIPT, f"receipt of {receipt['stage']}: keys {list(receipt)}")
         check(len(receipt["held_batch_sha256"]) == 64, f"receipt of {receipt['stage']}: held_batch_sha256")
         check(all(is_number(receipt[key]) for key in RECEIPT[5:12]), f"receipt of {receipt['stage']}: a value is no number")
+        loads = [receipt.get(f"layers.{layer}.{key}") for layer in (0, 1) for key in ("dead_experts", "starved_experts", "max_over_mean")]
+        check(receipt["load_tokens"] > 0 and receipt["load_bound"] > 0 and all(map(is_number, loads)), f"receipt of {receipt['stage']}: loads {loads}")
         if receipt["exact"]:
             check(receipt["max_abs_logit_difference"] <= 1e-4 and abs(receipt["loss_after"] - receipt["loss_before"]) <= 1e-5, f"receipt of {receipt['stage']}: not exact")
     for before, after in zip(receipts, receipts[1:]):

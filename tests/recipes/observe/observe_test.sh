@@ -17,7 +17,10 @@ code=$?
 [ $code = 0 ] || fail "the run ended with code $code: $(tail -n 3 rank-0.err mpirun.out)"
 cat rank-1.out rank-1.err >rank-1.all
 [ ! -s rank-1.all ] || fail "rank 1 spoke although nothing was wrong: $(head -n 3 rank-1.all)"
-[ ! -s rank-0.err ] || fail "rank 0 warned: $(head -n 3 rank-0.err)"
+# So few steps on so little text part the experts badly, and growth says so.
+deep="^warning: stage 'wide': [0-9]+ of 16 family nodes \(in layers: [01, ]+\) are reached by fewer than 8 of 2048 tokens, "
+grep -Ev "$deep" rank-0.err >warnings
+[ ! -s warnings ] || fail "rank 0 warned: $(head -n 3 warnings)"
 
 # The header.
 head -n 20 rank-0.out >header
@@ -46,10 +49,12 @@ out 48 '^step [0-9]+/48  [a-z]+  loss [0-9.]+  lr [0-9.e-]+  grad norm [0-9.e-]+
 out 4 "^── stage [1-4]/4 '[a-z]+': "
 out 2 "^receipt, stage '(sparse|wide)': .*: same function, exact by recipe$"
 out 1 "^run 'tiny': finished$"
+out 3 "^  experts' load before training, on 2.05K tokens; the most frequent of them alone can make max/mean [0-9.]+$"
+out 6 '^  layer [01] +[0-9]+ +[0-9]+ +[0-9.]+$'
 grep -Eq '^layer +[01]  [^ ]+  max/mean [0-9.]+  dead [0-9]+  starved [0-9]+; over [0-9]+ steps max/mean [0-9.]+  dead [0-9]+  starved [0-9]+$' rank-0.out ||
   fail 'no line with the load of each expert'
 out 3 "^  experts of '(sparse|wide|flat)' over its last 12 steps: [0-9]+ dead, [0-9]+ starved, max/mean [0-9.]+; mean of the steps' own by layer: [0-9.]+, [0-9.]+$"
-cut -c21- run/log.txt | diff - rank-0.out >difference || fail "log.txt differs from what was printed: $(head -n 5 difference)"
+cut -c21- run/log.txt | grep -Ev "$deep" | diff - rank-0.out >difference || fail "log.txt differs from what was printed: $(head -n 5 difference)"
 ! grep -Evq '^20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} ' run/log.txt || fail "a line of log.txt has no time: $(grep -Evm 1 '^20[0-9]{2}-' run/log.txt)"
 
 # The files of the run.

@@ -134,6 +134,19 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
   CHECK(starved(sparse.receipts[0]) == 0);
   CHECK(worst(sparse.receipts[0]) < 1.5);
 
+  // One expert that is not renormalised changes the function: each layer's rows are chosen behind the new layers before it.
+  moe::MoeConfig one = balanced(shape(8, 1, 1));
+  one.norm_topk_prob = false;
+  const ConversionOutcome switched = convert(dense, recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, one));
+  CHECK(!switched.receipts[0].exact);
+  CHECK(starved(switched.receipts[0]) == 0);
+  CHECK(worst(switched.receipts[0]) < 1.6);
+
+  TrainModel half = tiny_model(tiny_decoder(), std::nullopt, at::kBFloat16);
+  const ConversionOutcome rounded = convert(half, recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, eight));
+  CHECK(within_limits(rounded.receipts[0], DType::kBFloat16));
+  CHECK(starved(rounded.receipts[0]) == 0);
+
   const moe::MoeConfig sixteen = balanced(shape(16, 2, 2));
   ConversionOutcome wide = convert(sparse.model, recipe_of(StageType::kGrow, ConversionMethod::kFamily, eight, sixteen));
   CHECK(within_limits(wide.receipts[0], DType::kFloat64));
