@@ -62,17 +62,28 @@ std::optional<LeafPlan> sparsify(const ConversionShape& c, const MlpLeaf& leaf, 
   if (leaf.rest.compare(0, 15, "shared_experts.") == 0) return dense_part(leaf, leaf.rest.substr(15), shape, 0, 1.0);
   // The chosen experts' weights add up to routed_scaling_factor; a group of G shards shares one such weight, so each is scaled up by G.
   const double factor = static_cast<double>(shards) / moe.routed_scaling_factor;
-  return dense_part(leaf, leaf.rest, shape, shared + (leaf.expert % shards) * moe.expert_hidden_size, factor);
+  LeafPlan plan = dense_part(leaf, leaf.rest, shape, shared + (leaf.expert % shards) * moe.expert_hidden_size, factor);
+  // top_k of num_experts see a token, and weigh it shards / top_k.
+  plan.gradient_share = static_cast<double>(shards) / static_cast<double>(moe.num_experts);
+  plan.squared_share = plan.gradient_share * static_cast<double>(shards) / static_cast<double>(moe.top_k);
+  return plan;
 }
 
 LeafPlan same_leaf(const std::string& from, const std::vector<std::int64_t>& shape) {
   return {{{from, range(0, shape[0]), 0, shape[1], 1.0}}, 0.0, 1};
 }
 
+// How much a copy weighs a token beside what its source did: twins of double_top_k see it both, and share its weight.
+double weight_of_copy(const ConversionShape& c) {
+  return c.kind == ConversionKind::kGrowDoubleTopK ? static_cast<double>(c.before->num_experts) / static_cast<double>(c.after.num_experts) : 1.0;
+}
+
 std::optional<LeafPlan> grow(const ConversionShape& c, const MlpLeaf& leaf, const std::vector<std::int64_t>& shape) {
   const std::int64_t copies = c.after.num_experts / c.before->num_experts;
   if (leaf.expert >= 0) {
     LeafPlan plan = same_leaf(leaf.prefix + ".experts." + std::to_string(leaf.expert / copies) + "." + leaf.rest, shape);
+    plan.gradient_share = 1.0 / static_cast<double>(copies);
+    plan.squared_share = plan.gradient_share * weight_of_copy(c);
     return plan;
   }
   if (leaf.rest == "family_gate.weight") {
@@ -89,7 +100,8 @@ std::optional<LeafPlan> grow(const ConversionShape& c, const MlpLeaf& leaf, cons
   if (leaf.rest == "gate.weight" && c.kind != ConversionKind::kGrowFamily) {
     std::vector<std::int64_t> rows = range(0, shape[0]);
     for (std::int64_t& row : rows) row /= copies;
-    return LeafPlan{{{leaf.prefix + ".gate.weight", std::move(rows), 0, shape[1], 1.0}}, 0.0, 1};
+    const double share = 1.0 / static_cast<double>(copies);
+    return LeafPlan{{{leaf.prefix + ".gate.weight", std::move(rows), 0, shape[1], 1.0}}, 0.0, 1, share, share * weight_of_copy(c)};
   }
   return std::nullopt;
 }
@@ -98,6 +110,7 @@ std::optional<LeafPlan> flatten(const ConversionShape& c, const MlpLeaf& leaf, c
   if (leaf.rest != "gate.weight") return std::nullopt;
   const std::int64_t size = c.before->family_size, families = c.before->num_families();
   LeafPlan plan;
+  plan.gradient_share = plan.squared_share = 1.0 / static_cast<double>(size);
   std::vector<std::int64_t> rows(static_cast<std::size_t>(shape[0]));
   for (std::int64_t e = 0; e < shape[0]; ++e) rows[static_cast<std::size_t>(e)] = e / size;
   plan.terms.push_back({leaf.prefix + ".gate.weight", rows, 0, shape[1], 1.0});

@@ -36,6 +36,10 @@ struct LeafPlan {
   std::vector<LeafTerm> terms;  // empty: drawn anew altogether
   double fresh_std = 0.0;       // rows without a source: N(0, fresh_std^2)
   std::int64_t tied_rows = 1;   // fresh rows come in runs of so many equal rows (virtual groups)
+  // What the leaf sees of its source's gradient from now on, and of its square: with a part q of the source's tokens, each weighing r,
+  // q * r, and between (q * r)^2, where all tokens pull alike, and q * r^2, where each pulls its own way. The larger: no update exceeds the rate.
+  double gradient_share = 1.0;
+  double squared_share = 1.0;
 };
 
 struct ConversionShape {

@@ -125,8 +125,9 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
     if (!plan->terms.empty()) {
       const moe::LeafTerm& term = plan->terms.front();
       const LeafView& from = source(term.from, name);
-      add_term(as_rows(view.exp_avg), from.exp_avg, term, 1.0 / term.factor);
-      add_term(as_rows(view.exp_avg_sq), from.exp_avg_sq, term, 1.0 / (term.factor * term.factor));
+      // Without the shares, moments of a dense model hold n copies still until they have faded, some 2 ln(n) / (1 - beta2) steps.
+      add_term(as_rows(view.exp_avg), from.exp_avg, term, plan->gradient_share / term.factor);
+      add_term(as_rows(view.exp_avg_sq), from.exp_avg_sq, term, plan->squared_share / (term.factor * term.factor));
       *view.updates = from.updates->of_part(term.rows, term.column_begin, term.column_count);
     }
   }

@@ -8,8 +8,9 @@
 
 namespace sluice::recipes {
 
-/// `keep_moments`: Adam moments and their counts of updates follow the weights (a tensor scaled by c scales m by 1/c and v by 1/c^2; of
-/// several addends the first gives them), and rows drawn anew start at zero; otherwise the optimizer starts over. Data error if a tensor of `old` would go nowhere.
+/// `keep_moments`: Adam moments and their counts of updates follow the weights and the gradients to come: a tensor scaled by c scales m
+/// by 1/c and v by 1/c^2, and of n copies each has m/n, because their gradients sum to that of their source, and v as LeafPlan says (of
+/// several addends the first gives them). Rows drawn anew start at zero. Otherwise the optimizer starts over. Data error if a tensor of `old` would go nowhere.
 TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion, const Layout& layout, const std::string& exchange, std::uint64_t seed,
                          bool keep_moments);
 

@@ -300,7 +300,7 @@ TEST_CASE("a conversion that would lose tensors is refused by their names") {
   CHECK(message.find(" and 16 more") != std::string::npos);
 }
 
-TEST_CASE("kept Adam moments follow the weights; drawn rows start at zero") {
+TEST_CASE("kept Adam moments follow the weights and are shared among copies; drawn rows start at zero") {
   TrainModel dense = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
   train_a_little(dense, 2);
   moe::MoeConfig moe = copy_shape();
@@ -316,10 +316,72 @@ TEST_CASE("kept Adam moments follow the weights; drawn rows start at zero") {
   }
   const auto shard = [](const at::Tensor& t) { return t.narrow(1, 12, 12); };  // expert 3 is shard 1
   CHECK(at::allclose(down, 2.0 * shard(dense_down), 0, 0));
-  CHECK(at::allclose(m, 0.5 * shard(dense_m), 0, 0));
-  CHECK(at::allclose(v, 0.25 * shard(dense_v), 0, 0));
+  // Three copies of each shard share its gradient: each sees a third of the tokens, and weighs them in full.
+  CHECK(at::allclose(m, 0.5 / 3.0 * shard(dense_m), 1e-15, 0));
+  CHECK(at::allclose(v, 0.25 / 3.0 * shard(dense_v), 1e-15, 0));
   CHECK(router_m.abs().max().item<double>() == 0.0);
   CHECK(sparse.optimizer.steps() == dense.optimizer.steps());
+}
+
+TEST_CASE("the gradients of an expert's copies sum to their source's, and so do their kept moments") {
+  moe::MoeConfig sparse_shape = copy_shape(), after = copy_shape();
+  ConversionKind kind = ConversionKind::kSparsifyCopy;
+  TrainModel old = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
+  SECTION("copy") { after.routed_scaling_factor = 2.5; }
+  SECTION("virtual groups") {
+    kind = ConversionKind::kSparsifyVirtualGroup;
+    after.num_experts = 12;
+    after.expert_hidden_size = 8;
+    after.top_k = 3;
+  }
+  SECTION("family") {
+    kind = ConversionKind::kGrowFamily;
+    after.num_experts = 8;
+    after.family_size = 2;
+  }
+  SECTION("double top-k") {
+    kind = ConversionKind::kGrowDoubleTopK;
+    after.num_experts = 8;
+    after.top_k = 4;
+  }
+  after.aux_loss_coef = after.z_loss_coef = sparse_shape.aux_loss_coef = sparse_shape.z_loss_coef = 0.0;
+  const bool grows = kind == ConversionKind::kGrowFamily || kind == ConversionKind::kGrowDoubleTopK;
+  if (grows) old = convert(old, ConversionKind::kSparsifyCopy, sparse_shape);
+  train_a_little(old, 3);
+  TrainModel made = convert(old, kind, after);
+  StepOptions options;
+  options.step = 4;
+  const LocalBatch batch = tiny_batch(4, 8, old.config.vocab_size, 55);
+  for (TrainModel* model : {&old, &made}) compute_gradients(*model, alone_layout(), batch, options);
+
+  struct Sums {
+    at::Tensor gradient, moment;
+  };
+  std::map<std::string, Sums> sums;  // by source: of factor * what its copies have
+  const moe::ConversionShape conversion{kind, old.config, old.moe, after, 1.0};
+  for (LeafView& view : leaves_of(made)) {
+    if (view.leaf.name.find(".experts.") == std::string::npos) continue;
+    const moe::LeafTerm term = moe::plan_leaf(conversion, view.leaf.name, view.leaf.shape)->terms.front();
+    Sums& sum = sums[term.from];
+    for (LeafView& source : leaves_of(old)) {
+      if (source.leaf.name != term.from || sum.gradient.defined()) continue;
+      sum = {at::zeros_like(source.value), at::zeros_like(source.value)};
+    }
+    const auto add = [&](at::Tensor& to, const at::Tensor& what) {
+      to.narrow(1, term.column_begin, term.column_count).index_add_(0, at::tensor(term.rows, at::kLong), what * term.factor);
+    };
+    add(sum.gradient, view.parameter->view(view.parameter->grad, view.leaf));
+    add(sum.moment, view.exp_avg);
+  }
+  CHECK(sums.size() == (grows ? 24 : 6));
+  const auto apart = [](const at::Tensor& a, const at::Tensor& b) { return ((a - b).abs().max() / b.abs().max()).item<double>(); };
+  for (LeafView& source : leaves_of(old)) {
+    const auto sum = sums.find(source.leaf.name);
+    if (sum == sums.end()) continue;
+    INFO(source.leaf.name);
+    CHECK(apart(sum->second.gradient, source.parameter->view(source.parameter->grad, source.leaf)) < 1e-12);
+    CHECK(apart(sum->second.moment, source.exp_avg) < 1e-12);
+  }
 }
 
 TEST_CASE("flatten gives every child a row of its own") {
