@@ -35,6 +35,21 @@ struct RouterLogitsFunction : torch::autograd::Function<RouterLogitsFunction> {
   }
 };
 
+// logits [N, C] of x and `weight`, unchanged, whose gradient goes to the weight and not on to x.
+struct PickLogitsFunction : torch::autograd::Function<PickLogitsFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits, const at::Tensor& x, Parameter* weight) {
+    ctx->save_for_backward({x});
+    ctx->saved_data["weight"] = reinterpret_cast<std::int64_t>(weight);
+    return logits.clone();
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
+    const at::Tensor dlogits = grads[0].contiguous();
+    auto* weight = reinterpret_cast<Parameter*>(ctx->saved_data["weight"].toInt());
+    weight->add_product_gradient(dlogits, ctx->get_saved_variables()[0].to(dlogits.scalar_type()));
+    return {at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
 // Our own kernel: at::sigmoid computes the last elements of a block otherwise than the others, so that equal logits get scores
 // that differ in the last bit, by their place in [N, E] (seen with LibTorch 2.13; its softmax over a row does not).
 struct SigmoidScoresFunction : torch::autograd::Function<SigmoidScoresFunction> {
@@ -118,14 +133,20 @@ Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
 
   if (config_.family_size > 1) {
     const at::Tensor child_logits = RouterLogitsFunction::apply(x, &family_gate);  // [N, C]
+    // A pick between children changes nothing continuously, so the gradient that teaches it is no gradient of the function. It is for
+    // the children's rows alone: in the layers below it would be as large as a third of the true one.
+    const at::Tensor pick_logits = PickLogitsFunction::apply(child_logits, x, &family_gate);
     std::vector<at::Tensor> sums, counts;
     std::int64_t level_begin = 0;
     for (std::int64_t width = 2; width <= config_.family_size; width *= 2) {
       const std::int64_t level_rows = families * width;
       const at::Tensor pairs = at::stack({chosen * 2, chosen * 2 + 1}, 2).view({n, 2 * k});  // the two children of each chosen node
-      const at::Tensor p = at::softmax(child_logits.narrow(1, level_begin, level_rows).gather(1, pairs).view({n, k, 2}), 2);
+      const auto shares = [&](const at::Tensor& logits) {
+        return at::softmax(logits.narrow(1, level_begin, level_rows).gather(1, pairs).view({n, k, 2}), 2);
+      };
+      const at::Tensor p = shares(child_logits), pick = shares(pick_logits);
       const at::Tensor second = (p.detach().select(2, 1) > p.detach().select(2, 0)).to(at::kLong);  // ties go to the lower index
-      const at::Tensor picked = p.gather(2, second.unsqueeze(2)).squeeze(2);
+      const at::Tensor picked = pick.gather(2, second.unsqueeze(2)).squeeze(2);
       weights = weights * (picked / picked.detach());
       const at::Tensor zeros = at::zeros({n, level_rows}, p.options().requires_grad(false));
       sums.push_back(by_group(zeros.scatter_add(1, pairs, p.reshape({n, 2 * k}))));
