@@ -81,15 +81,15 @@ at::Tensor spread_of(const at::Tensor& values, const at::Tensor& share) {
 RouterInputs router_inputs(const at::Tensor& x) {
   RouterInputs inputs;
   inputs.x = x;
-  inputs.mean = x.mean(0);
-  const at::Tensor centred = x - inputs.mean;
+  const at::Tensor mean = x.mean(0), centred = x - mean;
   const at::Tensor covariance = at::mm(centred.t(), centred) / static_cast<double>(x.size(0));
   const double variance = covariance.trace().item<double>() / static_cast<double>(x.size(1));
   // What is left of equal inputs is rounding.
-  if (!(variance > 1e-20 * inputs.mean.square().mean().item<double>())) return inputs;
-  inputs.factor = at::linalg_cholesky(covariance + kLeastVariance * variance * at::eye(x.size(1), x.options()));
-  const at::Tensor towards = at::cholesky_solve(inputs.mean.unsqueeze(1), inputs.factor).squeeze(1);
-  const double along = towards.dot(inputs.mean).item<double>();
+  if (!(variance > 1e-20 * mean.square().mean().item<double>())) return inputs;
+  inputs.varied = true;
+  const at::Tensor factor = at::linalg_cholesky(covariance + kLeastVariance * variance * at::eye(x.size(1), x.options()));
+  const at::Tensor towards = at::cholesky_solve(mean.unsqueeze(1), factor).squeeze(1);
+  const double along = towards.dot(mean).item<double>();
   if (along > kLeastCommon) inputs.common = towards / along;
   return inputs;
 }
@@ -116,8 +116,8 @@ at::Tensor soft_choice(const at::Tensor& keys, std::int64_t k) {
 }
 
 at::Tensor balanced_rows(const RouterInputs& inputs, const at::Tensor& noise, std::int64_t k, double spread, const at::Tensor& weights) {
-  if (!inputs.factor.defined()) return noise * (spread / std::sqrt(static_cast<double>(noise.size(1))));
-  at::Tensor rows = at::linalg_solve_triangular(inputs.factor, noise, false, false);
+  if (!inputs.varied) return noise * (spread / std::sqrt(static_cast<double>(noise.size(1))));
+  at::Tensor rows = noise;
   const at::Tensor share = shares(inputs.x, weights);
   const at::Tensor logits = at::mm(inputs.x, rows.t());
   if (inputs.common.defined()) rows = rows - at::mv(logits.t(), share).unsqueeze(1) * inputs.common;

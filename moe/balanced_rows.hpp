@@ -2,10 +2,12 @@
 // Legend: N inputs, D width, E rows, k rows that an input chooses: those of its k largest logits.
 //
 // Rows drawn at random do not: inputs have much in common and few strong directions, so that the same few rows win nearly always.
-// Balanced rows are drawn where inputs differ, all directions counting alike (whitened), made equal in the spread of their logits,
-// and each gets as much of the direction along which inputs are most alike, which acts as a bias, as makes its share of the choices
-// even. Shares are counted softly and steps follow a fixed schedule, so that rows are a continuous function of the inputs: inputs
-// that differ by rounding give rows that differ by rounding. All in float64.
+// Balanced rows are drawn at random too, made equal in the spread of their logits, and each gets as much of the direction along which
+// inputs are most alike, which acts as a bias, as makes its share of the choices even. They choose by the strong directions, as random
+// rows do: rows that make all directions count alike (whitened) share out as evenly, but choose by what is noise in an input, and what
+// is trained behind them is far worse (tests/bench/RESULTS.md).
+// Shares are counted softly and steps follow a fixed schedule, so that rows are a continuous function of the inputs: inputs that differ
+// by rounding give rows that differ by rounding. All in float64.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
@@ -17,10 +19,9 @@ namespace sluice::moe {
 
 /// Inputs, and how they lie.
 struct RouterInputs {
-  at::Tensor x;       // [N, D]
-  at::Tensor mean;    // [D]
-  at::Tensor factor;  // [D, D] lower triangular, times its transpose: the covariance, small variances raised; undefined if all inputs are equal
-  at::Tensor common;  // [D] x common is near 1, on average 1: the best such direction; undefined if the mean is next to nothing
+  at::Tensor x;         // [N, D]
+  bool varied = false;  // inputs differ by more than rounding
+  at::Tensor common;    // [D] x common is near 1, on average 1: the best such direction; undefined if the mean is next to nothing
 };
 RouterInputs router_inputs(const at::Tensor& x);
 

@@ -47,7 +47,7 @@ TEST_CASE("balanced rows share out other inputs evenly where random ones leave r
       const std::vector<std::int64_t> even = loads(others, rows, k), random = loads(others, noise, k);
       CHECK(recipes::count_starved(even) == 0);
       CHECK(recipes::max_over_mean(even) < 2.0);
-      CHECK(recipes::max_over_mean(random) > 2.0 * recipes::max_over_mean(even));
+      CHECK(recipes::max_over_mean(random) - 1.0 > 5.0 * (recipes::max_over_mean(even) - 1.0));
       // Each row's logits spread as asked for, but for what evening added.
       CHECK(at::mm(chosen_on, rows.t()).std(0, false).mean().item<double>() == Approx(0.5).epsilon(0.2));
     }
