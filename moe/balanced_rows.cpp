@@ -19,6 +19,8 @@ constexpr double kLeastCommon = 0.01;
 constexpr int kRounds = 120;
 constexpr double kFirstStep = 0.5, kLastStep = 0.02;
 constexpr double kFirstBorder = 0.5, kLastBorder = 0.05;
+// Logits of random rows spread over the inputs that count at least so much of how far they do over all.
+constexpr double kLeastSpread = 0.1;
 // A share counts as at least so much of an even one, so that a row without any does not leap.
 constexpr double kLeastShare = 0.03;
 
@@ -86,7 +88,7 @@ RouterInputs router_inputs(const at::Tensor& x) {
   const double variance = covariance.trace().item<double>() / static_cast<double>(x.size(1));
   // What is left of equal inputs is rounding.
   if (!(variance > 1e-20 * mean.square().mean().item<double>())) return inputs;
-  inputs.varied = true;
+  inputs.variance = variance * static_cast<double>(x.size(1));
   const at::Tensor factor = at::linalg_cholesky(covariance + kLeastVariance * variance * at::eye(x.size(1), x.options()));
   const at::Tensor towards = at::cholesky_solve(mean.unsqueeze(1), factor).squeeze(1);
   const double along = towards.dot(mean).item<double>();
@@ -116,12 +118,12 @@ at::Tensor soft_choice(const at::Tensor& keys, std::int64_t k) {
 }
 
 at::Tensor balanced_rows(const RouterInputs& inputs, const at::Tensor& noise, std::int64_t k, double spread, const at::Tensor& weights) {
-  if (!inputs.varied) return noise * (spread / std::sqrt(static_cast<double>(noise.size(1))));
+  if (inputs.variance == 0.0) return noise * (spread / std::sqrt(static_cast<double>(noise.size(1))));
   at::Tensor rows = noise;
   const at::Tensor share = shares(inputs.x, weights);
   const at::Tensor logits = at::mm(inputs.x, rows.t());
   if (inputs.common.defined()) rows = rows - at::mv(logits.t(), share).unsqueeze(1) * inputs.common;
-  rows = rows * (spread / spread_of(at::mm(inputs.x, rows.t()), share).clamp_min(1e-30)).unsqueeze(1);
+  rows = rows * (spread / spread_of(at::mm(inputs.x, rows.t()), share).clamp_min(kLeastSpread * std::sqrt(inputs.variance))).unsqueeze(1);
   return evened_rows(inputs, rows, k, {}, weights);
 }
 

@@ -19,9 +19,9 @@ namespace sluice::moe {
 
 /// Inputs, and how they lie.
 struct RouterInputs {
-  at::Tensor x;         // [N, D]
-  bool varied = false;  // inputs differ by more than rounding
-  at::Tensor common;    // [D] x common is near 1, on average 1: the best such direction; undefined if the mean is next to nothing
+  at::Tensor x;           // [N, D]
+  double variance = 0.0;  // of all coordinates together; 0 if inputs differ by no more than rounding
+  at::Tensor common;      // [D] x common is near 1, on average 1: the best such direction; undefined if the mean is next to nothing
 };
 RouterInputs router_inputs(const at::Tensor& x);
 
@@ -37,7 +37,8 @@ at::Tensor selection_keys(const at::Tensor& logits, const Selection& selection);
 at::Tensor soft_choice(const at::Tensor& keys, std::int64_t k);
 
 /// Rows [E, D] made of `noise` [E, D] (standard normal), each with logits of standard deviation `spread`, that share out the inputs
-/// evenly, as far as these allow. `weights` [N], at least 0: how much an input counts; undefined: all alike.
+/// evenly, as far as these allow. `weights` [N], at least 0: how much an input counts; undefined: all alike. Where those that count are
+/// much more alike than all inputs are, the spread is less: rows ten times as large as random ones at most.
 at::Tensor balanced_rows(const RouterInputs& inputs, const at::Tensor& noise, std::int64_t k, double spread, const at::Tensor& weights = {});
 
 /// `rows` [E, D] with as much of the common direction added to each as shares out the inputs evenly.

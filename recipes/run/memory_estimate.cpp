@@ -50,7 +50,7 @@ double rows_beyond(const Sizes& n, const MemoryShape& shape) {
 
 double moe_feed_forward(const Sizes& n, const MemoryShape& shape) {
   const double scores = n.N * 2 * n.s * static_cast<double>(shape.num_families);
-  const double choice = n.pairs * (36 + 2 * n.s + (24 + 5 * n.s) * static_cast<double>(shape.family_levels));
+  const double choice = n.pairs * (36 + 2 * n.s + (24 + 7 * n.s) * static_cast<double>(shape.family_levels));
   return dense_feed_forward(n, n.F_shared) + scores + choice + routed(n, shape) + rows_beyond(n, shape) * n.a * 2 * n.F;
 }
 

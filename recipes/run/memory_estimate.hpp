@@ -16,7 +16,7 @@
 //   dense SwiGLU    N (a (2 D + 3 F) + s)                 residual, its norm, gate, up, their product; scale of the norm
 //   MoE layer       N (a (2 D + 3 F_shared) + s + 2 s E)  the same, without what is routed; logits and scores
 //                   N k (36 + 2 s)                        the plan, the choice, weights before and after they are normalised
-//                   N k (24 + 5 s) for each doubling      of a family's children
+//                   N k (24 + 7 s) for each doubling      of a family's children
 //                   R (a (D + 2 F) + s)                   R = N k rows at even load: in expert order, gate and up, weights
 //                   2 a F max(8 E / expert, R / 40)       with bfloat16 products: rows of gate and up up to the grid of row counts
 //                   R 16                                  with the flat exchange: the order of arrival and its inverse

@@ -43,15 +43,6 @@ double rows_an_expert(const Stage& stage) {
          static_cast<double>(moe.num_experts);
 }
 
-std::optional<Problem> check_feed(const Recipe& recipe, std::size_t index) {
-  const Stage& stage = recipe.stages[index];
-  if (!stage.moe || rows_an_expert(stage) >= 1) return std::nullopt;
-  const std::string key = fmt::format("stages.{}.", stage.name);
-  return Problem{key + "moe.num_experts",
-                 fmt::format("stage '{}': {}, not one each: some get none; {}", stage.name, feed_text(stage), kFeedMore),
-                 {key + "train.global_batch_size", key + "data.seq_length", key + "moe.top_k", key + "moe.num_experts"}};
-}
-
 std::vector<std::string> routing_warnings(const Recipe& recipe) {
   std::vector<std::string> lines;
   bool told_untaught = false;

@@ -1,11 +1,9 @@
 // What a recipe asks of its routers that cannot go well: experts that a step cannot feed, routers that the text cannot teach. Pure
-// functions of the recipe; whoever starts a run tells the warnings, find_problem() refuses the rest.
+// functions of the recipe; whoever starts a run tells the warnings.
 #pragma once
 
-#include "recipes/schema/validate.hpp"
+#include "recipes/schema/recipe.hpp"
 
-#include <cstddef>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,9 +12,6 @@ namespace sluice::recipes {
 /// Rows that each expert of a sparse layer gets in a step of the stage, were the load even: sequences x tokens x top_k / num_experts,
 /// with the top_k that the stage ends with. The stage must be sparse.
 double rows_an_expert(const Stage& stage);
-
-/// Of a sparse stage: not one row an expert, so that some get none however even the load is.
-std::optional<Problem> check_feed(const Recipe& recipe, std::size_t stage);
 
 /// A line for each sparse stage with fewer than 8 rows an expert, and for each whose routers' gate rows get no gradient from the text
 /// (top-1 with renormalised weights). A line is said once, with the first stage that it is true of.

@@ -3,7 +3,6 @@
 #include "core/base/error.hpp"
 #include "recipes/schema/conversion.hpp"
 #include "recipes/schema/key.hpp"
-#include "recipes/schema/routing_checks.hpp"
 #include "recipes/schema/validate_stage.hpp"
 
 #include <fmt/format.h>
@@ -69,7 +68,6 @@ std::optional<Problem> find_problem(const Recipe& recipe) {
         return Problem{fmt::format("stages.{}.name", stage.name), fmt::format("two stages are called '{}'", stage.name)};
     }
     if (auto problem = check_stage(recipe, i)) return problem;
-    if (auto problem = check_feed(recipe, i)) return problem;
     if (auto problem = check_train(stage.train, key, prefix)) return problem;
     if (stage.data.train.empty()) return Problem{key + "data.train", prefix + "'data.train' names no text"};
     if (stage.data.tokenizer != recipe.data.tokenizer) {

@@ -106,12 +106,12 @@ double balancing_bytes(const ModelDescription& model, std::int64_t tokens) {
 
 void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::ConversionShape& conversion, bool exact, std::uint64_t seed) {
   const bool family = conversion.kind == moe::ConversionKind::kGrowFamily;
-  const bool groups = conversion.kind == moe::ConversionKind::kSparsifyVirtualGroup;
-  if (!family && !groups && conversion.kind != moe::ConversionKind::kSparsifyCopy) return;
+  const bool sparsify = conversion.kind == moe::ConversionKind::kSparsifyCopy || conversion.kind == moe::ConversionKind::kSparsifyVirtualGroup;
+  if (!family && !sparsify) return;
   at::NoGradGuard no_grad;
   const moe::MoeConfig& after = conversion.after;
   const std::int64_t width = from.old.config.hidden_size;
-  const std::int64_t tied = groups ? (conversion.decoder.intermediate_size - after.num_shared_experts * after.expert_hidden_size) / after.expert_hidden_size : 1;
+  const std::int64_t tied = moe::num_shards(conversion);
   const double spread = after.router_init_std * std::sqrt(static_cast<double>(width));
   const auto make = [&](std::size_t i, const moe::RouterInputs& inputs) {
     const moe::Router& router = model.sparse[i]->router;

@@ -98,12 +98,14 @@ void add_loads(Receipt& receipt, const moe::MoeConfig& moe, const std::vector<st
 
 // Nodes of families that the text hardly reaches cannot part it, nor will training.
 void warn_of_unreached(const Stage& stage, const TrainModel& model, const std::vector<std::vector<std::int64_t>>& counts, std::int64_t tokens) {
-  constexpr std::int64_t kFewest = 8;
+  // Where few tokens are looked at, a tenth of what an even load would give.
+  const auto nodes_of_layer = static_cast<std::int64_t>(counts.front().size() / 2);
+  const std::int64_t fewest = std::min<std::int64_t>(8, tokens * model.moe->top_k / (10 * nodes_of_layer));
   std::int64_t unreached = 0, nodes = 0;
   std::string layers;
   for (std::size_t i = 0; i < counts.size(); ++i) {
     std::int64_t here = 0;
-    for (std::size_t e = 0; e < counts[i].size(); e += 2) here += counts[i][e] + counts[i][e + 1] < kFewest ? 1 : 0;
+    for (std::size_t e = 0; e < counts[i].size(); e += 2) here += counts[i][e] + counts[i][e + 1] < fewest ? 1 : 0;
     nodes += static_cast<std::int64_t>(counts[i].size() / 2);
     unreached += here;
     if (here > 0) layers += fmt::format("{}{}", layers.empty() ? "" : ", ", model.moe->layers[i]);
@@ -111,7 +113,7 @@ void warn_of_unreached(const Stage& stage, const TrainModel& model, const std::v
   if (unreached == 0) return;
   log_warning("stage '{}': {} of {} family nodes (in layers: {}) are reached by fewer than {} of {} tokens, too few to part their children: families are "
               "nested deeper than tokens part; balance the stage before it more (aux_loss_coef, bias_update_rate), give it more steps, or grow less often",
-              stage.name, unreached, nodes, layers, kFewest, tokens);
+              stage.name, unreached, nodes, layers, fewest, tokens);
 }
 
 }  // namespace

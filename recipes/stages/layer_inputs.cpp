@@ -25,11 +25,13 @@ std::vector<at::Tensor> layer_inputs(TrainModel& model, const Layout& layout, co
   ForwardRequest request;
   for (const std::int64_t layer : layers) request.features.push_back(fmt::format("layers.{}.feed_forward.input", layer));
   std::vector<std::vector<at::Tensor>> pieces(layers.size());
+  // One row of each stretch of all / kept, now here and now there in it, so that no position in the sequences is preferred.
+  const auto row = [&](std::int64_t i) { return i * all / kept + (i * 2654435761) % std::max<std::int64_t>(1, all / kept); };
   std::int64_t next = 0;  // of the `kept` rows
   for (std::int64_t begin = 0; begin < count; begin += piece) {
     const std::int64_t end = std::min(count, begin + piece);
     std::vector<std::int64_t> picked;
-    for (; next < kept && next * all / kept < end * set.length; ++next) picked.push_back(next * all / kept - begin * set.length);
+    for (; next < kept && row(next) < end * set.length; ++next) picked.push_back(row(next) - begin * set.length);
     const at::Tensor index = at::tensor(picked, at::kLong);
     if (mine) request.keep = [&](const at::Tensor& x) { return x.index_select(0, index); };
     const ModelInput input = evaluation_input(set, begin, mine ? end - begin : 0);

@@ -141,6 +141,9 @@ EvaluationSet load_evaluation(const data::Corpus& corpus, const data::TokenizerP
 
 EvaluationSet training_sequences(const data::Corpus& corpus, std::uint64_t seed, std::int64_t global_batch_size, std::int64_t count) {
   const data::Sampler sampler = corpus.sampler(seed, global_batch_size);
+  // Two halves of a text shorter than that are still different ones.
+  const auto whole = static_cast<std::int64_t>(sampler.samples_per_epoch());
+  count = std::clamp<std::int64_t>(count, 2, std::max<std::int64_t>(2, whole / 2 * 2));
   EvaluationSet set;
   set.length = corpus.train().seq_length();
   set.tokens.resize(static_cast<std::size_t>(count * (set.length + 1)));

@@ -28,7 +28,7 @@ std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const St
 
 /// The evaluation windows of a corpus in memory; without validation text, windows of the training text.
 EvaluationSet load_evaluation(const data::Corpus& corpus, const data::TokenizerPtr& tokenizer);
-/// The first `count` samples of the order in which a run trains on the corpus.
+/// The first `count` samples (an even number, no more than there are) of the order in which a run trains on the corpus.
 EvaluationSet training_sequences(const data::Corpus& corpus, std::uint64_t seed, std::int64_t global_batch_size, std::int64_t count);
 /// The first sequences of it, few enough that their logits fit in 128 MiB of float32.
 EvaluationSet held_batch(const EvaluationSet& evaluation, std::int64_t vocab_size);

@@ -301,7 +301,7 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
     log_info("resuming after step {} ({})", then.step, checkpoint.string());
     const auto& moe = recipe_.stages[*stage_].moe;
     if (moe && moe->bias_update_rate > 0 && moe->score_func == moe::ScoreFunction::kSoftmax && !then.bias_by_rows)
-      log_info("up to the next conversion bias steps stay bias_update_rate itself, as they were when the run began; since then they are bias_update_rate / router rows");
+      log_info("the run began when bias steps were bias_update_rate itself: they stay so up to its next conversion, and are bias_update_rate / router rows after it");
     if (!schedule_change.empty()) log_warning("{} (allow_schedule_change)", schedule_change);
     return std::string();
   });

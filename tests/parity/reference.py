@@ -45,5 +45,8 @@ class Objective:
         experts, top_k = output.router_logits[0].shape[-1], model.config.num_experts_per_tok
         balance = [load_balancing_loss_func((logits,), experts, top_k) / top_k for logits in output.router_logits]
         z = [logits.logsumexp(-1).square().mean() for logits in output.router_logits]
+        # By how much a token's last chosen expert is ahead of the next one, at the least.
+        best = [logits.topk(top_k + 1, dim=-1).values for logits in output.router_logits] if top_k < experts else []
+        self.margin = min((values[..., -2] - values[..., -1]).min().item() for values in best) if best else float("inf")
         self.balance, self.z = sum(balance) / len(balance), sum(z) / len(z)
         self.total = self.loss + aux_loss_coef * sum(balance) + z_loss_coef * sum(z)

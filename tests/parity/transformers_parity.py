@@ -111,7 +111,7 @@ def run_curves(product, runs):
     with_both = {"aux_loss_coef": 0.1, "z_loss_coef": 0.01}
     curves.follow(runs.get("curve_dense"), 1, 51, CURVE, {})
     curves.follow(runs.get("curve_all_experts"), DENSE + 1, DENSE + 51, CURVE, with_both)
-    curves.follow_each(runs.get("curve_sparse"), DENSE + 1, DENSE + 51)
+    curves.follow_each(runs.get("curve_sparse"), DENSE + 1, DENSE + 51, coefficients=with_both)
 
 
 def run_imports(product, runs):

@@ -24,16 +24,14 @@ Lines warnings(const std::string& stages) { return routing_warnings(read_text_re
 
 }  // namespace
 
-TEST_CASE("fewer than 8 rows an expert a step are warned of with their arithmetic, fewer than 1 refused") {
+TEST_CASE("fewer than 8 rows an expert a step are warned of with their arithmetic") {
   CHECK(warnings(sparsify("num_experts: 512")).empty());  // 8 each
   CHECK(warnings(sparsify("num_experts: 1024")) ==
         Lines{"stage 's': 16 sequences x 128 tokens x top_k(2) / num_experts(1024) = 4 rows an expert a step, fewer than 8: experts go without in many "
               "steps and learn from a few tokens; use fewer experts, or a larger train.global_batch_size or data.seq_length"});
   CHECK(warnings(sparsify("num_experts: 4096")).size() == 1);
   CHECK(warnings(sparsify("num_experts: 4096")).front().find(" = 1 row an expert a step, ") != std::string::npos);
-  CHECK(refusal(recipe_text(sparsify("num_experts: 4097"))) ==
-        "x.yaml:7:65: stage 's': 16 sequences x 128 tokens x top_k(2) / num_experts(4097) = 0.9998 rows an expert a step, not one each: some get none; use "
-        "fewer experts, or a larger train.global_batch_size or data.seq_length; 'top_k' is not given, its default is 2");
+  CHECK(warnings(sparsify("num_experts: 4097")).front().find(" = 0.9998 rows an expert a step, ") != std::string::npos);
 }
 
 TEST_CASE("rows an expert are those of the stage itself, at its end, and stages alike are told once") {
