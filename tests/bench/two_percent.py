@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+"""Sparse models at equal tokens and at equal time beside dense ones: what a progressive start costs and what two percent of experts gain.
+
+usage: two_percent.py BUILD TEXT OUT [--arms A,B | --set SET] [--seeds 1,2,3] [--steps 4880] [--minutes 75] [--cores 0,1] [--time] [--table]
+                                     [--scale small|large]
+
+TEXT is the quickstart's dictionary (or any text). Each arm and seed is one training run of one thread on one core, OUT/ARM-sSEED; runs that
+are finished are passed over, and what --minutes cuts short goes on where it stopped when the same command is given again. --time measures the
+seconds a step of every stage takes, one arm after the other on a machine that does nothing else, into OUT/seconds.json; the `-time` arms need it.
+--table only prints. One JSON line an arm (mean over seeds) with paired differences to the arms that it is set against. --scale large is the same
+with a model for an accelerator, one arm a command.
+"""
+import argparse
+import json
+import os
+import pathlib
+import signal
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+
+# F is the width of an expert and of the dense feed-forward that a sparse model starts from; a dense control has 2 F, what two experts have.
+SCALES = {
+    "small": {"F": 256, "batch": 16, "length": 128, "vocabulary": 2048,
+              "threads": 1, "model": {"hidden_size": 128, "num_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2}},
+    "large": {"F": 1024, "batch": 64, "length": 512, "vocabulary": 16384,
+              "threads": 0, "model": {"hidden_size": 512, "num_layers": 8, "num_attention_heads": 8, "num_key_value_heads": 4}},
+}
+
+
+def moe(experts, **more):
+    return {"num_experts": experts, "top_k": 2, "aux_loss_coef": 0.01, **more}
+
+
+def pretrain(share, name="dense", **more):
+    return {"name": name, "type": "pretrain", "share": share, **more}
+
+
+def sparsify(share, experts, **more):
+    settings = more.pop("moe", {})
+    return {"name": f"s{experts}", "type": "sparsify", "share": share, "moe": moe(experts, **settings), **more}
+
+
+def grow(share, experts, method="double_top_k", anneal=0.02, **more):
+    """`anneal`: share of the steps in which double_top_k's top_k comes back to 2."""
+    settings = more.pop("moe", {})
+    return {"name": f"g{experts}", "type": "grow", "share": share, "method": method, "anneal": anneal if method == "double_top_k" else None,
+            "moe": {"num_experts": experts, **settings}, **more}
+
+
+class Arm:
+    """Stages with their share of the steps; the dense feed-forward's width in widths of an expert; the experts if it starts sparse; the arms it is
+    set against."""
+
+    def __init__(self, stages, width=1, start=None, against=(), train=None):
+        self.stages, self.width, self.start, self.against, self.train = stages, width, start, against, train or {}
+        self.more_steps = 0  # of the last stage, in an arm of equal time
+        self.like = self.time_of = None
+
+    def recipe(self, scale, name, seed, text, folder, steps):
+        left, stages = steps, []
+        for stage in self.stages:
+            count = round(stage["share"] * steps) if stage is not self.stages[-1] else left + self.more_steps
+            left -= count
+            stages.append({**{key: value for key, value in stage.items() if key not in ("share", "anneal")}, "max_steps": count})
+            if stage.get("anneal"):
+                stages[-1]["top_k_anneal_steps"] = max(1, round(stage["anneal"] * steps))
+            if stage["type"] == "sparsify":
+                stages[-1]["moe"] = {**stage["moe"], "expert_hidden_size": scale["F"]}
+        model = {**scale["model"], "intermediate_size": self.width * scale["F"]}
+        if self.start:
+            model["moe"] = {**self.start, "expert_hidden_size": scale["F"]}
+        return {
+            "name": name, "run_dir": str(folder), "seed": seed,
+            "data": {"train": [str(text)], "validation_split": 0.01, "eval_sequences": 500, "tokenizer": {"type": "bpe", "vocab_size": scale["vocabulary"]},
+                     "seq_length": scale["length"]},
+            "model": model,
+            "train": {"global_batch_size": scale["batch"], "micro_batch_size": scale["batch"], "learning_rate": 1e-3, "min_learning_rate": 1e-4,
+                      "warmup_steps": 20, **self.train},
+            "parallel": {"threads": scale["threads"]},
+            "stages": stages, "checkpoint": {"save_interval": 1000, "keep": 1}, "log_interval": 50, "eval_interval": 500,
+        }
+
+
+# What an arm is set against: its loss minus theirs, seed by seed.
+ARMS = {
+    "dense": Arm([pretrain(1.0)], width=2),
+    "scratch16": Arm([pretrain(1.0, "sparse")], start=moe(16), against=("dense", "dense-time")),
+    "direct16": Arm([pretrain(0.04), sparsify(0.96, 16)], against=("dense", "dense-time", "scratch16")),
+    "progressive16": Arm([pretrain(0.04), sparsify(0.08, 8), grow(0.88, 16)], against=("dense", "dense-time", "scratch16", "direct16")),
+    "scratch128": Arm([pretrain(1.0, "sparse")], start=moe(128), against=("dense", "dense-time128")),
+    "direct128": Arm([pretrain(0.04), sparsify(0.96, 128)], against=("dense", "dense-time128", "scratch128")),
+    "progressive128": Arm([pretrain(0.04), sparsify(0.06, 8), grow(0.06, 16), grow(0.06, 32), grow(0.06, 64), grow(0.72, 128)],
+                          against=("dense", "dense-time128", "scratch128", "direct128")),
+}
+# An arm of equal time goes on for as many steps as take the time of the arm named last.
+for arm, like, time_of, against in (("dense-time", "dense", "scratch16", ()), ("dense-time128", "dense", "scratch128", ()),
+                                    ("progressive16-time", "progressive16", "scratch16", ("scratch16", "dense-time")),
+                                    ("progressive128-time", "progressive128", "scratch128", ("scratch128", "dense-time128"))):
+    ARMS[arm] = Arm(ARMS[like].stages, ARMS[like].width, ARMS[like].start, against, ARMS[like].train)
+    ARMS[arm].like, ARMS[arm].time_of = like, time_of
+SETS = {"claims": list(ARMS)}
+
+# What keeps 16 and 128 experts fed after a copy, and what it costs.
+for experts in (16, 128):
+    for score in ("softmax", "sigmoid"):
+        for rule, settings in (("none", {"aux_loss_coef": 0}), ("aux1e-3", {"aux_loss_coef": 1e-3}), ("aux1e-2", {"aux_loss_coef": 1e-2}),
+                               ("bias", {"aux_loss_coef": 0, "bias_update_rate": 0.01}), ("bias+aux1e-3", {"aux_loss_coef": 1e-3, "bias_update_rate": 0.01})):
+            arm = f"balance-{experts}-{score}-{rule}"
+            ARMS[arm] = Arm([pretrain(0.04), sparsify(0.96, experts, moe={"score_func": score, "router_init": "balanced", **settings})])
+            SETS.setdefault("balance", []).append(arm)
+
+# What moves copies apart, each beside `direct16`: when to convert, by what method, with what of the optimizer, from which rows.
+VARIANTS = {
+    "early": Arm([pretrain(0.02), sparsify(0.98, 16)]),
+    "late": Arm([pretrain(0.16), sparsify(0.84, 16)]),
+    "wide-dense-groups": Arm([pretrain(0.04), sparsify(0.96, 16, method="virtual_group")], width=2),
+    "balanced-rows": Arm([pretrain(0.04), sparsify(0.96, 16, moe={"router_init": "balanced"})]),
+    "reset": Arm([pretrain(0.04), sparsify(0.96, 16, optimizer_state="reset")]),
+    "noise": Arm([pretrain(0.04), sparsify(0.96, 16, weight_noise=0.3)]),
+    "reinit": Arm([pretrain(0.04), sparsify(0.96, 16, reinit_fraction=0.5)]),
+    "top1": Arm([pretrain(0.04), sparsify(0.96, 16, moe={"top_k": 1})]),
+    "shared": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"num_shared_experts": 1})], width=2),
+    "router-slow": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"router_learning_rate_factor": 0.1}),
+    "experts-fast": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"expert_learning_rate_factor": 2.0}),
+    "rate-half": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"learning_rate": 5e-4}),
+    "rate-double": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"learning_rate": 2e-3}),
+    "dense-rate-half": Arm([pretrain(1.0)], width=2, train={"learning_rate": 5e-4}),
+    "dense-rate-double": Arm([pretrain(1.0)], width=2, train={"learning_rate": 2e-3}),
+    "grow-family": Arm([pretrain(0.04), sparsify(0.08, 8), grow(0.88, 16, method="family")]),
+    "grow-copy": Arm([pretrain(0.04), sparsify(0.08, 8), grow(0.88, 16, method="copy", allow_jump=True)]),
+}
+for name, arm in VARIANTS.items():
+    arm.against = ("direct16",)
+    ARMS[f"part-{name}"] = arm
+SETS["part"] = ["direct16", *(f"part-{name}" for name in VARIANTS)]
+
+
+def environment(given):
+    threads = {"OMP_NUM_THREADS": str(given.scale["threads"])} if given.scale["threads"] else {}
+    return dict(os.environ, **threads, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+
+
+def rows_of(folder):
+    with open(folder / "metrics.jsonl") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def write_recipe(given, arm, name, seed, folder, steps):
+    path = folder.parent / f"{name}.yaml"
+    path.write_text(json.dumps(ARMS[arm].recipe(given.scale, name, seed, given.text, folder, steps), indent=1))  # JSON is YAML
+    return path
+
+
+def measure_seconds(given):
+    """Seconds a step, by arm and stage: the median over steps of a short run on one core; every arm once a round, three rounds."""
+    seen = {}
+    for _ in range(3):
+        for arm in dict.fromkeys(ARMS[arm].like or arm for arm in given.arms):
+            with tempfile.TemporaryDirectory() as scratch:
+                folder = pathlib.Path(scratch) / "run"
+                count = len(ARMS[arm].stages)
+                words = [f"stages.{stage['name']}.max_steps=16" for stage in ARMS[arm].stages]
+                path = write_recipe(given, arm, "time", 1, folder, 16 * count)
+                command = ["taskset", "-c", given.cores[0], f"{given.build}/sluice", "train", str(path), *words, "log_interval=1", "eval_interval=100000", "data.eval_sequences=8"]
+                subprocess.run(command, env=environment(given), check=True, capture_output=True)
+                for stage in ARMS[arm].stages:
+                    steps = [row["step_seconds"] for row in rows_of(folder) if row["stage"] == stage["name"] and "step_seconds" in row]
+                    seen.setdefault(arm, {}).setdefault(stage["name"], []).append(statistics.median(steps[4:]))
+    seconds = {arm: {stage: statistics.median(values) for stage, values in stages.items()} for arm, stages in seen.items()}
+    (given.out / "seconds.json").write_text(json.dumps(seconds, indent=1))
+    return seconds
+
+
+def total_seconds(given, arm, seconds):
+    recipe = ARMS[arm].recipe(given.scale, "x", 1, "x", "x", given.steps)
+    return sum(stage["max_steps"] * seconds[ARMS[arm].like or arm][stage["name"]] for stage in recipe["stages"])
+
+
+def train(given, jobs, core, deadline):
+    while True:
+        try:
+            arm, seed = jobs.pop(0)
+        except IndexError:
+            return
+        name = f"{arm}-s{seed}"
+        folder = given.out / name
+        if (folder / "summary.json").exists():
+            continue
+        path = write_recipe(given, arm, name, seed, folder, given.steps)
+        with open(given.out / f"{name}.log", "a") as log:
+            command = [f"{given.build}/sluice", "train", str(path)]
+            if given.scale["threads"]:
+                command = ["taskset", "-c", core, *command]
+            run = subprocess.Popen(command, env=environment(given), stdout=log, stderr=subprocess.STDOUT)
+            stopped = False
+            while run.poll() is None:
+                if time.monotonic() > deadline and not stopped:
+                    run.send_signal(signal.SIGUSR1)
+                    stopped = True
+                time.sleep(0.5)
+        if run.returncode not in (0, 75):
+            raise SystemExit(f"{name}: exit {run.returncode}, see {given.out}/{name}.log")
+        if stopped:
+            return
+
+
+def last(rows, key):
+    found = [row[key] for row in rows if key in row]
+    return found[-1] if found else None
+
+
+def balance_of(rows):
+    """Over the windows of the last stage after its first: experts dead in any of them, and the mean over windows of the layers' mean max_violation."""
+    windows = [row for row in rows if "window_dead_experts" in row and row["stage"] == rows[-1]["stage"]][1:]
+    if not windows:
+        return {}
+    layers = sorted(key for key in windows[0] if key.startswith("window_mean_max_violation/layers."))
+    means = {f"mean_max_violation/{key.split('/')[1]}": statistics.mean(row[key] for row in windows) for key in layers}
+    return {"most_dead_in_a_window": max(row["window_dead_experts"] for row in windows), **means}
+
+
+def result_of(given, arm, seed):
+    folder = given.out / f"{arm}-s{seed}"
+    if not (folder / "summary.json").exists():
+        return None
+    rows = rows_of(folder)
+    return {"nats": last(rows, "validation_loss"), "bits_per_byte": last(rows, "validation_bits_per_byte"), "tokens": rows[-1]["tokens"],
+            **balance_of(rows), **{key: last(rows, key) for key in ("expert_cosine", "expert_dense_cosine")}}
+
+
+def mean_and_range(values):
+    return {"mean": round(statistics.mean(values), 5), "each": [round(value, 5) for value in values]}
+
+
+def table(given):
+    results = {arm: {seed: result_of(given, arm, seed) for seed in given.seeds} for arm in ARMS}
+    path = given.out / "seconds.json"
+    seconds = json.loads(path.read_text()) if path.exists() else {}
+    for arm in given.arms:
+        done = {seed: result for seed, result in results[arm].items() if result}
+        if not done:
+            continue
+        line = {"arm": arm, "seeds": list(done), "tokens": max(result["tokens"] for result in done.values())}
+        for key in ("nats", "bits_per_byte"):
+            line[key] = mean_and_range([result[key] for result in done.values()])
+        for other in ARMS[arm].against:
+            both = [seed for seed in done if results[other].get(seed)]
+            if both:
+                line[f"nats minus {other}"] = mean_and_range([done[seed]["nats"] - results[other][seed]["nats"] for seed in both])
+        for key in sorted({key for result in done.values() for key in result} - {"nats", "bits_per_byte", "tokens"}):
+            values = [result[key] for result in done.values() if result.get(key) is not None]
+            if values:
+                line[key] = mean_and_range(values)
+        if (ARMS[arm].like or arm) in seconds:
+            line["training_seconds"] = round(total_seconds(given, arm, seconds))
+        print(json.dumps(line), flush=True)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("build")
+    arguments.add_argument("text")
+    arguments.add_argument("out")
+    arguments.add_argument("--arms")
+    arguments.add_argument("--set", default="claims", choices=list(SETS))
+    arguments.add_argument("--seeds", default="1,2,3")
+    arguments.add_argument("--steps", type=int, default=4880)
+    arguments.add_argument("--minutes", type=float, default=75)
+    arguments.add_argument("--cores", default="0,1")
+    arguments.add_argument("--scale", default="small", choices=list(SCALES))
+    arguments.add_argument("--time", action="store_true")
+    arguments.add_argument("--table", action="store_true")
+    given = arguments.parse_args()
+    given.build, given.text, given.out = (pathlib.Path(path).resolve() for path in (given.build, given.text, given.out))
+    given.arms = given.arms.split(",") if given.arms else SETS[given.set]
+    given.seeds = [int(seed) for seed in given.seeds.split(",")]
+    given.cores = given.cores.split(",")
+    given.scale = SCALES[given.scale]
+    given.out.mkdir(parents=True, exist_ok=True)
+    if given.time:
+        measure_seconds(given)
+    path = given.out / "seconds.json"
+    seconds = json.loads(path.read_text()) if path.exists() else {}
+    for name in given.arms:
+        arm = ARMS[name]
+        if not arm.time_of:
+            continue
+        if arm.like in seconds and arm.time_of in seconds:
+            spare = total_seconds(given, arm.time_of, seconds) - total_seconds(given, arm.like, seconds)
+            arm.more_steps = round(spare / seconds[arm.like][arm.stages[-1]["name"]])
+        elif not given.table and not given.time:
+            raise SystemExit(f"{name} needs the times of {arm.like} and {arm.time_of} in {path}: run them with --time first")
+    if not given.table and not given.time:
+        jobs = [(arm, seed) for seed in given.seeds for arm in given.arms]
+        deadline = time.monotonic() + 60 * given.minutes
+        threads = [threading.Thread(target=train, args=(given, jobs, core, deadline)) for core in given.cores]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    table(given)
+
+
+if __name__ == "__main__":
+    main()
