@@ -107,7 +107,7 @@ SETS = {"claims": list(ARMS)}
 for experts in (16, 128):
     for score in ("softmax", "sigmoid"):
         for rule, settings in (("none", {"aux_loss_coef": 0}), ("aux1e-3", {"aux_loss_coef": 1e-3}), ("aux1e-2", {"aux_loss_coef": 1e-2}),
-                               ("bias", {"aux_loss_coef": 0, "bias_update_rate": 0.01}), ("bias+aux1e-3", {"aux_loss_coef": 1e-3, "bias_update_rate": 0.01})):
+                               ("bias", {"aux_loss_coef": 0, "bias_update_rate": 0.01}), ("bias-aux1e-3", {"aux_loss_coef": 1e-3, "bias_update_rate": 0.01})):
             arm = f"balance-{experts}-{score}-{rule}"
             ARMS[arm] = Arm([pretrain(0.04), sparsify(0.96, experts, moe={"score_func": score, "router_init": "balanced", **settings})])
             SETS.setdefault("balance", []).append(arm)
