@@ -78,7 +78,7 @@ def follow_each(run, begin, last, folder=None, coefficients=None):
             objective = Objective(load(folder if folder and step == begin + 1 else run.checkpoint(step - 1)), run.batch(step), **(coefficients or {}))
         loss = objective.loss.item()
         difference = abs(loss - run.metrics[step]["loss"])
-        tied = coefficients is not None and objective.margin < 1e-5
+        tied = coefficients is not None and objective.margin < 2e-6
         level += tied
         worst = max(worst, difference if not tied else 0.0)
         check(difference <= (1e-3 if tied else 3e-6), f"{run.folder.name}, step {step}: loss {run.metrics[step]['loss']}, Transformers {loss}")

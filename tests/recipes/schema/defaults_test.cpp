@@ -63,8 +63,6 @@ TEST_CASE("a refusal says which of the values are defaults") {
   CHECK(model("num_layers: 6, moe: {expert_hidden_size: 4, layers: [6]}") == "x.yaml:3:62: layer 6 does not exist: the model has layers 0 to 5");
   CHECK(ends_with(sparse("num_experts: 1"), "top_k(2) is above num_experts(1)" + note("top_k", "2")));
   CHECK(ends_with(sparse("top_k: 16"), "top_k(16) is above num_experts(8)" + note("num_experts", "8")));
-  CHECK(ends_with(sparse("num_experts: 65536", "train: {global_batch_size: 8}, "),
-                  "or a larger train.global_batch_size or data.seq_length" + note("seq_length", "256") + note("top_k", "2")));
   CHECK(ends_with(sparse("expert_hidden_size: 128"), "= 256" + note("method", "copy for sparsify, family for grow")));
   CHECK(ends_with(sparse("expert_hidden_size: 64", "method: virtual_group, "), "set allow_jump: true to accept the jump" + note("top_k", "2")));
   CHECK(ends_with(sparse("top_k: 2", "parallel: {expert: 3}, "), "num_experts(8) is not a multiple of expert(3)" + note("num_experts", "8")));
