@@ -1,8 +1,8 @@
 #include "parallel/gradient_reduction.hpp"
 
-#include "core/kernels/reduce.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/pointers.hpp"
+#include "core/tensor/sum_of_squares.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -43,10 +43,6 @@ class Window {
   std::deque<Handle> under_way_;
 };
 
-double squares(const at::Tensor& flat) {
-  return SLUICE_DISPATCH(flat.scalar_type(), [&]() -> double { return kernels::sum_of_squares(data_of<const A>(flat), flat.numel()); });
-}
-
 }  // namespace
 
 void reduce_gradients(ParameterSet& parameters, Communicator& world, Communicator& replicas, std::int64_t step) {
@@ -73,9 +69,9 @@ std::int64_t reduction_buffer_bytes(std::int64_t dense_bytes, const Communicator
 }
 
 double gradient_norm(ParameterSet& parameters, Communicator& expert_group, std::int64_t step) {
-  double experts = squares(parameters.expert_gradient());
+  double experts = sum_of_squares(parameters.expert_gradient());
   expert_group.start_all_reduce(&experts, 1, DType::kFloat64, ReduceOp::kSum, {"gradient norm", step, -1, "backward"}).finish();
-  return std::sqrt(squares(parameters.dense_gradient()) + experts);
+  return std::sqrt(sum_of_squares(parameters.dense_gradient()) + experts);
 }
 
 }  // namespace sluice::parallel

@@ -221,8 +221,7 @@ void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind,
   const bool family = kind == moe::ConversionKind::kGrowFamily;
   if (!family && kind != moe::ConversionKind::kSparsifyCopy && kind != moe::ConversionKind::kSparsifyVirtualGroup) return;
   at::NoGradGuard no_grad;
-  std::vector<std::string> paths;
-  for (const std::int64_t layer : model.moe->layers) paths.push_back(fmt::format("layers.{}.feed_forward.input", layer));
+  const std::vector<std::string> paths = feed_forward_inputs(model.moe->layers);
   const auto means = held_means(old, held, paths, step);
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     moe::Router& router = model.sparse[i]->router;

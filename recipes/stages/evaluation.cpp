@@ -5,11 +5,19 @@
 #include "core/tensor/dtype_map.hpp"
 #include "parallel/plan/shards.hpp"
 
+#include <fmt/core.h>
+
 #include <cmath>
 #include <functional>
 #include <numbers>
 
 namespace sluice::recipes {
+
+std::vector<std::string> feed_forward_inputs(const std::vector<std::int64_t>& layers) {
+  std::vector<std::string> paths;
+  for (const std::int64_t layer : layers) paths.push_back(fmt::format("layers.{}.feed_forward.input", layer));
+  return paths;
+}
 
 ModelInput evaluation_input(const EvaluationSet& set, std::int64_t begin, std::int64_t count) {
   LocalBatch batch;

@@ -24,6 +24,9 @@ struct EvaluationSet {
   std::int64_t targets() const { return sequences() * length; }
 };
 
+/// What to capture of a forward pass (ForwardRequest::features) for the inputs of these layers' feed-forwards, in their order.
+std::vector<std::string> feed_forward_inputs(const std::vector<std::int64_t>& layers);
+
 /// Sequences [begin, begin + count) of a set as model input; `count` may be 0.
 ModelInput evaluation_input(const EvaluationSet& set, std::int64_t begin, std::int64_t count);
 

@@ -1,8 +1,8 @@
 #include "recipes/stages/expert_difference.hpp"
 
-#include "core/kernels/reduce.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/pointers.hpp"
+#include "core/tensor/sum_of_squares.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -12,10 +12,6 @@ namespace {
 
 constexpr std::int64_t kReduced = std::int64_t{1} << 22;  // elements of a sum that travel at once
 constexpr std::int64_t kAdded = std::int64_t{1} << 16;    // elements of it that all experts add to while they are in the cache
-
-double squares(const at::Tensor& values) {
-  return SLUICE_DISPATCH(values.scalar_type(), [&]() -> double { return kernels::sum_of_squares(data_of<const A>(values), values.numel()); });
-}
 
 // One kind of weight of a layer: experts [L, P] of this rank, and their origin [S, P] (undefined without one).
 struct Part {
@@ -39,7 +35,7 @@ class LayerComparison {
     const std::int64_t owned = experts.down.value.size(0), first = layout.expert_group->rank() * owned;
     for (std::int64_t e = 0; e < owned; ++e) {
       shard_.push_back(origin ? model.origin->shard_of_expert[static_cast<std::size_t>(first + e)] : 0);
-      const double norm = std::sqrt(squares(parts_[0].experts[e]) + squares(parts_[1].experts[e]));
+      const double norm = std::sqrt(sum_of_squares(parts_[0].experts[e]) + sum_of_squares(parts_[1].experts[e]));
       inverse_norm_.push_back(norm > 0 ? 1.0 / norm : 0.0);  // an expert of zeros has no direction
     }
     shards_ = origin ? origin->down.size(0) : 1;
@@ -66,12 +62,12 @@ class LayerComparison {
     }
     layout_.expert_group->start_all_reduce(bytes_of(units).data(), static_cast<std::size_t>(units.numel()), from_torch(units.scalar_type()),
                                            parallel::ReduceOp::kSum, label_).finish();
-    sums.squares += squares(units.sum(0));
+    sums.squares += sum_of_squares(units.sum(0));
     if (!part.origin.defined()) return;
     for (std::int64_t s = 0; s < shards_; ++s) {
       const at::Tensor origin = part.origin[s].narrow(0, begin, count).to(units.scalar_type());
       sums.products[static_cast<std::size_t>(s)] += (units[s] * origin).sum(at::kDouble).item<double>();
-      sums.origin_squares[static_cast<std::size_t>(s)] += squares(origin);
+      sums.origin_squares[static_cast<std::size_t>(s)] += sum_of_squares(origin);
     }
   }
 

@@ -2,8 +2,6 @@
 
 #include "parallel/plan/shards.hpp"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -23,7 +21,7 @@ std::vector<at::Tensor> layer_inputs(TrainModel& model, const Layout& layout, co
   const bool mine = layout.rank() == 0;
   const std::int64_t all = count * set.length, kept = std::min(all, most_rows), piece = std::max<std::int64_t>(1, kPieceRows / set.length);
   ForwardRequest request;
-  for (const std::int64_t layer : layers) request.features.push_back(fmt::format("layers.{}.feed_forward.input", layer));
+  request.features = feed_forward_inputs(layers);
   std::vector<std::vector<at::Tensor>> pieces(layers.size());
   // One row of each stretch of all / kept, now here and now there in it, so that no position in the sequences is preferred.
   const auto row = [&](std::int64_t i) { return i * all / kept + (i * 2654435761) % std::max<std::int64_t>(1, all / kept); };

@@ -1,10 +1,8 @@
 #include "recipes/stages/router_movement.hpp"
 
-#include "core/kernels/reduce.hpp"
 #include "core/tensor/pointers.hpp"
+#include "core/tensor/sum_of_squares.hpp"
 #include "parallel/plan/shards.hpp"
-
-#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
@@ -16,8 +14,7 @@ namespace sluice::recipes {
 double router_gradient_norm(const ParameterSet& parameters) {
   double squares = 0.0;
   for (const Parameter* p : parameters.all()) {
-    if (p->rate_group != RateGroup::kRouter) continue;
-    squares += SLUICE_DISPATCH(p->grad.scalar_type(), [&]() -> double { return kernels::sum_of_squares(data_of<const A>(p->grad), p->grad.numel()); });
+    if (p->rate_group == RateGroup::kRouter) squares += sum_of_squares(p->grad);
   }
   return std::sqrt(squares);
 }
@@ -29,7 +26,7 @@ at::Tensor held_choices(TrainModel& model, const Layout& layout, const Evaluatio
   const std::int64_t most = parallel::shard_of(sequences, layout.size(), 0).count;
   const parallel::IndexRange mine = parallel::shard_of(sequences, layout.size(), layout.rank());
   ForwardRequest request;
-  for (const std::int64_t layer : model.moe->layers) request.features.push_back(fmt::format("layers.{}.feed_forward.input", layer));
+  request.features = feed_forward_inputs(model.moe->layers);
   const at::TensorOptions integers = at::TensorOptions().dtype(at::kLong);
   at::Tensor own = at::zeros({most * held.length, layers, k}, integers);
   for (std::int64_t done = 0; done < most; done += batch) {

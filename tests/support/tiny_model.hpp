@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/random.hpp"
+#include "recipes/stages/evaluation.hpp"
 #include "recipes/stages/layout.hpp"
 #include "recipes/stages/train_model.hpp"
 #include "recipes/stages/training_step.hpp"
@@ -53,6 +54,13 @@ inline recipes::LocalBatch tiny_batch(std::int64_t sequences, std::int64_t lengt
     batch.tokens.push_back(static_cast<std::int32_t>(random_uniform(random_key(seed, "tokens"), static_cast<std::uint64_t>(i)) * static_cast<double>(vocabulary)));
   for (std::int64_t i = 0; i < sequences; ++i) batch.sample_indices.push_back(i);
   return batch;
+}
+
+inline recipes::EvaluationSet tiny_evaluation(std::int64_t sequences, std::int64_t length, std::int64_t vocabulary, std::uint64_t seed = 3) {
+  recipes::EvaluationSet set;
+  set.tokens = tiny_batch(sequences, length, vocabulary, seed).tokens;
+  set.length = length;
+  return set;
 }
 
 /// Larger weights than training starts from, so that every nonlinearity is in play.

@@ -16,20 +16,10 @@ namespace {
 
 // A held batch of each rank's own stands for roundings of its own.
 EvaluationSet held(int rank) {
-  const LocalBatch batch = testing::tiny_batch(3, 8, testing::tiny_decoder().vocab_size, 40 + static_cast<std::uint64_t>(rank));
-  EvaluationSet set;
-  set.tokens = batch.tokens;
-  set.length = batch.length;
-  return set;
+  return testing::tiny_evaluation(3, 8, testing::tiny_decoder().vocab_size, 40 + static_cast<std::uint64_t>(rank));
 }
 
-EvaluationSet sequences() {
-  const LocalBatch batch = testing::tiny_batch(32, 8, testing::tiny_decoder().vocab_size, 31);
-  EvaluationSet set;
-  set.tokens = batch.tokens;
-  set.length = batch.length;
-  return set;
-}
+EvaluationSet sequences() { return testing::tiny_evaluation(32, 8, testing::tiny_decoder().vocab_size, 31); }
 
 Stage stage(const char* name, StageType type, ConversionMethod method, const moe::MoeConfig& after) {
   Stage s;

@@ -16,21 +16,9 @@ using namespace sluice::testing;
 
 namespace {
 
-EvaluationSet held() {
-  const LocalBatch batch = tiny_batch(3, 8, tiny_decoder().vocab_size, 9);
-  EvaluationSet set;
-  set.tokens = batch.tokens;
-  set.length = batch.length;
-  return set;
-}
+EvaluationSet held() { return tiny_evaluation(3, 8, tiny_decoder().vocab_size, 9); }
 
-EvaluationSet sequences(std::int64_t count = 32) {
-  const LocalBatch batch = tiny_batch(count, 8, tiny_decoder().vocab_size, 31);
-  EvaluationSet set;
-  set.tokens = batch.tokens;
-  set.length = batch.length;
-  return set;
-}
+EvaluationSet sequences(std::int64_t count = 32) { return tiny_evaluation(count, 8, tiny_decoder().vocab_size, 31); }
 
 moe::MoeConfig shape(std::int64_t num_experts, std::int64_t top_k, std::int64_t family_size) {
   moe::MoeConfig moe = tiny_moe();
@@ -235,10 +223,7 @@ TEST_CASE("a conversion holds one model beside the one it starts from") {
   DecoderConfig decoder = tiny_decoder();
   decoder.hidden_size = 128;
   decoder.vocab_size = 1024;
-  const LocalBatch batch = tiny_batch(3, 8, decoder.vocab_size, 9);
-  EvaluationSet set;
-  set.tokens = batch.tokens;
-  set.length = batch.length;
+  const EvaluationSet set = tiny_evaluation(3, 8, decoder.vocab_size, 9);
   struct Case {
     StageType type;
     ConversionMethod method;
@@ -271,10 +256,7 @@ TEST_CASE("a conversion holds one model beside the one it starts from") {
 TEST_CASE("the logits of two models are compared in blocks, as if they were whole") {
   DecoderConfig decoder = tiny_decoder();
   decoder.vocab_size = 40'000;  // 64 rows of logits are a block
-  const LocalBatch batch = tiny_batch(20, 8, decoder.vocab_size, 9);
-  EvaluationSet set;
-  set.tokens = batch.tokens;
-  set.length = batch.length;
+  const EvaluationSet set = tiny_evaluation(20, 8, decoder.vocab_size, 9);
   TrainModel a = tiny_model(decoder, std::nullopt, at::kFloat, 1), b = tiny_model(decoder, std::nullopt, at::kFloat, 2);
   const HeldOutput of_a = run_held_batch(a, set, 0), of_b = run_held_batch(b, set, 0);
   const std::int64_t whole = 160 * decoder.vocab_size * 4;

@@ -16,13 +16,7 @@ using moe::ConversionKind;
 
 namespace {
 
-EvaluationSet held() {
-  EvaluationSet set;
-  const LocalBatch batch = tiny_batch(3, 8, tiny_decoder().vocab_size, 9);
-  set.tokens = batch.tokens;
-  set.length = batch.length;
-  return set;
-}
+EvaluationSet held() { return tiny_evaluation(3, 8, tiny_decoder().vocab_size, 9); }
 
 double jump(TrainModel& before, TrainModel& after) {
   return max_logit_difference(before, run_held_batch(before, held(), 0), after, run_held_batch(after, held(), 0));
