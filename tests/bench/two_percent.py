@@ -14,12 +14,20 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import signal
 import statistics
 import subprocess
 import tempfile
 import threading
 import time
+
+DECAY_FRACTION = 0.2  # of the wsd schedule
+
+
+def decay_start(steps):
+    return steps - round(DECAY_FRACTION * steps)
+
 
 # F is the width of an expert and of the dense feed-forward that a sparse model starts from; a dense control has 2 F, what two experts have.
 SCALES = {
@@ -60,15 +68,15 @@ class Arm:
         self.like = self.time_of = None
 
     def recipe(self, scale, name, seed, text, folder, steps):
-        left, stages = steps, []
+        # The decay of the rate is a stage of its own, so that an arm of equal time can go on from where its twin's begins.
+        left, stages = decay_start(steps), []
         for stage in self.stages:
-            count = round(stage["share"] * steps) if stage is not self.stages[-1] else left + self.more_steps
+            count = round(stage["share"] * steps) if stage is not self.stages[-1] else left
             left -= count
             stages.append({**{key: value for key, value in stage.items() if key not in ("share", "anneal")}, "max_steps": count})
             if stage.get("anneal"):
                 stages[-1]["top_k_anneal_steps"] = max(1, round(stage["anneal"] * steps))
-            if stage["type"] == "sparsify":
-                stages[-1]["moe"] = {**stage["moe"], "expert_hidden_size": scale["F"]}
+        stages.append({"name": "decay", "type": "pretrain", "max_steps": steps - decay_start(steps) + self.more_steps})
         model = {**scale["model"], "intermediate_size": self.width * scale["F"]}
         if self.start:
             model["moe"] = {**self.start, "expert_hidden_size": scale["F"]}
@@ -78,7 +86,7 @@ class Arm:
                      "seq_length": scale["length"]},
             "model": model,
             "train": {"global_batch_size": scale["batch"], "micro_batch_size": scale["batch"], "learning_rate": 1e-3, "min_learning_rate": 1e-4,
-                      "warmup_steps": 20, **self.train},
+                      "lr_scheduler": "wsd", "decay_fraction": DECAY_FRACTION, "warmup_steps": 20, **self.train},
             "parallel": {"threads": scale["threads"]},
             "stages": stages, "checkpoint": {"save_interval": 1000, "keep": 1}, "log_interval": 50, "eval_interval": 500,
         }
@@ -103,16 +111,28 @@ for arm, like, time_of, against in (("dense-time", "dense", "scratch16", ()), ("
     ARMS[arm].like, ARMS[arm].time_of = like, time_of
 SETS = {"claims": list(ARMS)}
 
-# What keeps 16 and 128 experts fed after a copy, and what it costs.
+# What keeps 16 and 128 experts fed, and what it costs: 16 copied at once, 128 reached by doublings.
+BALANCE_RULES = {
+    "none": {"aux_loss_coef": 0}, "aux1e-3": {"aux_loss_coef": 1e-3}, "aux1e-2": {"aux_loss_coef": 1e-2},
+    "bias": {"aux_loss_coef": 0, "bias_update_rate": 0.01}, "bias-aux1e-3": {"aux_loss_coef": 1e-3, "bias_update_rate": 0.01},
+    "bias-aux1e-2": {"aux_loss_coef": 1e-2, "bias_update_rate": 0.01},
+    "bias3e-2-aux1e-2": {"aux_loss_coef": 1e-2, "bias_update_rate": 0.03},
+    "bias1e-1-aux1e-2": {"aux_loss_coef": 1e-2, "bias_update_rate": 0.1},
+    **{f"{scope}-aux{coefficient}": {"aux_loss_coef": float(coefficient), "balance_loss": scope}
+       for scope in ("sequence", "lagged") for coefficient in ("1e-3", "1e-2")},
+}
 for experts in (16, 128):
     for score in ("softmax", "sigmoid"):
-        for rule, settings in (("none", {"aux_loss_coef": 0}), ("aux1e-3", {"aux_loss_coef": 1e-3}), ("aux1e-2", {"aux_loss_coef": 1e-2}),
-                               ("bias", {"aux_loss_coef": 0, "bias_update_rate": 0.01}), ("bias-aux1e-3", {"aux_loss_coef": 1e-3, "bias_update_rate": 0.01})):
+        for rule, settings in BALANCE_RULES.items():
+            stages = ARMS["direct16" if experts == 16 else "progressive128"].stages
+            settings = {**settings, "score_func": score}
             arm = f"balance-{experts}-{score}-{rule}"
-            ARMS[arm] = Arm([pretrain(0.04), sparsify(0.96, experts, moe={"score_func": score, "router_init": "balanced", **settings})])
-            SETS.setdefault("balance", []).append(arm)
+            ARMS[arm] = Arm([stage if stage["type"] != "sparsify" else {**stage, "moe": {**stage["moe"], **settings}} for stage in stages])
+            if not rule.startswith(("sequence", "lagged", "bias3", "bias1")):
+                SETS.setdefault("balance", []).append(arm)
 
 # What moves copies apart, each beside `direct16`: when to convert, by what method, with what of the optimizer, from which rows.
+ONE_OF = {"score_func": "sigmoid", "norm_topk_prob": False, "routed_scaling_factor": 2.0}
 VARIANTS = {
     "early": Arm([pretrain(0.02), sparsify(0.98, 16)]),
     "late": Arm([pretrain(0.16), sparsify(0.84, 16)]),
@@ -121,8 +141,9 @@ VARIANTS = {
     "reset": Arm([pretrain(0.04), sparsify(0.96, 16, optimizer_state="reset")]),
     "noise": Arm([pretrain(0.04), sparsify(0.96, 16, weight_noise=0.3)]),
     "reinit": Arm([pretrain(0.04), sparsify(0.96, 16, reinit_fraction=0.5)]),
-    "top1": Arm([pretrain(0.04), sparsify(0.96, 16, moe={"top_k": 1})]),
-    "shared": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"num_shared_experts": 1})], width=2),
+    # One routed expert: its weight 2 sigmoid(logit), about 1 after the copy, so that the text teaches the router.
+    "top1-wide": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, **ONE_OF})], width=2),
+    "shared": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, "num_shared_experts": 1, **ONE_OF})], width=2),
     "router-slow": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"router_learning_rate_factor": 0.1}),
     "experts-fast": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"expert_learning_rate_factor": 2.0}),
     "rate-half": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"learning_rate": 5e-4}),
@@ -176,7 +197,21 @@ def measure_seconds(given):
 
 def total_seconds(given, arm, seconds):
     recipe = ARMS[arm].recipe(given.scale, "x", 1, "x", "x", given.steps)
-    return sum(stage["max_steps"] * seconds[ARMS[arm].like or arm][stage["name"]] for stage in recipe["stages"])
+    each = dict(seconds[ARMS[arm].like or arm])
+    each["decay"] = each[ARMS[arm].stages[-1]["name"]]
+    return sum(stage["max_steps"] * each[stage["name"]] for stage in recipe["stages"])
+
+
+def take_over_start(given, arm, seed, folder):
+    """An arm of equal time differs from its twin of equal tokens from the decay of the rate on: it goes on from there."""
+    twin = given.out / f"{ARMS[arm].like}-s{seed}"
+    if folder.exists() or not (twin / "summary.json").exists():
+        return
+    name = f"step-{decay_start(given.steps):08d}"
+    part = folder.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(twin, part, ignore=lambda where, names: [other for other in names if other == "summary.json" or other.startswith("step-") and other != name])
+    part.rename(folder)
 
 
 def train(given, jobs, core, deadline):
@@ -189,6 +224,8 @@ def train(given, jobs, core, deadline):
         folder = given.out / name
         if (folder / "summary.json").exists():
             continue
+        if ARMS[arm].like:
+            take_over_start(given, arm, seed, folder)
         path = write_recipe(given, arm, name, seed, folder, given.steps)
         with open(given.out / f"{name}.log", "a") as log:
             command = [f"{given.build}/sluice", "train", str(path)]
@@ -213,8 +250,9 @@ def last(rows, key):
 
 
 def balance_of(rows):
-    """Over the windows of the last stage after its first: experts dead in any of them, and the mean over windows of the layers' mean max_violation."""
-    windows = [row for row in rows if "window_dead_experts" in row and row["stage"] == rows[-1]["stage"]][1:]
+    """Over the windows after the last conversion's first: experts dead in any of them, and the mean over windows of the layers' mean max_violation."""
+    last_stages = list(dict.fromkeys(row["stage"] for row in rows))[-2:]
+    windows = [row for row in rows if "window_dead_experts" in row and row["stage"] in last_stages][1:]
     if not windows:
         return {}
     layers = sorted(key for key in windows[0] if key.startswith("window_mean_max_violation/layers."))

@@ -16,6 +16,7 @@ set_up() { cd "$ROOT" || exit; echo "set up: $*"; }
 STUB
 echo "name: quickstart  # the run" >"$checkout/recipes/quickstart.yaml"
 printf '# A dense control: as wide.\nname: control\n' >"$checkout/recipes/quickstart_dense.yaml"
+echo "name: v2-two-percent" >"$checkout/recipes/v2-two-percent.yaml"
 echo "some text" >"$checkout/.data/quickstart/gcide.txt"
 echo "my text" >"$work/texts/my \"own\" text.txt"
 
@@ -95,6 +96,8 @@ quickstart --ranks 4 seed=3 || true
 check "four ranks share the eight experts" 'of 4 threads [0-9]+: train recipes/quickstart.yaml parallel.expert=4 seed=3$'
 quickstart --ranks 3 || true
 check "three cannot: the recipe's layout stays" 'of 3 threads [0-9]+: train recipes/quickstart.yaml$'
+(cd "$checkout" && quickstart --ranks 4 --recipe recipes/v2-two-percent.yaml) || true
+check "and those of the recipe of 128" 'train recipes/v2-two-percent.yaml parallel.expert=4$'
 quickstart parallel.expert=1 || true
 check "a layout of the user's own wins" 'of 2 threads [0-9]+: train recipes/quickstart.yaml parallel.expert=1$'
 quickstart stages.sparse.moe.num_experts=6 || true
