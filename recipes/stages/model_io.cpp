@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -40,6 +41,14 @@ DenseOrigin read_origin(const checkpoint::TensorIndex& routing, const TrainModel
   origin.shard_of_expert.assign(data_of<const std::int64_t>(shards), data_of<const std::int64_t>(shards) + shards.numel());
   for (const std::int64_t layer : model.moe->layers)
     origin.layers.push_back({read(fmt::format("origin/gate_up/{}", layer), 2 * width, hidden), read(fmt::format("origin/down/{}", layer), hidden, width)});
+  const auto experts = static_cast<std::int64_t>(origin.shard_of_expert.size());
+  if (experts != model.moe->num_experts)
+    throw data_error("{}: origin/shards names {} experts, expected {}", routing.folder().string(), experts, model.moe->num_experts);
+  for (const DenseOrigin::Layer& layer : origin.layers) {
+    const std::int64_t count = std::min(layer.gate_up.size(0), layer.down.size(0));
+    for (const std::int64_t shard : origin.shard_of_expert)
+      if (shard < 0 || shard >= count) throw data_error("{}: origin/shards names shard {}, expected 0 to {}", routing.folder().string(), shard, count - 1);
+  }
   return origin;
 }
 

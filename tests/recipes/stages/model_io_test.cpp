@@ -144,6 +144,15 @@ TEST_CASE("what experts were made of, and the choices last looked at, come back 
     CHECK(at::equal(loaded.origin->layers[i].gate_up, model.origin->layers[i].gate_up));
     CHECK(at::equal(loaded.origin->layers[i].down, model.origin->layers[i].down));
   }
+  // One whose shards are not there.
+  const DenseOrigin good = *model.origin;
+  for (const std::vector<std::int64_t>& bad : {std::vector<std::int64_t>(good.shard_of_expert.size(), good.layers[0].down.size(0)),
+                                               std::vector<std::int64_t>(good.shard_of_expert.size() + 1, 0)}) {
+    model.origin->shard_of_expert = bad;
+    folder = save(model, temporary.path(), state);
+    const std::string refusal = checkpoint::data_error_of([&] { load(folder, saved_state(folder)); });
+    CHECK(refusal.find("origin/shards names") != std::string::npos);
+  }
   // A checkpoint that lacks them, as those of earlier versions do.
   model.origin.reset();
   model.held_choices = at::Tensor();
