@@ -2,7 +2,7 @@
 """Sparse models at equal tokens and at equal time beside dense ones: what a progressive start costs and what two percent of experts gain.
 
 usage: two_percent.py BUILD TEXT OUT [--arms A,B | --set SET] [--seeds 1,2,3] [--steps 5000] [--minutes 75] [--cores 0,1] [--time] [--table]
-                                     [--scale small|large]
+                                     [--scale small|large] [--log-interval 50]
 
 TEXT is the quickstart's dictionary (or any text). Each arm and seed is one training run of one thread on one core, OUT/ARM-sSEED; runs that
 are finished are passed over, and what --minutes cuts short goes on where it stopped when the same command is given again. --time measures the
@@ -71,7 +71,7 @@ class Arm:
         self.more_steps = 0  # of the last stage, in an arm of equal time
         self.like = self.time_of = None
 
-    def recipe(self, scale, name, seed, text, folder, steps):
+    def recipe(self, scale, name, seed, text, folder, steps, log_interval=50):
         # The decay of the rate is a stage of its own, so that an arm of equal time can go on from where its twin's begins.
         left, stages = decay_start(steps), []
         for stage in self.stages:
@@ -81,6 +81,8 @@ class Arm:
             if stage.get("anneal"):
                 stages[-1]["top_k_anneal_steps"] = max(1, round(stage["anneal"] * steps))
         stages.append({"name": "decay", "type": "pretrain", "max_steps": steps - decay_start(steps) + self.more_steps})
+        if any("lr_scheduler" in stage.get("train", {}) for stage in self.stages):  # such stages leave the common horizon
+            stages[-1]["train"] = {"lr_scheduler": "linear", "warmup_steps": 0}
         model = {**scale["model"], "intermediate_size": self.width * scale["F"]}
         if self.start:
             model["moe"] = {**self.start, "expert_hidden_size": scale["F"]}
@@ -92,7 +94,7 @@ class Arm:
             "train": {"global_batch_size": scale["batch"], "micro_batch_size": scale["batch"], "learning_rate": 1e-3, "min_learning_rate": 1e-4,
                       "lr_scheduler": "wsd", "decay_fraction": DECAY_FRACTION, "warmup_steps": 20, **self.train},
             "parallel": {"threads": scale["threads"]},
-            "stages": stages, "checkpoint": {"save_interval": 1000, "keep": 1}, "log_interval": 50, "eval_interval": 500,
+            "stages": stages, "checkpoint": {"save_interval": 1000, "keep": 1}, "log_interval": log_interval, "eval_interval": 500,
         }
 
 
@@ -156,12 +158,27 @@ VARIANTS = {
     "rate-double": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"learning_rate": 2e-3}),
     "dense-rate-half": Arm([pretrain(1.0)], width=2, train={"learning_rate": 5e-4}),
     "dense-rate-double": Arm([pretrain(1.0)], width=2, train={"learning_rate": 2e-3}),
+    "many-growths": Arm([pretrain(0.04), sparsify(0.04, 2, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}), grow(0.04, 4), grow(0.04, 8), grow(0.84, 16)]),
+    "rewarm": Arm([pretrain(0.04, train={"lr_scheduler": "constant"}),
+                   sparsify(0.96, 16, train={"lr_scheduler": "constant", "warmup_steps": 50})]),
     "grow-family": Arm([pretrain(0.04), sparsify(0.08, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}), grow(0.88, 16, method="family")]),
     "grow-copy": Arm([pretrain(0.04), sparsify(0.08, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}), grow(0.88, 16, method="copy", allow_jump=True)]),
 }
 for name, arm in VARIANTS.items():
     arm.against = ("direct16",)
     ARMS[f"part-{name}"] = arm
+# What happens in the first 50 steps after a copy to 128: `--set start --steps 150 --log-interval 5`, then metrics.jsonl of stage s128.
+for name, settings, train_settings in (
+        ("start-kept", {}, {}), ("start-balanced", {"moe": {"router_init": "balanced"}}, {}),
+        ("start-reset", {"optimizer_state": "reset"}, {}),
+        ("start-balanced-reset", {"moe": {"router_init": "balanced"}, "optimizer_state": "reset"}, {}),
+        ("start-balanced-router-slow", {"moe": {"router_init": "balanced"}}, {"router_learning_rate_factor": 0.1}),
+        ("start-balanced-router-still", {"moe": {"router_init": "balanced"}}, {"router_learning_rate_factor": 0.0}),
+        ("start-balanced-experts-still", {"moe": {"router_init": "balanced"}}, {"expert_learning_rate_factor": 0.0}),
+        ("start-balanced-aux1e-2", {"moe": {"router_init": "balanced", "aux_loss_coef": 0.01}}, {})):
+    ARMS[name] = Arm([pretrain(0.4), sparsify(0.4, 128, **settings)], train=train_settings)
+    SETS.setdefault("start", []).append(name)
+
 # And the same questions at 128 experts, each beside `progressive128`.
 def progressive128(**settings):
     return [{**stage, "moe": {**stage["moe"], **settings}} if "moe" in stage else stage for stage in ARMS["progressive128"].stages]
@@ -191,7 +208,7 @@ def rows_of(folder):
 
 def write_recipe(given, arm, name, seed, folder, steps):
     path = folder.parent / f"{name}.yaml"
-    path.write_text(json.dumps(ARMS[arm].recipe(given.scale, name, seed, given.text, folder, steps), indent=1))  # JSON is YAML
+    path.write_text(json.dumps(ARMS[arm].recipe(given.scale, name, seed, given.text, folder, steps, given.log_interval), indent=1))  # JSON is YAML
     return path
 
 
@@ -326,6 +343,7 @@ def main():
     arguments.add_argument("--set", default="claims", choices=list(SETS))
     arguments.add_argument("--seeds", default="1,2,3")
     arguments.add_argument("--steps", type=int, default=5000)
+    arguments.add_argument("--log-interval", type=int, default=50)
     arguments.add_argument("--minutes", type=float, default=75)
     arguments.add_argument("--cores", default="0,1")
     arguments.add_argument("--scale", default="small", choices=list(SCALES))
