@@ -149,6 +149,7 @@ VARIANTS = {
     "reset": Arm([pretrain(0.04), sparsify(0.96, 16, optimizer_state="reset")]),
     "noise": Arm([pretrain(0.04), sparsify(0.96, 16, weight_noise=0.3)]),
     "reinit": Arm([pretrain(0.04), sparsify(0.96, 16, reinit_fraction=0.5)]),
+    "grow-reinit": Arm([pretrain(0.04), sparsify(0.08, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}, reinit_fraction=0.5), grow(0.88, 16, reinit_fraction=0.5)]),
     # One routed expert: its weight 2 sigmoid(logit), about 1 after the copy, so that the text teaches the router.
     "top1-wide": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, **ONE_OF})], width=2),
     "shared": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, "num_shared_experts": 1, **ONE_OF})], width=2),
@@ -193,7 +194,7 @@ VARIANTS128 = {
 for name, arm in VARIANTS128.items():
     arm.against = ("progressive128",)
     ARMS[f"part-{name}"] = arm
-SETS["part"] = ["direct16", *(f"part-{name}" for name in VARIANTS)]
+SETS["part"] = ["dense", "scratch16", "direct16", "progressive16", *(f"part-{name}" for name in VARIANTS)]
 
 
 def environment(given):
