@@ -50,16 +50,20 @@ def pretrain(share, name="dense", **more):
     return {"name": name, "type": "pretrain", "share": share, **more}
 
 
-def sparsify(share, experts, **more):
+# Of every new expert, half of the columns are drawn anew: whole copies stay alike for long (RESULTS.md).
+REINIT_FRACTION = 0.5
+
+
+def sparsify(share, experts, reinit=REINIT_FRACTION, **more):
     settings = more.pop("moe", {})
-    return {"name": f"s{experts}", "type": "sparsify", "share": share, "moe": moe(experts, **settings), **more}
+    return {"name": f"s{experts}", "type": "sparsify", "share": share, "reinit_fraction": reinit, "moe": moe(experts, **settings), **more}
 
 
-def grow(share, experts, method="double_top_k", anneal=0.02, **more):
+def grow(share, experts, method="double_top_k", anneal=0.02, reinit=REINIT_FRACTION, **more):
     """`anneal`: share of the steps in which double_top_k's top_k comes back to 2."""
     settings = more.pop("moe", {})
     return {"name": f"g{experts}", "type": "grow", "share": share, "method": method, "anneal": anneal if method == "double_top_k" else None,
-            "moe": {"num_experts": experts, **settings}, **more}
+            "reinit_fraction": reinit, "moe": {"num_experts": experts, **settings}, **more}
 
 
 class Arm:
@@ -117,7 +121,7 @@ for arm, like, time_of, against in (("dense-time", "dense", "scratch16", ()), ("
     ARMS[arm].like, ARMS[arm].time_of = like, time_of
 SETS = {"claims": list(ARMS)}
 
-# What keeps 16 and 128 experts fed, and what it costs: 16 copied at once, 128 reached by doublings.
+# What keeps 16 and 128 experts fed, and what it costs: whole copies, 16 at once, 128 reached by doublings.
 BALANCE_RULES = {
     "none": {"aux_loss_coef": 0}, "aux1e-3": {"aux_loss_coef": 1e-3}, "aux1e-2": {"aux_loss_coef": 1e-2},
     "aux3e-2": {"aux_loss_coef": 3e-2}, "aux1e-1": {"aux_loss_coef": 1e-1}, "aux3e-1": {"aux_loss_coef": 3e-1},
@@ -135,7 +139,8 @@ for experts in (16, 128):
             stages = ARMS["direct16" if experts == 16 else "progressive128"].stages
             settings = {**settings, "score_func": score}
             arm = f"balance-{experts}-{score}-{rule}"
-            ARMS[arm] = Arm([stage if stage["type"] != "sparsify" else {**stage, "moe": {**stage["moe"], **settings}} for stage in stages])
+            ARMS[arm] = Arm([{**stage, "reinit_fraction": 0, "moe": {**stage["moe"], **(settings if stage["type"] == "sparsify" else {})}}
+                             if "moe" in stage else stage for stage in stages])
             if not rule.startswith(("sequence", "lagged", "bias3", "bias1", "aux3", "aux1e-1", "bias-aux1e-1")):
                 SETS.setdefault("balance", []).append(arm)
 
@@ -147,9 +152,11 @@ VARIANTS = {
     "wide-dense-groups": Arm([pretrain(0.04), sparsify(0.96, 16, method="virtual_group")], width=2),
     "balanced-rows": Arm([pretrain(0.04), sparsify(0.96, 16, moe={"router_init": "balanced"})]),
     "reset": Arm([pretrain(0.04), sparsify(0.96, 16, optimizer_state="reset")]),
-    "noise": Arm([pretrain(0.04), sparsify(0.96, 16, weight_noise=0.3)]),
-    "reinit": Arm([pretrain(0.04), sparsify(0.96, 16, reinit_fraction=0.5)]),
-    "grow-reinit": Arm([pretrain(0.04), sparsify(0.08, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}, reinit_fraction=0.5), grow(0.88, 16, reinit_fraction=0.5)]),
+    "whole": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0)]),
+    "whole-noise": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0, weight_noise=0.3)]),
+    "reinit-quarter": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0.25)]),
+    "reinit-three-quarters": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0.75)]),
+    "grow-whole": Arm([pretrain(0.04), sparsify(0.08, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}, reinit=0), grow(0.88, 16, reinit=0)]),
     # One routed expert: its weight 2 sigmoid(logit), about 1 after the copy, so that the text teaches the router.
     "top1-wide": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, **ONE_OF})], width=2),
     "shared": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, "num_shared_experts": 1, **ONE_OF})], width=2),
@@ -186,6 +193,8 @@ def progressive128(**settings):
 
 
 VARIANTS128 = {
+    "128-whole": Arm([{**stage, "reinit_fraction": 0} if "moe" in stage else stage for stage in ARMS["progressive128"].stages]),
+    "128-reinit-once": Arm([{**stage, "reinit_fraction": 0} if stage["type"] == "grow" else stage for stage in ARMS["progressive128"].stages]),
     "128-balanced-rows": Arm(progressive128(router_init="balanced")),
     "128-experts-fast": Arm(ARMS["progressive128"].stages, train={"expert_learning_rate_factor": 2.0}),
     "128-router-slow": Arm(ARMS["progressive128"].stages, train={"router_learning_rate_factor": 0.1}),
