@@ -50,6 +50,9 @@ def pretrain(share, name="dense", **more):
     return {"name": name, "type": "pretrain", "share": share, **more}
 
 
+# Of the learning rate, for experts: each sees few tokens, so that its gradient is noisier (RESULTS.md). Nothing to a dense model.
+EXPERT_RATE = 0.5
+
 # Of every new expert, half of the columns are drawn anew: whole copies stay alike for long (RESULTS.md).
 REINIT_FRACTION = 0.5
 
@@ -96,7 +99,7 @@ class Arm:
                      "seq_length": scale["length"]},
             "model": model,
             "train": {"global_batch_size": scale["batch"], "micro_batch_size": scale["batch"], "learning_rate": 1e-3, "min_learning_rate": 1e-4,
-                      "lr_scheduler": "wsd", "decay_fraction": DECAY_FRACTION, "warmup_steps": 20, **self.train},
+                      "lr_scheduler": "wsd", "decay_fraction": DECAY_FRACTION, "warmup_steps": 20, "expert_learning_rate_factor": EXPERT_RATE, **self.train},
             "parallel": {"threads": scale["threads"]},
             "stages": stages, "checkpoint": {"save_interval": 1000, "keep": 1}, "log_interval": log_interval, "eval_interval": 500,
         }
@@ -161,7 +164,8 @@ VARIANTS = {
     "top1-wide": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, **ONE_OF})], width=2),
     "shared": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, "num_shared_experts": 1, **ONE_OF})], width=2),
     "router-slow": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"router_learning_rate_factor": 0.1}),
-    "experts-fast": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"expert_learning_rate_factor": 2.0}),
+    "experts-fast": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"expert_learning_rate_factor": 1.0}),
+    "experts-slow": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"expert_learning_rate_factor": 0.25}),
     "rate-half": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"learning_rate": 5e-4}),
     "rate-double": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"learning_rate": 2e-3}),
     "dense-rate-half": Arm([pretrain(1.0)], width=2, train={"learning_rate": 5e-4}),
@@ -195,8 +199,12 @@ def progressive128(**settings):
 VARIANTS128 = {
     "128-whole": Arm([{**stage, "reinit_fraction": 0} if "moe" in stage else stage for stage in ARMS["progressive128"].stages]),
     "128-reinit-once": Arm([{**stage, "reinit_fraction": 0} if stage["type"] == "grow" else stage for stage in ARMS["progressive128"].stages]),
+    "128-slowly": Arm([pretrain(0.04), sparsify(0.06, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[128]}), *(grow(0.16, experts) for experts in (16, 32, 64)),
+                       grow(0.22, 128)]),
     "128-balanced-rows": Arm(progressive128(router_init="balanced")),
-    "128-experts-fast": Arm(ARMS["progressive128"].stages, train={"expert_learning_rate_factor": 2.0}),
+    "128-experts-faster": Arm(ARMS["progressive128"].stages, train={"expert_learning_rate_factor": 2.0}),
+    "128-experts-fast": Arm(ARMS["progressive128"].stages, train={"expert_learning_rate_factor": 1.0}),
+    "128-experts-slow": Arm(ARMS["progressive128"].stages, train={"expert_learning_rate_factor": 0.25}),
     "128-router-slow": Arm(ARMS["progressive128"].stages, train={"router_learning_rate_factor": 0.1}),
     "128-shared": Arm([pretrain(0.04), sparsify(0.96, 128, allow_jump=True, moe={"top_k": 1, "num_shared_experts": 1, **ONE_OF})], width=2),
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The shipped recipes of the quickstart really train: every stage of both for two steps on a small text, on two ranks.
+# The shipped recipes really train: every stage of the quickstart's and of the one of 128 experts for two steps on a small text, on two
+# ranks, and their dense controls.
 # usage: quickstart_recipe_test.sh SOURCE_DIR BUILD_DIR
 set -u
 source_dir=$1 build_dir=$(realpath "$2")
@@ -26,4 +27,16 @@ recipe=$source_dir/recipes/quickstart-dense.yaml
 expect 0 dense "${small[@]}" stages.dense.max_steps=2
 [ -e dense/summary.json ] || fail 'the dense control has no summary'
 
-report 'the recipes of the quickstart train'
+recipe=$source_dir/recipes/v2-two-percent.yaml
+expect 0 two_percent "${small[@]}" parallel.expert=2 stages.{dense,s8,g16,g32,g64,g128}.max_steps=2 stages.{g16,g32,g64,g128}.top_k_anneal_steps=1
+# Each conversion's own receipt, and one after its copies are parted.
+[ "$(grep -c '"exact": true' two_percent/receipts.jsonl)" = 5 ] || fail "two_percent: $(grep -c '"exact": true' two_percent/receipts.jsonl) exact receipts, expected 5"
+last=$(printf '%s\n' two_percent/checkpoints/step-* | tail -n 1)
+for said in '"Qwen3MoeForCausalLM"' '"num_experts": 128' '"num_experts_per_tok": 2'; do
+  grep -q "$said" "$last/config.json" || fail "two_percent ends without $said in config.json"
+done
+
+recipe=$source_dir/recipes/v2-two-percent-dense.yaml
+expect 0 two_percent_dense "${small[@]}" stages.dense.max_steps=2
+
+report 'the shipped recipes train'
