@@ -2,13 +2,13 @@
 """Sparse models at equal tokens and at equal time beside dense ones: what a progressive start costs and what two percent of experts gain.
 
 usage: two_percent.py BUILD TEXT OUT [--arms A,B | --set SET] [--seeds 1,2,3] [--steps 5000] [--minutes 75] [--cores 0,1] [--time] [--table]
-                                     [--scale small|large] [--log-interval 50]
+                                     [--scale small|large] [--log-interval 50] [--expert-rate 0.5]
 
 TEXT is the quickstart's dictionary (or any text). Each arm and seed is one training run of one thread on one core, OUT/ARM-sSEED; runs that
 are finished are passed over, and what --minutes cuts short goes on where it stopped when the same command is given again. --time measures the
 seconds a step of every stage takes, one arm after the other on a machine that does nothing else, into OUT/seconds.json; the `-time` arms need it.
 --table only prints. One JSON line an arm (mean over seeds) with paired differences to the arms that it is set against. --scale large is the same
-with a model for an accelerator, one arm a command.
+with a model for an accelerator, one arm a command. --expert-rate is the experts' share of the learning rate in arms that say none.
 """
 import argparse
 import json
@@ -78,7 +78,7 @@ class Arm:
         self.more_steps = 0  # of the last stage, in an arm of equal time
         self.like = self.time_of = None
 
-    def recipe(self, scale, name, seed, text, folder, steps, log_interval=50):
+    def recipe(self, scale, name, seed, text, folder, steps, log_interval=50, expert_rate=EXPERT_RATE):
         # The decay of the rate is a stage of its own, so that an arm of equal time can go on from where its twin's begins.
         left, stages = decay_start(steps), []
         for stage in self.stages:
@@ -99,7 +99,7 @@ class Arm:
                      "seq_length": scale["length"]},
             "model": model,
             "train": {"global_batch_size": scale["batch"], "micro_batch_size": scale["batch"], "learning_rate": 1e-3, "min_learning_rate": 1e-4,
-                      "lr_scheduler": "wsd", "decay_fraction": DECAY_FRACTION, "warmup_steps": 20, "expert_learning_rate_factor": EXPERT_RATE, **self.train},
+                      "lr_scheduler": "wsd", "decay_fraction": DECAY_FRACTION, "warmup_steps": 20, "expert_learning_rate_factor": expert_rate, **self.train},
             "parallel": {"threads": scale["threads"]},
             "stages": stages, "checkpoint": {"save_interval": 1000, "keep": 1}, "log_interval": log_interval, "eval_interval": 500,
         }
@@ -124,6 +124,16 @@ for arm, like, time_of, against in (("dense-time", "dense", "scratch16", ()), ("
     ARMS[arm].like, ARMS[arm].time_of = like, time_of
 SETS = {"claims": list(ARMS)}
 
+def stages_like(arm, **changes):
+    """The stages of `arm`; those of a type that `changes` names (sparsify=, grow=) with these settings, `moe` merged."""
+    def changed(stage):
+        more = changes.get(stage["type"], {})
+        return {**stage, **more, **({"moe": {**stage["moe"], **more.get("moe", {})}} if "moe" in stage else {})}
+    return [changed(stage) for stage in ARMS[arm].stages]
+
+
+WHOLE = {"reinit_fraction": 0}
+
 # What keeps 16 and 128 experts fed, and what it costs: whole copies, 16 at once, 128 reached by doublings.
 BALANCE_RULES = {
     "none": {"aux_loss_coef": 0}, "aux1e-3": {"aux_loss_coef": 1e-3}, "aux1e-2": {"aux_loss_coef": 1e-2},
@@ -134,17 +144,16 @@ BALANCE_RULES = {
     "bias3e-2-aux1e-2": {"aux_loss_coef": 1e-2, "bias_update_rate": 0.03},
     "bias1e-1-aux1e-2": {"aux_loss_coef": 1e-2, "bias_update_rate": 0.1},
     **{f"{scope}-aux{coefficient}": {"aux_loss_coef": float(coefficient), "balance_loss": scope}
-       for scope in ("sequence", "lagged") for coefficient in ("1e-3", "1e-2")},
+       for scope in ("sequence", "lagged") for coefficient in ("1e-1", "3e-1")},
 }
+BALANCE_TABLE = ("none", "aux1e-3", "aux1e-2", "bias", "bias-aux1e-3")
 for experts in (16, 128):
     for score in ("softmax", "sigmoid"):
         for rule, settings in BALANCE_RULES.items():
-            stages = ARMS["direct16" if experts == 16 else "progressive128"].stages
-            settings = {**settings, "score_func": score}
             arm = f"balance-{experts}-{score}-{rule}"
-            ARMS[arm] = Arm([{**stage, "reinit_fraction": 0, "moe": {**stage["moe"], **(settings if stage["type"] == "sparsify" else {})}}
-                             if "moe" in stage else stage for stage in stages])
-            if not rule.startswith(("sequence", "lagged", "bias3", "bias1", "aux3", "aux1e-1", "bias-aux1e-1")):
+            ARMS[arm] = Arm(stages_like("direct16" if experts == 16 else "progressive128",
+                                        sparsify={**WHOLE, "moe": {**settings, "score_func": score}}, grow=WHOLE))
+            if rule in BALANCE_TABLE:
                 SETS.setdefault("balance", []).append(arm)
 
 # What moves copies apart, each beside `direct16`: when to convert, by what method, with what of the optimizer, from which rows.
@@ -152,14 +161,14 @@ ONE_OF = {"score_func": "sigmoid", "norm_topk_prob": False, "routed_scaling_fact
 VARIANTS = {
     "early": Arm([pretrain(0.02), sparsify(0.98, 16)]),
     "late": Arm([pretrain(0.16), sparsify(0.84, 16)]),
-    "wide-dense-groups": Arm([pretrain(0.04), sparsify(0.96, 16, method="virtual_group")], width=2),
+    "wide-dense-groups": Arm(stages_like("direct16", sparsify={"method": "virtual_group"}), width=2),
     "balanced-rows": Arm([pretrain(0.04), sparsify(0.96, 16, moe={"router_init": "balanced"})]),
     "reset": Arm([pretrain(0.04), sparsify(0.96, 16, optimizer_state="reset")]),
     "whole": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0)]),
     "whole-noise": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0, weight_noise=0.3)]),
     "reinit-quarter": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0.25)]),
     "reinit-three-quarters": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0.75)]),
-    "grow-whole": Arm([pretrain(0.04), sparsify(0.08, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}, reinit=0), grow(0.88, 16, reinit=0)]),
+    "grow-whole": Arm(stages_like("progressive16", sparsify=WHOLE, grow=WHOLE)),
     # One routed expert: its weight 2 sigmoid(logit), about 1 after the copy, so that the text teaches the router.
     "top1-wide": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, **ONE_OF})], width=2),
     "shared": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, "num_shared_experts": 1, **ONE_OF})], width=2),
@@ -173,12 +182,13 @@ VARIANTS = {
     "many-growths": Arm([pretrain(0.04), sparsify(0.04, 2, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}), grow(0.04, 4), grow(0.04, 8), grow(0.84, 16)]),
     "rewarm": Arm([pretrain(0.04, train={"lr_scheduler": "constant"}),
                    sparsify(0.96, 16, train={"lr_scheduler": "constant", "warmup_steps": 50})]),
-    "grow-family": Arm([pretrain(0.04), sparsify(0.08, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}), grow(0.88, 16, method="family")]),
-    "grow-copy": Arm([pretrain(0.04), sparsify(0.08, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}), grow(0.88, 16, method="copy", allow_jump=True)]),
+    "grow-family": Arm(stages_like("progressive16", grow={"method": "family", "anneal": None})),
+    "grow-copy": Arm(stages_like("progressive16", grow={"method": "copy", "anneal": None, "allow_jump": True})),
 }
 for name, arm in VARIANTS.items():
     arm.against = ("direct16",)
     ARMS[f"part-{name}"] = arm
+
 # What happens in the first 50 steps after a copy to 128: `--set start --steps 150 --log-interval 5`, then metrics.jsonl of stage s128.
 for name, settings, train_settings in (
         ("start-kept", {}, {}), ("start-balanced", {"moe": {"router_init": "balanced"}}, {}),
@@ -192,16 +202,12 @@ for name, settings, train_settings in (
     SETS.setdefault("start", []).append(name)
 
 # And the same questions at 128 experts, each beside `progressive128`.
-def progressive128(**settings):
-    return [{**stage, "moe": {**stage["moe"], **settings}} if "moe" in stage else stage for stage in ARMS["progressive128"].stages]
-
-
 VARIANTS128 = {
-    "128-whole": Arm([{**stage, "reinit_fraction": 0} if "moe" in stage else stage for stage in ARMS["progressive128"].stages]),
-    "128-reinit-once": Arm([{**stage, "reinit_fraction": 0} if stage["type"] == "grow" else stage for stage in ARMS["progressive128"].stages]),
+    "128-whole": Arm(stages_like("progressive128", sparsify=WHOLE, grow=WHOLE)),
+    "128-reinit-once": Arm(stages_like("progressive128", grow=WHOLE)),
     "128-slowly": Arm([pretrain(0.04), sparsify(0.06, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[128]}), *(grow(0.16, experts) for experts in (16, 32, 64)),
                        grow(0.22, 128)]),
-    "128-balanced-rows": Arm(progressive128(router_init="balanced")),
+    "128-balanced-rows": Arm(stages_like("progressive128", sparsify={"moe": {"router_init": "balanced"}}, grow={"moe": {"router_init": "balanced"}})),
     "128-experts-faster": Arm(ARMS["progressive128"].stages, train={"expert_learning_rate_factor": 2.0}),
     "128-experts-fast": Arm(ARMS["progressive128"].stages, train={"expert_learning_rate_factor": 1.0}),
     "128-experts-slow": Arm(ARMS["progressive128"].stages, train={"expert_learning_rate_factor": 0.25}),
@@ -212,6 +218,7 @@ for name, arm in VARIANTS128.items():
     arm.against = ("progressive128",)
     ARMS[f"part-{name}"] = arm
 SETS["part"] = ["dense", "scratch16", "direct16", "progressive16", *(f"part-{name}" for name in VARIANTS)]
+SETS["part128"] = ["dense", "progressive128", *(f"part-{name}" for name in VARIANTS128)]
 
 
 def environment(given):
@@ -226,7 +233,7 @@ def rows_of(folder):
 
 def write_recipe(given, arm, name, seed, folder, steps):
     path = folder.parent / f"{name}.yaml"
-    path.write_text(json.dumps(ARMS[arm].recipe(given.scale, name, seed, given.text, folder, steps, given.log_interval), indent=1))  # JSON is YAML
+    path.write_text(json.dumps(ARMS[arm].recipe(given.scale, name, seed, given.text, folder, steps, given.log_interval, given.expert_rate), indent=1))  # JSON is YAML
     return path
 
 
@@ -269,7 +276,7 @@ def take_over_start(given, arm, seed, folder):
     part.rename(folder)
 
 
-def train(given, jobs, core, deadline):
+def train(given, jobs, core, deadline, failures):
     while True:
         try:
             arm, seed = jobs.pop(0)
@@ -294,7 +301,7 @@ def train(given, jobs, core, deadline):
                     stopped = True
                 time.sleep(0.5)
         if run.returncode not in (0, 75):
-            raise SystemExit(f"{name}: exit {run.returncode}, see {given.out}/{name}.log")
+            failures.append(f"{name}: exit {run.returncode}, see {given.out}/{name}.log")  # an exception would end this thread unheard
         if stopped:
             return
 
@@ -362,6 +369,7 @@ def main():
     arguments.add_argument("--seeds", default="1,2,3")
     arguments.add_argument("--steps", type=int, default=5000)
     arguments.add_argument("--log-interval", type=int, default=50)
+    arguments.add_argument("--expert-rate", type=float, default=EXPERT_RATE)
     arguments.add_argument("--minutes", type=float, default=75)
     arguments.add_argument("--cores", default="0,1")
     arguments.add_argument("--scale", default="small", choices=list(SCALES))
@@ -390,11 +398,14 @@ def main():
     if not given.table and not given.time:
         jobs = [(arm, seed) for seed in given.seeds for arm in given.arms]
         deadline = time.monotonic() + 60 * given.minutes
-        threads = [threading.Thread(target=train, args=(given, jobs, core, deadline)) for core in given.cores]
+        failures = []
+        threads = [threading.Thread(target=train, args=(given, jobs, core, deadline, failures)) for core in given.cores]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+        if failures:
+            raise SystemExit("\n".join(failures))
     table(given)
 
 
