@@ -141,11 +141,13 @@ void part_evenly(const BalancingText& from, TrainModel& model, std::int64_t copi
     const at::Tensor rows = moe::parting_rows(inputs, moe::leaf_membership(inputs, parents), noise,
                                               {data_of<const double>(spread), data_of<const double>(spread) + spread.numel()});
     const at::Tensor together = rows.view({-1, copies, rows.size(1)});
-    return (together - together.mean(1, true)).reshape_as(rows);
+    const moe::RouterRows replicas = rows_of(model.sparse[i]->router, *model.moe);
+    const at::Tensor parted = replicas.gate + (together - together.mean(1, true)).reshape_as(rows);
+    return moe::evened_rows(inputs, parted, replicas.top_k, replicas.selection);
   };
   for_each_layer(from, model, model.moe->layers, 1, make, [&](std::size_t i, const at::Tensor& rows) {
     Parameter& gate = model.sparse[i]->router.gate;
-    gate.value.add_(rows);
+    gate.value.copy_(rows);
     gate.refresh_compute(model.decoder->type());
   });
 }

@@ -33,8 +33,10 @@ struct BalancingText {
 /// Where the conversion is not `exact`, a layer's inputs are those that `model` computes with the rows of the layers before it. Draws are a function of (seed, leaf name).
 void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::ConversionShape& conversion, bool exact, std::uint64_t seed);
 
-/// Parts the equal router rows of replicas, layer by layer, so that each parent's tokens are shared out evenly among its `copies`. What is
-/// added is 0 over a parent's copies together; its logits spread relative * sqrt((copies - 1) / copies) times as far as the parent's.
+/// Parts the equal router rows of replicas, layer by layer, so that each parent's tokens are shared out evenly among its `copies`: by rows that
+/// are 0 over a parent's copies together, whose logits spread relative * sqrt((copies - 1) / copies) times as far as the parent's. A row is
+/// asked about other parents' tokens too, and parted ones win more of them: so each then gets as much of the inputs' common direction
+/// (moe/balanced_rows.hpp) as makes the loads of the layer even.
 void part_evenly(const BalancingText& from, TrainModel& model, std::int64_t copies, double relative, std::uint64_t seed);
 
 /// For each of `scales` and each sparse layer, the gate [E, D] of `model` flattened at that scale (conversion_plan.hpp) with each row

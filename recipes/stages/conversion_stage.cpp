@@ -111,9 +111,10 @@ void warn_of_unreached(const Stage& stage, const TrainModel& model, const std::v
     if (here > 0) layers += fmt::format("{}{}", layers.empty() ? "" : ", ", model.moe->layers[i]);
   }
   if (unreached == 0) return;
-  log_warning("stage '{}': {} of {} family nodes (in layers: {}) are reached by fewer than {} of {} tokens, too few to part their children: families are "
-              "nested deeper than tokens part; balance the stage before it more (aux_loss_coef, bias_update_rate), give it more steps, or grow less often",
-              stage.name, unreached, nodes, layers, fewest, tokens);
+  const std::string few = fewest <= 1 ? fmt::format("none of {} tokens", tokens) : fmt::format("fewer than {} of {} tokens", fewest, tokens);
+  log_warning("stage '{}': {} of all layers' {} family nodes (in layers: {}) are reached by {}, too few to part among their children: balance the stage "
+              "before it more (aux_loss_coef), give it more steps, or nest families less deep",
+              stage.name, unreached, nodes, layers, few);
 }
 
 }  // namespace
