@@ -161,7 +161,7 @@ struct Measured {
 
 // The stage that the checkpoint ends or lies in, with its own data.
 recipes::Stage stage_of(const LoadedModel& loaded) {
-  const recipes::Recipe recipe = recipes::read_recorded_recipe(loaded.run / "recipe.resolved.yaml");
+  const recipes::Recipe recipe = recipes::read_recipe(loaded.run / "recipe.resolved.yaml");
   for (const recipes::Stage& stage : recipe.stages)
     if (stage.name == loaded.stage) return stage;
   throw data_error("{}: its stage '{}' is not in the recipe of {}", loaded.folder.string(), loaded.stage, loaded.run.string());

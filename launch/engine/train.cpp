@@ -24,7 +24,7 @@ recipes::InitialModel read_initial_model(const std::string& init_from, const std
   // A run that goes on does not depend on where it came from: that may have moved on, or be gone.
   const recipes::RunDirectory directory(run);
   if (std::filesystem::exists(directory.resolved_recipe()) && directory.state() != recipes::RunStatus::kNew) {
-    const recipes::Recipe before = recipes::read_recorded_recipe(directory.resolved_recipe());
+    const recipes::Recipe before = recipes::read_recipe(directory.resolved_recipe());
     if (before.init_from == init_from)
       return {before.model, before.initial_moe, before.data.tokenizer.type == recipes::TokenizerType::kFile ? before.data.tokenizer.path : std::string()};
   }
@@ -61,10 +61,6 @@ int train_command(const TrainOptions& options) {
   std::optional<Error> problem;
   try {
     recipe = recipes::read_recipe(options.recipe, options.overrides, read_initial_model);
-    const recipes::RunDirectory directory(recipe->directory());
-    const moe::RouterInit as_begun = recipes::router_init_of_record(directory.resolved_recipe());
-    if (as_begun != recipes::kRouterInit && directory.state() != recipes::RunStatus::kNew)
-      recipe = recipes::read_recipe(options.recipe, options.overrides, read_initial_model, as_begun);
   } catch (const Error& error) {
     problem = error;
   }

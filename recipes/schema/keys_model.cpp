@@ -179,11 +179,6 @@ const Keys<moe::MoeConfig>& moe_keys() {
                     "children of a router family; follows from growth and is not set by hand"),
     };
     for (Key<MoeConfig>& key : list) {
-      if (key.info.name == "router_init") {
-        MoeConfig unsaid;
-        unsaid.router_init = kRouterInit;
-        key.info.default_value = key.write(unsaid);
-      }
       if (key.info.name == "expert_hidden_size") {
         key.info.default_value = "intermediate_size / (1 + num_shared_experts); virtual_group: / (top_k + num_shared_experts)";
       }

@@ -237,7 +237,7 @@ const Keys<Recipe>& recipe_keys() {
         integer_key("eval_interval", &Recipe::eval_interval, {1, kMostSteps}, "steps between evaluations",
                     {"eval_steps", "eval_freq", "val_check_interval", "eval_every"}),
         integer_key("balance_window", &Recipe::balance_window, {1, kMostSteps},
-                    "steps of a stage over which expert loads are summed; a row of metrics tells at the end of each which experts got nothing or little"),
+                    "steps of a stage over which expert loads are summed; a row of metrics tells at the end of each how many experts got nothing or little"),
         boolean_key("allow_schedule_change", &Recipe::allow_schedule_change,
                     "accept that changed later stages move the learning rate of the stage that a run is in when it goes on",
                     {"override_opt_param_scheduler"}),

@@ -47,12 +47,12 @@ void read_moe(const Node& node, const ReadContext& context, moe::MoeConfig& moe)
   read_keys(node, moe_keys(), moe, "moe", "'moe'", {}, context);
 }
 
-void read_model(const Node& root, const Node& node, moe::RouterInit router_init, Recipe& recipe) {
+void read_model(const Node& root, const Node& node, Recipe& recipe) {
   read_keys(node, model_keys(), recipe.model, "model", "'model'", {"moe"});
   derive_model(root, node, recipe.model);
   const Node* moe = node.find("moe");
   if (!moe) return;
-  recipe.initial_moe.emplace().router_init = router_init;
+  recipe.initial_moe.emplace();
   for (std::int64_t layer = 0; layer < recipe.model.num_layers; ++layer) recipe.initial_moe->layers.push_back(layer);
   read_moe(*moe, {recipe.model.num_layers, default_notes(root, {"model.num_layers"})}, *recipe.initial_moe);
 }
@@ -130,7 +130,7 @@ const Node& locate(const Node& root, const std::string& key) {
 }  // namespace
 
 Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides,
-                   const InitialModelReader& read_initial_model, moe::RouterInit router_init) {
+                   const InitialModelReader& read_initial_model) {
   const Node root = compose(path, overrides);
   Recipe recipe;
   read_keys(root, recipe_keys(), recipe, "", "the recipe", {"data", "model", "train", "parallel", "stages", "checkpoint"});
@@ -155,11 +155,11 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
   if (elsewhere && read_initial_model) {
     take_initial_model(root, section("model"), read_initial_model(recipe.init_from, recipe.directory()), recipe);
   } else if (shape_known) {
-    read_model(root, section("model"), router_init, recipe);
+    read_model(root, section("model"), recipe);
   } else {
     check_model_values(section("model"));
   }
-  read_stages(root, shape_known, router_init, recipe);
+  read_stages(root, shape_known, recipe);
   if (!shape_known) return recipe;
   if (const auto problem = find_problem(recipe)) {
     const Node& node = locate(root, problem->key);
@@ -167,27 +167,6 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
             problem->text + default_notes(root, problem->keys));
   }
   return recipe;
-}
-
-moe::RouterInit router_init_of_record(const std::filesystem::path& record) {
-  if (!std::filesystem::is_regular_file(record)) return kRouterInit;
-  Node root;
-  try {
-    root = compose(record, {});
-  } catch (const Error&) {
-    return kRouterInit;  // who reads all of it says that it is damaged
-  }
-  // Records say every key of every `moe`, or are from before it.
-  const Node* stages = root.find("stages");
-  const auto sparse = [](const Node& stage) { return stage.find("moe") != nullptr; };
-  const auto says = [](const Node& stage) { return stage.find("moe") && stage.find("moe")->find("router_init"); };
-  const bool before = stages && std::any_of(stages->items.begin(), stages->items.end(), sparse) &&
-                      std::none_of(stages->items.begin(), stages->items.end(), says);
-  return before ? moe::RouterInit::kNormal : kRouterInit;
-}
-
-Recipe read_recorded_recipe(const std::filesystem::path& record) {
-  return read_recipe(record, {}, {}, router_init_of_record(record));
 }
 
 }  // namespace sluice::recipes

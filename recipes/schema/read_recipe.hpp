@@ -24,15 +24,8 @@ using InitialModelReader = std::function<InitialModel(const std::string& init_fr
 /// resolves the stages' shapes and validates. `read_initial_model` is called once if the recipe says init_from; keys of `model`
 /// that differ from what it returns are refused by name, and so is another tokenizer than its own. Without a reader such a recipe is checked without the checks that need
 /// the model's shape, and its stages carry no resolved `moe`.
-/// `router_init`: of conversions where the recipe does not say it.
 /// Throws usage errors (exit 2), one line each: "FILE:LINE:COLUMN: ..." or "override 'K=V': ...". What the reader throws passes through.
 Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides = {},
-                   const InitialModelReader& read_initial_model = {}, moe::RouterInit router_init = kRouterInit);
-
-/// The recipe that a run recorded (recipe.resolved.yaml, RunDirectory): what a record from before router_init leaves out was normal.
-Recipe read_recorded_recipe(const std::filesystem::path& record);
-/// router_init where a recipe for the run with this record (which need not be there) does not say it: normal if the record is from
-/// before that key, so that the run goes on as it began.
-moe::RouterInit router_init_of_record(const std::filesystem::path& record);
+                   const InitialModelReader& read_initial_model = {});
 
 }  // namespace sluice::recipes

@@ -20,7 +20,7 @@ std::int64_t derived_width(const DecoderConfig& model, const moe::MoeConfig& moe
   return model.intermediate_size % parts == 0 ? model.intermediate_size / parts : 0;
 }
 
-void resolve_moe(const Node* node, const std::string& title, const ReadContext& context, moe::RouterInit router_init, std::size_t index, Recipe& recipe) {
+void resolve_moe(const Node* node, const std::string& title, const ReadContext& context, std::size_t index, Recipe& recipe) {
   Stage& stage = recipe.stages[index];
   std::optional<moe::MoeConfig> shape = shape_before(recipe, index);
   const bool sparse_before = shape.has_value();
@@ -33,7 +33,6 @@ void resolve_moe(const Node* node, const std::string& title, const ReadContext& 
       if (stage.method == ConversionMethod::kNone) stage.method = ConversionMethod::kCopy;
       if (sparse_before) break;
       shape = moe::MoeConfig{};
-      shape->router_init = router_init;
       for (std::int64_t layer = 0; layer < recipe.model.num_layers; ++layer) shape->layers.push_back(layer);
       break;
     case StageType::kGrow:
@@ -67,7 +66,7 @@ void require_same_model(const Node& node, const Recipe& recipe, const std::strin
 
 }  // namespace
 
-void read_stages(const Node& root, bool shape_known, moe::RouterInit router_init, Recipe& recipe) {
+void read_stages(const Node& root, bool shape_known, Recipe& recipe) {
   const Node& stages = *root.find("stages");
   const ReadContext context{recipe.model.num_layers, default_notes(root, {"model.num_layers"})};
   if (stages.kind != Node::Kind::kList)
@@ -95,7 +94,7 @@ void read_stages(const Node& root, bool shape_known, moe::RouterInit router_init
     recipe.stages.push_back(std::move(stage));
     const Node* moe = node.find("moe");
     if (shape_known) {
-      resolve_moe(moe, title, context, router_init, recipe.stages.size() - 1, recipe);
+      resolve_moe(moe, title, context, recipe.stages.size() - 1, recipe);
     } else if (moe) {
       moe::MoeConfig checked;
       read_keys(*moe, moe_keys(), checked, "moe", "'moe'");

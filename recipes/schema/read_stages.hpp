@@ -8,7 +8,6 @@ namespace sluice::recipes {
 
 /// Reads `stages` of the document `root` into recipe.stages, the recipe's other fields being read already, and resolves each stage's
 /// `moe` from its parent's. With `shape_known` false (init_from without a reader) values are checked and no `moe` is resolved.
-/// `router_init`: of sparsify where the document does not say it.
-void read_stages(const Node& root, bool shape_known, moe::RouterInit router_init, Recipe& recipe);
+void read_stages(const Node& root, bool shape_known, Recipe& recipe);
 
 }  // namespace sluice::recipes

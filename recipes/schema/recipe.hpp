@@ -78,9 +78,6 @@ enum class StageType { kPretrain, kSparsify, kGrow, kFlatten };
 enum class ConversionMethod { kNone, kCopy, kVirtualGroup, kFamily, kDoubleTopK };
 enum class OptimizerState { kKeep, kReset };
 
-/// moe.router_init of sparsify where a recipe does not say it.
-inline constexpr moe::RouterInit kRouterInit = moe::RouterInit::kNormal;
-
 struct Stage {
   std::string name;
   StageType type = StageType::kPretrain;

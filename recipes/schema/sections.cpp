@@ -162,7 +162,9 @@ std::string unknown_key(const std::string& path, const std::string& title, const
   for (const auto find : {find_name, find_alias}) {
     for (const SectionInfo& section : sections()) {
       if (&section == here) continue;
-      if (const KeyInfo* found = find(section, name)) return meant(full_name(section, *found));
+      const KeyInfo* found = find(section, name);
+      if (found && section.path.empty()) return fmt::format("{}; '{}' stands at the top level", unknown, found->name);
+      if (found) return meant(full_name(section, *found));
     }
   }
   if (!near.empty()) return meant(near);

@@ -33,6 +33,10 @@ void load_weights(TrainModel& model, const ModelFolder& folder);
 /// error unless exactly the expected tensors are there.
 void load_state(TrainModel& model, const std::filesystem::path& checkpoint, const RunState& then);
 
+/// The experts' dense origin (dense_origin.hpp) as a checkpoint of ours at `checkpoint` tells it, for a run that begins with its weights;
+/// nothing where it does not. Data error if what it tells does not fit `model`.
+void load_origin(TrainModel& model, const std::filesystem::path& checkpoint);
+
 /// Collective. The optimizer's counts of updates, of all ranks' leaves, for run.json (optimizer_steps, leaf_updates, slice_updates).
 void collect_updates(TrainModel& model, const Layout& layout, RunState& state);
 

@@ -55,7 +55,7 @@ std::optional<Recipe> Trainer::recipe_before() const {
     return std::nullopt;
   }
   try {
-    return read_recorded_recipe(file);
+    return read_recipe(file);
   } catch (const CannotLook&) {
     throw;
   } catch (const Error& error) {
@@ -225,6 +225,7 @@ void Trainer::start_fresh() {
   } else {
     on_all_ranks(world_, "init_from", [&] {
       load_weights(*model_, *initial_);
+      load_origin(*model_, initial_->index.folder());
       for (const std::string& note : initial_->notes) log_info("{}", note);
     });
     initial_.reset();

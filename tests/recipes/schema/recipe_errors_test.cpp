@@ -44,6 +44,8 @@ TEST_CASE("names of other frameworks are recognised") {
         "x.yaml:5:51: unknown key 'num_experts_per_tok' in 'moe'; did you mean 'top_k'?");
   CHECK(refusal(kHead + "  - {name: s, type: sparsify, max_steps: 5, learning_rate: 2}\n") ==
         "x.yaml:5:45: unknown key 'learning_rate' in stage 's'; did you mean 'train.learning_rate'?");
+  CHECK(refusal(kHead + "  - {name: s, type: pretrain, max_steps: 5, balance_window: 10}\n") ==
+        "x.yaml:5:45: unknown key 'balance_window' in stage 's'; 'balance_window' stands at the top level");
   CHECK(refusal("training: {lr: 1}\n") == "x.yaml:1:1: unknown key 'training'; did you mean 'train'?");
   CHECK(refusal("num_hidden_layers: 1\n") == "x.yaml:1:1: unknown key 'num_hidden_layers'; did you mean 'model.num_layers'?");
 }

@@ -94,26 +94,3 @@ TEST_CASE("of a finished run no stage is said to be open to change") {
         "the recipe changed since the run was started: stages was [dense, sparse], is [dense, wide]; only parallel, "
         "train.micro_batch_size, checkpoint and intervals may change: restore it, or start a new run under another name");
 }
-
-TEST_CASE("a run from before router_init goes on with normal rows, whatever the default has become") {
-  const std::string now = dump(read_text_recipe(kJob));
-  const Scratch scratch;
-  scratch.write("now.yaml", now);
-  std::string then;
-  std::istringstream lines(now);
-  for (std::string line; std::getline(lines, line);)
-    if (line.find("router_init:") == std::string::npos) then += line + '\n';
-  scratch.write("then.yaml", then);
-  CHECK(router_init_of_record("now.yaml") == kRouterInit);
-  CHECK(router_init_of_record("none.yaml") == kRouterInit);
-  CHECK(router_init_of_record("then.yaml") == moe::RouterInit::kNormal);
-  CHECK(read_recorded_recipe("then.yaml").stages[1].moe->router_init == moe::RouterInit::kNormal);
-  scratch.write("damaged.yaml", "stages: [");
-  CHECK(router_init_of_record("damaged.yaml") == kRouterInit);
-  // The default is for what a recipe does not say.
-  scratch.write("job.yaml", kJob);
-  for (const moe::RouterInit unsaid : {moe::RouterInit::kNormal, moe::RouterInit::kBalanced}) {
-    CHECK(read_recipe("job.yaml", {}, {}, unsaid).stages[1].moe->router_init == unsaid);
-    CHECK(read_recipe("job.yaml", {"stages.sparse.moe.router_init=normal"}, {}, unsaid).stages[2].moe->router_init == moe::RouterInit::kNormal);
-  }
-}

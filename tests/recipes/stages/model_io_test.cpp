@@ -144,6 +144,14 @@ TEST_CASE("what experts were made of, and the choices last looked at, come back 
     CHECK(at::equal(loaded.origin->layers[i].gate_up, model.origin->layers[i].gate_up));
     CHECK(at::equal(loaded.origin->layers[i].down, model.origin->layers[i].down));
   }
+  // A run that begins with its weights takes along what they were made of.
+  const ModelFolder opened = open_model_folder(folder);
+  TrainModel begun = build_model(opened.config.model.decoder, opened.config.model.moe, alone_layout(), at::kDouble, "auto");
+  load_weights(begun, opened);
+  load_origin(begun, opened.index.folder());
+  REQUIRE(begun.origin);
+  CHECK(at::equal(begun.origin->layers[1].down, model.origin->layers[1].down));
+  CHECK(!begun.held_choices.defined());
   // One whose shards are not there.
   const DenseOrigin good = *model.origin;
   for (const std::vector<std::int64_t>& bad : {std::vector<std::int64_t>(good.shard_of_expert.size(), good.layers[0].down.size(0)),
