@@ -30,7 +30,8 @@ WindowLoad measure_window(const BalanceWindow& window) {
 }
 
 bool window_ends(std::int64_t stage_step, std::int64_t max_steps, std::int64_t balance_window) {
-  return stage_step == max_steps || stage_step % balance_window == 0;
+  const std::int64_t since = stage_step % balance_window;
+  return since == 0 || (stage_step == max_steps && (2 * since >= balance_window || since == stage_step));
 }
 
 }  // namespace sluice::recipes

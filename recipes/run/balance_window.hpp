@@ -1,5 +1,5 @@
 // Expert loads over a window of steps: a step has few tokens for many experts, and one without a token in it is not dead. Windows are
-// counted in a stage's own steps, so that none crosses a conversion; a stage's last may be shorter. Counts in, figures out.
+// counted in a stage's own steps, so that none crosses a conversion. Counts in, figures out.
 #pragma once
 
 #include "recipes/run/expert_load.hpp"
@@ -30,7 +30,8 @@ struct WindowLoad {
 };
 WindowLoad measure_window(const BalanceWindow& window);
 
-/// Whether a window ends with step `stage_step` (from 1) of a stage of `max_steps`.
+/// Whether a window ends with step `stage_step` (from 1) of a stage of `max_steps`. What is left at a stage's end is one if it is at
+/// least half a window or all of the stage: over a few steps many experts go without.
 bool window_ends(std::int64_t stage_step, std::int64_t max_steps, std::int64_t balance_window);
 
 }  // namespace sluice::recipes

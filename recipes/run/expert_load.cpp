@@ -47,7 +47,8 @@ LoadFigures measure_load(const std::vector<std::vector<std::int64_t>>& counts) {
   for (const std::vector<std::int64_t>& layer : counts) {
     load.violations.push_back(max_over_mean(layer) - 1.0);
     load.max_violation = std::max(load.max_violation, load.violations.back());
-    load.dead += count_dead(layer);
+    load.dead_by_layer.push_back(count_dead(layer));
+    load.dead += load.dead_by_layer.back();
     load.starved += count_starved(layer);
   }
   return load;

@@ -26,6 +26,7 @@ std::int64_t count_starved(const std::vector<std::int64_t>& counts);
 struct LoadFigures {
   double max_violation = -1.0;         // of the worst layer, max/mean - 1
   std::vector<double> violations;      // [sparse layers]
+  std::vector<std::int64_t> dead_by_layer;
   std::int64_t dead = 0, starved = 0;  // experts, summed over the layers
 };
 /// counts [sparse layers][experts]

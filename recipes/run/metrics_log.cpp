@@ -7,7 +7,8 @@
 namespace sluice::recipes {
 namespace {
 
-void add_by_layer(JsonRow& row, const char* name, const std::vector<std::int64_t>& layers, const std::vector<double>& values) {
+template <class T>
+void add_by_layer(JsonRow& row, const char* name, const std::vector<std::int64_t>& layers, const std::vector<T>& values) {
   for (std::size_t i = 0; i < values.size(); ++i) row.set(fmt::format("{}/layers.{}", name, layers[i]), values[i]);
 }
 
@@ -38,6 +39,7 @@ JsonRow metrics_row(const StepMetrics& metrics) {
   add("expert_dense_cosine", metrics.expert_dense_cosine);
   add("router_grad_norm", metrics.router_grad_norm);
   add("choice_changed", metrics.choice_changed);
+  add("choice_changed_steps", metrics.choice_changed_steps);
   add("imbalance_tax", metrics.imbalance_tax);
   add("exchange_bytes_intra", metrics.exchange_bytes_intra);
   add("exchange_bytes_inter", metrics.exchange_bytes_inter);
@@ -50,6 +52,7 @@ JsonRow metrics_row(const StepMetrics& metrics) {
   if (const auto& window = metrics.window) {
     row.set("window_steps", window->steps).set("window_max_violation", window->summed.max_violation);
     row.set("window_dead_experts", window->summed.dead).set("window_starved_experts", window->summed.starved);
+    add_by_layer(row, "window_dead_experts", metrics.sparse_layers, window->summed.dead_by_layer);
     add_by_layer(row, "window_mean_max_violation", metrics.sparse_layers, window->mean_violations);
   }
   return row;

@@ -3,9 +3,10 @@
 //   max_violation, dead_experts, starved_experts      of this step: max/mean - 1 of the worst layer; experts of all layers without a row,
 //                                                     and with fewer than a tenth of the mean (the dead included)
 //   max_violation/layers.N                            of this step, of sparse layer N
-//   window_steps                                      in rows that end a window (balance_window steps of the stage, or what is left of it; each
-//                                                     has a row of its own, on log_interval or not): its steps
+//   window_steps                                      in rows that end a window (balance_window steps of the stage, or what is left of it if
+//                                                     that is half as many; each has a row of its own, on log_interval or not): its steps
 //   window_max_violation, window_dead_experts, window_starved_experts    of the counts summed over the window
+//   window_dead_experts/layers.N                      those of sparse layer N
 //   window_mean_max_violation/layers.N                mean of the steps' max_violation/layers.N over the window
 // Gives: StepMetrics, metrics_row(), MetricsLog.
 #pragma once
@@ -49,7 +50,9 @@ struct StepMetrics {
   std::optional<double> expert_cosine;        // mean over sparse layers of that between a layer's experts, over all pairs
   std::optional<double> expert_dense_cosine;  // the same between each expert and what it was made of; absent where that is not known
   std::optional<double> router_grad_norm;     // over all router rows, before clipping
-  std::optional<double> choice_changed;       // share of held (token, sparse layer) with other experts than at the last logged step; not at a stage's first
+  // Share of held (token, sparse layer) with other experts than at the stage's last row that has expert_cosine, and the steps since; not in its first.
+  std::optional<double> choice_changed;
+  std::optional<std::int64_t> choice_changed_steps;
   std::optional<double> imbalance_tax;
   std::optional<std::int64_t> exchange_bytes_intra;
   std::optional<std::int64_t> exchange_bytes_inter;

@@ -29,6 +29,7 @@ void visit_fields(State& s, Visit visit) {
   visit("window_steps", s.window.steps, true);
   visit("window_counts", s.window.counts, true);
   visit("window_violations", s.window.violations, true);
+  visit("held_choices_step", s.held_choices_step, true);
   visit("ranks", s.ranks);
   visit("expert", s.expert);
   visit("instruction_set", s.computed_with.instruction_set, true);

@@ -37,6 +37,7 @@ struct RunState {
   bool has_lagged_counts = false;
   bool bias_by_rows = false;          // the routers' rule of that name; false in checkpoints from before it
   BalanceWindow window;               // so far; checkpoints from before there were any begin one
+  std::int64_t held_choices_step = -1;  // when the model's held choices were taken (TrainModel); -1: not known
   // The layout that wrote it: the same one continues bit for bit. Loading never depends on it.
   std::int64_t ranks = 1, expert = 1;
   ComputedWith computed_with;

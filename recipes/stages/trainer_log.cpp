@@ -73,6 +73,7 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
     row_.window = measure_window(window);
     state_.window = {};
   }
+  if (state_.stage_step == stage.max_steps) state_.window = {};
   if (!speaks()) return;
   ProgressState shown;
   shown.stage = stage.name;
@@ -103,7 +104,9 @@ void Trainer::log_movement() {
   row_.router_grad_norm = router_gradient_norm(model_->parameters);
   const at::Tensor choices = held_choices(*model_, layout, data_of(*stage_).held, recipe_.stages[*stage_].train.micro_batch_size, state_.step);
   row_.choice_changed = changed_share(model_->held_choices, choices);
+  if (row_.choice_changed && state_.held_choices_step >= 0) row_.choice_changed_steps = state_.step - state_.held_choices_step;
   model_->held_choices = choices;
+  state_.held_choices_step = state_.step;
   meter_.add_pause(watch.seconds());
 }
 

@@ -51,6 +51,7 @@ def check_metrics(run, tokens, stages, steps):
         else:
             first = (row["step"] - 1) % steps == 0
             check(("choice_changed" in row) != first, f"{where}: choice_changed is {row.get('choice_changed')!r}")
+            check(row.get("choice_changed_steps") == (None if first else 1), f"{where}: choice_changed_steps is {row.get('choice_changed_steps')!r}")
             check(row["expert_cosine"] <= 1 + 1e-6 and row["expert_dense_cosine"] <= 1 + 1e-6 and row["router_grad_norm"] < row["grad_norm"], f"{where}: {row}")
             check(row.get("exchange_bytes_intra", 0) > 0 and row.get("exchange_bytes_inter") == 0, f"{where}: bytes exchanged on one node")
         window = [key for key in row if key.startswith("window_")]
@@ -60,7 +61,8 @@ def check_metrics(run, tokens, stages, steps):
             check(row.get("window_steps") == steps, f"{where}: a window of {row.get('window_steps')!r} steps")
             check(row.get("window_starved_experts", -1) >= row.get("window_dead_experts", 0) >= 0, f"{where}: experts dead and starved in the window")
             layers = sorted(key.removeprefix("max_violation/") for key in row if key.startswith("max_violation/"))
-            check(layers and layers == sorted(key.removeprefix("window_mean_max_violation/") for key in window if "/" in key), f"{where}: loads by layer")
+            check(layers and layers == sorted(key.removeprefix("window_mean_max_violation/") for key in window if key.startswith("window_mean")), f"{where}: loads by layer")
+            check(row["window_dead_experts"] == sum(row[f"window_dead_experts/{layer}"] for layer in layers), f"{where}: dead by layer")
             check(row["max_violation"] == max(row[f"max_violation/{layer}"] for layer in layers), f"{where}: max_violation is not that of the worst layer")
         check(all(is_number(value) for key, value in row.items() if key != "stage"), f"{where}: a value is no number: {row}")
     evaluated = [row for row in rows if "validation_loss" in row]

@@ -37,11 +37,17 @@ TEST_CASE("a window goes on with the same figures from where it was kept") {
   CHECK(resumed == whole);
 }
 
-TEST_CASE("windows are counted in a stage's steps and end with it") {
-  std::vector<std::int64_t> ends;
-  for (std::int64_t step = 1; step <= 120; ++step)
-    if (window_ends(step, 120, 50)) ends.push_back(step);
-  CHECK(ends == std::vector<std::int64_t>{50, 100, 120});
+TEST_CASE("windows are counted in a stage's steps; what is left at its end is one if it is half a window or all of it") {
+  const auto ends = [](std::int64_t max_steps) {
+    std::vector<std::int64_t> found;
+    for (std::int64_t step = 1; step <= max_steps; ++step)
+      if (window_ends(step, max_steps, 50)) found.push_back(step);
+    return found;
+  };
+  CHECK(ends(100) == std::vector<std::int64_t>{50, 100});
+  CHECK(ends(124) == std::vector<std::int64_t>{50, 100});
+  CHECK(ends(125) == std::vector<std::int64_t>{50, 100, 125});
+  CHECK(ends(7) == std::vector<std::int64_t>{7});
   CHECK(window_ends(1, 9, 1));
   CHECK(!window_ends(8, 9, 50));
 }

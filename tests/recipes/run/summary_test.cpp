@@ -57,7 +57,7 @@ RunSummary run_in(const std::filesystem::path& folder) {
   plain.tokens = 8192 * 450;
   plain.elapsed_seconds = 230.0;
   plain.sparse_layers = {1, 2};
-  plain.window = WindowLoad{50, {3.0, {3.0, 0.5}, 1, 4}, {2.5, 0.25}};
+  plain.window = WindowLoad{50, {3.0, {3.0, 0.5}, {1, 0}, 1, 4}, {2.5, 0.25}};
   log.write(metrics_row(plain));
   ReceiptLog(folder / "receipts.jsonl", -1).append(conversion());
   return summarize_run(folder, kStages);

@@ -29,6 +29,7 @@ RunState example() {
   state.has_lagged_counts = true;
   state.bias_by_rows = true;
   state.window.add({{3, 0, 1}, {1, 2, 1}});
+  state.held_choices_step = 11;
   state.ranks = 4;
   state.expert = 2;
   state.computed_with = {"avx512", "AVX512 on EPYC", "native"};
@@ -55,10 +56,12 @@ TEST_CASE("the state of a run survives being written") {
 TEST_CASE("what checkpoints of earlier versions lack is taken as unknown, anything else is missed") {
   const nlohmann::json whole = nlohmann::json::parse(to_json(example()));
   nlohmann::json json = whole;
-  for (const char* key : {"instruction_set", "library", "bfloat16_products", "bias_by_rows", "window_steps", "window_counts", "window_violations"}) json.erase(key);
+  for (const char* key : {"instruction_set", "library", "bfloat16_products", "bias_by_rows", "window_steps", "window_counts", "window_violations",
+                          "held_choices_step"}) json.erase(key);
   RunState expected = example();
   expected.computed_with = {};
   expected.window = {};
+  expected.held_choices_step = -1;
   expected.bias_by_rows = false;  // such a run goes on as it began
   CHECK(parse_run_state(json.dump(), "run.json") == expected);
   json.erase("ranks");
