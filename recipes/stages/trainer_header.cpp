@@ -1,4 +1,5 @@
 #include "core/base/log.hpp"
+#include "recipes/convert/family.hpp"
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/schema/conversion.hpp"
@@ -137,6 +138,12 @@ void Trainer::print_header() {
   log_lines(format_run_header(header));
   for (const std::string& warning : schedule_warnings(recipe_)) log_warning("{}", warning);
   for (const std::string& warning : routing_warnings(recipe_)) log_warning("{}", warning);
+  ModelDescription last;
+  last.decoder = shape_;
+  last.moe = recipe_.stages.back().moe ? shape_after(recipe_.stages.back()) : std::nullopt;
+  if (const ArchitectureChoice choice = architecture_of(last); !choice.architecture)
+    log_warning("stage '{}': no architecture of Transformers is such a model ({}): its checkpoints hold all of it, but AutoModelForCausalLM does not open them",
+                recipe_.stages.back().name, choice.reason);
   const double needed = (most.total() + most.conversion) * world_.layout().local_size, available = available_bytes();
   if (available > 0 && needed > available)
     log_warning("the {} a rank are {} on this machine, and {} are free: lower train.micro_batch_size or the model's sizes, or use more nodes",
