@@ -2,13 +2,14 @@
 """Sparse models at equal tokens and at equal time beside dense ones: what a progressive start costs and what two percent of experts gain.
 
 usage: two_percent.py BUILD TEXT OUT [--arms A,B | --set SET] [--seeds 1,2,3] [--steps 5000] [--minutes 75] [--cores 0,1] [--time] [--table]
-                                     [--scale small|large] [--log-interval 50] [--expert-rate 0.5]
+                                     [--scale small|large] [--log-interval 50] [--rate 2e-3] [--expert-rate 0.5]
 
 TEXT is the quickstart's dictionary (or any text). Each arm and seed is one training run of one thread on one core, OUT/ARM-sSEED; runs that
 are finished are passed over, and what --minutes cuts short goes on where it stopped when the same command is given again. --time measures the
 seconds a step of every stage takes, one arm after the other on a machine that does nothing else, into OUT/seconds.json; the `-time` arms need it.
 --table only prints. One JSON line an arm (mean over seeds) with paired differences to the arms that it is set against. --scale large is the same
-with a model for an accelerator, one arm a command. --expert-rate is the experts' share of the learning rate in arms that say none.
+with a model for an accelerator, one arm a command. --rate is the learning rate and --expert-rate the experts' share of it,
+in arms that say none.
 """
 import argparse
 import json
@@ -50,6 +51,9 @@ def pretrain(share, name="dense", **more):
     return {"name": name, "type": "pretrain", "share": share, **more}
 
 
+RATE = 2e-3  # dense and sparse alike; half and twice as much are worse (RESULTS.md)
+WARMUP = 20  # steps
+
 # Of the learning rate, for experts: each sees few tokens, so that its gradient is noisier (RESULTS.md). Nothing to a dense model.
 EXPERT_RATE = 0.5
 
@@ -78,7 +82,7 @@ class Arm:
         self.more_steps = 0  # of the last stage, in an arm of equal time
         self.like = self.time_of = None
 
-    def recipe(self, scale, name, seed, text, folder, steps, log_interval=50, expert_rate=EXPERT_RATE):
+    def recipe(self, scale, name, seed, text, folder, steps, log_interval=50, rate=RATE, expert_rate=EXPERT_RATE, warmup=WARMUP):
         # The decay of the rate is a stage of its own, so that an arm of equal time can go on from where its twin's begins.
         left, stages = decay_start(steps), []
         for stage in self.stages:
@@ -98,8 +102,8 @@ class Arm:
             "data": {"train": [str(text)], "validation_split": 0.01, "eval_sequences": 500, "tokenizer": {"type": "bpe", "vocab_size": scale["vocabulary"]},
                      "seq_length": scale["length"]},
             "model": model,
-            "train": {"global_batch_size": scale["batch"], "micro_batch_size": scale["batch"], "learning_rate": 1e-3, "min_learning_rate": 1e-4,
-                      "lr_scheduler": "wsd", "decay_fraction": DECAY_FRACTION, "warmup_steps": 20, "expert_learning_rate_factor": expert_rate, **self.train},
+            "train": {"global_batch_size": scale["batch"], "micro_batch_size": scale["batch"], "learning_rate": rate, "min_learning_rate": 1e-4,
+                      "lr_scheduler": "wsd", "decay_fraction": DECAY_FRACTION, "warmup_steps": warmup, "expert_learning_rate_factor": expert_rate, **self.train},
             "parallel": {"threads": scale["threads"]},
             "stages": stages, "checkpoint": {"save_interval": 1000, "keep": 1}, "log_interval": log_interval, "eval_interval": 500,
         }
@@ -175,10 +179,6 @@ VARIANTS = {
     "router-slow": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"router_learning_rate_factor": 0.1}),
     "experts-fast": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"expert_learning_rate_factor": 1.0}),
     "experts-slow": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"expert_learning_rate_factor": 0.25}),
-    "rate-half": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"learning_rate": 5e-4}),
-    "rate-double": Arm([pretrain(0.04), sparsify(0.96, 16)], train={"learning_rate": 2e-3}),
-    "dense-rate-half": Arm([pretrain(1.0)], width=2, train={"learning_rate": 5e-4}),
-    "dense-rate-double": Arm([pretrain(1.0)], width=2, train={"learning_rate": 2e-3}),
     "many-growths": Arm([pretrain(0.04), sparsify(0.04, 2, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}), grow(0.04, 4), grow(0.04, 8), grow(0.84, 16)]),
     "rewarm": Arm([pretrain(0.04, train={"lr_scheduler": "constant"}),
                    sparsify(0.96, 16, train={"lr_scheduler": "constant", "warmup_steps": 50})]),
@@ -208,6 +208,7 @@ VARIANTS128 = {
     "128-slowly": Arm([pretrain(0.04), sparsify(0.06, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[128]}), *(grow(0.16, experts) for experts in (16, 32, 64)),
                        grow(0.22, 128)]),
     "128-balanced-rows": Arm(stages_like("progressive128", sparsify={"moe": {"router_init": "balanced"}}, grow={"moe": {"router_init": "balanced"}})),
+    "128-balanced-twins": Arm(stages_like("progressive128", grow={"moe": {"router_init": "balanced"}})),
     "128-experts-faster": Arm(ARMS["progressive128"].stages, train={"expert_learning_rate_factor": 2.0}),
     "128-experts-fast": Arm(ARMS["progressive128"].stages, train={"expert_learning_rate_factor": 1.0}),
     "128-experts-slow": Arm(ARMS["progressive128"].stages, train={"expert_learning_rate_factor": 0.25}),
@@ -233,7 +234,7 @@ def rows_of(folder):
 
 def write_recipe(given, arm, name, seed, folder, steps):
     path = folder.parent / f"{name}.yaml"
-    path.write_text(json.dumps(ARMS[arm].recipe(given.scale, name, seed, given.text, folder, steps, given.log_interval, given.expert_rate), indent=1))  # JSON is YAML
+    path.write_text(json.dumps(ARMS[arm].recipe(given.scale, name, seed, given.text, folder, steps, given.log_interval, given.rate, given.expert_rate, given.warmup), indent=1))  # JSON is YAML
     return path
 
 
@@ -369,7 +370,9 @@ def main():
     arguments.add_argument("--seeds", default="1,2,3")
     arguments.add_argument("--steps", type=int, default=5000)
     arguments.add_argument("--log-interval", type=int, default=50)
+    arguments.add_argument("--rate", type=float, default=RATE)
     arguments.add_argument("--expert-rate", type=float, default=EXPERT_RATE)
+    arguments.add_argument("--warmup", type=int, default=WARMUP)
     arguments.add_argument("--minutes", type=float, default=75)
     arguments.add_argument("--cores", default="0,1")
     arguments.add_argument("--scale", default="small", choices=list(SCALES))
