@@ -207,6 +207,8 @@ VARIANTS128 = {
     "128-reinit-once": Arm(stages_like("progressive128", grow=WHOLE)),
     "128-slowly": Arm([pretrain(0.04), sparsify(0.06, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[128]}), *(grow(0.16, experts) for experts in (16, 32, 64)),
                        grow(0.22, 128)]),
+    "128-quickly": Arm([pretrain(0.04), sparsify(0.02, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[128]}), *(grow(0.02, experts) for experts in (16, 32, 64)),
+                        grow(0.88, 128)]),
     "128-balanced-rows": Arm(stages_like("progressive128", sparsify={"moe": {"router_init": "balanced"}}, grow={"moe": {"router_init": "balanced"}})),
     "128-balanced-twins": Arm(stages_like("progressive128", grow={"moe": {"router_init": "balanced"}})),
     "128-experts-faster": Arm(ARMS["progressive128"].stages, train={"expert_learning_rate_factor": 2.0}),
