@@ -28,9 +28,9 @@ at::ScalarType scalar_type(const checkpoint::TensorView& view) {
   }
 }
 
-constexpr const char* kOriginShards = "origin/shards";
-
-DenseOrigin read_origin(const checkpoint::TensorIndex& routing, const TrainModel& model) {
+// Nothing where there is none: in checkpoints of earlier versions, and of models that began sparse.
+std::optional<DenseOrigin> read_origin(const checkpoint::TensorIndex& routing, const TrainModel& model) {
+  if (!routing.contains("origin/shards")) return std::nullopt;
   const std::int64_t width = model.moe->expert_hidden_size, hidden = model.config.hidden_size;
   const auto read = [&](const std::string& name, std::int64_t rows, std::int64_t columns) {
     at::Tensor tensor = to_tensor(routing.at(name));
@@ -39,7 +39,7 @@ DenseOrigin read_origin(const checkpoint::TensorIndex& routing, const TrainModel
     return tensor;
   };
   DenseOrigin origin;
-  const at::Tensor shards = to_tensor(routing.at(kOriginShards));
+  const at::Tensor shards = to_tensor(routing.at("origin/shards"));
   origin.shard_of_expert.assign(data_of<const std::int64_t>(shards), data_of<const std::int64_t>(shards) + shards.numel());
   for (const std::int64_t layer : model.moe->layers)
     origin.layers.push_back({read(fmt::format("origin/gate_up/{}", layer), 2 * width, hidden), read(fmt::format("origin/down/{}", layer), hidden, width)});
@@ -184,8 +184,7 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
     if (!then.has_lagged_counts) continue;
     model.lagged[i] = {to_tensor(routing.at(fmt::format("counts/{}", layer))), to_tensor(routing.at(fmt::format("child_counts/{}", layer)))};
   }
-  // Checkpoints of earlier versions, and of models that began sparse, lack these.
-  if (routing.contains(kOriginShards)) model.origin = read_origin(routing, model);
+  model.origin = read_origin(routing, model);
   if (routing.contains("held_choices")) model.held_choices = to_tensor(routing.at("held_choices"));
   model.decoder->refresh_compute();
 }
@@ -193,7 +192,7 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
 void load_origin(TrainModel& model, const std::filesystem::path& checkpoint) {
   if (!model.moe || !std::filesystem::is_regular_file(checkpoint / "state" / "run.json")) return;
   const auto routing = checkpoint::TensorIndex::open(checkpoint / "state", "routing");
-  if (routing.contains(kOriginShards)) model.origin = read_origin(routing, model);
+  model.origin = read_origin(routing, model);
 }
 
 }  // namespace sluice::recipes

@@ -63,6 +63,7 @@ void Trainer::enter_stage(std::size_t index) {
     else place_experts(stage);
     if (conversion_kind(stage)) convert(index);
     model_->held_choices = at::Tensor();  // a stage is compared with itself
+    state_.window = {};                   // and its loads are its own
     stage_ = index;
     state_.stage = static_cast<std::int64_t>(index);
     state_.stage_name = stage.name;

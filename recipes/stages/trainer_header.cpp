@@ -140,7 +140,7 @@ void Trainer::print_header() {
   for (const std::string& warning : routing_warnings(recipe_)) log_warning("{}", warning);
   ModelDescription last;
   last.decoder = shape_;
-  last.moe = recipe_.stages.back().moe ? shape_after(recipe_.stages.back()) : std::nullopt;
+  last.moe = shape_after(recipe_.stages.back());
   if (const ArchitectureChoice choice = architecture_of(last); !choice.architecture)
     log_warning("stage '{}': no architecture of Transformers is such a model ({}): its checkpoints hold all of it, but AutoModelForCausalLM does not open them",
                 recipe_.stages.back().name, choice.reason);

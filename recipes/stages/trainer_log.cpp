@@ -73,7 +73,6 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
     row_.window = measure_window(window);
     state_.window = {};
   }
-  if (state_.stage_step == stage.max_steps) state_.window = {};
   if (!speaks()) return;
   ProgressState shown;
   shown.stage = stage.name;

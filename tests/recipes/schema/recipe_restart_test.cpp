@@ -94,3 +94,14 @@ TEST_CASE("of a finished run no stage is said to be open to change") {
         "the recipe changed since the run was started: stages was [dense, sparse], is [dense, wide]; only parallel, "
         "train.micro_batch_size, checkpoint and intervals may change: restore it, or start a new run under another name");
 }
+
+TEST_CASE("a record from before router_init reads as normal rows, as such a run began") {
+  const std::string now = dump(read_text_recipe(kJob));
+  const Scratch scratch;
+  std::string then;
+  std::istringstream lines(now);
+  for (std::string line; std::getline(lines, line);)
+    if (line.find("router_init:") == std::string::npos) then += line + '\n';
+  scratch.write("then.yaml", then);
+  CHECK(read_recipe("then.yaml").stages[1].moe->router_init == moe::RouterInit::kNormal);
+}
