@@ -2,14 +2,14 @@
 """Sparse models at equal tokens and at equal time beside dense ones: what a progressive start costs and what two percent of experts gain.
 
 usage: two_percent.py BUILD TEXT OUT [--arms A,B | --set SET] [--seeds 1,2,3] [--steps 5000] [--minutes 75] [--cores 0,1] [--time] [--table]
-                                     [--scale small|large] [--log-interval 50] [--rate 2e-3] [--expert-rate 0.5]
+                                     [--scale small|large] [--log-interval 50] [--rate 2e-3] [--expert-rate 0.5] [--warmup 20]
 
 TEXT is the quickstart's dictionary (or any text). Each arm and seed is one training run of one thread on one core, OUT/ARM-sSEED; runs that
 are finished are passed over, and what --minutes cuts short goes on where it stopped when the same command is given again. --time measures the
 seconds a step of every stage takes, one arm after the other on a machine that does nothing else, into OUT/seconds.json; the `-time` arms need it.
 --table only prints. One JSON line an arm (mean over seeds) with paired differences to the arms that it is set against. --scale large is the same
-with a model for an accelerator, one arm a command. --rate is the learning rate and --expert-rate the experts' share of it,
-in arms that say none.
+with a model for an accelerator, one arm a command. --rate is the learning rate, --expert-rate the experts' share of it and --warmup the steps of
+its warm-up, in arms that say none.
 """
 import argparse
 import json
