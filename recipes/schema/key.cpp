@@ -148,6 +148,8 @@ int read_choice(const Node& node, const Choices& choices) {
   for (const auto& [elsewhere, here] : choices.aliases) {
     if (node.text == elsewhere) meant = here;
   }
+  double number = 0.0;
+  if (!choices.number_key.empty() && parse(node.text, number) == std::errc()) meant = choices.number_key + ": " + node.text;
   refuse(node, expected, meant);
 }
 

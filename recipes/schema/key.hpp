@@ -52,6 +52,7 @@ struct Choices {
   std::vector<std::string> unavailable = {};
   std::string why = {};                                           // why they are unavailable; may be empty
   std::vector<std::pair<std::string, std::string>> aliases = {};  // {name elsewhere, name here}: suggested, not accepted
+  std::string number_key = {};                                    // the key that a number was probably meant for; may be empty
 
   std::string list() const;  // "auto, local, flat"
   std::string name_of(int value) const;

@@ -168,7 +168,8 @@ const Keys<moe::MoeConfig>& moe_keys() {
                    "an expert takes ceil(T x top_k x factor / num_experts) tokens of a sequence; 0 drops none",
                    {"moe_expert_capacity_factor", "expert_capacity_factor", "moe_capacity_factor"}),
         choice_key("router_init", &MoeConfig::router_init,
-                   {{{static_cast<int>(moe::RouterInit::kBalanced), "balanced"}, {static_cast<int>(moe::RouterInit::kNormal), "normal"}}},
+                   {.names = {{static_cast<int>(moe::RouterInit::kBalanced), "balanced"}, {static_cast<int>(moe::RouterInit::kNormal), "normal"}},
+                    .number_key = "router_init_std"},
                    "what the router rows that a conversion adds are made of: balanced rows share out the training text evenly from the first "
                    "step on, chosen on conversion_sequences of it; normal ones are drawn blind. sparsify makes such rows, grow by family the "
                    "children's, grow by copy and double_top_k what parts replicas; flatten also tries rows shifted so"),

@@ -2,17 +2,18 @@
 """Sparse models at equal tokens and at equal time beside dense ones: what a progressive start costs and what two percent of experts gain.
 
 usage: two_percent.py BUILD TEXT OUT [--arms A,B | --set SET] [--seeds 1,2,3] [--steps 5000] [--minutes 75] [--cores 0,1] [--time] [--table]
-                                     [--scale small|large] [--log-interval 50] [--rate 2e-3] [--expert-rate 0.5] [--warmup 20]
+                                     [--scale small|large] [--log-interval 50] [--rate 2e-3] [--expert-rate 0.5] [--warmup 20] [--reinit-fraction 0.5]
 
 TEXT is the quickstart's dictionary (or any text). Each arm and seed is one training run of one thread on one core, OUT/ARM-sSEED; runs that
 are finished are passed over, and what --minutes cuts short goes on where it stopped when the same command is given again. --time measures the
 seconds a step of every stage takes, one arm after the other on a machine that does nothing else, into OUT/seconds.json; the `-time` arms need it.
---table only prints. One JSON line an arm (mean over seeds) with paired differences to the arms that it is set against. --scale large is the same
-with a model for an accelerator, one arm a command. --rate is the learning rate, --expert-rate the experts' share of it and --warmup the steps of
-its warm-up, in arms that say none.
+--table only prints. One JSON line an arm (mean over seeds) with paired differences to the arms that it is set against, and a line fitted to them.
+--scale large is the same with a model for an accelerator, one arm a command. --rate is the learning rate, --expert-rate the experts' share of it,
+--warmup the steps of its warm-up and --reinit-fraction the share of a new expert's columns drawn anew, in arms that say none.
 """
 import argparse
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -57,16 +58,16 @@ WARMUP = 20  # steps
 # Of the learning rate, for experts: each sees few tokens, so that its gradient is noisier (RESULTS.md). Nothing to a dense model.
 EXPERT_RATE = 0.5
 
-# Of every new expert, half of the columns are drawn anew: whole copies stay alike for long (RESULTS.md).
+# Of every new expert's columns, this share is drawn anew: whole copies stay alike for long (RESULTS.md).
 REINIT_FRACTION = 0.5
 
 
-def sparsify(share, experts, reinit=REINIT_FRACTION, **more):
+def sparsify(share, experts, reinit=None, **more):
     settings = more.pop("moe", {})
     return {"name": f"s{experts}", "type": "sparsify", "share": share, "reinit_fraction": reinit, "moe": moe(experts, **settings), **more}
 
 
-def grow(share, experts, method="double_top_k", anneal=0.02, reinit=REINIT_FRACTION, **more):
+def grow(share, experts, method="double_top_k", anneal=0.02, reinit=None, **more):
     """`anneal`: share of the steps in which double_top_k's top_k comes back to 2."""
     settings = more.pop("moe", {})
     return {"name": f"g{experts}", "type": "grow", "share": share, "method": method, "anneal": anneal if method == "double_top_k" else None,
@@ -82,13 +83,15 @@ class Arm:
         self.more_steps = 0  # of the last stage, in an arm of equal time
         self.like = self.time_of = None
 
-    def recipe(self, scale, name, seed, text, folder, steps, log_interval=50, rate=RATE, expert_rate=EXPERT_RATE, warmup=WARMUP):
+    def recipe(self, scale, name, seed, text, folder, steps, log_interval=50, rate=RATE, expert_rate=EXPERT_RATE, warmup=WARMUP, reinit=REINIT_FRACTION):
         # The decay of the rate is a stage of its own, so that an arm of equal time can go on from where its twin's begins.
         left, stages = decay_start(steps), []
         for stage in self.stages:
             count = round(stage["share"] * steps) if stage is not self.stages[-1] else left
             left -= count
             stages.append({**{key: value for key, value in stage.items() if key not in ("share", "anneal")}, "max_steps": count})
+            if stages[-1].get("reinit_fraction", 0) is None:
+                stages[-1]["reinit_fraction"] = reinit
             if stage.get("anneal"):
                 stages[-1]["top_k_anneal_steps"] = max(1, round(stage["anneal"] * steps))
         stages.append({"name": "decay", "type": "pretrain", "max_steps": steps - decay_start(steps) + self.more_steps})
@@ -173,6 +176,7 @@ VARIANTS = {
     "reinit-quarter": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0.25)]),
     "reinit-three-quarters": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0.75)]),
     "grow-whole": Arm(stages_like("progressive16", sparsify=WHOLE, grow=WHOLE)),
+    "grow-early": Arm([pretrain(0.02), sparsify(0.04, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}), grow(0.94, 16)]),
     # One routed expert: its weight 2 sigmoid(logit), about 1 after the copy, so that the text teaches the router.
     "top1-wide": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, **ONE_OF})], width=2),
     "shared": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, "num_shared_experts": 1, **ONE_OF})], width=2),
@@ -192,7 +196,9 @@ for name, arm in VARIANTS.items():
 # What happens in the first 50 steps after a copy to 128: `--set start --steps 150 --log-interval 5`, then metrics.jsonl of stage s128.
 for name, settings, train_settings in (
         ("start-kept", {}, {}), ("start-balanced", {"moe": {"router_init": "balanced"}}, {}),
+        ("start-router-slow", {}, {"router_learning_rate_factor": 0.1}),
         ("start-reset", {"optimizer_state": "reset"}, {}),
+        ("start-balanced-rewarm", {"moe": {"router_init": "balanced"}, "train": {"lr_scheduler": "constant", "warmup_steps": 50}}, {}),
         ("start-balanced-reset", {"moe": {"router_init": "balanced"}, "optimizer_state": "reset"}, {}),
         ("start-balanced-router-slow", {"moe": {"router_init": "balanced"}}, {"router_learning_rate_factor": 0.1}),
         ("start-balanced-router-still", {"moe": {"router_init": "balanced"}}, {"router_learning_rate_factor": 0.0}),
@@ -236,7 +242,8 @@ def rows_of(folder):
 
 def write_recipe(given, arm, name, seed, folder, steps):
     path = folder.parent / f"{name}.yaml"
-    path.write_text(json.dumps(ARMS[arm].recipe(given.scale, name, seed, given.text, folder, steps, given.log_interval, given.rate, given.expert_rate, given.warmup), indent=1))  # JSON is YAML
+    path.write_text(json.dumps(ARMS[arm].recipe(given.scale, name, seed, given.text, folder, steps, given.log_interval, given.rate, given.expert_rate, given.warmup,
+                                            given.reinit_fraction), indent=1))  # JSON is YAML
     return path
 
 
@@ -334,6 +341,26 @@ def result_of(given, arm, seed):
             **balance_of(rows), **{key: last(rows, key) for key in ("expert_cosine", "expert_dense_cosine")}}
 
 
+def crossing(given, arm, other, seeds):
+    """A least-squares line through the difference of two arms over the logarithm of tokens, at the evaluations from the last conversion to the
+    decay of the rate, mean over seeds: its slope in nats a doubling of tokens, and the tokens at which an arm that is behind would draw level."""
+    def evaluations(name, seed):
+        rows = rows_of(given.out / f"{name}-s{seed}")
+        begin = next(row["step"] for row in rows if row["stage"] == ARMS[name].stages[-1]["name"])
+        return {row["tokens"]: row["validation_loss"] for row in rows if "validation_loss" in row and begin < row["step"] <= decay_start(given.steps)}
+    points = {}
+    for seed in seeds:
+        ours, theirs = evaluations(arm, seed), evaluations(other, seed)
+        for tokens in ours.keys() & theirs.keys():
+            points.setdefault(tokens, []).append(ours[tokens] - theirs[tokens])
+    points = {math.log(tokens): statistics.mean(values) for tokens, values in points.items() if tokens > 0}
+    if len(points) < 3:
+        return None
+    slope, at_one = statistics.linear_regression(list(points), list(points.values()))
+    behind = slope * max(points) + at_one > 0
+    return {"nats_a_doubling": round(slope * math.log(2), 4), "level_at_tokens": round(math.exp(-at_one / slope)) if behind and slope < 0 else None}
+
+
 def mean_and_range(values):
     return {"mean": round(statistics.mean(values), 5), "each": [round(value, 5) for value in values]}
 
@@ -352,7 +379,8 @@ def table(given):
         for other in ARMS[arm].against:
             both = [seed for seed in done if results[other].get(seed)]
             if both:
-                line[f"nats minus {other}"] = mean_and_range([done[seed]["nats"] - results[other][seed]["nats"] for seed in both])
+                line[f"nats minus {other}"] = {**mean_and_range([done[seed]["nats"] - results[other][seed]["nats"] for seed in both]),
+                                               "fit": crossing(given, arm, other, both)}
         for key in sorted({key for result in done.values() for key in result} - {"nats", "bits_per_byte", "tokens"}):
             values = [result[key] for result in done.values() if result.get(key) is not None]
             if values:
@@ -375,6 +403,7 @@ def main():
     arguments.add_argument("--rate", type=float, default=RATE)
     arguments.add_argument("--expert-rate", type=float, default=EXPERT_RATE)
     arguments.add_argument("--warmup", type=int, default=WARMUP)
+    arguments.add_argument("--reinit-fraction", type=float, default=REINIT_FRACTION)
     arguments.add_argument("--minutes", type=float, default=75)
     arguments.add_argument("--cores", default="0,1")
     arguments.add_argument("--scale", default="small", choices=list(SCALES))

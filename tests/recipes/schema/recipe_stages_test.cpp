@@ -223,7 +223,8 @@ TEST_CASE("keys of conversions mean nothing elsewhere") {
 }
 
 TEST_CASE("how new router rows are made is said beside their spread, in flatten too, and stages keep it") {
-  CHECK(sparsify("router_init: 0.3") == "x.yaml:6:64: 'router_init' must be one of balanced, normal, found '0.3'");
+  CHECK(sparsify("router_init: 0.3") == "x.yaml:6:64: 'router_init' must be one of balanced, normal, found '0.3'; did you mean 'router_init_std: 0.3'?");
+  CHECK(sparsify("router_init: even") == "x.yaml:6:64: 'router_init' must be one of balanced, normal, found 'even'");
   CHECK(sparsify("router_init: balanced").empty());
   CHECK(sparsify("router_init: balanced", "conversion_sequences: 0, ") ==
         "x.yaml:6:67: 'conversion_sequences' must be between 1 and 1048576, found '0'");
