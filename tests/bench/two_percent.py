@@ -2,7 +2,7 @@
 """Sparse models at equal tokens and at equal time beside dense ones: what a progressive start costs and what two percent of experts gain.
 
 usage: two_percent.py BUILD TEXT OUT [--arms A,B | --set SET] [--seeds 1,2,3] [--steps 5000] [--minutes 75] [--cores 0,1] [--time] [--table]
-                                     [--scale small|large] [--log-interval 50] [--rate 2e-3] [--expert-rate 0.5] [--warmup 20] [--reinit-fraction 0.5]
+                                     [--scale small|large] [--log-interval 50] [--rate 2e-3] [--expert-rate 0.5] [--warmup 20] [--reinit-fraction R]
 
 TEXT is the quickstart's dictionary (or any text). Each arm and seed is one training run of one thread on one core, OUT/ARM-sSEED; runs that
 are finished are passed over, and what --minutes cuts short goes on where it stopped when the same command is given again. --time measures the
@@ -58,8 +58,9 @@ WARMUP = 20  # steps
 # Of the learning rate, for experts: each sees few tokens, so that its gradient is noisier (RESULTS.md). Nothing to a dense model.
 EXPERT_RATE = 0.5
 
-# Of every new expert's columns, this share is drawn anew: whole copies stay alike for long (RESULTS.md).
-REINIT_FRACTION = 0.5
+# Of every new expert's columns, this share is drawn anew, by the experts at the end: whole copies stay alike for long. With 128 half are, as often as
+# there are doublings (RESULTS.md).
+REINIT_FRACTION = {16: 0.75, 128: 0.5}
 
 
 def sparsify(share, experts, reinit=None, **more):
@@ -83,7 +84,7 @@ class Arm:
         self.more_steps = 0  # of the last stage, in an arm of equal time
         self.like = self.time_of = None
 
-    def recipe(self, scale, name, seed, text, folder, steps, log_interval=50, rate=RATE, expert_rate=EXPERT_RATE, warmup=WARMUP, reinit=REINIT_FRACTION):
+    def recipe(self, scale, name, seed, text, folder, steps, log_interval=50, rate=RATE, expert_rate=EXPERT_RATE, warmup=WARMUP, reinit=None):
         # The decay of the rate is a stage of its own, so that an arm of equal time can go on from where its twin's begins.
         left, stages = decay_start(steps), []
         for stage in self.stages:
@@ -91,7 +92,7 @@ class Arm:
             left -= count
             stages.append({**{key: value for key, value in stage.items() if key not in ("share", "anneal")}, "max_steps": count})
             if stages[-1].get("reinit_fraction", 0) is None:
-                stages[-1]["reinit_fraction"] = reinit
+                stages[-1]["reinit_fraction"] = REINIT_FRACTION[self.stages[-1]["moe"]["num_experts"]] if reinit is None else reinit
             if stage.get("anneal"):
                 stages[-1]["top_k_anneal_steps"] = max(1, round(stage["anneal"] * steps))
         stages.append({"name": "decay", "type": "pretrain", "max_steps": steps - decay_start(steps) + self.more_steps})
@@ -403,7 +404,7 @@ def main():
     arguments.add_argument("--rate", type=float, default=RATE)
     arguments.add_argument("--expert-rate", type=float, default=EXPERT_RATE)
     arguments.add_argument("--warmup", type=int, default=WARMUP)
-    arguments.add_argument("--reinit-fraction", type=float, default=REINIT_FRACTION)
+    arguments.add_argument("--reinit-fraction", type=float)
     arguments.add_argument("--minutes", type=float, default=75)
     arguments.add_argument("--cores", default="0,1")
     arguments.add_argument("--scale", default="small", choices=list(SCALES))
