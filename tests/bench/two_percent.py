@@ -177,6 +177,7 @@ VARIANTS = {
     "reinit-quarter": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0.25)]),
     "reinit-three-quarters": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0.75)]),
     "grow-whole": Arm(stages_like("progressive16", sparsify=WHOLE, grow=WHOLE)),
+    "grow-late": Arm([pretrain(0.12), sparsify(0.06, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}), grow(0.82, 16)]),
     "grow-early": Arm([pretrain(0.02), sparsify(0.04, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}), grow(0.94, 16)]),
     # One routed expert: its weight 2 sigmoid(logit), about 1 after the copy, so that the text teaches the router.
     "top1-wide": Arm([pretrain(0.04), sparsify(0.96, 16, allow_jump=True, moe={"top_k": 1, **ONE_OF})], width=2),
