@@ -175,7 +175,7 @@ VARIANTS = {
     "whole": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0)]),
     "whole-noise": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0, weight_noise=0.3)]),
     "reinit-quarter": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0.25)]),
-    "reinit-three-quarters": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0.75)]),
+    "reinit-half": Arm([pretrain(0.04), sparsify(0.96, 16, reinit=0.5)]),
     "grow-whole": Arm(stages_like("progressive16", sparsify=WHOLE, grow=WHOLE)),
     "grow-late": Arm([pretrain(0.12), sparsify(0.06, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}), grow(0.82, 16)]),
     "grow-early": Arm([pretrain(0.02), sparsify(0.04, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[16]}), grow(0.94, 16)]),
@@ -355,7 +355,7 @@ def crossing(given, arm, other, seeds):
         ours, theirs = evaluations(arm, seed), evaluations(other, seed)
         for tokens in ours.keys() & theirs.keys():
             points.setdefault(tokens, []).append(ours[tokens] - theirs[tokens])
-    points = {math.log(tokens): statistics.mean(values) for tokens, values in points.items() if tokens > 0}
+    points = {math.log(tokens): statistics.mean(values) for tokens, values in points.items()}
     if len(points) < 3:
         return None
     slope, at_one = statistics.linear_regression(list(points), list(points.values()))
