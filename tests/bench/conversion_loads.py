@@ -25,7 +25,9 @@ def loads(given, experts, top_k, rows):
     }
     path.write_text(json.dumps(recipe, indent=1))  # JSON is YAML
     environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    subprocess.run([f"{given.build}/sluice", "train", str(path)], env=environment, check=True, capture_output=True)
+    run = subprocess.run([f"{given.build}/sluice", "train", str(path)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if run.returncode:
+        raise SystemExit(run.stderr)
     receipt = json.loads((folder / "receipts.jsonl").read_text().splitlines()[0])
     layers = [key.split(".")[1] for key in receipt if key.endswith(".max_over_mean")]
     told = {name: [round(receipt[f"layers.{layer}.{key}"], 2) for layer in layers]

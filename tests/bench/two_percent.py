@@ -260,7 +260,9 @@ def measure_seconds(given):
                 words = [f"stages.{stage['name']}.max_steps=16" for stage in ARMS[arm].stages]
                 path = write_recipe(given, arm, "time", 1, folder, 16 * count)
                 command = ["taskset", "-c", given.cores[0], f"{given.build}/sluice", "train", str(path), *words, "log_interval=1", "eval_interval=100000", "data.eval_sequences=8"]
-                subprocess.run(command, env=environment(given), check=True, capture_output=True)
+                run = subprocess.run(command, env=environment(given), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                if run.returncode:
+                    raise SystemExit(run.stderr)
                 for stage in ARMS[arm].stages:
                     steps = [row["step_seconds"] for row in rows_of(folder) if row["stage"] == stage["name"] and "step_seconds" in row]
                     seen.setdefault(arm, {}).setdefault(stage["name"], []).append(statistics.median(steps[4:]))
@@ -276,16 +278,28 @@ def total_seconds(given, arm, seconds):
     return sum(stage["max_steps"] * each[stage["name"]] for stage in recipe["stages"])
 
 
+def start_of_decay(steps):
+    return f"step-{decay_start(steps):08d}"
+
+
 def take_over_start(given, arm, seed, folder):
     """An arm of equal time differs from its twin of equal tokens from the decay of the rate on: it goes on from there."""
     twin = given.out / f"{ARMS[arm].like}-s{seed}"
     if folder.exists() or not (twin / "summary.json").exists():
         return
-    name = f"step-{decay_start(given.steps):08d}"
+    name = start_of_decay(given.steps)
     part = folder.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     shutil.copytree(twin, part, ignore=lambda where, names: [other for other in names if other == "summary.json" or other.startswith("step-") and other != name])
     part.rename(folder)
+
+
+def drop_checkpoints(folder, steps):
+    """What a finished run is still good for: its result, and the start of an arm of equal time. All stages' ends would take 2 GB with 128 experts."""
+    checkpoints = sorted((folder / "checkpoints").glob("step-*"))
+    for checkpoint in checkpoints[:-1]:
+        if checkpoint.name != start_of_decay(steps):
+            shutil.rmtree(checkpoint)
 
 
 def train(given, jobs, core, deadline, failures):
@@ -312,6 +326,8 @@ def train(given, jobs, core, deadline, failures):
                     run.send_signal(signal.SIGUSR1)
                     stopped = True
                 time.sleep(0.5)
+        if run.returncode == 0:
+            drop_checkpoints(folder, given.steps)
         if run.returncode not in (0, 75):
             failures.append(f"{name}: exit {run.returncode}, see {given.out}/{name}.log")  # an exception would end this thread unheard
         if stopped:
