@@ -8,23 +8,20 @@ over rounds of new speed / old speed (above 1: the new one is faster), `spread` 
 """
 import argparse
 import json
-import os
 import pathlib
 import statistics
-import subprocess
 import tempfile
 import time
+
+import sluice_command
 
 HERE = pathlib.Path(__file__).resolve().parent
 
 
 def run(build, *words):
-    environment = dict(os.environ, OMP_NUM_THREADS="2", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     begin = time.monotonic()
-    done = subprocess.run([f"{build}/sluice", *words], env=environment, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{build}/sluice {' '.join(words)}: exit {done.returncode}: {done.stderr[-500:]}")
-    return time.monotonic() - begin, done.stdout
+    printed = sluice_command.run(build, *words, threads=2)
+    return time.monotonic() - begin, printed
 
 
 def metrics(folder):

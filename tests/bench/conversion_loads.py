@@ -9,9 +9,9 @@ mean, and the least that the most frequent token alone allows that to be.
 """
 import argparse
 import json
-import os
 import pathlib
-import subprocess
+
+import sluice_command
 
 
 def loads(given, experts, top_k, rows):
@@ -24,10 +24,7 @@ def loads(given, experts, top_k, rows):
         "stages": [{"name": "sparse", "type": "sparsify", "max_steps": 1, "moe": {"num_experts": experts, "top_k": top_k, "router_init": rows}}],
     }
     path.write_text(json.dumps(recipe, indent=1))  # JSON is YAML
-    environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    run = subprocess.run([f"{given.build}/sluice", "train", str(path)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if run.returncode:
-        raise SystemExit(run.stderr)
+    sluice_command.run(given.build, "train", str(path))
     receipt = json.loads((folder / "receipts.jsonl").read_text().splitlines()[0])
     layers = [key.split(".")[1] for key in receipt if key.endswith(".max_over_mean")]
     told = {name: [round(receipt[f"layers.{layer}.{key}"], 2) for layer in layers]

@@ -14,7 +14,6 @@ seconds a step of every stage takes, one arm after the other on a machine that d
 import argparse
 import json
 import math
-import os
 import pathlib
 import shutil
 import signal
@@ -23,6 +22,8 @@ import subprocess
 import tempfile
 import threading
 import time
+
+import sluice_command
 
 DECAY_FRACTION = 0.2  # of the wsd schedule
 
@@ -113,9 +114,9 @@ class Arm:
         }
 
 
-def doublings(share):
-    """8 copies, 16, 32 and 64 of them, each for `share` of the steps, on the way to 128."""
-    return [sparsify(share, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[128]}), *(grow(share, experts) for experts in (16, 32, 64))]
+def doublings(share, first=None):
+    """8 copies, then 16, 32 and 64 of them, each for `share` of the steps (8 for `first` of them), on the way to 128."""
+    return [sparsify(first or share, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[128]}), *(grow(share, experts) for experts in (16, 32, 64))]
 
 
 # What an arm is set against: its loss minus theirs, seed by seed.
@@ -221,8 +222,7 @@ for name, settings, train_settings in (
 VARIANTS128 = {
     "128-whole": Arm(stages_like("later128", sparsify=WHOLE, grow=WHOLE)),
     "128-reinit-once": Arm(stages_like("later128", grow=WHOLE)),
-    "128-slowly": Arm([pretrain(0.04), sparsify(0.06, 8, moe={"aux_loss_coef": AUX_LOSS_COEF[128]}), *(grow(0.16, experts) for experts in (16, 32, 64)),
-                       grow(0.22, 128)]),
+    "128-slowly": Arm([pretrain(0.04), *doublings(0.16, first=0.06), grow(0.22, 128)]),
     "128-balanced-rows": Arm(stages_like("later128", sparsify={"moe": {"router_init": "balanced"}}, grow={"moe": {"router_init": "balanced"}})),
     "128-balanced-twins": Arm(stages_like("later128", grow={"moe": {"router_init": "balanced"}})),
     "128-experts-faster": Arm(ARMS["later128"].stages, train={"expert_learning_rate_factor": 2.0}),
@@ -236,11 +236,6 @@ for name, arm in VARIANTS128.items():
     ARMS[f"part-{name}"] = arm
 SETS["part"] = ["dense", "scratch16", "direct16", "progressive16", *(f"part-{name}" for name in VARIANTS)]
 SETS["part128"] = ["dense", "progressive128", "later128", *(f"part-{name}" for name in VARIANTS128)]
-
-
-def environment(given):
-    threads = {"OMP_NUM_THREADS": str(given.scale["threads"])} if given.scale["threads"] else {}
-    return dict(os.environ, **threads, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 
 
 def rows_of(folder):
@@ -265,10 +260,8 @@ def measure_seconds(given):
                 count = len(ARMS[arm].stages)
                 words = [f"stages.{stage['name']}.max_steps=16" for stage in ARMS[arm].stages]
                 path = write_recipe(given, arm, "time", 1, folder, 16 * count)
-                command = ["taskset", "-c", given.cores[0], f"{given.build}/sluice", "train", str(path), *words, "log_interval=1", "eval_interval=100000", "data.eval_sequences=8"]
-                run = subprocess.run(command, env=environment(given), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-                if run.returncode:
-                    raise SystemExit(run.stderr)
+                sluice_command.run(given.build, "train", str(path), *words, "log_interval=1", "eval_interval=100000", "data.eval_sequences=8",
+                                   threads=given.scale["threads"], core=given.cores[0])
                 for stage in ARMS[arm].stages:
                     steps = [row["step_seconds"] for row in rows_of(folder) if row["stage"] == stage["name"] and "step_seconds" in row]
                     seen.setdefault(arm, {}).setdefault(stage["name"], []).append(statistics.median(steps[4:]))
@@ -284,7 +277,7 @@ def total_seconds(given, arm, seconds):
     return sum(stage["max_steps"] * each[stage["name"]] for stage in recipe["stages"])
 
 
-def start_of_decay(steps):
+def decay_checkpoint(steps):
     return f"step-{decay_start(steps):08d}"
 
 
@@ -293,7 +286,7 @@ def take_over_start(given, arm, seed, folder):
     twin = given.out / f"{ARMS[arm].like}-s{seed}"
     if folder.exists() or not (twin / "summary.json").exists():
         return
-    name = start_of_decay(given.steps)
+    name = decay_checkpoint(given.steps)
     part = folder.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     shutil.copytree(twin, part, ignore=lambda where, names: [other for other in names if other == "summary.json" or other.startswith("step-") and other != name])
@@ -301,10 +294,10 @@ def take_over_start(given, arm, seed, folder):
 
 
 def drop_checkpoints(folder, steps):
-    """What a finished run is still good for: its result, and the start of an arm of equal time. All stages' ends would take 2 GB with 128 experts."""
+    """What a finished run is still good for: its result, and the start of an arm of equal time. All stages' ends take over a gigabyte with 128 experts."""
     checkpoints = sorted((folder / "checkpoints").glob("step-*"))
     for checkpoint in checkpoints[:-1]:
-        if checkpoint.name != start_of_decay(steps):
+        if checkpoint.name != decay_checkpoint(steps):
             shutil.rmtree(checkpoint)
 
 
@@ -325,7 +318,7 @@ def train(given, jobs, core, deadline, failures):
             command = [f"{given.build}/sluice", "train", str(path)]
             if given.scale["threads"]:
                 command = ["taskset", "-c", core, *command]
-            run = subprocess.Popen(command, env=environment(given), stdout=log, stderr=subprocess.STDOUT)
+            run = subprocess.Popen(command, env=sluice_command.environment(given.scale["threads"]), stdout=log, stderr=subprocess.STDOUT)
             stopped = False
             while run.poll() is None:
                 if time.monotonic() > deadline and not stopped:
@@ -334,7 +327,7 @@ def train(given, jobs, core, deadline, failures):
                 time.sleep(0.5)
         if run.returncode == 0:
             drop_checkpoints(folder, given.steps)
-        if run.returncode not in (0, 75):
+        elif run.returncode != 75:
             failures.append(f"{name}: exit {run.returncode}, see {given.out}/{name}.log")  # an exception would end this thread unheard
         if stopped:
             return
