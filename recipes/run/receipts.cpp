@@ -40,7 +40,7 @@ constexpr std::size_t kShownLayers = 6;
 
 void add_loads(const Receipt& receipt, std::vector<std::string>& lines) {
   if (receipt.loads.empty()) return;
-  lines.push_back(fmt::format("  experts' load before training, on {} tokens; the most frequent of them alone can make max/mean {:.2f}",
+  lines.push_back(fmt::format("  experts' load before training, on {} tokens; the most frequent token alone gives an expert {:.2f} of the mean",
                               human_count(static_cast<double>(receipt.load_tokens)), receipt.load_bound));
   lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14}", "", "dead", "starved", "max/mean"));
   if (receipt.loads.size() <= kShownLayers) {

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace sluice::recipes {
 namespace {
 
@@ -60,6 +62,9 @@ std::vector<std::string> routing_warnings(const Recipe& recipe) {
       lines.push_back(untaught(recipe, i));
     }
   }
+  const bool converts = std::any_of(recipe.stages.begin(), recipe.stages.end(), [](const Stage& stage) { return stage.type != StageType::kPretrain; });
+  if (!converts && recipe.init_from.empty() && recipe.initial_moe && recipe.initial_moe->router_init == moe::RouterInit::kBalanced)
+    lines.push_back("model.moe.router_init(balanced) chooses the router rows that conversions add, and no stage converts: this model starts with normal rows");
   return lines;
 }
 

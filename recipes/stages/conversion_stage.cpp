@@ -9,7 +9,7 @@
 #include "recipes/stages/model_io.hpp"
 #include "recipes/stages/stage_plan.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <limits>
@@ -146,7 +146,8 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
   const BalancingText balancing{world, layout, old, text.sequences, half, step};
   if (stage.type == StageType::kFlatten) outcome.model = flatten_best(balancing, shape, stage, held, seed, receipt.choice);
   else outcome.model = convert_model(old, shape, layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
-  if (balanced) balance_new_rows(balancing, outcome.model, shape, receipt.exact, seed);
+  const bool perturbed = stage.weight_noise > 0 || stage.reinit_fraction > 0;
+  if (balanced && !perturbed) balance_new_rows(balancing, outcome.model, shape, receipt.exact, seed);
   else spread_tokens(old, outcome.model, shape.kind, layout, held, step);
   const ParameterCount count_after = count_parameters(describe(outcome.model, -1));
   receipt.parameters_after = count_after.total;
@@ -159,28 +160,29 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
     outcome.receipts.push_back(std::move(r));
   };
   measure(receipt);
-  std::string note;
+  std::vector<std::string> notes;
   const std::int64_t copies = old.moe ? stage.moe->num_experts / old.moe->num_experts : 1;
+  if (perturbed) {
+    perturb_experts(outcome.model, stage.weight_noise, stage.reinit_fraction, copies, seed);
+    // Later layers' inputs are others now: rows chosen before would not share these out.
+    if (balanced) balance_new_rows(balancing, outcome.model, shape, false, seed);
+  }
   if (stage.method == ConversionMethod::kDoubleTopK) {
     // Twins that share every token get the same gradients for ever; rows parted as far as families are apart let them specialise
     // before top_k anneals, so that top-k does not collapse onto twins.
     // The difference of two rows spreads by the root of 2 as far as one.
     if (balanced) part_evenly(balancing, outcome.model, copies, std::numbers::sqrt2 * kTwinNoise, seed);
     else part_twins(outcome.model, kTwinNoise, seed);
-    note = balanced ? "twins' router rows parted evenly" : "twins' router rows parted";
+    notes.push_back(balanced ? "twins' router rows parted evenly" : "twins' router rows parted");
   }
   if (shape.kind == moe::ConversionKind::kGrowCopy) {
     if (balanced) part_evenly(balancing, outcome.model, copies, kReplicaNoise, seed);
     else part_replicas(outcome.model, copies, kReplicaNoise, seed);
-    note = fmt::format("replicas' router rows parted {}by noise {}", balanced ? "evenly " : "", kReplicaNoise);
+    notes.push_back(fmt::format("replicas' router rows parted {}by noise {}", balanced ? "evenly " : "", kReplicaNoise));
   }
-  if (stage.weight_noise > 0 || stage.reinit_fraction > 0) {
-    perturb_experts(outcome.model, stage.weight_noise, stage.reinit_fraction, copies, seed);
-    if (!note.empty()) note += ", ";
-    note += fmt::format("weight_noise {}, reinit_fraction {}", stage.weight_noise, stage.reinit_fraction);
-  }
-  if (!note.empty()) {
-    receipt.note = "after " + note;
+  if (perturbed) notes.push_back(fmt::format("weight_noise {}, reinit_fraction {}", stage.weight_noise, stage.reinit_fraction));
+  if (!notes.empty()) {
+    receipt.note = fmt::format("after {}", fmt::join(notes, ", "));
     receipt.exact = false;  // what the recipe promises is the first receipt's
     measure(receipt);
   }

@@ -49,7 +49,7 @@ out 48 '^step [0-9]+/48  [a-z]+  loss [0-9.]+  lr [0-9.e-]+  grad norm [0-9.e-]+
 out 4 "^── stage [1-4]/4 '[a-z]+': "
 out 2 "^receipt, stage '(sparse|wide)': .*: same function, exact by recipe$"
 out 1 "^run 'tiny': finished$"
-out 3 "^  experts' load before training, on 2.05K tokens; the most frequent of them alone can make max/mean [0-9.]+$"
+out 3 "^  experts' load before training, on 2.05K tokens; the most frequent token alone gives an expert [0-9.]+ of the mean$"
 out 6 '^  layer [01] +[0-9]+ +[0-9]+ +[0-9.]+$'
 grep -Eq '^layer +[01]  [^ ]+  max/mean [0-9.]+  dead [0-9]+  starved [0-9]+; over [0-9]+ steps max/mean [0-9.]+  dead [0-9]+  starved [0-9]+$' rank-0.out ||
   fail 'no line with the load of each expert'

@@ -214,7 +214,7 @@ TEST_CASE("the table") {
   loaded.load_bound = 3.87;
   loaded.loads = {{0, 0, 3, 1.625}, {2, 12, 100, 16.5}};
   const std::vector<std::string> load = {
-      "  experts' load before training, on 8.19K tokens; the most frequent of them alone can make max/mean 3.87",
+      "  experts' load before training, on 8.19K tokens; the most frequent token alone gives an expert 3.87 of the mean",
       "                              dead       starved      max/mean",
       "  layer 0                        0             3          1.62",
       "  layer 2                       12           100         16.50",

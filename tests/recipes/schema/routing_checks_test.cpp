@@ -67,3 +67,12 @@ TEST_CASE("top-1 with renormalised weights is warned of, whatever the scores, wi
   CHECK(told.front().find("stage 'p': top_k(1)") == 0);
   CHECK(told.front().find("; a router with top_k of 2 or more learns from it, or one with norm_topk_prob: false in model.moe") != std::string::npos);
 }
+
+TEST_CASE("balanced router rows that no conversion chooses are told") {
+  const std::string model = "name: x\ndata: {train: [a.txt], seq_length: 128}\ntrain: {global_batch_size: 16}\n"
+                            "model: {hidden_size: 64, num_layers: 4, num_attention_heads: 4, intermediate_size: 256, moe: {num_experts: 8, expert_hidden_size: 256, router_init: balanced}}\n"
+                            "stages:\n  - {name: s, type: pretrain, max_steps: 10}\n";
+  CHECK(routing_warnings(read_text_recipe(model)) ==
+        Lines{"model.moe.router_init(balanced) chooses the router rows that conversions add, and no stage converts: this model starts with normal rows"});
+  CHECK(routing_warnings(read_text_recipe(model + "  - {name: w, type: grow, max_steps: 10, moe: {num_experts: 16}}\n")).empty());
+}
