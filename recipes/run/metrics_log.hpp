@@ -50,7 +50,8 @@ struct StepMetrics {
   std::optional<double> expert_cosine;        // mean over sparse layers of that between a layer's experts, over all pairs
   std::optional<double> expert_dense_cosine;  // the same between each expert and what it was made of; absent where that is not known
   std::optional<double> router_grad_norm;     // over all router rows, before clipping
-  // Share of held (token, sparse layer) with other experts than at the stage's last row that has expert_cosine, and the steps since; not in its first.
+  // Share of held (token, sparse layer) with other experts than at the stage's last row that has expert_cosine, and the steps since; neither in its first
+  // nor where top_k has changed between them.
   std::optional<double> choice_changed;
   std::optional<std::int64_t> choice_changed_steps;
   std::optional<double> imbalance_tax;
