@@ -104,7 +104,7 @@ double balancing_bytes(const ModelDescription& model, std::int64_t tokens) {
   return static_cast<double>(layers * rows * width * 4 + 8 * (rows * (2 * width + 2 * experts) + 3 * width * width));
 }
 
-void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::ConversionShape& conversion, bool exact, std::uint64_t seed) {
+void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::ConversionShape& conversion, bool same, std::uint64_t seed) {
   const bool family = conversion.kind == moe::ConversionKind::kGrowFamily;
   const bool sparsify = conversion.kind == moe::ConversionKind::kSparsifyCopy || conversion.kind == moe::ConversionKind::kSparsifyVirtualGroup;
   if (!family && !sparsify) return;
@@ -128,7 +128,7 @@ void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::C
     to.value.narrow(0, to.value.size(0) - rows.size(0), rows.size(0)).copy_(rows);
     to.refresh_compute(model.decoder->type());
   };
-  if (exact) for_each_old_layer(from, after.layers, make, take);
+  if (same) for_each_old_layer(from, after.layers, make, take);
   else for_each_layer(from, model, after.layers, 1, make, take);
 }
 

@@ -30,8 +30,9 @@ struct BalancingText {
 
 /// Makes the rows that `conversion` drew for `model` anew: the gates of sparsify (shards of a virtual group share a row), the new level
 /// of the family gates of growth by families, each pair of which parts the tokens of its node; nothing for other conversions.
-/// Where the conversion is not `exact`, a layer's inputs are those that `model` computes with the rows of the layers before it. Draws are a function of (seed, leaf name).
-void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::ConversionShape& conversion, bool exact, std::uint64_t seed);
+/// Where `model` does not compute the `same` as the model before it (the conversion is not exact, or experts were drawn anew since), a layer's
+/// inputs are those that `model` computes with the rows of the layers before it. Draws are a function of (seed, leaf name).
+void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::ConversionShape& conversion, bool same, std::uint64_t seed);
 
 /// Parts the equal router rows of replicas, layer by layer, so that each parent's tokens are shared out evenly among its `copies`: by rows that
 /// are 0 over a parent's copies together, whose logits spread relative * sqrt((copies - 1) / copies) times as far as the parent's. A row is

@@ -140,9 +140,12 @@ TEST_CASE("balanced rows are the same bits on every layout") {
     }
     return rows;
   };
-  const std::vector<double> expected = rows_on(single_layout());
-  for (const int expert : size == 1 ? std::vector<int>{1} : std::vector<int>{1, 2}) {
-    const bool same = rows_on(layout_of(expert)) == expected;
-    REQUIRE_ALL_RANKS(same);
+  for (const double drawn_anew : {0.0, 0.5}) {
+    recipe.stages[0].reinit_fraction = recipe.stages[2].reinit_fraction = drawn_anew;
+    const std::vector<double> expected = rows_on(single_layout());
+    for (const int expert : size == 1 ? std::vector<int>{1} : std::vector<int>{1, 2}) {
+      const bool same = rows_on(layout_of(expert)) == expected;
+      REQUIRE_ALL_RANKS(same);
+    }
   }
 }
