@@ -170,8 +170,8 @@ const Keys<moe::MoeConfig>& moe_keys() {
         choice_key("router_init", &MoeConfig::router_init,
                    {.names = {{static_cast<int>(moe::RouterInit::kBalanced), "balanced"}, {static_cast<int>(moe::RouterInit::kNormal), "normal"}},
                     .number_key = "router_init_std"},
-                   "what the router rows that a conversion adds are made of: balanced rows share out the training text evenly from the first "
-                   "step on, chosen on conversion_sequences of it; normal ones are drawn blind. sparsify makes such rows, grow by family the "
+                   "what the router rows that a conversion adds are made of: balanced rows share out the training text evenly at the "
+                   "start, chosen on conversion_sequences of it; normal ones are drawn blind. sparsify makes such rows, grow by family the "
                    "children's, grow by copy and double_top_k what parts replicas; flatten also tries rows shifted so"),
         number_key("router_init_std", &MoeConfig::router_init_std, {.low = 0},
                    "standard deviation of new normal router rows: those of sparsify, and the children's of grow by family; the logits of balanced "

@@ -1,4 +1,4 @@
-// Routers that share out the text evenly from the first step on (moe.router_init: balanced): rows of a conversion made from the layers'
+// Routers that share out the text evenly at the start (moe.router_init: balanced): rows of a conversion made from the layers'
 // own inputs, as the model before it computes them on sequences of the training text. Collective all of it: rank 0 makes the rows, the
 // others take them over, so that no layout changes them.
 #pragma once

@@ -147,8 +147,9 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
   if (stage.type == StageType::kFlatten) outcome.model = flatten_best(balancing, shape, stage, held, seed, receipt.choice);
   else outcome.model = convert_model(old, shape, layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
   const bool perturbed = stage.weight_noise > 0 || stage.reinit_fraction > 0;
-  if (balanced && !perturbed) balance_new_rows(balancing, outcome.model, shape, receipt.exact, seed);
-  else spread_tokens(old, outcome.model, shape.kind, layout, held, step);
+  // An exact conversion computes the same with any rows: balanced ones are chosen once, behind the perturbed experts.
+  if (balanced && !(perturbed && receipt.exact)) balance_new_rows(balancing, outcome.model, shape, receipt.exact, seed);
+  if (!balanced) spread_tokens(old, outcome.model, shape.kind, layout, held, step);
   const ParameterCount count_after = count_parameters(describe(outcome.model, -1));
   receipt.parameters_after = count_after.total;
   receipt.active_parameters_after = count_after.active;
@@ -164,7 +165,7 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
   const std::int64_t copies = old.moe ? stage.moe->num_experts / old.moe->num_experts : 1;
   if (perturbed) {
     perturb_experts(outcome.model, stage.weight_noise, stage.reinit_fraction, copies, seed);
-    // Later layers' inputs are others now: rows chosen before would not share these out.
+    // Later layers' inputs are others now: rows chosen on those before would not share them out.
     if (balanced) balance_new_rows(balancing, outcome.model, shape, false, seed);
   }
   if (stage.method == ConversionMethod::kDoubleTopK) {

@@ -4,8 +4,8 @@
 usage: conversion_loads.py BUILD CHECKPOINT TEXT OUT [--seq-length 128] [--experts 8,16,32,64,128] [--top-k 1,2] [--rows balanced,normal] [--reinit-fraction 0]
 
 Converts the dense CHECKPOINT (a folder of a run's checkpoints, or of Hugging Face) to each number of experts and prints what its receipt says of
-tokens that its rows were not chosen on: one JSON line a conversion, layer by layer dead and starved experts, the busiest one's tokens over the
-mean, and the least that the most frequent token alone allows that to be.
+tokens that its rows were not chosen on: one JSON line a conversion, layer by layer dead and starved experts (behind the columns that
+--reinit-fraction draws anew), the busiest one's tokens over the mean, and the least that the most frequent token alone allows that to be.
 """
 import argparse
 import json

@@ -42,7 +42,7 @@ SCALES = {
 }
 
 
-# Of the balance loss, by the experts at the end. With less, loads are uneven and the loss is higher (RESULTS.md).
+# Of the balance loss, by the experts at the end. With less, loads are uneven (RESULTS.md).
 AUX_LOSS_COEF = {16: 0.1, 128: 0.3}
 
 
@@ -54,10 +54,10 @@ def pretrain(share, name="dense", **more):
     return {"name": name, "type": "pretrain", "share": share, **more}
 
 
-RATE = 2e-3  # dense and sparse alike; half and twice as much are worse (RESULTS.md)
+RATE = 2e-3  # dense and sparse alike; half and twice as much are worse, but half as good for 128 experts (RESULTS.md)
 WARMUP = 20  # steps
 
-# Of the learning rate, for experts: each sees few tokens, so that its gradient is noisier (RESULTS.md). Nothing to a dense model.
+# Of the learning rate, for experts, each of which sees few tokens: full and quarter are worse (RESULTS.md). Nothing to a dense model.
 EXPERT_RATE = 0.5
 
 # Of every new expert's columns, this share is drawn anew, by the experts at the end: whole copies stay alike for long. With 128 half are, as often as
@@ -235,7 +235,7 @@ VARIANTS128 = {
 for name, arm in VARIANTS128.items():
     arm.against = ("later128",)
     ARMS[f"part-{name}"] = arm
-# The last layer's loads are less even than wanted (RESULTS.md): does the selection bias mend that beside the balance loss?
+# The selection bias beside the balance loss: evener loads, and a higher loss (RESULTS.md).
 ARMS["progressive128-bias"] = Arm(stages_like("progressive128", sparsify={"moe": {"bias_update_rate": 0.01}}), against=("progressive128",))
 SETS["part"] = ["dense", "scratch16", "direct16", "progressive16", *(f"part-{name}" for name in VARIANTS)]
 SETS["part128"] = ["dense", "progressive128", "later128", *(f"part-{name}" for name in VARIANTS128)]

@@ -30,6 +30,7 @@ expect 0 dense "${small[@]}" stages.dense.max_steps=2
 recipe=$source_dir/recipes/v2-two-percent.yaml
 # Narrow experts: with the recipe's own width the checkpoints of these stages would take 0.9 GB.
 expect 0 two_percent "${small[@]}" model.intermediate_size=32 parallel.expert=2 stages.{dense,s8,g16,g32,g64,g128}.max_steps=2 stages.{g16,g32,g64,g128}.top_k_anneal_steps=1
+grep -q ' 128 experts, top-4 to 2' two_percent.out || fail 'two_percent: its header does not say that top_k comes back to 2'
 # Each conversion's own receipt, and one after its copies are parted.
 [ "$(grep -c '"exact": true' two_percent/receipts.jsonl)" = 5 ] || fail "two_percent: $(grep -c '"exact": true' two_percent/receipts.jsonl) exact receipts, expected 5"
 last=$(printf '%s\n' two_percent/checkpoints/step-* | tail -n 1)

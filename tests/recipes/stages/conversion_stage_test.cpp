@@ -189,8 +189,8 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
   const ConversionOutcome normal = convert(dense, recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, shape(8, 2, 1)));
   CHECK(worst(normal.receipts[0]) > worst(sparse.receipts[0]));
 
-  // Where experts are drawn anew in part, what later layers get is not what rows of the exact conversion would be chosen on.
-  // As after training, where the feed-forwards make up most of it.
+  // Where experts are drawn anew in part, what later layers get is not what rows of the exact conversion would be chosen on. Feed-forwards
+  // as strong as training makes them, so that it shows.
   for (LeafView& view : leaves_of(dense))
     if (view.leaf.name.find("down_proj") != std::string::npos) view.value.mul_(20.0);
   dense.decoder->refresh_compute();
@@ -205,6 +205,14 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
     CHECK(within_limits(parted.receipts[0], DType::kFloat64));
     CHECK(starved(parted.receipts[1]) == 0);
     CHECK(worst(parted.receipts[1]) < 1.3);
+  }
+  ConversionOutcome strong = convert(dense, recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, eight));
+  for (const Recipe& recipe : {recipe_of(StageType::kGrow, ConversionMethod::kDoubleTopK, eight, balanced(shape(16, 4, 1))),
+                               recipe_of(StageType::kGrow, ConversionMethod::kCopy, eight, balanced(shape(24, 2, 1))),
+                               recipe_of(StageType::kGrow, ConversionMethod::kFamily, eight, sixteen)}) {
+    const ConversionOutcome parted = convert(strong.model, drawn_anew(recipe));
+    CHECK(starved(parted.receipts.back()) == 0);
+    CHECK(worst(parted.receipts.back()) < 1.4);
   }
 }
 
