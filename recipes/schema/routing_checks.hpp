@@ -14,7 +14,8 @@ namespace sluice::recipes {
 double rows_an_expert(const Stage& stage);
 
 /// A line for each sparse stage with fewer than 8 rows an expert, and for each whose routers' gate rows get no gradient from the text
-/// (top-1 with renormalised weights). A line is said once, with the first stage that it is true of.
+/// (top-1 with renormalised weights). A line is said once, with the first stage that it is true of. One more if a model that starts sparse
+/// asks for balanced rows and no conversion is there to choose them.
 std::vector<std::string> routing_warnings(const Recipe& recipe);
 
 }  // namespace sluice::recipes

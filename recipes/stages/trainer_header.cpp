@@ -106,8 +106,10 @@ void Trainer::print_header() {
     StageLine line{stage.name, plans_[i].type, "", stage.max_steps, stage.max_steps * stage.train.global_batch_size * stage.data.seq_length, count.total, count.active, ""};
     if (stage.moe) {
       const moe::MoeConfig& moe = *stage.moe;
-      line.shape = fmt::format("{} experts, top-{}{}{}", moe.num_experts, moe.top_k, after->top_k != moe.top_k ? fmt::format(" to {}", after->top_k) : "", moe.family_size > 1 ? fmt::format(", families of {}", moe.family_size) : "") +
-                   describe_rate_factors(stage.train);
+      line.shape = fmt::format("{} experts, top-{}", moe.num_experts, moe.top_k);
+      if (after->top_k != moe.top_k) line.shape += fmt::format(" to {}", after->top_k);
+      if (moe.family_size > 1) line.shape += fmt::format(", families of {}", moe.family_size);
+      line.shape += describe_rate_factors(stage.train);
       prepass = prepass || (moe.balance_loss == moe::BalanceLoss::kGlobal && moe.aux_loss_coef > 0 && accumulation_steps(stage.train, world_.size()) > 1);
     }
     const MemoryEstimate estimate = estimate_stage(i);

@@ -57,7 +57,7 @@ def pretrain(share, name="dense", **more):
 RATE = 2e-3  # dense and sparse alike; half and twice as much are worse, but half as good for 128 experts (RESULTS.md)
 WARMUP = 20  # steps
 
-# Of the learning rate, for experts, each of which sees few tokens: full and quarter are worse (RESULTS.md). Nothing to a dense model.
+# Of the learning rate, for experts, each of which sees few tokens: the full rate is worse, a quarter of it no better (RESULTS.md). Nothing to a dense model.
 EXPERT_RATE = 0.5
 
 # Of every new expert's columns, this share is drawn anew, by the experts at the end: whole copies stay alike for long. With 128 half are, as often as
@@ -241,6 +241,14 @@ SETS["part"] = ["dense", "scratch16", "direct16", "progressive16", *(f"part-{nam
 SETS["part128"] = ["dense", "progressive128", "later128", *(f"part-{name}" for name in VARIANTS128)]
 
 
+def folder_of(given, arm, seed):
+    return given.out / f"{arm}-s{seed}"
+
+
+def finished(folder):
+    return (folder / "summary.json").exists()
+
+
 def rows_of(folder):
     with open(folder / "metrics.jsonl") as lines:
         return [json.loads(line) for line in lines]
@@ -286,8 +294,8 @@ def decay_checkpoint(steps):
 
 def take_over_start(given, arm, seed, folder):
     """An arm of equal time differs from its twin of equal tokens from the decay of the rate on: it goes on from there."""
-    twin = given.out / f"{ARMS[arm].like}-s{seed}"
-    if folder.exists() or not (twin / "summary.json").exists():
+    twin = folder_of(given, ARMS[arm].like, seed)
+    if folder.exists() or not finished(twin):
         return
     name = decay_checkpoint(given.steps)
     part = folder.with_suffix(".part")
@@ -310,9 +318,9 @@ def train(given, jobs, core, deadline, failures):
             arm, seed = jobs.pop(0)
         except IndexError:
             return
-        name = f"{arm}-s{seed}"
-        folder = given.out / name
-        if (folder / "summary.json").exists():
+        folder = folder_of(given, arm, seed)
+        name = folder.name
+        if finished(folder):
             continue
         if ARMS[arm].like:
             take_over_start(given, arm, seed, folder)
@@ -353,8 +361,8 @@ def balance_of(rows):
 
 
 def result_of(given, arm, seed):
-    folder = given.out / f"{arm}-s{seed}"
-    if not (folder / "summary.json").exists():
+    folder = folder_of(given, arm, seed)
+    if not finished(folder):
         return None
     rows = rows_of(folder)
     return {"nats": last(rows, "validation_loss"), "bits_per_byte": last(rows, "validation_bits_per_byte"), "tokens": rows[-1]["tokens"],
@@ -365,7 +373,7 @@ def crossing(given, arm, other, seeds):
     """A least-squares line through the difference of two arms over the logarithm of tokens, at the evaluations from the last conversion to the
     decay of the rate, mean over seeds: its slope in nats a doubling of tokens, and the tokens at which an arm that is behind would draw level."""
     def evaluations(name, seed):
-        rows = rows_of(given.out / f"{name}-s{seed}")
+        rows = rows_of(folder_of(given, name, seed))
         begin = next(row["step"] for row in rows if row["stage"] == ARMS[name].stages[-1]["name"])
         return {row["tokens"]: row["validation_loss"] for row in rows if "validation_loss" in row and begin < row["step"] <= decay_start(given.steps)}
     points = {}
@@ -451,7 +459,8 @@ def main():
         elif not given.table and not given.time:
             raise SystemExit(f"{name} needs the times of {arm.like} and {arm.time_of} in {path}: run them with --time first")
     if not given.table and not given.time:
-        jobs = [(arm, seed) for seed in given.seeds for arm in given.arms]
+        runs = [(arm, seed) for seed in given.seeds for arm in given.arms]
+        jobs = list(runs)
         deadline = time.monotonic() + 60 * given.minutes
         failures = []
         threads = [threading.Thread(target=train, args=(given, jobs, core, deadline, failures)) for core in given.cores]
@@ -461,9 +470,9 @@ def main():
             thread.join()
         if failures:
             raise SystemExit("\n".join(failures))
-        left = sum(not (given.out / f"{arm}-s{seed}" / "summary.json").exists() for seed in given.seeds for arm in given.arms)
+        left = sum(not finished(folder_of(given, arm, seed)) for arm, seed in runs)
         if left:
-            print(f"{left} of {len(given.seeds) * len(given.arms)} runs are not finished: give the same command again", file=sys.stderr)
+            print(f"{left} of {len(runs)} runs are not finished: give the same command again", file=sys.stderr)
     table(given)
 
 
