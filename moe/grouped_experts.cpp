@@ -52,59 +52,55 @@ std::vector<std::int64_t> offsets_of(const std::vector<std::int64_t>& counts) {
   return offsets;
 }
 
-// grad[e] = beta * grad[e] + lhs^T rhs; beta 0 when nothing was written to the parameter before.
-void group_gradient(const at::Tensor& slice, const at::Tensor& lhs, const at::Tensor& rhs, double beta) {
-  at::Tensor out = slice;
-  if (lhs.scalar_type() == out.scalar_type()) at::addmm_out(out, out, lhs.t(), rhs, beta, 1.0);
-  else if (beta == 0.0) out.copy_(at::mm(lhs.t(), rhs));
-  else accumulate_rounded(out, at::mm(lhs.t(), rhs));
-}
-
-// A group without rows still counts: its gradient is zero if nothing was written before.
-void clear_empty_groups(Parameter& weight, const std::vector<std::int64_t>& counts, double beta) {
-  if (beta != 0.0) return;
-  for (std::size_t e = 0; e < counts.size(); ++e) {
-    if (counts[e] == 0) weight.grad.select(0, static_cast<std::int64_t>(e)).zero_();
-  }
-}
-
+// As LinearFunction (core/nn/linear.cpp): the weight is what products see of `source`, or a transformed one.
 struct GroupedLinearFunction : torch::autograd::Function<GroupedLinearFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, Parameter* weight, const std::vector<std::int64_t>& counts) {
-    at::Tensor out = at::empty({rows.size(0), weight->value.size(1)}, rows.options().requires_grad(false));
-    const at::ScalarType product = product_type(rows.scalar_type());
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, const at::Tensor& weight, Parameter* source,
+                            const std::vector<std::int64_t>& counts) {
+    const at::Tensor& w = source != nullptr ? source->compute : weight;
+    at::Tensor out = at::empty({rows.size(0), w.size(1)}, rows.options().requires_grad(false));
+    const at::ScalarType product = w.scalar_type();
     for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
       const at::Tensor x = product_input(rows.narrow(0, begin, count), product_rows(count, product), product);
-      product_into(out.narrow(0, begin, count), x, weight->compute.select(0, e).t());
+      product_into(out.narrow(0, begin, count), x, w.select(0, e).t());
     });
-    ctx->save_for_backward({rows});
-    ctx->saved_data["weight"] = reinterpret_cast<std::int64_t>(weight);
+    ctx->save_for_backward({rows, source != nullptr ? at::Tensor() : weight});
+    ctx->saved_data["source"] = reinterpret_cast<std::int64_t>(source);
     ctx->saved_data["counts"] = counts;
     return out;
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
-    const at::Tensor rows = ctx->get_saved_variables()[0];
-    auto* weight = reinterpret_cast<Parameter*>(ctx->saved_data["weight"].toInt());
+    const auto saved = ctx->get_saved_variables();
+    const at::Tensor& rows = saved[0];
+    auto* source = reinterpret_cast<Parameter*>(ctx->saved_data["source"].toInt());
+    const at::Tensor& w = source != nullptr ? source->compute : saved[1];
     const std::vector<std::int64_t> counts = ctx->saved_data["counts"].toIntVector();
     const at::Tensor dy = grads[0].contiguous();
-    at::Tensor drows = at::empty_like(rows);
-    const at::ScalarType product = product_type(rows.scalar_type());
-    const double beta = weight->begin_gradient();
-    clear_empty_groups(*weight, counts, beta);
+    at::Tensor drows = at::empty_like(rows), dw;
+    const at::ScalarType product = w.scalar_type();
+    std::optional<GradientWriter> writer;
+    if (ctx->needs_input_grad(1)) {
+      if (source != nullptr) writer.emplace(source->gradient).begin_slices(counts);
+      else dw = at::zeros_like(w);
+    }
     for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
       const std::int64_t padded = product_rows(count, product);
       const at::Tensor dy_e = product_input(dy.narrow(0, begin, count), padded, product);
-      group_gradient(weight->grad.select(0, e), dy_e, product_input(rows.narrow(0, begin, count), padded, product), beta);
-      product_into(drows.narrow(0, begin, count), dy_e, weight->compute.select(0, e));
+      const at::Tensor x = product_input(rows.narrow(0, begin, count), padded, product);
+      if (writer) writer->add_to_slice(e, dy_e, x);
+      if (dw.defined()) accumulate_product(dw.select(0, e), dy_e, x, 0.0);
+      product_into(drows.narrow(0, begin, count), dy_e, w.select(0, e));
     });
-    return {drows, at::Tensor(), at::Tensor()};
+    return {drows, dw, at::Tensor(), at::Tensor()};
   }
 };
 
 // Stores rows, gate_up (with the rows that products are made with) and the row weights; the hidden activations are made again in
 // backward.
 struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, const at::Tensor& row_weights, GroupedExperts* experts,
-                            const std::vector<std::int64_t>& counts) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, const at::Tensor& row_weights, const at::Tensor& gate_up_use,
+                            const at::Tensor& down_use, GroupedExperts* experts, const std::vector<std::int64_t>& counts) {
+    (void)gate_up_use;
+    (void)down_use;
     const std::int64_t width = experts->down.value.size(2);
     const at::ScalarType product = product_type(rows.scalar_type());
     const std::vector<std::int64_t> padded_begin = offsets_of(product_rows(counts, product));
@@ -137,9 +133,9 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
     at::Tensor drows = at::empty_like(rows), dweights = at::empty_like(row_weights);
     const at::ScalarType product = product_type(rows.scalar_type());
     const std::vector<std::int64_t> padded_begin = offsets_of(product_rows(counts, product));
-    const double beta_in = experts->gate_up.begin_gradient(), beta_out = experts->down.begin_gradient();
-    clear_empty_groups(experts->gate_up, counts, beta_in);
-    clear_empty_groups(experts->down, counts, beta_out);
+    std::optional<GradientWriter> into_gate_up, into_down;
+    if (ctx->needs_input_grad(2)) into_gate_up.emplace(experts->gate_up.gradient).begin_slices(counts);
+    if (ctx->needs_input_grad(3)) into_down.emplace(experts->down.gradient).begin_slices(counts);
     for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
       const auto options = rows.options().requires_grad(false);
       const std::int64_t padded = product_rows(count, product), gu_begin = padded_begin[static_cast<std::size_t>(e)];
@@ -153,12 +149,11 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
       clear_rows_from(d_gate_up, count);
       clear_rows_from(h, count);
       const at::Tensor d_gate_up_p = d_gate_up.to(product);
-      group_gradient(experts->down.grad.select(0, e), dy_e, h.to(product), beta_out);
-      const at::Tensor x = product_input(rows.narrow(0, begin, count), padded, product);
-      group_gradient(experts->gate_up.grad.select(0, e), d_gate_up_p, x, beta_in);
+      if (into_down) into_down->add_to_slice(e, dy_e, h.to(product));
+      if (into_gate_up) into_gate_up->add_to_slice(e, d_gate_up_p, product_input(rows.narrow(0, begin, count), padded, product));
       product_into(drows.narrow(0, begin, count), d_gate_up_p, experts->gate_up.compute.select(0, e));
     });
-    return {drows, dweights, at::Tensor(), at::Tensor()};
+    return {drows, dweights, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -185,13 +180,9 @@ void for_each_group(const std::vector<std::int64_t>& counts, const std::function
 }
 
 at::Tensor grouped_linear(const at::Tensor& rows, Parameter& weight, const std::vector<std::int64_t>& counts, const Numerics& numerics) {
-  if (numerics.empty()) return GroupedLinearFunction::apply(rows, &weight, counts);
-  const at::Tensor w = transformed_weight(weight, numerics.weight);
-  const at::Tensor input = (numerics.input ? numerics.input(rows) : rows).to(w.scalar_type());
-  std::vector<at::Tensor> parts;
-  std::int64_t begin = 0;
-  for (std::size_t e = 0; e < counts.size(); begin += counts[e++]) parts.push_back(at::mm(input.narrow(0, begin, counts[e]), w.select(0, static_cast<std::int64_t>(e)).t()));
-  return at::cat(parts, 0).to(rows.scalar_type());
+  if (numerics.empty()) return GroupedLinearFunction::apply(rows, weight.open_use(), &weight, counts);
+  const at::Tensor input = numerics.input ? numerics.input(rows).contiguous() : rows;
+  return GroupedLinearFunction::apply(input, transformed_weight(weight, numerics.weight).contiguous(), nullptr, counts).to(rows.scalar_type());
 }
 
 GroupedExperts::GroupedExperts(const std::string& prefix, std::int64_t first_expert, std::int64_t count, std::int64_t hidden_size,
@@ -216,13 +207,14 @@ void GroupedExperts::collect(std::vector<Parameter*>& parameters) {
 }
 
 at::Tensor GroupedExperts::forward(const parallel::ExpertChunk& chunk) {
-  if (gate_up_numerics.empty() && down_numerics.empty()) return ExpertsFunction::apply(chunk.rows.contiguous(), chunk.row_weights.contiguous(), this, chunk.counts);
+  if (gate_up_numerics.empty() && down_numerics.empty())
+    return ExpertsFunction::apply(chunk.rows.contiguous(), chunk.row_weights.contiguous(), gate_up.open_use(), down.open_use(), this, chunk.counts);
   return forward_composed(chunk);
 }
 
 at::Tensor GroupedExperts::forward_composed(const parallel::ExpertChunk& chunk) {
-  const at::Tensor h = swiglu_activation(grouped_linear(chunk.rows, gate_up, chunk.counts, gate_up_numerics));
-  return (grouped_linear(h, down, chunk.counts, down_numerics) * chunk.row_weights.unsqueeze(1)).to(chunk.rows.scalar_type());
+  const at::Tensor gate_and_up = grouped_linear(chunk.rows.contiguous(), gate_up, chunk.counts, gate_up_numerics);
+  return grouped_linear(swiglu_activation(gate_and_up, chunk.row_weights), down, chunk.counts, down_numerics);
 }
 
 }  // namespace sluice::moe

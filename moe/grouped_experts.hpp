@@ -16,7 +16,7 @@
 
 namespace sluice::moe {
 
-/// Rows sorted by group [R, in] times each group's weight [L, out, in] -> [R, out]; the weight's gradient goes to weight.grad.
+/// Rows sorted by group [R, in] times each group's weight [L, out, in] -> [R, out]; the weight's gradient goes to weight.gradient.
 at::Tensor grouped_linear(const at::Tensor& rows, Parameter& weight, const std::vector<std::int64_t>& counts, const Numerics& numerics = {});
 
 /// Runs work(e) for every group with rows, the largest first, on the threads of this rank; a group larger than a thread's
@@ -29,9 +29,9 @@ class GroupedExperts {
   GroupedExperts(const std::string& prefix, std::int64_t first_expert, std::int64_t count, std::int64_t hidden_size, std::int64_t expert_hidden_size,
                  at::ScalarType type);
 
-  /// Weighted rows: w * down(silu(gate(x)) * up(x)). One fused function while the numerics slots are empty.
+  /// Weighted rows: down(w * silu(gate(x)) * up(x)). One fused function while the numerics slots are empty.
   at::Tensor forward(const parallel::ExpertChunk& chunk);
-  /// The same from grouped_linear, the activation and a product with w: the fused function's oracle.
+  /// The same from grouped_linear and the activation, each a node of its own: the fused function's oracle, to the last bit.
   at::Tensor forward_composed(const parallel::ExpertChunk& chunk);
   void collect(std::vector<Parameter*>& parameters);
 

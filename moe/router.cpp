@@ -15,7 +15,8 @@ namespace {
 
 // x [N, D] -> logits [N, E] in the accumulation precision; equal rows of the weight give equal logits, bit for bit.
 struct RouterLogitsFunction : torch::autograd::Function<RouterLogitsFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, Parameter* weight) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& use, Parameter* weight) {
+    (void)use;
     const at::ScalarType accumulate = accumulate_type(x.scalar_type());
     const at::Tensor w = weight->compute.to(accumulate);
     at::Tensor logits = at::empty({x.size(0), w.size(0)}, w.options().requires_grad(false));
@@ -30,14 +31,17 @@ struct RouterLogitsFunction : torch::autograd::Function<RouterLogitsFunction> {
     const at::Tensor x = ctx->get_saved_variables()[0];
     auto* weight = reinterpret_cast<Parameter*>(ctx->saved_data["weight"].toInt());
     const at::Tensor dlogits = grads[0].contiguous();
-    weight->add_product_gradient(dlogits, x.to(dlogits.scalar_type()));
-    return {at::mm(dlogits, weight->compute.to(dlogits.scalar_type())).to(x.scalar_type()), at::Tensor()};
+    if (ctx->needs_input_grad(1)) GradientWriter(weight->gradient).add_product(dlogits, x.to(dlogits.scalar_type()));
+    at::Tensor dx;
+    if (ctx->needs_input_grad(0)) dx = at::mm(dlogits, weight->compute.to(dlogits.scalar_type())).to(x.scalar_type());
+    return {dx, at::Tensor(), at::Tensor()};
   }
 };
 
 // logits [N, C] of x and `weight`, unchanged, whose gradient goes to the weight and not on to x.
 struct PickLogitsFunction : torch::autograd::Function<PickLogitsFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits, const at::Tensor& x, Parameter* weight) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits, const at::Tensor& x, const at::Tensor& use, Parameter* weight) {
+    (void)use;
     ctx->save_for_backward({x});
     ctx->saved_data["weight"] = reinterpret_cast<std::int64_t>(weight);
     return logits.clone();
@@ -45,8 +49,8 @@ struct PickLogitsFunction : torch::autograd::Function<PickLogitsFunction> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
     const at::Tensor dlogits = grads[0].contiguous();
     auto* weight = reinterpret_cast<Parameter*>(ctx->saved_data["weight"].toInt());
-    weight->add_product_gradient(dlogits, ctx->get_saved_variables()[0].to(dlogits.scalar_type()));
-    return {at::Tensor(), at::Tensor(), at::Tensor()};
+    if (ctx->needs_input_grad(2)) GradientWriter(weight->gradient).add_product(dlogits, ctx->get_saved_variables()[0].to(dlogits.scalar_type()));
+    return {at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -115,7 +119,7 @@ Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
   const std::int64_t groups = config_.balance_loss == BalanceLoss::kSequence ? rows.sequences : 1;
   Routing routing;
 
-  const at::Tensor logits = RouterLogitsFunction::apply(x, &gate);
+  const at::Tensor logits = RouterLogitsFunction::apply(x, gate.open_use(), &gate);
   const at::Tensor scores = sigmoid ? SigmoidScoresFunction::apply(logits) : at::softmax(logits, 1);
   // Sigmoid scores may all be 0; their shares are then 0 as well.
   const at::Tensor probabilities = sigmoid ? scores / (scores.sum(1, true) + 1e-20) : scores;
@@ -132,10 +136,10 @@ Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
   statistics.z_sum = at::logsumexp(logits, 1).square().sum();
 
   if (config_.family_size > 1) {
-    const at::Tensor child_logits = RouterLogitsFunction::apply(x, &family_gate);  // [N, C]
+    const at::Tensor child_logits = RouterLogitsFunction::apply(x, family_gate.open_use(), &family_gate);  // [N, C]
     // A pick between children changes nothing continuously, so the gradient that teaches it is no gradient of the function. It is for
     // the children's rows alone: in the layers below it would be as large as a third of the true one.
-    const at::Tensor pick_logits = PickLogitsFunction::apply(child_logits, x, &family_gate);
+    const at::Tensor pick_logits = PickLogitsFunction::apply(child_logits, x, family_gate.open_use(), &family_gate);
     std::vector<at::Tensor> sums, counts;
     std::int64_t level_begin = 0;
     for (std::int64_t width = 2; width <= config_.family_size; width *= 2) {

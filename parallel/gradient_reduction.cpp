@@ -46,7 +46,7 @@ class Window {
 }  // namespace
 
 void reduce_gradients(ParameterSet& parameters, Communicator& world, Communicator& replicas, std::int64_t step) {
-  parameters.fill_missing_gradients();
+  parameters.close_gradients();
   Window window;
   window.start(parameters.dense_gradient(), world, "reduce dense gradients", step);
   window.start(parameters.expert_gradient(), replicas, "reduce expert gradients", step);

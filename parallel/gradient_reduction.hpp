@@ -2,7 +2,7 @@
 // a sum is all there is: dense parameters over the world, experts over the ranks that hold a copy.
 #pragma once
 
-#include "core/nn/parameter.hpp"
+#include "core/nn/parameter_set.hpp"
 #include "parallel/comm/communicator.hpp"
 
 #include <cstdint>

@@ -50,6 +50,7 @@ class Decoder {
   Parameter& head() { return config.tie_word_embeddings ? embedding : lm_head; }
 
   std::vector<Parameter*> parameters();
+  Attention& attention(std::int64_t layer) { return *layers_[static_cast<std::size_t>(layer)].attention; }
   FeedForward& feed_forward(std::int64_t layer) { return *layers_[static_cast<std::size_t>(layer)].feed_forward; }
 
   /// Computes in another element type from now on (receipts of bfloat16 models are evaluated in float32).

@@ -48,7 +48,9 @@ std::pair<at::Tensor, at::Tensor> norm_heads(const at::Tensor& x, const Paramete
   return {y, inverse_rms};
 }
 
-at::Tensor norm_heads_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& inverse_rms, Parameter& weight, std::int64_t width) {
+// dx; the weight's gradient is kept where it is trained.
+at::Tensor norm_heads_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& inverse_rms, Parameter& weight, std::int64_t width,
+                               bool weight_is_trained) {
   at::Tensor dx = at::empty_like(x);
   at::Tensor dweight = at::empty_like(weight.value);
   const at::Tensor w = weight.compute.to(weight.value.scalar_type());
@@ -56,14 +58,16 @@ at::Tensor norm_heads_backward(const at::Tensor& dy, const at::Tensor& x, const 
     kernels::rms_norm_backward(data_of<const T>(dy), data_of<const T>(x), data_of<const A>(w), data_of<const A>(inverse_rms), x.numel() / width,
                                width, data_of<T>(dx), data_of<A>(dweight));
   });
-  weight.add_gradient(dweight);
+  if (weight_is_trained) GradientWriter(weight.gradient).add(dweight);
   return dx;
 }
 
 // qkv [N, (H+2K)h] -> q [N, Hh], k [N, Kh] (normalised, rotated), v [N, Kh].
 struct QkvFunction : torch::autograd::Function<QkvFunction> {
-  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& qkv,
-                                                const c10::intrusive_ptr<QkvContext>& c) {
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& qkv, const at::Tensor& q_norm_use,
+                                                const at::Tensor& k_norm_use, const c10::intrusive_ptr<QkvContext>& c) {
+    (void)q_norm_use;
+    (void)k_norm_use;
     const Shape& s = c->shape;
     const std::int64_t q_width = s.query_heads * s.head_dim, k_width = s.key_heads * s.head_dim;
     at::Tensor q = columns(qkv, 0, q_width), k = columns(qkv, q_width, k_width), v = columns(qkv, q_width + k_width, k_width);
@@ -89,10 +93,10 @@ struct QkvFunction : torch::autograd::Function<QkvFunction> {
     rotate(dq, c, s.query_heads, true);
     rotate(dk, c, s.key_heads, true);
     if (c.q_norm != nullptr) {
-      dq = norm_heads_backward(dq, saved[0], saved[2], *c.q_norm, s.norm_query_width);
-      dk = norm_heads_backward(dk, saved[1], saved[3], *c.k_norm, s.norm_key_width);
+      dq = norm_heads_backward(dq, saved[0], saved[2], *c.q_norm, s.norm_query_width, ctx->needs_input_grad(1));
+      dk = norm_heads_backward(dk, saved[1], saved[3], *c.k_norm, s.norm_key_width, ctx->needs_input_grad(2));
     }
-    return {at::cat({dq, dk, grads[2]}, 1), at::Tensor()};
+    return {at::cat({dq, dk, grads[2]}, 1), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -141,7 +145,8 @@ at::Tensor Attention::forward(const at::Tensor& x, const RowTable& rows, Attenti
   context->rope = rope_;
   context->positions = at::arange(rows.first_position, rows.first_position + length, at::kLong).repeat({batch});
 
-  const auto parts = QkvFunction::apply(linear(x, qkv, qkv_numerics), context);
+  // Without normalisation these are no parts of the model: they have no gradient, and so no use.
+  const auto parts = QkvFunction::apply(linear(x, qkv, qkv_numerics), q_norm.open_use(), k_norm.open_use(), context);
   const at::Tensor q = parts[0].view({batch, length, heads, h}).transpose(1, 2);
   at::Tensor k = parts[1].view({batch, length, config_.num_key_value_heads, h});
   at::Tensor v = parts[2].view({batch, length, config_.num_key_value_heads, h});

@@ -11,50 +11,76 @@
 namespace sluice {
 namespace {
 
-at::Tensor composed_logits(const at::Tensor& x, Parameter& head, const Numerics& numerics) {
+// Calls work(begin, logits [count, V]) for blocks of rows of x w^T, all in one buffer that the next block overwrites.
+template <class Work>
+void for_each_logit_block(const at::Tensor& x, const at::Tensor& w, const Work& work) {
+  const std::int64_t rows = x.size(0), block = loss_block_rows(w.size(0));
+  at::Tensor buffer = at::empty({std::min(rows, block), w.size(0)}, w.options().requires_grad(false));
+  for (std::int64_t begin = 0; begin < rows; begin += block) {
+    const std::int64_t count = std::min(block, rows - begin);
+    at::Tensor logits = buffer.narrow(0, 0, count);
+    at::mm_out(logits, x.narrow(0, begin, count), w.t());
+    work(begin, logits);
+  }
+}
+
+at::Tensor logits_of(const at::Tensor& x, Parameter& head, const Numerics& numerics) {
   return linear(x, head, numerics).to(head.value.scalar_type());
 }
 
-at::Tensor composed_nll(const at::Tensor& logits, const at::Tensor& targets) {
-  return at::logsumexp(logits, 1) - logits.gather(1, targets.unsqueeze(1)).squeeze(1);
+// nll of one block's rows; with scales [at least count], the logits become their gradient.
+void block_cross_entropy(const at::Tensor& logits, const at::Tensor& targets, std::int64_t begin, const at::Tensor& nll, const at::Tensor& scales) {
+  SLUICE_DISPATCH(logits.scalar_type(), [&] {
+    kernels::cross_entropy(data_of<T>(logits), data_of<const std::int64_t>(targets) + begin, logits.size(0), logits.size(1), data_of<A>(nll) + begin,
+                           scales.defined() ? data_of<const A>(scales) : nullptr);
+  });
 }
 
+// The weight is what products see of `source`, or a transformed one (see LinearFunction in linear.cpp). Gradients of what requires none are
+// not made.
 struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropyFunction> {
-  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& targets,
-                                                Parameter* head, double scale, bool with_gradient) {
-    const std::int64_t rows = x.size(0), vocabulary = head->value.size(0);
-    const auto accumulate = head->value.options().requires_grad(false);
-    at::Tensor nll = at::empty({rows}, accumulate);
-    at::Tensor dx = with_gradient ? at::empty_like(x) : at::Tensor();
-    const at::Tensor scales = at::full({loss_block_rows(vocabulary)}, scale, accumulate);
-    const at::Tensor xp = to_product(x);
-    // One block's logits, reused: the gradient overwrites them in place.
-    at::Tensor buffer = at::empty({std::min(rows, loss_block_rows(vocabulary)), vocabulary}, xp.options());
-    for (std::int64_t begin = 0; begin < rows; begin += loss_block_rows(vocabulary)) {
-      const std::int64_t count = std::min(loss_block_rows(vocabulary), rows - begin);
-      const at::Tensor block = xp.narrow(0, begin, count);
-      at::Tensor logits = buffer.narrow(0, 0, count);
-      at::mm_out(logits, block, head->compute.t());
-      SLUICE_DISPATCH(logits.scalar_type(), [&] {
-        kernels::cross_entropy(data_of<T>(logits), data_of<const std::int64_t>(targets) + begin, count, vocabulary, data_of<A>(nll) + begin,
-                               with_gradient ? data_of<const A>(scales) : nullptr);
-      });
-      if (!with_gradient) continue;
-      head->add_product_gradient(logits, block);
-      if (dx.scalar_type() == logits.scalar_type()) {
-        at::Tensor out = dx.narrow(0, begin, count);
-        at::mm_out(out, logits, head->compute);
-      } else {
-        dx.narrow(0, begin, count).copy_(at::mm(logits, head->compute));
-      }
-    }
-    if (with_gradient) ctx->save_for_backward({dx});
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, Parameter* source,
+                                                const at::Tensor& targets, double scale, bool want_dx, bool want_dw, const char* term) {
+    const at::Tensor& w = source != nullptr ? source->compute : weight;
+    const auto accumulate = at::TensorOptions().dtype(accumulate_type(w.scalar_type())).device(w.device());
+    const at::Tensor nll = at::empty({x.size(0)}, accumulate), xp = x.to(w.scalar_type());
+    at::Tensor dx, dw, scales;
+    if (want_dx) dx = at::empty(x.sizes(), x.options().requires_grad(false));
+    if (want_dx || want_dw) scales = at::full({loss_block_rows(w.size(0))}, scale, accumulate);
+    std::optional<GradientWriter> writer;
+    if (want_dw && source != nullptr) writer.emplace(source->gradient);
+    else if (want_dw) dw = at::zeros(w.sizes(), accumulate);
+    for_each_logit_block(xp, w, [&](std::int64_t begin, const at::Tensor& logits) {
+      block_cross_entropy(logits, targets, begin, nll, scales);
+      const at::Tensor rows = xp.narrow(0, begin, logits.size(0));
+      if (writer) writer->add_product(logits, rows);
+      if (dw.defined()) accumulate_product(dw, logits, rows, begin == 0 ? 0.0 : 1.0);
+      if (!want_dx) return;
+      at::Tensor out = dx.narrow(0, begin, logits.size(0));
+      if (out.scalar_type() == logits.scalar_type()) at::mm_out(out, logits, w);
+      else out.copy_(at::mm(logits, w));
+    });
+    ctx->save_for_backward({dx, dw});
+    ctx->saved_data["term"] = std::string(term);
     ctx->mark_non_differentiable({nll});
     return {nll.sum() * scale, nll};
   }
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list) {
-    // The objective is a sum of terms with weight 1, so the incoming gradient is 1 and dx is already whole.
-    return {ctx->get_saved_variables()[0], at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
+    require_one(grads[0], ctx->saved_data["term"].toStringRef());
+    const auto saved = ctx->get_saved_variables();
+    return {saved[0], saved[1], at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+
+ private:
+  // Read where it lies, so that no device is waited for; elsewhere the device itself stops at another value.
+  static void require_one(const at::Tensor& incoming, const std::string& term) {
+    const std::string rule = "term '" + term + "': its gradient was made in forward and cannot be multiplied by what reaches it in backward, "
+                             "which must be 1; a factor of a term is its coefficient";
+    if (!incoming.device().is_cpu()) {
+      if (!incoming.is_meta()) at::_assert_async(incoming == 1.0, rule);
+      return;
+    }
+    SLUICE_DISPATCH(incoming.scalar_type(), [&] { TORCH_CHECK(*data_of<const A>(incoming) == A(1), rule, ", not ", *data_of<const A>(incoming)); });
   }
 };
 
@@ -64,31 +90,21 @@ std::int64_t loss_block_rows(std::int64_t vocabulary) {
   return std::max<std::int64_t>(64, (std::int64_t{1} << 21) / std::max<std::int64_t>(1, vocabulary));
 }
 
-at::Tensor linear_cross_entropy(const at::Tensor& x, const at::Tensor& targets, Parameter& head, double scale, at::Tensor* nll, const Numerics& numerics) {
-  if (!numerics.empty()) {
-    const at::Tensor rows = composed_nll(composed_logits(x, head, numerics), targets);
-    if (nll != nullptr) *nll = rows.detach();
-    return rows.sum() * scale;
-  }
-  const bool with_gradient = at::GradMode::is_enabled() && x.requires_grad();
-  auto result = LinearCrossEntropyFunction::apply(x, targets, &head, scale, with_gradient);
+at::Tensor linear_cross_entropy(const at::Tensor& x, const at::Tensor& targets, Parameter& head, double scale, at::Tensor* nll, const Numerics& numerics,
+                                const char* term) {
+  Parameter* source = numerics.empty() ? &head : nullptr;
+  const at::Tensor input = numerics.input ? numerics.input(x) : x;
+  const at::Tensor weight = source != nullptr ? head.open_use() : transformed_weight(head, numerics.weight).contiguous();
+  const bool records = at::GradMode::is_enabled();
+  auto result = LinearCrossEntropyFunction::apply(input, weight, source, targets, scale, records && input.requires_grad(), records && weight.requires_grad(), term);
   if (nll != nullptr) *nll = result[1];
   return result[0];
 }
 
 at::Tensor token_nll(const at::Tensor& x, const at::Tensor& targets, Parameter& head, const Numerics& numerics) {
   at::NoGradGuard no_grad;
-  if (!numerics.empty()) return composed_nll(composed_logits(x, head, numerics), targets);
-  const std::int64_t rows = x.size(0), vocabulary = head.value.size(0);
-  at::Tensor nll = at::empty({rows}, head.value.options().requires_grad(false));
-  for (std::int64_t begin = 0; begin < rows; begin += loss_block_rows(vocabulary)) {
-    const std::int64_t count = std::min(loss_block_rows(vocabulary), rows - begin);
-    const at::Tensor block = at::mm(to_product(x.narrow(0, begin, count)), head.compute.t());
-    SLUICE_DISPATCH(block.scalar_type(), [&] {
-      kernels::cross_entropy(data_of<T>(block), data_of<const std::int64_t>(targets) + begin, count, vocabulary, data_of<A>(nll) + begin,
-                             static_cast<const A*>(nullptr));
-    });
-  }
+  at::Tensor nll;
+  linear_cross_entropy(x, targets, head, 1.0, &nll, numerics);
   return nll;
 }
 
@@ -99,8 +115,8 @@ double max_logit_difference(const at::Tensor& x_a, Parameter& head_a, const Nume
   double largest = 0.0;
   for (std::int64_t begin = 0; begin < rows; begin += block) {
     const std::int64_t count = std::min(block, rows - begin);
-    at::Tensor difference = composed_logits(x_a.narrow(0, begin, count), head_a, numerics_a);
-    difference.sub_(composed_logits(x_b.narrow(0, begin, count), head_b, numerics_b));
+    at::Tensor difference = logits_of(x_a.narrow(0, begin, count), head_a, numerics_a);
+    difference.sub_(logits_of(x_b.narrow(0, begin, count), head_b, numerics_b));
     const double most = difference.abs_().max().item<double>();
     if (std::isnan(most)) return most;
     largest = std::max(largest, most);

@@ -10,11 +10,12 @@ namespace sluice {
 /// Rows whose logits exist at once, a few MiB of them: large enough for an efficient product, small enough to stay in cache.
 std::int64_t loss_block_rows(std::int64_t vocabulary);
 
-/// Sum over rows of -log softmax(x W^T)[target], times `scale` in the gradient (1 / global count); the returned scalar is
-/// scale * sum, differentiable in x; the head's gradient is written at once. x [N, D], targets int64 [N], head [V, D].
-/// `nll` (optional) receives each row's value, [N]. With numerics the product is composed from nn/linear, all logits at once.
+/// scale * (sum over rows of -log softmax(x W^T)[target]), differentiable in x [N, D] and in the head's weight W [V, D] (as numerics
+/// transform them); targets int64 [N]. `nll` (optional) receives each row's value, [N], unscaled.
+/// The gradients are made in forward, so all they are multiplied by must be in `scale`: a number known before. Backward takes no incoming
+/// gradient but 1 (a sum of such terms): c10::Error that names `term` else.
 at::Tensor linear_cross_entropy(const at::Tensor& x, const at::Tensor& targets, Parameter& head, double scale, at::Tensor* nll = nullptr,
-                                const Numerics& numerics = {});
+                                const Numerics& numerics = {}, const char* term = "loss");
 
 /// Each row's -log softmax(x W^T)[target], [N], without gradient.
 at::Tensor token_nll(const at::Tensor& x, const at::Tensor& targets, Parameter& head, const Numerics& numerics = {});

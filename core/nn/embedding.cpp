@@ -7,10 +7,9 @@ namespace sluice {
 namespace {
 
 struct EmbeddingFunction : torch::autograd::Function<EmbeddingFunction> {
-  // `anchor` requires grad, so that the graph reaches this node although ids cannot.
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& anchor, const at::Tensor& ids, Parameter* table,
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& use, const at::Tensor& ids, Parameter* table,
                             std::int64_t type) {
-    (void)anchor;
+    (void)use;
     ctx->save_for_backward({ids});
     ctx->saved_data["table"] = reinterpret_cast<std::int64_t>(table);
     return table->compute.index_select(0, ids).to(static_cast<at::ScalarType>(type));
@@ -19,10 +18,11 @@ struct EmbeddingFunction : torch::autograd::Function<EmbeddingFunction> {
     const at::Tensor ids = ctx->get_saved_variables()[0];
     auto* table = reinterpret_cast<Parameter*>(ctx->saved_data["table"].toInt());
     const at::Tensor dy = grads[0].contiguous();
-    at::Tensor& dtable = table->accumulated_gradient();
-    SLUICE_DISPATCH(dy.scalar_type(), [&] {
-      kernels::embedding_backward(data_of<const T>(dy), data_of<const std::int64_t>(ids), dy.size(0), dy.size(1), dtable.size(0),
-                                  data_of<A>(dtable));
+    GradientWriter(table->gradient).accumulate([&](at::Tensor& dtable) {
+      SLUICE_DISPATCH(dy.scalar_type(), [&] {
+        kernels::embedding_backward(data_of<const T>(dy), data_of<const std::int64_t>(ids), dy.size(0), dy.size(1), dtable.size(0),
+                                    data_of<A>(dtable));
+      });
     });
     return {at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
@@ -31,8 +31,7 @@ struct EmbeddingFunction : torch::autograd::Function<EmbeddingFunction> {
 }  // namespace
 
 at::Tensor embedding(const at::Tensor& ids, Parameter& table, at::ScalarType type) {
-  at::Tensor anchor = at::zeros({}, table.value.options()).set_requires_grad(at::GradMode::is_enabled());
-  return EmbeddingFunction::apply(anchor, ids, &table, static_cast<std::int64_t>(type));
+  return EmbeddingFunction::apply(table.open_use(), ids, &table, static_cast<std::int64_t>(type));
 }
 
 }  // namespace sluice

@@ -6,14 +6,11 @@
 
 namespace sluice {
 
-/// Rows [R, in] -> [R, out] in x's element type. The weight's gradient goes to weight.grad; x's through autograd.
-/// With a filled numerics slot the composed form is used: transforms, then a plain product.
+/// Rows [R, in] -> [R, out] in x's element type. The weight's gradient goes to weight.gradient, whether or not x requires one; x's through
+/// autograd. With a filled numerics slot the product is of what the transforms give.
 at::Tensor linear(const at::Tensor& x, Parameter& weight, const Numerics& numerics = {});
 
-/// The product without autograd: x in any of our types, result in x's type.
-at::Tensor product(const at::Tensor& x, const at::Tensor& weight_transposed);
-
-/// Runs a transform on the value of `weight` so that autograd's gradient of the result ends in weight.grad.
+/// What products see of `weight`, transformed, such that autograd's gradient of the result ends in weight.gradient. No transform: as it is.
 at::Tensor transformed_weight(Parameter& weight, const std::function<at::Tensor(const at::Tensor&)>& transform);
 
 }  // namespace sluice

@@ -1,8 +1,7 @@
 // A trainable tensor: its value in the optimizer's precision, what products see of it, and its gradient.
-// Gradients are written straight into `grad` by the layers' backward functions (accumulating over micro-batches), not by
-// autograd's leaf nodes: a bfloat16 model so gets float32 gradients, and no gradient is added twice over memory.
 #pragma once
 
+#include "core/nn/gradient.hpp"
 #include "core/tensor/tensor.hpp"
 
 #include <cstdint>
@@ -30,9 +29,9 @@ struct Parameter {
   std::string name;
   at::Tensor value;    // float32 (float64 for float64 models)
   at::Tensor compute;  // what products see: `value`, or value rounded to bfloat16 (kept as product_type)
-  at::Tensor grad;     // like value; a view into the flat gradient of its replication class; undefined where nothing is trained
-  bool grad_written = false;
-  bool decay = true;   // weight decay spares norms, biases and the router
+  Gradient gradient;
+  bool trainable = true;  // false: frozen; no gradient is computed, no moments are kept, nothing is updated. Set before a ParameterSet is made
+  bool decay = true;      // weight decay spares norms, biases and the router
   Replication replication = Replication::kWorld;
   RateGroup rate_group = RateGroup::kOther;
   std::vector<Leaf> leaves;
@@ -41,47 +40,14 @@ struct Parameter {
   /// Allocates `value` as zeros.
   static Parameter make(std::string name, std::vector<std::int64_t> shape, at::ScalarType type, std::vector<Leaf> leaves = {});
 
-  /// grad += lhs^T rhs for lhs [R, out], rhs [R, in] and a slice of grad viewed as [out, in] (the whole of it by default).
-  void add_product_gradient(const at::Tensor& lhs, const at::Tensor& rhs);
-  /// grad += g (any float type, same shape).
-  void add_gradient(const at::Tensor& g);
-  /// To be called once per backward before writing grad by hand: returns 0 if it holds nothing yet, else 1 (BLAS beta).
-  double begin_gradient();
-  /// `grad` with zeros in it if nothing was written yet.
-  at::Tensor& accumulated_gradient();
+  /// For a function of nn/ that multiplies by, or adds, this parameter: the input that its node takes beside its tensors (Gradient::open_use),
+  /// which requires a gradient exactly if the node's backward is to write this parameter's.
+  at::Tensor open_use();
 
   /// Makes `compute` follow `value` for a model of element type `type`.
   void refresh_compute(at::ScalarType type);
 
   at::Tensor view(const at::Tensor& whole, const Leaf& leaf) const;
-};
-
-/// gradient += product, of another float type and as many elements, both contiguous: piece by piece, where ATen would first make a whole
-/// copy of the product in the gradient's type.
-void accumulate_rounded(const at::Tensor& gradient, const at::Tensor& product);
-
-/// All parameters of a model with one flat gradient per replication class, so that a reduction is one range.
-class ParameterSet {
- public:
-  ParameterSet() = default;
-  /// Takes the parameters in the order given (the order is a function of the model only) and, unless nothing is to be trained, gives
-  /// them gradients.
-  explicit ParameterSet(std::vector<Parameter*> parameters, bool with_gradients = true);
-
-  const std::vector<Parameter*>& all() const { return parameters_; }
-  at::Tensor& dense_gradient() { return dense_gradient_; }
-  at::Tensor& expert_gradient() { return expert_gradient_; }
-  Parameter* find(const std::string& name) const;
-
-  /// Forgets the gradients (without touching memory; the next backward overwrites).
-  void clear_gradients();
-  /// A trainable parameter that no backward reached counts as zero.
-  void fill_missing_gradients();
-
- private:
-  std::vector<Parameter*> parameters_;
-  at::Tensor dense_gradient_;
-  at::Tensor expert_gradient_;
 };
 
 }  // namespace sluice

@@ -5,8 +5,8 @@
 
 namespace sluice {
 
-/// silu(g) * u for rows [R, 2F] = [g | u] -> [R, F].
-at::Tensor swiglu_activation(const at::Tensor& gate_up);
+/// silu(g) * u for rows [R, 2F] = [g | u] -> [R, F], times row_weights [R] (accumulation precision) if given; rounded once.
+at::Tensor swiglu_activation(const at::Tensor& gate_up, const at::Tensor& row_weights = {});
 
 class DenseFeedForward : public FeedForward {
  public:

@@ -34,8 +34,11 @@ double AdamWConfig::rate_factor(RateGroup group) const {
 
 AdamW::AdamW(const ParameterSet& parameters) {
   for (const Parameter* p : parameters.all()) {
-    moments_.push_back({at::zeros_like(p->value), at::zeros_like(p->value)});
-    updates_.emplace_back(p->leaves.size());
+    moments_.emplace_back();
+    updates_.emplace_back();
+    if (!p->gradient.placed()) continue;
+    moments_.back() = {at::zeros_like(p->value), at::zeros_like(p->value)};
+    updates_.back().resize(p->leaves.size());
   }
 }
 
@@ -43,6 +46,7 @@ void AdamW::step(ParameterSet& parameters, const AdamWConfig& config, double lea
   ++steps_;
   for (std::size_t i = 0; i < moments_.size(); ++i) {
     Parameter& p = *parameters.all()[i];
+    if (!p.gradient.placed()) continue;
     std::vector<UpdateCounts>& counts = updates_[i];
     for (UpdateCounts& leaf : counts) leaf.count_update();
     const double decay = p.decay ? config.weight_decay : 0.0;
@@ -50,7 +54,7 @@ void AdamW::step(ParameterSet& parameters, const AdamWConfig& config, double lea
     const kernels::AdamwStep numbers{rate, config.beta1, config.beta2, config.eps, decay, 1.0, 1.0, gradient_scale};
     SLUICE_DISPATCH(p.value.scalar_type(), [&] {
       const Moments& moments = moments_[i];
-      const Elements<A> all{data_of<A>(p.value), data_of<const A>(p.grad), data_of<A>(moments.exp_avg), data_of<A>(moments.exp_avg_sq)};
+      const Elements<A> all{data_of<A>(p.value), data_of<const A>(p.gradient.sum()), data_of<A>(moments.exp_avg), data_of<A>(moments.exp_avg_sq)};
       for (std::size_t begin = 0, end = 0; begin < counts.size(); begin = end) {
         const std::int64_t first = p.leaves[begin].offset;
         const Elements<A> at{all.value + first, all.grad + first, all.exp_avg + first, all.exp_avg_sq + first};

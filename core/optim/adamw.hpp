@@ -2,7 +2,7 @@
 // updates are counted where they happen: each leaf has a count of its own, and so has each slice of a leaf that was drawn anew in part.
 #pragma once
 
-#include "core/nn/parameter.hpp"
+#include "core/nn/parameter_set.hpp"
 #include "core/optim/update_counts.hpp"
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct AdamWConfig {
 class AdamW {
  public:
   AdamW() = default;
-  /// Zero moments and no updates yet for every parameter.
+  /// Zero moments and no updates yet for every parameter that is trained.
   explicit AdamW(const ParameterSet& parameters);
 
   /// One update with gradients scaled by `gradient_scale` (clipping), each parameter at `learning_rate` times its group's factor: at 0 it
@@ -31,9 +31,10 @@ class AdamW {
   struct Moments {
     at::Tensor exp_avg, exp_avg_sq;
   };
+  /// By parameter of the set; undefined for those that are frozen.
   std::vector<Moments>& moments() { return moments_; }
   const std::vector<Moments>& moments() const { return moments_; }
-  /// By parameter, then by leaf: the exponent of the bias correction.
+  /// By parameter, then by leaf: the exponent of the bias correction. None for those that are frozen.
   std::vector<std::vector<UpdateCounts>>& updates() { return updates_; }
   /// Updates made so far, whatever was drawn anew on the way.
   std::int64_t steps() const { return steps_; }

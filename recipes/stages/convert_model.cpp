@@ -107,13 +107,14 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
     used.insert(name);
     return found->second;
   };
-  TrainModel model = build_model(old.config, conversion.after, layout, old.decoder->type(), exchange);
+  TrainModel model = build_model(old.config, conversion.after, layout, old.decoder->type(), exchange, ModelUse::kTraining, old.trainable);
   for (LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
     const std::optional<moe::LeafPlan> plan = moe::plan_leaf(conversion, name, view.leaf.shape);
     if (!plan) {
       LeafView& same = source(name, name);
       view.value.copy_(same.value);
+      if (view.updates == nullptr) continue;
       view.exp_avg.copy_(same.exp_avg);
       view.exp_avg_sq.copy_(same.exp_avg_sq);
       *view.updates = *same.updates;
@@ -122,7 +123,7 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
     const bool has_fresh_rows = plan->terms.empty() || !mapped_rows(plan->terms[0].rows).to.sizes().equals({static_cast<std::int64_t>(plan->terms[0].rows.size())});
     if (has_fresh_rows && plan->fresh_std > 0) fill_normal(view.value, seed, name, plan->fresh_std, plan->tied_rows);
     fill_from_terms(view.value, *plan, [&](const std::string& from) { return source(from, name).value; });
-    if (!plan->terms.empty()) {
+    if (!plan->terms.empty() && view.updates != nullptr) {
       const moe::LeafTerm& term = plan->terms.front();
       const LeafView& from = source(term.from, name);
       // Without the shares, moments of a dense model hold n copies still until they have faded, some 2 ln(n) / (1 - beta2) steps.
@@ -207,6 +208,7 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
       const at::Tensor index = at::tensor(columns, at::kLong);
       const std::int64_t dim = down ? 1 : 0;
       view.value.index_copy_(dim, index, draw.index_select(dim, index) + mean);
+      if (view.updates == nullptr) continue;
       // What Adam knows of the weights that were there says nothing of the new ones.
       view.exp_avg.index_fill_(dim, index, 0.0);
       view.exp_avg_sq.index_fill_(dim, index, 0.0);

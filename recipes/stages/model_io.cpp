@@ -110,17 +110,16 @@ void load_weights(TrainModel& model, const ModelFolder& folder) {
   model.decoder->refresh_compute();
 }
 
-std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model,
-                                                      const std::map<std::string, std::int64_t>& slice_updates) {
+std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model, const RunState& state) {
   const StoredType type = model.dtype == DType::kFloat64 ? StoredType::kF64 : StoredType::kF32;
   std::vector<checkpoint::TensorInfo> tensors;
   for (const CanonicalTensor& tensor : canonical_tensors(model)) {
-    if (!is_trained(tensor)) continue;
+    if (!is_trained(tensor) || state.frozen.contains(tensor.name)) continue;
     tensors.push_back({"exp_avg/" + tensor.name, type, tensor.shape});
     tensors.push_back({"exp_avg_sq/" + tensor.name, type, tensor.shape});
     if (model.dtype == DType::kBFloat16) tensors.push_back({"master/" + tensor.name, type, tensor.shape});
-    const auto sliced = slice_updates.find(tensor.name);
-    if (sliced == slice_updates.end()) continue;
+    const auto sliced = state.slice_updates.find(tensor.name);
+    if (sliced == state.slice_updates.end()) continue;
     const std::int64_t dim = sliced->second, dims = static_cast<std::int64_t>(tensor.shape.size());
     if (dim < 0 || dim >= dims) throw data_error("updates of {} are told along dimension {}, it has {}", tensor.name, dim, dims);
     tensors.push_back({"updates/" + tensor.name, StoredType::kI64, {tensor.shape[static_cast<std::size_t>(dim)]}});
@@ -131,14 +130,16 @@ std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& mo
 void collect_updates(TrainModel& model, const Layout& layout, RunState& state) {
   std::map<std::string, const UpdateCounts*> mine;
   for (const LeafView& view : leaves_of(model)) mine.emplace(view.leaf.name, view.updates);
-  // A leaf's number, -1 - dim where it has several, or the lowest number for a leaf of other ranks.
+  // A leaf's number, -1 - dim where it has several, kFrozen, or the lowest number for a leaf of other ranks.
+  constexpr std::int64_t kElsewhere = std::numeric_limits<std::int64_t>::min(), kFrozen = kElsewhere + 1;
   std::vector<std::string> names;
   std::vector<std::int64_t> updates;
   for (const CanonicalTensor& tensor : canonical_tensors(describe(model, -1))) {
     if (!is_trained(tensor)) continue;
     names.push_back(tensor.name);
     const auto found = mine.find(tensor.name);
-    if (found == mine.end()) updates.push_back(std::numeric_limits<std::int64_t>::min());
+    if (found == mine.end()) updates.push_back(kElsewhere);
+    else if (found->second == nullptr) updates.push_back(kFrozen);
     else updates.push_back(found->second->whole() ? found->second->updates()[0] : -1 - found->second->dim());
   }
   const parallel::OperationLabel label{"counts of updates", state.step, -1, "save"};
@@ -146,8 +147,10 @@ void collect_updates(TrainModel& model, const Layout& layout, RunState& state) {
   state.optimizer_steps = model.optimizer.steps();
   state.leaf_updates.clear();
   state.slice_updates.clear();
+  state.frozen.clear();
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (updates[i] < 0) state.slice_updates[names[i]] = -1 - updates[i];
+    if (updates[i] == kFrozen) state.frozen.insert(names[i]);
+    else if (updates[i] < 0) state.slice_updates[names[i]] = -1 - updates[i];
     else if (updates[i] != state.optimizer_steps) state.leaf_updates[names[i]] = updates[i];
   }
 }
@@ -157,13 +160,15 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
   const auto index = checkpoint::TensorIndex::open(checkpoint / "state", "optimizer");
   std::vector<checkpoint::TensorInfo> found;
   for (const auto& [name, view] : index.tensors()) found.push_back(view.info);
-  const auto expected = optimizer_tensors(describe(model, -1), then.slice_updates);
+  const auto expected = optimizer_tensors(describe(model, -1), then);
   checkpoint::require_all_accounted(checkpoint::account_tensors(expected, found, checkpoint::TypeRule::kExact), (checkpoint / "state").string());
   const bool masters = model.decoder->type() == at::kBFloat16;
   for (LeafView& view : leaves_of(model)) {
+    if (then.frozen.contains(view.leaf.name)) continue;
+    if (masters) view.value.copy_(to_tensor(index.at("master/" + view.leaf.name)));
+    if (view.updates == nullptr) continue;
     view.exp_avg.copy_(to_tensor(index.at("exp_avg/" + view.leaf.name)));
     view.exp_avg_sq.copy_(to_tensor(index.at("exp_avg_sq/" + view.leaf.name)));
-    if (masters) view.value.copy_(to_tensor(index.at("master/" + view.leaf.name)));
     const auto whole = then.leaf_updates.find(view.leaf.name), sliced = then.slice_updates.find(view.leaf.name);
     if (sliced != then.slice_updates.end()) {
       const at::Tensor updates = to_tensor(index.at("updates/" + view.leaf.name));
@@ -174,6 +179,7 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
     }
   }
   model.optimizer.set_steps(then.optimizer_steps);
+  model.decoder->refresh_compute();
   if (!model.moe) return;
   const auto routing = checkpoint::TensorIndex::open(checkpoint / "state", "routing");
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
@@ -186,7 +192,6 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
   }
   model.origin = read_origin(routing, model);
   if (routing.contains("held_choices")) model.held_choices = to_tensor(routing.at("held_choices"));
-  model.decoder->refresh_compute();
 }
 
 void load_origin(TrainModel& model, const std::filesystem::path& checkpoint) {

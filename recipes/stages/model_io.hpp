@@ -29,20 +29,21 @@ at::Tensor to_tensor(const checkpoint::TensorView& view);
 /// Fills every parameter (and router bias) from a folder opened and accounted for; `model` has the folder's description.
 void load_weights(TrainModel& model, const ModelFolder& folder);
 
-/// Fills optimizer moments, counts of updates, float32 masters, routing state and the routers' rule for bias steps from CHECKPOINT/state, whose run.json is `then`. Data
-/// error unless exactly the expected tensors are there.
+/// Fills optimizer moments, counts of updates, float32 masters, routing state and the routers' rule for bias steps from CHECKPOINT/state,
+/// whose run.json is `then`, and makes products see the values. What was frozen then and is trained now begins without moments. Data error
+/// unless exactly the tensors that `then` tells of are there.
 void load_state(TrainModel& model, const std::filesystem::path& checkpoint, const RunState& then);
 
 /// The experts' dense origin (dense_origin.hpp) as a checkpoint of ours at `checkpoint` tells it, for a run that begins with its weights;
 /// nothing where it does not. Data error if what it tells does not fit `model`.
 void load_origin(TrainModel& model, const std::filesystem::path& checkpoint);
 
-/// Collective. The optimizer's counts of updates, of all ranks' leaves, for run.json (optimizer_steps, leaf_updates, slice_updates).
+/// Collective. The optimizer's counts of updates, of all ranks' leaves, for run.json (optimizer_steps, leaf_updates, slice_updates, frozen).
 void collect_updates(TrainModel& model, const Layout& layout, RunState& state);
 
 /// What state/optimizer*.safetensors of a model holds: exp_avg/NAME, exp_avg_sq/NAME, for bfloat16 models master/NAME, and
-/// updates/NAME [slices] of the leaves named in `slice_updates` (RunState). Data error where that names what is no dimension of a leaf.
-std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model,
-                                                      const std::map<std::string, std::int64_t>& slice_updates);
+/// updates/NAME [slices] of the leaves named in `state.slice_updates`; nothing of frozen leaves. Data error where slice_updates names what
+/// is no dimension of a leaf.
+std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model, const RunState& state);
 
 }  // namespace sluice::recipes

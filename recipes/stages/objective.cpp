@@ -82,18 +82,22 @@ std::vector<ObjectiveTerm> auxiliary_terms(const TrainModel& model, const std::v
     const SlotStatistics& s = statistics[i];
     if (config.aux_loss_coef > 0)
       terms.push_back({"load_balancing_loss", config.aux_loss_coef, totals.tokens,
-                       [&config, &s, layer = counts[i]](double scale) { return moe::balance_loss_sum(config, s, layer) * scale; }});
-    if (config.z_loss_coef > 0) terms.push_back({"z_loss", config.z_loss_coef, totals.tokens, [&s](double scale) { return s.z_sum * scale; }});
+                       [&config, &s, layer = counts[i]](const TermScale& scale) { return scale.times(moe::balance_loss_sum(config, s, layer)); }});
+    if (config.z_loss_coef > 0) terms.push_back({"z_loss", config.z_loss_coef, totals.tokens, [&s](const TermScale& scale) { return scale.times(s.z_sum); }});
   }
   return terms;
+}
+
+at::Tensor TermScale::times(const at::Tensor& sum) const {
+  const at::Tensor mean = sum * inverse_count;
+  return coefficient == 1.0 ? mean : mean * coefficient;
 }
 
 at::Tensor objective_share(const std::vector<ObjectiveTerm>& terms) {
   at::Tensor sum;
   for (const ObjectiveTerm& term : terms) {
     if (term.count == 0) continue;
-    at::Tensor share = term.scaled_sum(1.0 / static_cast<double>(term.count));
-    if (term.coefficient != 1.0) share = share * term.coefficient;
+    const at::Tensor share = term.share({term.coefficient, 1.0 / static_cast<double>(term.count)});
     sum = sum.defined() ? sum + share.to(sum.scalar_type()) : share;
   }
   return sum;

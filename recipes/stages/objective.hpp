@@ -21,15 +21,27 @@ struct StepCounts {
   std::int64_t tokens = 0;   // present tokens
 };
 
+/// What a term's local sum is multiplied by, known before forward.
+struct TermScale {
+  double coefficient = 1.0;
+  double inverse_count = 1.0;
+
+  /// For a fused term, which needs all of it first.
+  double value() const { return coefficient * inverse_count; }
+  /// For a term that autograd differentiates.
+  at::Tensor times(const at::Tensor& sum) const;
+};
+
 struct ObjectiveTerm {
   std::string name;
   double coefficient = 1.0;
   std::int64_t count = 0;  // of the whole step, over all ranks and micro-batches; 0: the term is 0
-  /// scale * this micro-batch's sum, differentiable; called at most once, with scale = 1 / count. A fused term needs the scale first.
-  std::function<at::Tensor(double scale)> scaled_sum;
+  /// scale * this micro-batch's sum, differentiable; called at most once. Nothing multiplies it afterwards, so what it is given is all that
+  /// reaches its gradients.
+  std::function<at::Tensor(const TermScale& scale)> share;
 };
 
-/// sum of coefficient * scaled_sum(1 / count) over the terms that count, this micro-batch's share of the objective; undefined if none does.
+/// Sum of the shares of the terms that count, this micro-batch's share of the objective; undefined if none does.
 at::Tensor objective_share(const std::vector<ObjectiveTerm>& terms);
 
 /// Routed (token, k) pairs of a step by sparse layer; sums of all micro-batches, then of all ranks.

@@ -11,7 +11,7 @@
 
 namespace sluice::recipes {
 
-/// L2 norm of the gradient over all router rows as the last step left it: reduced, before clipping.
+/// L2 norm of the gradient over all router rows that are trained as the last step left it: reduced, before clipping.
 double router_gradient_norm(const ParameterSet& parameters);
 
 /// Collective: every rank runs the same number of passes over its share of the sequences, `batch` at a time. The experts that compute

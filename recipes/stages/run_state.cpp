@@ -17,6 +17,7 @@ void visit_fields(State& s, Visit visit) {
   visit("optimizer_steps", s.optimizer_steps);
   visit("leaf_updates", s.leaf_updates, true);
   visit("slice_updates", s.slice_updates, true);
+  visit("frozen", s.frozen, true);
   visit("consumed_samples", s.consumed_samples);
   visit("consumed_tokens", s.consumed_tokens);
   visit("elapsed_seconds", s.elapsed_seconds);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 namespace sluice::recipes {
@@ -27,6 +28,7 @@ struct RunState {
   // Exponents of Adam's bias correction that are others: of whole leaves, and the dimension along which a leaf has one for each slice
   // (state/optimizer holds those, as updates/NAME). Checkpoints from before there were any have neither.
   std::map<std::string, std::int64_t> leaf_updates, slice_updates;
+  std::set<std::string> frozen;       // leaves that are not trained: the optimizer holds nothing of them
   std::int64_t consumed_samples = 0;  // global; the next sample's index
   std::int64_t consumed_tokens = 0;
   double elapsed_seconds = 0.0;       // of training, evaluation and saving, over all starts

@@ -113,7 +113,7 @@ class Saver {
   }
 
   void plan_optimizer() {
-    const checkpoint::ShardPlan plan = checkpoint::plan_shards(optimizer_tensors(description_, request_.state.slice_updates), request_.max_file_bytes, "optimizer");
+    const checkpoint::ShardPlan plan = checkpoint::plan_shards(optimizer_tensors(description_, request_.state), request_.max_file_bytes, "optimizer");
     std::map<std::string, std::int64_t> expert_of;
     for (const CanonicalTensor& tensor : canonical_tensors(description_)) expert_of[tensor.name] = tensor.expert;
     for (const checkpoint::Shard& shard : plan.shards) {

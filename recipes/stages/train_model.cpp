@@ -25,7 +25,7 @@ void TrainModel::set_moe(const moe::MoeConfig& settings) {
 }
 
 TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, at::ScalarType type,
-                       const std::string& exchange, ModelUse use) {
+                       const std::string& exchange, ModelUse use, const Trainable& trainable) {
   TrainModel model;
   model.config = config;
   model.moe = moe;
@@ -42,7 +42,10 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
     model.rules.push_back([router = &slot->router, name = counts_name(layer)](const StepStatistics& statistics) { router->update_bias(statistics.at(name)); });
     return slot;
   });
-  model.parameters = ParameterSet(model.decoder->parameters(), use == ModelUse::kTraining);
+  model.trainable = trainable;
+  const std::vector<Parameter*> all = model.decoder->parameters();
+  for (Parameter* p : all) p->trainable = !trainable || trainable(*p);
+  model.parameters = ParameterSet(all, use == ModelUse::kTraining);
   if (use == ModelUse::kTraining) model.optimizer = AdamW(model.parameters);
   return model;
 }
@@ -85,7 +88,7 @@ std::vector<LeafView> leaves_of(TrainModel& model) {
   std::vector<LeafView> views;
   for (std::size_t i = 0; i < model.parameters.all().size(); ++i) {
     Parameter* p = model.parameters.all()[i];
-    const bool trains = !model.optimizer.moments().empty();
+    const bool trains = p->gradient.placed() && !model.optimizer.moments().empty();
     for (std::size_t k = 0; k < p->leaves.size(); ++k) {
       const Leaf& leaf = p->leaves[k];
       LeafView view{p, leaf, p->view(p->value, leaf), {}, {}, nullptr};

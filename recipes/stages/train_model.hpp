@@ -17,12 +17,16 @@
 
 namespace sluice::recipes {
 
+/// Whether a parameter is trained; empty: all are. What is frozen costs no gradient, no moments and no reduction.
+using Trainable = std::function<bool(const Parameter& parameter)>;
+
 struct TrainModel {
   DecoderConfig config;
   std::optional<moe::MoeConfig> moe;
   std::unique_ptr<Decoder> decoder;
   std::vector<moe::MoeFeedForward*> sparse;  // ascending layers, owned by the decoder
   std::shared_ptr<parallel::TokenExchange> exchange;  // null while dense
+  Trainable trainable;
   ParameterSet parameters;
   AdamW optimizer;
   std::vector<moe::BalanceCounts> lagged;    // per sparse layer; counts of the previous step (kLagged), undefined at first
@@ -43,7 +47,7 @@ enum class ModelUse { kTraining, kEvaluation };
 /// Allocates the model with zero weights; every rank makes the same dense parameters and its own experts.
 /// `exchange`: "local" or "flat"; "auto" takes local when this rank owns all experts.
 TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, at::ScalarType type,
-                       const std::string& exchange, ModelUse use = ModelUse::kTraining);
+                       const std::string& exchange, ModelUse use = ModelUse::kTraining, const Trainable& trainable = {});
 
 /// Fresh weights, a function of (seed, leaf name, element) alone: N(0, 0.02^2), projections into the residual stream scaled by
 /// 1/sqrt(2L), norms 1, routers N(0, router_init_std^2).
@@ -52,8 +56,8 @@ void initialize(TrainModel& model, std::uint64_t seed);
 /// Fills a [rows, columns] (or flat) leaf with N(0, std^2) drawn for `name`; rows come in runs of `tied_rows` equal ones.
 void fill_normal(at::Tensor leaf, std::uint64_t seed, const std::string& name, double std, std::int64_t tied_rows = 1);
 
-/// A leaf of a model with its optimizer state, all views (good until the model gets another optimizer); in a model that does not train
-/// there is no such state.
+/// A leaf of a model with its optimizer state, all views (good until the model gets another optimizer). A frozen leaf, and any in a model
+/// that does not train, has no such state: undefined moments and no updates.
 struct LeafView {
   Parameter* parameter;
   Leaf leaf;

@@ -16,17 +16,23 @@
 namespace sluice::recipes {
 namespace {
 
+// What of a parameter is looked at, or changed.
+using OfParameter = std::function<const at::Tensor&(const Parameter&)>;
+const at::Tensor& value_of(const Parameter& p) { return p.value; }
+const at::Tensor& gradient_of(const Parameter& p) { return p.gradient.sum(); }
+
 // Collective. The first leaf, in parameter order, whose gradient or value is not finite, "" if there is none; experts are looked at
 // by their owners, so the lowest rank that has such a leaf names it.
-std::string first_non_finite(TrainModel& model, parallel::Communicator& world, std::int64_t step, at::Tensor Parameter::* of) {
+std::string first_non_finite(const std::vector<Parameter*>& parameters, parallel::Communicator& world, std::int64_t step, const OfParameter& of) {
   char name[256] = "";
   std::int64_t named_by = world.size();
-  for (Parameter* p : model.parameters.all()) {
+  for (const Parameter* p : parameters) {
     if (named_by == world.rank()) break;
+    const at::Tensor& whole = of(*p);
     bool finite = true;
-    SLUICE_DISPATCH((p->*of).scalar_type(), [&] { finite = kernels::all_finite(data_of<const A>(p->*of), (p->*of).numel()); });
+    SLUICE_DISPATCH(whole.scalar_type(), [&] { finite = kernels::all_finite(data_of<const A>(whole), whole.numel()); });
     for (const Leaf& leaf : p->leaves) {
-      if (finite || named_by == world.rank() || p->view(p->*of, leaf).isfinite().all().item<bool>()) continue;
+      if (finite || named_by == world.rank() || p->view(whole, leaf).isfinite().all().item<bool>()) continue;
       std::snprintf(name, sizeof name, "%s", leaf.name.c_str());
       named_by = world.rank();
     }
@@ -38,21 +44,21 @@ std::string first_non_finite(TrainModel& model, parallel::Communicator& world, s
 }
 
 std::string first_bad_gradient(TrainModel& model, parallel::Communicator& world, std::int64_t step) {
-  const std::string name = first_non_finite(model, world, step, &Parameter::grad);
+  const std::string name = first_non_finite(model.parameters.trained(), world, step, gradient_of);
   return name.empty() ? "none, the loss alone is not finite" : name;
 }
 
-void for_each_leaf(TrainModel& model, at::Tensor Parameter::* of, std::int64_t step, const LeafTransform& transform) {
-  for (Parameter* p : model.parameters.all())
-    for (const Leaf& leaf : p->leaves) transform(leaf.name, step, p->view(p->*of, leaf));
+void for_each_leaf(TrainModel& model, const OfParameter& of, std::int64_t step, const LeafTransform& transform) {
+  for (const Parameter* p : model.parameters.trained())
+    for (const Leaf& leaf : p->leaves) transform(leaf.name, step, p->view(of(*p), leaf));
 }
 
 void transform_update(TrainModel& model, const std::vector<at::Tensor>& before, const StepOptions& options) {
   const auto for_all = [&](const auto& work) {
-    for (std::size_t i = 0; i < before.size(); ++i) work(model.parameters.all()[i]->value, before[i]);
+    for (std::size_t i = 0; i < before.size(); ++i) work(model.parameters.trained()[i]->value, before[i]);
   };
   for_all([](at::Tensor& value, const at::Tensor& old) { value.sub_(old); });
-  for_each_leaf(model, &Parameter::value, options.step, options.hooks.update);
+  for_each_leaf(model, value_of, options.step, options.hooks.update);
   for_all([](at::Tensor& value, const at::Tensor& old) { value.add_(old); });
 }
 
@@ -113,8 +119,8 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
       step_counts.reduce(*layout.world, options.step, "forward");
     }
     at::Tensor nll;
-    std::vector<ObjectiveTerm> terms = {{"loss", 1.0, totals.targets, [&](double scale) {
-      return linear_cross_entropy(output.hidden, input.targets, model.decoder->head(), scale, &nll, model.decoder->head_numerics);
+    std::vector<ObjectiveTerm> terms = {{"loss", 1.0, totals.targets, [&](const TermScale& scale) {
+      return linear_cross_entropy(output.hidden, input.targets, model.decoder->head(), scale.value(), &nll, model.decoder->head_numerics, "loss");
     }}};
     if (model.moe) {
       // Without a coefficient nothing of the counts enters the gradient; the report below then uses the finished counts.
@@ -134,7 +140,9 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
         }
       }
     }
-    objective_share(terms).backward();
+    const at::Tensor objective = objective_share(terms);
+    if (&range == &micro.back()) model.parameters.all_uses_opened();
+    objective.backward();
     report.values[0] += nll.sum(at::kDouble).item<double>();
   }
   StepResult result;
@@ -159,7 +167,7 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
   layout.world->start_all_reduce(report.values, 3, DType::kFloat64, parallel::ReduceOp::kSum, {"loss", options.step, -1, "backward"}).finish();
   result.loss = report.values[0] / static_cast<double>(totals.targets);
   result.communication_seconds = communication.seconds();
-  if (options.hooks.gradient) for_each_leaf(model, &Parameter::grad, options.step, options.hooks.gradient);
+  if (options.hooks.gradient) for_each_leaf(model, gradient_of, options.step, options.hooks.gradient);
   result.grad_norm = parallel::gradient_norm(model.parameters, *layout.expert_group, options.step);
   if (model.moe) {
     const auto layers = static_cast<double>(model.sparse.size());
@@ -176,7 +184,7 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
 }
 
 std::string first_non_finite_weight(TrainModel& model, const Layout& layout, std::int64_t step) {
-  return first_non_finite(model, *layout.world, step, &Parameter::value);
+  return first_non_finite(model.parameters.all(), *layout.world, step, value_of);
 }
 
 void require_finite_weights(TrainModel& model, const Layout& layout, std::int64_t step) {
@@ -198,7 +206,7 @@ StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch&
   at::NoGradGuard no_grad;
   std::vector<at::Tensor> before;
   if (options.hooks.update)
-    for (const Parameter* p : model.parameters.all()) before.push_back(p->value.clone());
+    for (const Parameter* p : model.parameters.trained()) before.push_back(p->value.clone());
   model.optimizer.step(model.parameters, options.adamw, options.learning_rate, scale);
   if (options.hooks.update) transform_update(model, before, options);
   model.decoder->refresh_compute();

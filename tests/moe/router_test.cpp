@@ -2,6 +2,7 @@
 #include "moe/router.hpp"
 
 #include "core/base/random.hpp"
+#include "core/nn/parameter_set.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/finite_differences.hpp"
 
@@ -148,7 +149,7 @@ TEST_CASE("sigmoid scores that are all zero give finite shares, weights and grad
     CHECK(values_of(routing.statistics.probability_sum) == std::vector<double>(3, 0.0));
     (routing.weights.sum() + routing.statistics.probability_sum.square().sum() + routing.statistics.z_sum).backward();
     CHECK(x.grad().isfinite().all().item<bool>());
-    CHECK(router.gate.grad.isfinite().all().item<bool>());
+    CHECK(router.gate.gradient.sum().isfinite().all().item<bool>());
   }
 }
 
@@ -186,7 +187,7 @@ TEST_CASE("a family's pick has the value 1 and the gradient of its logarithm") {
     }
     return total;
   };
-  CHECK(sluice::testing::gradient_error(router.family_gate.value, router.family_gate.grad, logarithms) <= 1e-7);
+  CHECK(sluice::testing::gradient_error(router.family_gate.value, router.family_gate.gradient.sum(), logarithms) <= 1e-7);
 }
 
 // All router rows equal, so all scores of a token are: whatever the number of tokens, of experts and the element type, the lowest

@@ -25,8 +25,10 @@ double contribution(int rank, std::int64_t i) {
 }
 
 void write_gradient(Parameter& parameter, int rank) {
-  auto* values = parameter.accumulated_gradient().mutable_data_ptr<double>();
-  for (std::int64_t i = 0; i < parameter.grad.numel(); ++i) values[i] = contribution(rank, i);
+  GradientWriter(parameter.gradient).accumulate([&](at::Tensor& sum) {
+    auto* values = sum.mutable_data_ptr<double>();
+    for (std::int64_t i = 0; i < sum.numel(); ++i) values[i] = contribution(rank, i);
+  });
 }
 
 std::vector<double> sum_over(const std::vector<int>& ranks, std::int64_t count) {
@@ -67,7 +69,7 @@ TEST_CASE("gradients are summed over those who hold the parameter, and the norm 
     Parameter unused = Parameter::make("unused", {kUnused}, at::kDouble);
     experts.replication = Replication::kExpert;
     ParameterSet parameters({&dense, &experts, &unused});
-    unused.grad.fill_(3.0);  // of an earlier step: nothing is written in this one, so it counts as zero
+    unused.gradient.sum().fill_(3.0);  // of an earlier step: nothing is written in this one, so it counts as zero
     parameters.clear_gradients();
     write_gradient(dense, rank);
     write_gradient(experts, rank);
@@ -76,16 +78,16 @@ TEST_CASE("gradients are summed over those who hold the parameter, and the norm 
     std::vector<int> everybody;
     for (int each = 0; each < size; ++each) everybody.push_back(each);
     const std::vector<double> dense_sums = sum_over(everybody, kDense);
-    REQUIRE_ALL_RANKS(holds(dense.grad, dense_sums));
+    REQUIRE_ALL_RANKS(holds(dense.gradient.sum(), dense_sums));
     double expected = squares(dense_sums);
     bool experts_hold = false;
     for (int member = 0; member < expert; ++member) {
       const std::vector<double> sums = sum_over(mesh.replica_group(member), kExpert);
-      if (member == mesh.expert_member_of(rank)) experts_hold = holds(experts.grad, sums);
+      if (member == mesh.expert_member_of(rank)) experts_hold = holds(experts.gradient.sum(), sums);
       expected += squares(sums);
     }
     REQUIRE_ALL_RANKS(experts_hold);
-    REQUIRE_ALL_RANKS(holds(unused.grad, std::vector<double>(kUnused, 0.0)));
+    REQUIRE_ALL_RANKS(holds(unused.gradient.sum(), std::vector<double>(kUnused, 0.0)));
     const double norm = gradient_norm(parameters, *groups.expert, 4);
     REQUIRE_EQUAL_ALL_RANKS(norm, std::sqrt(expected));
   }
@@ -106,6 +108,6 @@ TEST_CASE("few buckets are under way at a time, and another thread than the one 
   REQUIRE_EQUAL_ALL_RANKS(told, 4 * (kBucket / 4));
   REQUIRE_ALL_RANKS(received >= kBucket / 4);
   REQUIRE_ALL_RANKS(received <= told + (std::int64_t{1} << 20));
-  REQUIRE_ALL_RANKS(holds(dense.grad, sum_over({0, 1}, kCount)));
+  REQUIRE_ALL_RANKS(holds(dense.gradient.sum(), sum_over({0, 1}, kCount)));
   REQUIRE_ALL_RANKS(has_thread("sluice-add"));
 }

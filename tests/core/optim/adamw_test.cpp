@@ -34,7 +34,7 @@ struct Model {
     return leaves;
   }
   void step(int number) {
-    weight.accumulated_gradient().copy_(normal(weight.grad, "gradient" + std::to_string(number)));
+    weight.gradient.sum().copy_(normal(weight.gradient.sum(), "gradient" + std::to_string(number)));
     optimizer.step(parameters, kConfig, kRate, kScale);
   }
 
@@ -66,7 +66,7 @@ TEST_CASE("leaves and slices with counts of their own step like elements with co
       for (std::int64_t& count : updates) ++count;
       const kernels::AdamwStep numbers{kRate, kConfig.beta1, kConfig.beta2, kConfig.eps, kConfig.weight_decay, 0.0, 0.0, kScale};
       SLUICE_DISPATCH(type, [&] {
-        kernels::reference::adamw_step(data_of<A>(value), data_of<const A>(model.weight.grad), data_of<A>(m), data_of<A>(v), 120, updates.data(),
+        kernels::reference::adamw_step(data_of<A>(value), data_of<const A>(model.weight.gradient.sum()), data_of<A>(m), data_of<A>(v), 120, updates.data(),
                                        numbers);
       });
     }
@@ -85,7 +85,7 @@ TEST_CASE("a rate group's factor multiplies the learning rate, and with it the d
     Model model(at::kDouble);
     model.weight.rate_group = group;
     for (int i = 0; i < 3; ++i) {
-      model.weight.accumulated_gradient().copy_(normal(model.weight.grad, "gradient" + std::to_string(i)));
+      model.weight.gradient.sum().copy_(normal(model.weight.gradient.sum(), "gradient" + std::to_string(i)));
       model.optimizer.step(model.parameters, config, rate, kScale);
     }
     return std::vector<at::Tensor>{model.weight.value, model.optimizer.moments()[0].exp_avg, model.optimizer.moments()[0].exp_avg_sq};
@@ -110,7 +110,7 @@ TEST_CASE("leaves of one count are one range: the bits are those of one step ove
   for (int i = 0; i < 3; ++i) {
     model.step(i);
     const double correction1 = 1.0 - std::pow(kConfig.beta1, i + 1), correction2 = 1.0 - std::pow(kConfig.beta2, i + 1);
-    kernels::adamw_step(data_of<float>(value), data_of<const float>(model.weight.grad), data_of<float>(m), data_of<float>(v), 120, kRate,
+    kernels::adamw_step(data_of<float>(value), data_of<const float>(model.weight.gradient.sum()), data_of<float>(m), data_of<float>(v), 120, kRate,
                         kConfig.beta1, kConfig.beta2, kConfig.eps, kConfig.weight_decay, correction1, correction2, kScale);
   }
   CHECK(at::equal(model.weight.value, value));

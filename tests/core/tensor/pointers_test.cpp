@@ -2,7 +2,7 @@
 #include "core/tensor/pointers.hpp"
 
 #include "core/nn/cross_entropy.hpp"
-#include "core/nn/parameter.hpp"
+#include "core/nn/parameter_set.hpp"
 #include "core/tensor/error_line.hpp"
 #include "core/tensor/tensor.hpp"
 #include "tests/support/catch.hpp"

@@ -37,7 +37,7 @@ double objective(TrainModel& model, const LocalBatch& batch, const Setting& sett
 void check_gradients(TrainModel& model, const LocalBatch& batch, const Setting& setting = {}) {
   objective(model, batch, setting);
   std::vector<at::Tensor> gradients;
-  for (Parameter* p : model.parameters.all()) gradients.push_back(p->grad.clone());
+  for (Parameter* p : model.parameters.all()) gradients.push_back(p->gradient.sum().clone());
   const double eps = 1e-6;
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     Parameter& p = *model.parameters.all()[i];
@@ -153,12 +153,12 @@ TEST_CASE("accumulation and micro-batch size do not change gradients") {
     for (const std::int64_t micro : {6, 4, 2, 1}) {
       objective(model, batch, {.micro_batch_size = micro, .lagged = {uneven_counts(moe), uneven_counts(moe)}});
       if (whole.empty()) {
-        for (Parameter* p : model.parameters.all()) whole.push_back(p->grad.clone());
+        for (Parameter* p : model.parameters.all()) whole.push_back(p->gradient.sum().clone());
         continue;
       }
       for (std::size_t i = 0; i < whole.size(); ++i) {
         const double scale = whole[i].abs().max().item<double>();
-        CHECK((model.parameters.all()[i]->grad - whole[i]).abs().max().item<double>() <= 1e-12 * scale);
+        CHECK((model.parameters.all()[i]->gradient.sum() - whole[i]).abs().max().item<double>() <= 1e-12 * scale);
       }
     }
   }

@@ -113,7 +113,7 @@ TEST_CASE("a checkpoint without counts of updates gives every leaf the steps of 
   state.step = 3;
   const std::filesystem::path folder = save(model, temporary.path(), state);
   std::string text = read_file(folder / "state" / "run.json");
-  for (const char* line : {" \"leaf_updates\": {},\n", " \"slice_updates\": {},\n"}) {
+  for (const char* line : {" \"leaf_updates\": {},\n", " \"slice_updates\": {},\n", " \"frozen\": [],\n"}) {
     const std::size_t at = text.find(line);
     REQUIRE(at != std::string::npos);
     text.erase(at, std::string(line).size());
@@ -123,6 +123,62 @@ TEST_CASE("a checkpoint without counts of updates gives every leaf the steps of 
   train(model, 4, 2);
   train(loaded, 4, 2);
   check_equal(loaded, model);
+}
+
+TEST_CASE("the state alone makes products of a dense bfloat16 model see its masters") {
+  const checkpoint::TemporaryFolder temporary;
+  TrainModel model = tiny_model(tiny_decoder(), std::nullopt, at::kBFloat16);
+  train(model, 1, 2);
+  RunState state;
+  state.step = 2;
+  const std::filesystem::path folder = save(model, temporary.path(), state);
+  TrainModel loaded = build_model(model.config, std::nullopt, alone_layout(), at::kBFloat16, "auto");
+  load_state(loaded, folder, saved_state(folder));
+  for (std::size_t i = 0; i < model.parameters.all().size(); ++i)
+    CHECK(at::equal(loaded.parameters.all()[i]->compute, model.parameters.all()[i]->compute));
+}
+
+TEST_CASE("of what is frozen a checkpoint holds the weights alone; training goes on with the same bits") {
+  const checkpoint::TemporaryFolder temporary;
+  const Trainable above = [](const Parameter& p) { return p.name.find("layers.0") == p.name.npos && p.name.find("experts") == p.name.npos; };
+  for (const at::ScalarType type : {at::kDouble, at::kBFloat16}) {
+    TrainModel model = build_model(tiny_decoder(), tiny_moe(), alone_layout(), type, "auto", ModelUse::kTraining, above);
+    initialize(model, 11);
+    const at::Tensor frozen_before = model.sparse[0]->experts.down.value.clone(), trained_before = model.sparse[1]->router.gate.value.clone();
+    train(model, 1, 3);
+    CHECK(at::equal(model.sparse[0]->experts.down.value, frozen_before));
+    CHECK(!at::equal(model.sparse[1]->router.gate.value, trained_before));
+    RunState state;
+    state.step = type == at::kDouble ? 3 : 4;
+    const std::filesystem::path folder = save(model, temporary.path(), state);
+    CHECK(state.frozen.contains("model.layers.1.mlp.experts.3.up_proj.weight"));
+    CHECK(!state.frozen.contains("model.layers.1.mlp.gate.weight"));
+    CHECK(saved_state(folder) == state);
+    const auto stored = checkpoint::TensorIndex::open(folder / "state", "optimizer");
+    CHECK(!stored.contains("exp_avg/model.layers.0.mlp.gate.weight"));
+    CHECK(!stored.contains("master/model.layers.0.mlp.gate.weight"));
+    CHECK(stored.contains("exp_avg/model.layers.1.mlp.gate.weight"));
+    const ModelFolder opened = open_model_folder(folder);
+    const auto load_again = [&](const Trainable& trainable) {
+      TrainModel loaded = build_model(opened.config.model.decoder, opened.config.model.moe, alone_layout(), type, "auto", ModelUse::kTraining, trainable);
+      load_weights(loaded, opened);
+      load_state(loaded, folder, saved_state(folder));
+      return loaded;
+    };
+    TrainModel loaded = load_again(above), thawed = load_again({});
+    train(model, 4, 2);
+    train(loaded, 4, 2);
+    for (std::size_t i = 0; i < model.parameters.all().size(); ++i)
+      CHECK(at::equal(loaded.parameters.all()[i]->compute, model.parameters.all()[i]->compute));
+    // What is trained from now on begins without moments; the rest goes on with its own.
+    const std::vector<LeafView> views = leaves_of(thawed);
+    for (const LeafView& view : views) {
+      const bool fresh = state.frozen.contains(view.leaf.name);
+      INFO(view.leaf.name);
+      CHECK(*view.updates == UpdateCounts(fresh ? 0 : 3));
+      CHECK((view.exp_avg_sq.abs().max().item<double>() == 0.0) == fresh);
+    }
+  }
 }
 
 TEST_CASE("what experts were made of, and the choices last looked at, come back with the state") {

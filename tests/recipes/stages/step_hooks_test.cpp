@@ -116,7 +116,7 @@ TEST_CASE("router rows, routed experts and all else each follow their own factor
 
 TEST_CASE("a term without a count is nothing, the others are coefficient times sum over count") {
   const auto term = [](double coefficient, std::int64_t count, double sum) {
-    return ObjectiveTerm{"t", coefficient, count, [=](double scale) { return at::full({}, sum * scale, at::kDouble); }};
+    return ObjectiveTerm{"t", coefficient, count, [=](const TermScale& scale) { return scale.times(at::full({}, sum, at::kDouble)); }};
   };
   CHECK(!objective_share({}).defined());
   CHECK(!objective_share({term(1.0, 0, 5.0)}).defined());
