@@ -24,11 +24,24 @@ TEST_CASE("a group of one moves everything to itself") {
   group->start_exchange_counts(send.data(), receive.data(), 3, {"counts"}).finish();
   REQUIRE(receive == send);
   receive.assign(3, 0);
-  const std::vector<std::int64_t> sizes = {24}, other = {16};
+  const std::vector<std::int64_t> sizes = {24}, other = {16}, negative = {-8}, two = {8, 16};
   group->start_all_to_all_v(send.data(), sizes, receive.data(), sizes, {"rows"}).finish();
   REQUIRE(receive == send);
   REQUIRE_THROWS_AS(group->start_all_to_all_v(send.data(), sizes, receive.data(), other, {"rows"}), Error);
   REQUIRE_THROWS_AS(group->start_broadcast(receive.data(), 24, 1, {"broadcast"}), Error);
+  receive.assign(3, 0);
+  group->start_all_gather_v(send.data(), receive.data(), sizes, {"parts"}).finish();
+  REQUIRE(receive == send);
+  group->start_all_gather_v(receive.data(), receive.data(), sizes, {"in place"}).finish();
+  const std::vector<std::int64_t> count = {3};
+  group->start_reduce_scatter(receive.data(), count, DType::kInt64, ReduceOp::kSum, {"scatter"}).finish();
+  REQUIRE(receive == send);
+  REQUIRE(group->reduce_scatter_buffer_bytes(24) == 0);
+  for (const auto& wrong : {negative, two}) {
+    REQUIRE_THROWS_AS(group->start_all_gather_v(send.data(), receive.data(), wrong, {"parts"}), Error);
+    REQUIRE_THROWS_AS(group->start_reduce_scatter(receive.data(), wrong, DType::kInt64, ReduceOp::kSum, {"scatter"}), Error);
+  }
+  REQUIRE_THROWS_AS(group->start_reduce_scatter(receive.data(), count, DType::kInt32, ReduceOp::kSum, {"dtype"}), Error);
 }
 
 TEST_CASE("messages to itself keep their order, a receive may start first") {
