@@ -248,6 +248,11 @@ TEST_CASE("the groups of a mesh are those of the plan") {
         if (groups.replica->world_rank(group) != mesh.replica_group(groups.expert->rank())[static_cast<std::size_t>(group)]) return false;
       return true;
     }());
+    REQUIRE_ALL_RANKS(groups.reduce_replica == groups.replica);
+    for (const CommunicatorPtr& whole : {groups.all, groups.save, groups.reduce_all})
+      REQUIRE_ALL_RANKS(whole->size() == world().size() && whole->rank() == world().rank() && whole->world_rank(0) == 0);
+    const std::string prefix = "test" + std::to_string(expert);
+    REQUIRE_ALL_RANKS(groups.save->name() == prefix + ".save[0]" && groups.reduce_all->name() == prefix + ".reduce_all[0]");
   }
 }
 
