@@ -83,9 +83,22 @@ class Communicator {
     (void)bytes;
     return 0;
   }
+  /// In place over one part for each rank, contiguous in rank order: part r has counts[r] elements, perhaps none; all ranks give the
+  /// same counts. Afterwards this rank's part holds the reduction, the same bits as after start_all_reduce; the other parts hold what
+  /// this rank contributed to them, as before. Types as there. However long a part is, the extra memory is bounded.
+  virtual Handle start_reduce_scatter(void* data, std::span<const std::int64_t> counts, DType type, ReduceOp op,
+                                      OperationLabel label) = 0;
+  /// What is held beside the caller's buffer while one is under way in which this rank's part has so many bytes.
+  virtual std::size_t reduce_scatter_buffer_bytes(std::size_t part_bytes) const {
+    (void)part_bytes;
+    return 0;
+  }
   virtual Handle start_broadcast(void* data, std::size_t bytes, int root, OperationLabel label) = 0;
   /// `receive` holds size() * bytes_per_rank bytes in rank order.
   virtual Handle start_all_gather(const void* send, void* receive, std::size_t bytes_per_rank, OperationLabel label) = 0;
+  /// `receive` holds one part for each rank, contiguous in rank order: part r has bytes[r] bytes, perhaps none; all ranks give the
+  /// same sizes. `send` is this rank's part: in place, where it is in `receive`, or outside of that.
+  virtual Handle start_all_gather_v(const void* send, void* receive, std::span<const std::int64_t> bytes, OperationLabel label) = 0;
   /// The same number of int64 to and from every rank (rank order).
   virtual Handle start_exchange_counts(const std::int64_t* send, std::int64_t* receive, std::size_t count_per_rank, OperationLabel label) = 0;
   /// Bytes to and from every rank, contiguous in rank order; 64-bit counts.

@@ -74,12 +74,22 @@ class LoopbackCommunicator final : public Communicator {
     check_reducible(type);
     return {};
   }
+  Handle start_reduce_scatter(void*, std::span<const std::int64_t> counts, DType type, ReduceOp, OperationLabel label) override {
+    check_reducible(type);
+    check_part(counts, label);
+    return {};
+  }
   Handle start_broadcast(void*, std::size_t, int root, OperationLabel label) override {
     check_peer(root, label);
     return {};
   }
   Handle start_all_gather(const void* send, void* receive, std::size_t bytes_per_rank, OperationLabel) override {
     copy(receive, send, bytes_per_rank);
+    return {};
+  }
+  Handle start_all_gather_v(const void* send, void* receive, std::span<const std::int64_t> bytes, OperationLabel label) override {
+    check_part(bytes, label);
+    copy(receive, send, static_cast<std::size_t>(bytes[0]));
     return {};
   }
   Handle start_exchange_counts(const std::int64_t* send, std::int64_t* receive, std::size_t count_per_rank, OperationLabel) override {
@@ -114,6 +124,11 @@ class LoopbackCommunicator final : public Communicator {
  private:
   void check_peer(int peer, OperationLabel label) const {
     if (peer != 0) throw communication_error("'{}': rank {} is not in group {} of 1 rank", label.operation, peer, name_);
+  }
+  void check_part(std::span<const std::int64_t> parts, OperationLabel label) const {
+    if (parts.size() != 1)
+      throw communication_error("'{}': sizes of {} parts for group {} of 1 rank", label.operation, parts.size(), name_);
+    if (parts[0] < 0) throw communication_error("'{}': a negative size for rank 0 of group {}", label.operation, name_);
   }
 
   std::string name_;

@@ -17,12 +17,16 @@ const char* name_of(OperationKind kind) {
       return "broadcast";
     case OperationKind::kAllGather:
       return "all-gather";
+    case OperationKind::kAllGatherV:
+      return "all-gather-v";
     case OperationKind::kCounts:
       return "counts exchange";
     case OperationKind::kAllToAll:
       return "all-to-all";
     case OperationKind::kAllReduce:
       return "all-reduce";
+    case OperationKind::kReduceScatter:
+      return "reduce-scatter";
     case OperationKind::kPair:
       return "message";
   }
@@ -78,7 +82,7 @@ std::string describe(const MessageHeader& header) {
   where += header.sequence >= 0 ? fmt::format("sequence {}; ", header.sequence) : std::string();
   std::string what = fmt::format("{} of {} bytes", name_of(header.kind), header.bytes);
   if (header.kind == OperationKind::kBroadcast) what += fmt::format(" from group rank {}", header.detail);
-  if (header.kind == OperationKind::kAllReduce)
+  if (header.kind == OperationKind::kAllReduce || header.kind == OperationKind::kReduceScatter)
     what += fmt::format(", {} of {}", name_of(static_cast<ReduceOp>(header.detail % 4)),
                         sluice::name_of(static_cast<DType>(header.detail / 4)));
   return fmt::format("'{}' ({}{})", header.operation, where, what);

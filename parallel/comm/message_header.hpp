@@ -25,7 +25,7 @@ struct MessageHeader {
 };
 static_assert(std::is_trivially_copyable_v<MessageHeader>);
 
-/// OperationInfo::detail of an all_reduce.
+/// OperationInfo::detail of a reduction.
 std::int32_t reduction_detail(DType type, ReduceOp op);
 MessageHeader header_of(const OperationInfo& info, std::size_t bytes);
 bool agree(const MessageHeader& a, const MessageHeader& b);

@@ -21,6 +21,10 @@ class UnderWay final : public Handle::State {
   int slot_;
 };
 
+std::int64_t total(std::span<const std::int64_t> parts) {
+  return std::accumulate(parts.begin(), parts.end(), std::int64_t{0});
+}
+
 }  // namespace
 
 MpiCommunicator::MpiCommunicator(std::shared_ptr<MpiProcess> process, MpiGroupPtr group, double deadline_seconds)
@@ -48,11 +52,29 @@ void MpiCommunicator::check_peer(int peer, OperationLabel label) const {
     throw communication_error("'{}': rank {} is not in group {} of {} ranks", label.operation, peer, name(), size());
 }
 
+void MpiCommunicator::check_parts(std::span<const std::int64_t> parts, OperationLabel label) const {
+  if (parts.size() != static_cast<std::size_t>(size()))
+    throw communication_error("'{}': sizes of {} parts for group {} of {} ranks", label.operation, parts.size(), name(), size());
+  for (std::size_t peer = 0; peer < parts.size(); ++peer)
+    if (parts[peer] < 0) throw communication_error("'{}': a negative size for rank {} of group {}", label.operation, peer, name());
+}
+
 Handle MpiCommunicator::start_all_reduce(void* data, std::size_t count, DType type, ReduceOp op, OperationLabel label) {
   check_reducible(type);
   const auto bytes = static_cast<std::int64_t>(count * size_of(type));
   return submit(label, true, bytes, bytes,
                 [&](OperationInfo info) { return mpi_all_reduce(std::move(info), group_, data, count, type, op, process_->adder); });
+}
+
+Handle MpiCommunicator::start_reduce_scatter(void* data, std::span<const std::int64_t> counts, DType type, ReduceOp op,
+                                             OperationLabel label) {
+  check_reducible(type);
+  check_parts(counts, label);
+  const auto element = static_cast<std::int64_t>(size_of(type));
+  const std::int64_t own = counts[static_cast<std::size_t>(rank())] * element;
+  return submit(label, true, total(counts) * element - own, own * (size() - 1), [&](OperationInfo info) {
+    return mpi_reduce_scatter(std::move(info), group_, data, counts, type, op, process_->adder);
+  });
 }
 
 Handle MpiCommunicator::start_broadcast(void* data, std::size_t bytes, int root, OperationLabel label) {
@@ -68,6 +90,13 @@ Handle MpiCommunicator::start_all_gather(const void* send, void* receive, std::s
                 [&](OperationInfo info) { return mpi_all_gather(std::move(info), group_, send, receive, bytes_per_rank); });
 }
 
+Handle MpiCommunicator::start_all_gather_v(const void* send, void* receive, std::span<const std::int64_t> bytes, OperationLabel label) {
+  check_parts(bytes, label);
+  const std::int64_t own = bytes[static_cast<std::size_t>(rank())];
+  return submit(label, true, own * (size() - 1), total(bytes) - own,
+                [&](OperationInfo info) { return mpi_all_gather_v(std::move(info), group_, send, receive, bytes); });
+}
+
 Handle MpiCommunicator::start_exchange_counts(const std::int64_t* send, std::int64_t* receive, std::size_t count_per_rank,
                                               OperationLabel label) {
   const auto bytes = static_cast<std::int64_t>(count_per_rank * sizeof(std::int64_t)) * (size() - 1);
@@ -77,21 +106,13 @@ Handle MpiCommunicator::start_exchange_counts(const std::int64_t* send, std::int
 
 Handle MpiCommunicator::start_all_to_all_v(const void* send, std::span<const std::int64_t> send_bytes, void* receive,
                                            std::span<const std::int64_t> receive_bytes, OperationLabel label) {
-  const auto members = static_cast<std::size_t>(size());
+  check_parts(send_bytes, label);
+  check_parts(receive_bytes, label);
   const auto me = static_cast<std::size_t>(rank());
-  if (send_bytes.size() != members || receive_bytes.size() != members)
-    throw communication_error("'{}': {} send and {} receive sizes for a group of {} ranks", label.operation, send_bytes.size(),
-                              receive_bytes.size(), members);
-  for (std::size_t peer = 0; peer < members; ++peer)
-    if (send_bytes[peer] < 0 || receive_bytes[peer] < 0)
-      throw communication_error("'{}': a negative size for rank {} of group {}", label.operation, peer, name());
   if (send_bytes[me] != receive_bytes[me])
     throw communication_error("'{}': rank {} sends {} bytes to itself but expects {}", label.operation, rank(), send_bytes[me],
                               receive_bytes[me]);
-  const auto total = [me](std::span<const std::int64_t> bytes) {
-    return std::accumulate(bytes.begin(), bytes.end(), std::int64_t{0}) - bytes[me];
-  };
-  return submit(label, true, total(send_bytes), total(receive_bytes),
+  return submit(label, true, total(send_bytes) - send_bytes[me], total(receive_bytes) - receive_bytes[me],
                 [&](OperationInfo info) { return mpi_all_to_all_v(std::move(info), group_, send, send_bytes, receive, receive_bytes); });
 }
 

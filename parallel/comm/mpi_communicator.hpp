@@ -28,8 +28,13 @@ class MpiCommunicator final : public Communicator {
 
   Handle start_all_reduce(void* data, std::size_t count, DType type, ReduceOp op, OperationLabel label) override;
   std::size_t all_reduce_buffer_bytes(std::size_t bytes) const override { return mpi_all_reduce_buffer_bytes(bytes, size()); }
+  Handle start_reduce_scatter(void* data, std::span<const std::int64_t> counts, DType type, ReduceOp op, OperationLabel label) override;
+  std::size_t reduce_scatter_buffer_bytes(std::size_t part_bytes) const override {
+    return mpi_reduce_scatter_buffer_bytes(part_bytes, size());
+  }
   Handle start_broadcast(void* data, std::size_t bytes, int root, OperationLabel label) override;
   Handle start_all_gather(const void* send, void* receive, std::size_t bytes_per_rank, OperationLabel label) override;
+  Handle start_all_gather_v(const void* send, void* receive, std::span<const std::int64_t> bytes, OperationLabel label) override;
   Handle start_exchange_counts(const std::int64_t* send, std::int64_t* receive, std::size_t count_per_rank, OperationLabel label) override;
   Handle start_all_to_all_v(const void* send, std::span<const std::int64_t> send_bytes, void* receive,
                             std::span<const std::int64_t> receive_bytes, OperationLabel label) override;
@@ -42,6 +47,8 @@ class MpiCommunicator final : public Communicator {
 
  private:
   void check_peer(int peer, OperationLabel label) const;
+  /// One size for each rank, none negative.
+  void check_parts(std::span<const std::int64_t> parts, OperationLabel label) const;
   /// Numbers the operation that `make` gives and submits it, as one step: the order of numbers is the order on the wire.
   template <class Make>
   Handle submit(OperationLabel label, bool collective, std::int64_t bytes_to_send, std::int64_t bytes_to_receive, Make&& make);

@@ -156,24 +156,37 @@ class Broadcast final : public MpiOperation {
   int root_;
 };
 
+/// The parts of a buffer, contiguous in rank order, in bytes.
+class Parts {
+ public:
+  explicit Parts(std::span<const std::int64_t> bytes) {
+    for (const std::int64_t each : bytes) begins_.push_back(begins_.back() + static_cast<std::size_t>(each));
+  }
+  std::size_t begin(int rank) const { return begins_[static_cast<std::size_t>(rank)]; }
+  std::size_t bytes(int rank) const { return begin(rank + 1) - begin(rank); }
+
+ private:
+  std::vector<std::size_t> begins_ = {0};
+};
+
 class AllGather final : public MpiOperation {
  public:
-  AllGather(OperationInfo info, MpiGroupPtr group, const void* send, void* receive, std::size_t bytes)
-      : MpiOperation(std::move(info), std::move(group)), send_(send), receive_(static_cast<std::byte*>(receive)), bytes_(bytes) {}
+  AllGather(OperationInfo info, MpiGroupPtr group, const void* send, void* receive, std::span<const std::int64_t> bytes)
+      : MpiOperation(std::move(info), std::move(group)), send_(send), receive_(static_cast<std::byte*>(receive)), parts_(bytes) {}
   void post() override {
     for (int i = 1; i < size(); ++i) {
       const int from = (rank() + size() - i) % size();
-      take(from, receive_ + static_cast<std::size_t>(from) * bytes_, bytes_);
+      take(from, receive_ + parts_.begin(from), parts_.bytes(from));
     }
-    for (int i = 1; i < size(); ++i) give((rank() + i) % size(), send_, bytes_);
-    std::byte* own = receive_ + static_cast<std::size_t>(rank()) * bytes_;
-    if (bytes_ != 0 && own != send_) std::memmove(own, send_, bytes_);
+    for (int i = 1; i < size(); ++i) give((rank() + i) % size(), send_, parts_.bytes(rank()));
+    std::byte* own = receive_ + parts_.begin(rank());
+    if (parts_.bytes(rank()) != 0 && own != send_) std::memmove(own, send_, parts_.bytes(rank()));
   }
 
  private:
   const void* send_;
   std::byte* receive_;
-  std::size_t bytes_;
+  Parts parts_;
 };
 
 /// Short messages of one size, also to oneself.
@@ -209,33 +222,24 @@ class AllToAllV final : public MpiOperation {
       : MpiOperation(std::move(info), std::move(group)),
         send_(static_cast<const std::byte*>(send)),
         receive_(static_cast<std::byte*>(receive)),
-        send_offsets_(offsets(send_bytes)),
-        receive_offsets_(offsets(receive_bytes)) {}
+        sent_(send_bytes),
+        received_(receive_bytes) {}
   void post() override {
     for (int i = 1; i < size(); ++i) {
       const int from = (rank() + size() - i) % size();
-      if (bytes(receive_offsets_, from) != 0) take(from, receive_ + at(receive_offsets_, from), bytes(receive_offsets_, from));
+      if (received_.bytes(from) != 0) take(from, receive_ + received_.begin(from), received_.bytes(from));
     }
     for (int i = 1; i < size(); ++i) {
       const int to = (rank() + i) % size();
-      if (bytes(send_offsets_, to) != 0) give(to, send_ + at(send_offsets_, to), bytes(send_offsets_, to));
+      if (sent_.bytes(to) != 0) give(to, send_ + sent_.begin(to), sent_.bytes(to));
     }
-    if (bytes(send_offsets_, rank()) != 0)
-      std::memcpy(receive_ + at(receive_offsets_, rank()), send_ + at(send_offsets_, rank()), bytes(send_offsets_, rank()));
+    if (sent_.bytes(rank()) != 0) std::memcpy(receive_ + received_.begin(rank()), send_ + sent_.begin(rank()), sent_.bytes(rank()));
   }
 
  private:
-  static std::vector<std::size_t> offsets(std::span<const std::int64_t> bytes) {
-    std::vector<std::size_t> sums = {0};
-    for (const std::int64_t each : bytes) sums.push_back(sums.back() + static_cast<std::size_t>(each));
-    return sums;
-  }
-  static std::size_t at(const std::vector<std::size_t>& offsets, int rank) { return offsets[static_cast<std::size_t>(rank)]; }
-  static std::size_t bytes(const std::vector<std::size_t>& offsets, int rank) { return at(offsets, rank + 1) - at(offsets, rank); }
-
   const std::byte* send_;
   std::byte* receive_;
-  std::vector<std::size_t> send_offsets_, receive_offsets_;
+  Parts sent_, received_;
 };
 
 class Send final : public MpiOperation {
@@ -279,7 +283,12 @@ OperationPtr mpi_broadcast(OperationInfo info, MpiGroupPtr group, void* data, st
 }
 
 OperationPtr mpi_all_gather(OperationInfo info, MpiGroupPtr group, const void* send, void* receive, std::size_t bytes_per_rank) {
-  return std::make_shared<AllGather>(of_kind(std::move(info), OperationKind::kAllGather), std::move(group), send, receive, bytes_per_rank);
+  const std::vector<std::int64_t> bytes(static_cast<std::size_t>(group->wire->size()), static_cast<std::int64_t>(bytes_per_rank));
+  return std::make_shared<AllGather>(of_kind(std::move(info), OperationKind::kAllGather), std::move(group), send, receive, bytes);
+}
+
+OperationPtr mpi_all_gather_v(OperationInfo info, MpiGroupPtr group, const void* send, void* receive, std::span<const std::int64_t> bytes) {
+  return std::make_shared<AllGather>(of_kind(std::move(info), OperationKind::kAllGatherV), std::move(group), send, receive, bytes);
 }
 
 OperationPtr mpi_exchange_counts(OperationInfo info, MpiGroupPtr group, const std::int64_t* send, std::int64_t* receive,

@@ -95,6 +95,7 @@ using OperationPtr = std::shared_ptr<Operation>;
 OperationPtr mpi_barrier(OperationInfo info, MpiGroupPtr group);
 OperationPtr mpi_broadcast(OperationInfo info, MpiGroupPtr group, void* data, std::size_t bytes, int root);
 OperationPtr mpi_all_gather(OperationInfo info, MpiGroupPtr group, const void* send, void* receive, std::size_t bytes_per_rank);
+OperationPtr mpi_all_gather_v(OperationInfo info, MpiGroupPtr group, const void* send, void* receive, std::span<const std::int64_t> bytes);
 OperationPtr mpi_exchange_counts(OperationInfo info, MpiGroupPtr group, const std::int64_t* send, std::int64_t* receive,
                                  std::size_t count_per_rank);
 OperationPtr mpi_all_to_all_v(OperationInfo info, MpiGroupPtr group, const void* send, std::span<const std::int64_t> send_bytes,
@@ -103,8 +104,11 @@ OperationPtr mpi_send(OperationInfo info, MpiGroupPtr group, const void* data, s
 OperationPtr mpi_receive(OperationInfo info, MpiGroupPtr group, void* data, std::size_t bytes, int from);
 /// `adder` adds up what is long; it outlives the operation.
 OperationPtr mpi_all_reduce(OperationInfo info, MpiGroupPtr group, void* data, std::size_t count, DType type, ReduceOp op, Adder& adder);
-/// Bytes that it receives into before it adds, at most.
+OperationPtr mpi_reduce_scatter(OperationInfo info, MpiGroupPtr group, void* data, std::span<const std::int64_t> counts, DType type,
+                                ReduceOp op, Adder& adder);
+/// Bytes that they receive into before they add, at most.
 std::size_t mpi_all_reduce_buffer_bytes(std::size_t bytes, int ranks);
+std::size_t mpi_reduce_scatter_buffer_bytes(std::size_t part_bytes, int ranks);
 
 /// "'dispatch counts' (step 12, layer 3, forward) of group expert[0], sequence 41"
 std::string describe(const OperationInfo& info);

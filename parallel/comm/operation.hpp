@@ -15,7 +15,17 @@
 
 namespace sluice::parallel {
 
-enum class OperationKind : std::int32_t { kBarrier, kBroadcast, kAllGather, kCounts, kAllToAll, kAllReduce, kPair };
+enum class OperationKind : std::int32_t {
+  kBarrier,
+  kBroadcast,
+  kAllGather,
+  kAllGatherV,
+  kCounts,
+  kAllToAll,
+  kAllReduce,
+  kReduceScatter,
+  kPair
+};
 
 /// What is known about an operation while it is under way: for records, reports and message headers.
 struct OperationInfo {
@@ -25,7 +35,7 @@ struct OperationInfo {
   std::int64_t bytes_to_send = 0;
   std::int64_t bytes_to_receive = 0;
   OperationKind kind = OperationKind::kPair;
-  std::int32_t detail = 0;  // what else the ranks must agree on: root of a broadcast, element type and operator of an all_reduce
+  std::int32_t detail = 0;  // what else the ranks must agree on: root of a broadcast, element type and operator of a reduction
 };
 
 /// start() and poll() run on the communication thread only and may throw; any other thread may wait.

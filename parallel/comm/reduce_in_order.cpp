@@ -64,7 +64,7 @@ void reduce(void* out, std::span<const void* const> sources, std::size_t count, 
 
 void check_reducible(DType type) {
   if (type != DType::kFloat32 && type != DType::kFloat64 && type != DType::kInt64)
-    throw usage_error("all_reduce takes float32, float64 or int64 elements, not {}: convert before", name_of(type));
+    throw usage_error("reductions take float32, float64 or int64 elements, not {}: convert before", name_of(type));
 }
 
 void reduce_in_order(void* out, std::span<const void* const> sources, std::size_t count, DType type, ReduceOp op) {

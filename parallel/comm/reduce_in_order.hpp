@@ -1,4 +1,4 @@
-// The arithmetic of all_reduce: element by element, contributions are combined in rank order. The result therefore has the
+// The arithmetic of reductions: element by element, contributions are combined in rank order. The result therefore has the
 // same bits on every rank, whatever the order of arrival and however the buffer was cut.
 #pragma once
 
@@ -12,7 +12,7 @@ namespace sluice::parallel {
 /// kFloat32, kFloat64, kInt64 (sums wrap); min and max give NaN if any contribution is NaN.
 void reduce_in_order(void* out, std::span<const void* const> sources, std::size_t count, DType type, ReduceOp op);
 
-/// Usage error for an element type that all_reduce does not offer.
+/// Usage error for an element type that reductions do not offer.
 void check_reducible(DType type);
 
 }  // namespace sluice::parallel

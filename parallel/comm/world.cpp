@@ -139,8 +139,11 @@ MeshGroups World::make_groups(const Mesh& mesh, const CommunicatorPtr& parent, c
   const int member = mesh.expert_member_of(parent->rank());
   MeshGroups groups;
   groups.all = parent;
+  groups.save = split(parent, 0, parent->rank(), prefix + ".save");
+  groups.reduce_all = split(parent, 0, parent->rank(), prefix + ".reduce_all");
+  groups.reduce_replica = split(parent, member, group, prefix + ".reduce_replica");
   groups.expert = split(parent, group, member, prefix + ".expert");
-  groups.replica = split(parent, member, group, prefix + ".replica");
+  groups.replica = groups.reduce_replica;
   return groups;
 }
 

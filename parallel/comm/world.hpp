@@ -51,11 +51,15 @@ enum class ErrorScope {
   kOfAnother,  // a PeerError: what other ranks did
 };
 
-/// The groups of a mesh that this rank belongs to.
+/// The groups of a mesh that this rank belongs to. Several have the same ranks: operations of one group have no order with those of
+/// another, so that a save, a reduction and an exchange that are under way at once may start in another order on every rank.
 struct MeshGroups {
-  CommunicatorPtr all;      // every rank of the mesh
-  CommunicatorPtr expert;   // holds one copy of all experts
-  CommunicatorPtr replica;  // hold the same experts
+  CommunicatorPtr all;             // every rank of the mesh, for what controls a step: the group that the mesh was made from
+  CommunicatorPtr save;            // every rank, for checkpoints
+  CommunicatorPtr reduce_all;      // every rank, for gradients of dense parameters
+  CommunicatorPtr reduce_replica;  // hold the same experts, for their gradients
+  CommunicatorPtr expert;          // holds one copy of all experts, for the exchange
+  CommunicatorPtr replica;         // the same group as reduce_replica
 };
 
 class World {
@@ -78,7 +82,8 @@ class World {
   /// Usage error if NAME was used before: a report could not say which of the groups it means.
   CommunicatorPtr split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
                         std::optional<double> deadline_seconds = {});
-  /// Collective over `parent`: a mesh is built from a communicator it is given. Expert group g is PREFIX.expert[g].
+  /// Collective over `parent`: a mesh is built from a communicator it is given. Expert group g is PREFIX.expert[g], the
+  /// others have the names of their members in MeshGroups, such as PREFIX.save[0].
   MeshGroups make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix = "mesh");
 
   /// Collective. From now on every rank keeps a record in `directory` (created), from which a failure is explained.

@@ -33,8 +33,10 @@ class Recorder final : public Communicator {
     return group_->start_all_to_all_v(send, send_bytes, receive, receive_bytes, label);
   }
   Handle start_all_reduce(void*, std::size_t, DType, ReduceOp, OperationLabel) override { return {}; }
+  Handle start_reduce_scatter(void*, std::span<const std::int64_t>, DType, ReduceOp, OperationLabel) override { return {}; }
   Handle start_broadcast(void*, std::size_t, int, OperationLabel) override { return {}; }
   Handle start_all_gather(const void*, void*, std::size_t, OperationLabel) override { return {}; }
+  Handle start_all_gather_v(const void*, void*, std::span<const std::int64_t>, OperationLabel) override { return {}; }
   Handle start_send(const void*, std::size_t, int, OperationLabel) override { return {}; }
   Handle start_receive(void*, std::size_t, int, OperationLabel) override { return {}; }
   Handle start_barrier(OperationLabel) override { return {}; }

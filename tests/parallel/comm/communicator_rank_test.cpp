@@ -89,6 +89,58 @@ void check_all_reduce(Communicator& group, std::size_t count) {
   }
 }
 
+/// Uneven parts, some of them empty; with `most` 0 all.
+std::vector<std::int64_t> uneven_parts(int size, std::size_t most) {
+  std::vector<std::int64_t> parts;
+  for (int each = 0; each < size; ++each) parts.push_back(static_cast<std::int64_t>(count_between(each, 1, most)));
+  return parts;
+}
+
+template <class T>
+void check_reduce_scatter(Communicator& group, const std::vector<std::int64_t>& counts) {
+  const int size = group.size(), rank = group.rank();
+  const auto contribution = [](int from, std::size_t i) { return static_cast<T>((static_cast<int>(i % 101) - 50) * (from + 1)); };
+  const auto total = static_cast<std::size_t>(std::accumulate(counts.begin(), counts.end(), std::int64_t{0}));
+  const auto own = static_cast<std::size_t>(std::accumulate(counts.begin(), counts.begin() + rank, std::int64_t{0}));
+  const std::size_t own_end = own + static_cast<std::size_t>(counts[static_cast<std::size_t>(rank)]);
+  for (const ReduceOp op : {ReduceOp::kSum, ReduceOp::kMin, ReduceOp::kMax}) {
+    std::vector<T> data(total + 1, T{-7});
+    for (std::size_t i = 0; i < total; ++i) data[i] = contribution(rank, i);
+    group.start_reduce_scatter(data.data(), counts, dtype<T>(), op, label("scatter")).finish();
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < total; ++i) {
+      T expected = contribution(rank, i);  // other parts stay as they were
+      for (int from = 0; from < size && i >= own && i < own_end; ++from) {
+        const T next = contribution(from, i);
+        if (from == 0) expected = next;
+        else expected = op == ReduceOp::kSum ? expected + next : op == ReduceOp::kMin ? std::min(expected, next) : std::max(expected, next);
+      }
+      wrong += data[i] != expected;
+    }
+    REQUIRE_EQUAL_ALL_RANKS(wrong, 0u);
+    REQUIRE_ALL_RANKS(data.back() == T{-7});
+  }
+}
+
+void check_all_gather_v(Communicator& group, const std::vector<std::int64_t>& counts) {
+  std::vector<std::int64_t> bytes, expected, own;
+  std::size_t begin = 0;
+  for (int from = 0; from < group.size(); ++from) {
+    const auto count = static_cast<std::size_t>(counts[static_cast<std::size_t>(from)]);
+    if (from == group.rank()) begin = expected.size();
+    for (std::size_t i = 0; i < count; ++i) expected.push_back(value(from, 0, i));
+    for (std::size_t i = 0; i < count && from == group.rank(); ++i) own.push_back(value(from, 0, i));
+    bytes.push_back(static_cast<std::int64_t>(count * 8));
+  }
+  expected.push_back(-1);  // behind the end
+  std::vector<std::int64_t> elsewhere(expected.size(), -1), in_place = elsewhere;
+  group.start_all_gather_v(own.data(), elsewhere.data(), bytes, label("parts")).finish();
+  REQUIRE_ALL_RANKS(elsewhere == expected);
+  std::copy(own.begin(), own.end(), in_place.begin() + static_cast<std::ptrdiff_t>(begin));
+  group.start_all_gather_v(in_place.data() + begin, in_place.data(), bytes, label("parts")).finish();
+  REQUIRE_ALL_RANKS(in_place == expected);
+}
+
 void check_every_operation(Communicator& group) {
   const int size = group.size(), rank = group.rank();
 
@@ -129,6 +181,16 @@ void check_every_operation(Communicator& group) {
     check_all_reduce<std::int64_t>(group, count);
     check_all_reduce<float>(group, count);
     check_all_reduce<double>(group, count);
+  }
+
+  // 700 elements fit into the head of a message, others of these parts do not.
+  for (const std::size_t most : {std::size_t{0}, std::size_t{1}, std::size_t{700}, std::size_t{20000}}) {
+    std::vector<std::int64_t> counts = uneven_parts(size, most);
+    counts.back() += static_cast<std::int64_t>(most);
+    check_reduce_scatter<std::int64_t>(group, counts);
+    check_reduce_scatter<float>(group, counts);
+    check_reduce_scatter<double>(group, counts);
+    check_all_gather_v(group, counts);
   }
 
   // Around the ring, and to itself in a group of one.
@@ -186,6 +248,11 @@ TEST_CASE("the groups of a mesh are those of the plan") {
         if (groups.replica->world_rank(group) != mesh.replica_group(groups.expert->rank())[static_cast<std::size_t>(group)]) return false;
       return true;
     }());
+    REQUIRE_ALL_RANKS(groups.reduce_replica == groups.replica);
+    for (const CommunicatorPtr& whole : {groups.all, groups.save, groups.reduce_all})
+      REQUIRE_ALL_RANKS(whole->size() == world().size() && whole->rank() == world().rank() && whole->world_rank(0) == 0);
+    const std::string prefix = "test" + std::to_string(expert);
+    REQUIRE_ALL_RANKS(groups.save->name() == prefix + ".save[0]" && groups.reduce_all->name() == prefix + ".reduce_all[0]");
   }
 }
 
@@ -207,6 +274,12 @@ TEST_CASE("messages longer than the limit travel in pieces") {
       if (std::memcmp(all.data() + static_cast<std::size_t>(from) * bytes, data.data(), bytes) != 0) return false;
     return true;
   }());
+  // A part of 2.5 MiB and an empty one, where there are two.
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(group.size()), 0);
+  counts[0] = 327680 + 3;
+  counts.back() += 5;
+  check_all_gather_v(group, counts);
+  check_reduce_scatter<double>(group, counts);
 }
 
 TEST_CASE("a long all_reduce, of several blocks, is exact") {
@@ -286,8 +359,16 @@ TEST_CASE("wrong arguments are refused before anything is sent") {
     expect([&] { group.start_broadcast(&data, 1, group.size(), label("root")); });
     expect([&] { group.start_send(&data, 1, -1, label("peer")); });
     expect([&] { group.start_all_reduce(&data, 1, DType::kInt32, ReduceOp::kSum, label("dtype")); });
+    expect([&] { group.start_reduce_scatter(&data, sizes, DType::kFloat32, ReduceOp::kSum, label("sizes")); });
+    expect([&] { group.start_all_gather_v(&data, &data, sizes, label("sizes")); });
+    sizes.pop_back();
+    expect([&] { group.start_reduce_scatter(&data, sizes, DType::kInt32, ReduceOp::kSum, label("dtype")); });
+    sizes.back() = -1;
+    expect([&] { group.start_reduce_scatter(&data, sizes, DType::kFloat32, ReduceOp::kSum, label("negative")); });
+    expect([&] { group.start_all_gather_v(&data, &data, sizes, label("negative")); });
+    expect([&] { group.start_all_to_all_v(&data, sizes, &data, sizes, label("negative")); });
     expect([&] { world().split(world().world(), 0, 0, "verdicts"); });  // this program has a group of that name
-    return refused == 5;
+    return refused == 11;
   }());
 }
 

@@ -48,6 +48,24 @@ bool disagree(const std::string& mode, Communicator& group, bool other) {
     const std::vector<std::int64_t> bytes(size, static_cast<std::int64_t>(data.size() * 8 / size));
     const OperationLabel rows{other ? "combine rows" : "dispatch rows", 4, 2, "forward"};
     group.start_all_to_all_v(data.data(), bytes, received.data(), bytes, rows).finish();
+  } else if (mode == "reduction_parts") {
+    const std::vector<std::int64_t> counts(size, other ? 3 : 2);
+    group.start_reduce_scatter(data.data(), counts, DType::kFloat64, ReduceOp::kSum, label).finish();
+  } else if (mode == "long_reduction") {
+    const std::vector<std::int64_t> counts(size, static_cast<std::int64_t>(data.size() / size));
+    group.start_reduce_scatter(data.data(), counts, DType::kFloat64, ReduceOp::kSum, {other ? "experts" : "dense", 4}).finish();
+  } else if (mode == "scatter_or_reduce") {
+    const std::vector<std::int64_t> counts(size, static_cast<std::int64_t>(data.size() / size));
+    if (other) group.start_reduce_scatter(data.data(), counts, DType::kFloat64, ReduceOp::kSum, label).finish();
+    else sum(data.size(), label);
+  } else if (mode == "gathered_parts") {
+    std::vector<std::int64_t> bytes(size, 8);
+    if (other) bytes[1] = 0;
+    group.start_all_gather_v(data.data(), all.data(), bytes, label).finish();
+  } else if (mode == "gather_or_parts") {
+    const std::vector<std::int64_t> bytes(size, 8);
+    if (other) group.start_all_gather(data.data(), all.data(), 8, label).finish();
+    else group.start_all_gather_v(data.data(), all.data(), bytes, label).finish();
   } else if (mode == "broadcast" || mode == "long_broadcast") {
     group.start_broadcast(data.data(), mode == "broadcast" ? 8 : data.size() * 8, root, {other ? "verdict" : "job", 4}).finish();
   } else if (mode == "barrier") {

@@ -24,11 +24,24 @@ TEST_CASE("a group of one moves everything to itself") {
   group->start_exchange_counts(send.data(), receive.data(), 3, {"counts"}).finish();
   REQUIRE(receive == send);
   receive.assign(3, 0);
-  const std::vector<std::int64_t> sizes = {24}, other = {16};
+  const std::vector<std::int64_t> sizes = {24}, other = {16}, negative = {-8}, two = {8, 16};
   group->start_all_to_all_v(send.data(), sizes, receive.data(), sizes, {"rows"}).finish();
   REQUIRE(receive == send);
   REQUIRE_THROWS_AS(group->start_all_to_all_v(send.data(), sizes, receive.data(), other, {"rows"}), Error);
   REQUIRE_THROWS_AS(group->start_broadcast(receive.data(), 24, 1, {"broadcast"}), Error);
+  receive.assign(3, 0);
+  group->start_all_gather_v(send.data(), receive.data(), sizes, {"parts"}).finish();
+  REQUIRE(receive == send);
+  group->start_all_gather_v(receive.data(), receive.data(), sizes, {"in place"}).finish();
+  const std::vector<std::int64_t> count = {3};
+  group->start_reduce_scatter(receive.data(), count, DType::kInt64, ReduceOp::kSum, {"scatter"}).finish();
+  REQUIRE(receive == send);
+  REQUIRE(group->reduce_scatter_buffer_bytes(24) == 0);
+  for (const auto& wrong : {negative, two}) {
+    REQUIRE_THROWS_AS(group->start_all_gather_v(send.data(), receive.data(), wrong, {"parts"}), Error);
+    REQUIRE_THROWS_AS(group->start_reduce_scatter(receive.data(), wrong, DType::kInt64, ReduceOp::kSum, {"scatter"}), Error);
+  }
+  REQUIRE_THROWS_AS(group->start_reduce_scatter(receive.data(), count, DType::kInt32, ReduceOp::kSum, {"dtype"}), Error);
 }
 
 TEST_CASE("messages to itself keep their order, a receive may start first") {
@@ -61,7 +74,8 @@ TEST_CASE("a world started alone needs no MPI") {
   REQUIRE(world->split(world->world(), 2, 0, "expert")->name() == "expert[2]");
   REQUIRE(world->split(world->world(), -1, 0, "nobody") == nullptr);
   const MeshGroups groups = world->make_groups(Mesh(1, 1), world->world());
-  REQUIRE((groups.expert->size() == 1 && groups.replica->size() == 1));
+  REQUIRE((groups.expert->size() == 1 && groups.replica->size() == 1 && groups.reduce_replica->size() == 1));
+  REQUIRE((groups.save->name() == "mesh.save[0]" && groups.reduce_all->name() == "mesh.reduce_all[0]"));
   REQUIRE_THROWS_AS(world->make_groups(Mesh(2, 1), world->world()), Error);
   // A report names a group: two of one name could not be told apart.
   REQUIRE_THROWS_AS(world->split(world->world(), 3, 0, "expert"), Error);

@@ -27,6 +27,7 @@ TEST_CASE("headers agree only about the same operation") {
       [](OperationInfo& info) { info.label.phase = "backward"; },
       [](OperationInfo& info) { info.sequence = 42; },
       [](OperationInfo& info) { info.kind = OperationKind::kAllGather; },
+      [](OperationInfo& info) { info.kind = OperationKind::kReduceScatter; },
       [](OperationInfo& info) { info.detail = reduction_detail(DType::kFloat32, ReduceOp::kMax); },
       [](OperationInfo& info) { info.detail = reduction_detail(DType::kFloat64, ReduceOp::kSum); },
   };
@@ -51,6 +52,13 @@ TEST_CASE("a header says where its sender is") {
   REQUIRE(describe(header_of(some_operation(), 24)) ==
           "'dispatch rows' (step 12, layer 3, forward, sequence 41; all-reduce of 24 bytes, sum of float32)");
   REQUIRE(describe(header_of({{"save tensor", 7, -1, "save"}, "world"}, 8)) == "'save tensor' (step 7, save, message of 8 bytes)");
+  OperationInfo scatter = some_operation();
+  scatter.kind = OperationKind::kReduceScatter;
+  REQUIRE(describe(header_of(scatter, 24)) ==
+          "'dispatch rows' (step 12, layer 3, forward, sequence 41; reduce-scatter of 24 bytes, sum of float32)");
+  OperationInfo parts{{"parameters", 7}, "world", 5};
+  parts.kind = OperationKind::kAllGatherV;
+  REQUIRE(describe(header_of(parts, 8)) == "'parameters' (step 7, sequence 5; all-gather-v of 8 bytes)");
   OperationInfo broadcast{{"verdict"}, "world", 2};
   broadcast.kind = OperationKind::kBroadcast;
   broadcast.detail = 1;
