@@ -25,10 +25,12 @@ SlotOutput MoeFeedForward::forward(const at::Tensor& x, const RowTable& rows, co
   SlotOutput output;
   output.y = exchange_->run(x, routing.weights, routing.plan, [&](const parallel::ExpertChunk& chunk) { return experts.forward(chunk); }, context, layer_);
   if (shared) output.y = output.y + shared->forward(x, rows, context).y;
-  routing.statistics.path = fmt::format("layers.{}.feed_forward", layer_);
+  routing.statistics.path = path();
   output.statistics = std::move(routing.statistics);
   return output;
 }
+
+std::string MoeFeedForward::path() const { return fmt::format("layers.{}.feed_forward", layer_); }
 
 void MoeFeedForward::collect(std::vector<Parameter*>& parameters) {
   router.collect(parameters);

@@ -9,6 +9,7 @@
 #include "parallel/token_exchange.hpp"
 
 #include <memory>
+#include <string>
 
 namespace sluice::moe {
 
@@ -25,6 +26,8 @@ class MoeFeedForward : public FeedForward {
 
   SlotOutput forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) override;
   void collect(std::vector<Parameter*>& parameters) override;
+  /// Of the slot it fills: "layers.3.feed_forward".
+  std::string path() const;
 
   const MoeConfig config;
   Router router;

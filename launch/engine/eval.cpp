@@ -9,12 +9,12 @@
 #include "parallel/plan/shards.hpp"
 #include "recipes/run/run_directory.hpp"
 #include "recipes/schema/read_recipe.hpp"
+#include "recipes/stages/batch.hpp"
 #include "recipes/stages/evaluation.hpp"
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/rank_abilities.hpp"
 #include "recipes/stages/run_data.hpp"
 #include "recipes/stages/threads.hpp"
-#include "recipes/stages/training_step.hpp"
 
 #include <ATen/Parallel.h>
 #include <fmt/format.h>

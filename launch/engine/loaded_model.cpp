@@ -6,10 +6,10 @@
 #include "core/tensor/dtype_map.hpp"
 #include "data/load_tokenizer.hpp"
 #include "recipes/convert/model_folder.hpp"
+#include "recipes/stages/finite_check.hpp"
 #include "recipes/stages/located_model.hpp"
 #include "recipes/stages/model_io.hpp"
 #include "recipes/stages/rank0.hpp"
-#include "recipes/stages/training_step.hpp"
 
 namespace sluice {
 

@@ -4,7 +4,7 @@
 #include "data/tokenizer.hpp"
 #include "recipes/stages/layout.hpp"
 #include "recipes/stages/train_model.hpp"
-#include "recipes/stages/training_step.hpp"
+#include "recipes/stages/batch.hpp"
 
 #include <cstdint>
 #include <map>

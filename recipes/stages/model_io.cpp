@@ -73,9 +73,10 @@ std::map<std::string, at::Tensor> routing_state(TrainModel& model) {
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     const std::int64_t layer = model.moe->layers[i];
     if (model.sparse[i]->router.has_bias()) state[fmt::format("correction_bias/{}", layer)] = model.sparse[i]->router.correction_bias;
-    if (!model.lagged[i].counts.defined()) continue;
-    state[fmt::format("counts/{}", layer)] = model.lagged[i].counts;
-    state[fmt::format("child_counts/{}", layer)] = model.lagged[i].child_counts;
+    if (model.last_routing.empty()) continue;
+    const moe::BalanceCounts counts = model.last_routing.slots()[i].balance();
+    state[fmt::format("counts/{}", layer)] = counts.counts;
+    state[fmt::format("child_counts/{}", layer)] = counts.child_counts;
   }
   if (model.origin) state.merge(to_tensors(*model.origin, model.moe->layers));
   if (model.held_choices.defined()) state["held_choices"] = model.held_choices;
@@ -83,7 +84,7 @@ std::map<std::string, at::Tensor> routing_state(TrainModel& model) {
 }
 
 void describe_routing(const TrainModel& model, RunState& state) {
-  state.has_lagged_counts = model.moe && model.lagged.front().counts.defined();
+  state.has_lagged_counts = model.moe && !model.last_routing.empty();
   state.bias_by_rows = model.sparse.empty() || model.sparse.front()->router.bias_by_rows;
 }
 
@@ -182,14 +183,17 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
   model.decoder->refresh_compute();
   if (!model.moe) return;
   const auto routing = checkpoint::TensorIndex::open(checkpoint / "state", "routing");
+  std::vector<SlotCounts> last;
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     const std::int64_t layer = model.moe->layers[i];
     moe::Router& router = model.sparse[i]->router;
     if (router.has_bias()) router.correction_bias.copy_(to_tensor(routing.at(fmt::format("correction_bias/{}", layer))));
     router.bias_by_rows = then.bias_by_rows;
     if (!then.has_lagged_counts) continue;
-    model.lagged[i] = {to_tensor(routing.at(fmt::format("counts/{}", layer))), to_tensor(routing.at(fmt::format("child_counts/{}", layer)))};
+    last.push_back({model.sparse[i]->path(), to_tensor(routing.at(fmt::format("counts/{}", layer))).squeeze(0),
+                    to_tensor(routing.at(fmt::format("child_counts/{}", layer))).squeeze(0), {}, {}});
   }
+  model.last_routing = RoutingLedger(std::move(last));
   model.origin = read_origin(routing, model);
   if (routing.contains("held_choices")) model.held_choices = to_tensor(routing.at("held_choices"));
 }

@@ -1,21 +1,20 @@
-// The objective of a stage as a list of named terms: each a local sum and an integer count of the whole step, so that nothing
-// depends on how a step is cut into ranks or micro-batches.
-//   loss                 sum of token nll / targets                         (coefficient 1)
-//   load_balancing_loss  a sparse layer's balance sum / present tokens      (aux_loss_coef; moe/balance.hpp)
-//   z_loss               a sparse layer's sum of logsumexp^2 / present tokens (z_loss_coef)
+// What a stage trains for: a list of named terms, each a sum over this rank's rows and an integer count of the whole step, so that nothing
+// depends on how a step is cut into ranks or micro-batches. The step adds them up and knows none of them by name; those of today are in
+// language_objective.hpp.
 #pragma once
 
 #include "core/models/decoder.hpp"
-#include "moe/balance.hpp"
-#include "recipes/stages/train_model.hpp"
+#include "recipes/stages/batch.hpp"
+#include "recipes/stages/routing_ledger.hpp"
+#include "recipes/stages/step_report.hpp"
 
-#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace sluice::recipes {
 
-/// Global counts of the whole step, known before backward.
+/// Global counts of the whole step, known before forward.
 struct StepCounts {
   std::int64_t targets = 0;  // tokens that count in the cross-entropy
   std::int64_t tokens = 0;   // present tokens
@@ -32,44 +31,52 @@ struct TermScale {
   at::Tensor times(const at::Tensor& sum) const;
 };
 
-struct ObjectiveTerm {
-  std::string name;
-  double coefficient = 1.0;
-  std::int64_t count = 0;  // of the whole step, over all ranks and micro-batches; 0: the term is 0
-  /// scale * this micro-batch's sum, differentiable; called at most once. Nothing multiplies it afterwards, so what it is given is all that
-  /// reaches its gradients.
-  std::function<at::Tensor(const TermScale& scale)> share;
+/// A micro-batch behind its forward pass.
+struct Pass {
+  Decoder& model;
+  const ModelInput& input;
+  const ForwardOutput& output;
+  const StepCounts& totals;
+  const RoutingLedger& step_routing;  // of the whole step and all ranks; empty where nothing of the objective reads it before backward
+};
+
+/// A term, for one step.
+class Term {
+ public:
+  Term(std::string name, double coefficient) : name_(std::move(name)), coefficient_(coefficient) {}
+  virtual ~Term() = default;
+
+  const std::string& name() const { return name_; }
+  double coefficient() const { return coefficient_; }
+  /// What its sum over the whole step is divided by; 0: the term is 0.
+  virtual std::int64_t count(const StepCounts& totals) const = 0;
+  /// This micro-batch's sum times `scale`, differentiable; called once for each. Nothing multiplies it afterwards, so what it is given is
+  /// all that reaches its gradients. With a coefficient of 0 it may be undefined; what is reported under its name is noted all the same.
+  virtual at::Tensor share(const Pass& pass, const TermScale& scale, StepReport& report) = 0;
+  /// After the last micro-batch: the rest of what is reported.
+  virtual void close(const StepCounts& totals, const RoutingLedger& step_routing, StepReport& report) {
+    (void)totals;
+    (void)step_routing;
+    (void)report;
+  }
+  /// The number to show, from the report's sum over micro-batches and ranks.
+  virtual double shown(double sum, const StepCounts& totals) const = 0;
+
+ private:
+  std::string name_;
+  double coefficient_;
+};
+
+struct Objective {
+  std::vector<std::unique_ptr<Term>> terms;
+  /// Terms read the routing of the whole step (Pass::step_routing): with several micro-batches a pass without gradients over all of them
+  /// collects it first.
+  bool reads_step_routing = false;
+
+  std::vector<std::string> names() const;
 };
 
 /// Sum of the shares of the terms that count, this micro-batch's share of the objective; undefined if none does.
-at::Tensor objective_share(const std::vector<ObjectiveTerm>& terms);
-
-/// Routed (token, k) pairs of a step by sparse layer; sums of all micro-batches, then of all ranks.
-class LayerCounts {
- public:
-  void add(const std::vector<SlotStatistics>& statistics);
-  /// Sums over all ranks, all layers in one message. Every rank must have added the same layers.
-  void reduce(parallel::Communicator& world, std::int64_t step, const char* phase);
-  bool empty() const { return layers_.empty(); }
-  /// Counts as the balance loss wants them, [1, E] and [1, C].
-  moe::BalanceCounts of(std::size_t layer) const;
-  const at::Tensor& experts(std::size_t layer) const { return layers_[layer].experts; }  // [experts], after drops
-  std::int64_t dropped() const;
-  bool same_as(const LayerCounts& other) const;
-
- private:
-  struct Layer {
-    at::Tensor counts, children, experts, dropped;  // int64
-  };
-  std::vector<Layer> layers_;
-};
-
-/// Counts that f_i is made of, for every sparse layer: the step's, the previous step's (uniform before the first), or the
-/// micro-batch's own.
-std::vector<moe::BalanceCounts> balance_counts(const TrainModel& model, const std::vector<SlotStatistics>& statistics, const LayerCounts& step_counts);
-
-/// The balance and z terms of every sparse layer that have a coefficient; they refer to `statistics`.
-std::vector<ObjectiveTerm> auxiliary_terms(const TrainModel& model, const std::vector<SlotStatistics>& statistics,
-                                           const std::vector<moe::BalanceCounts>& counts, const StepCounts& totals);
+at::Tensor objective_share(const Objective& objective, const Pass& pass, StepReport& report);
 
 }  // namespace sluice::recipes

@@ -13,7 +13,7 @@
 
 namespace sluice::recipes {
 
-std::string counts_name(std::int64_t layer) { return fmt::format("layers.{}.feed_forward/counts", layer); }
+std::string counts_name(const std::string& slot) { return slot + "/counts"; }
 
 void TrainModel::set_moe(const moe::MoeConfig& settings) {
   if (settings.num_experts != moe->num_experts || settings.family_size != moe->family_size || settings.expert_hidden_size != moe->expert_hidden_size ||
@@ -32,14 +32,13 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
   if (moe) {
     const bool local = layout.expert_group->size() == 1 && exchange != "flat";
     model.exchange = local ? parallel::make_local_exchange() : parallel::make_flat_exchange(layout.expert_group, layout.node_of_member);
-    model.lagged.resize(moe->layers.size());
   }
   model.decoder = std::make_unique<Decoder>(config, type, [&](std::int64_t layer, const std::string& prefix) -> std::unique_ptr<FeedForward> {
     if (!moe || std::find(moe->layers.begin(), moe->layers.end(), layer) == moe->layers.end()) return nullptr;
     auto slot = std::make_unique<moe::MoeFeedForward>(prefix, layer, *moe, config.hidden_size,
                                                       moe::ExpertPlacement{layout.expert_group->rank(), layout.expert_group->size()}, model.exchange, type);
     model.sparse.push_back(slot.get());
-    model.rules.push_back([router = &slot->router, name = counts_name(layer)](const StepStatistics& statistics) { router->update_bias(statistics.at(name)); });
+    model.rules.push_back([router = &slot->router, name = counts_name(slot->path())](const StepStatistics& statistics) { router->update_bias(statistics.at(name)); });
     return slot;
   });
   model.trainable = trainable;

@@ -3,10 +3,10 @@
 
 #include "core/models/decoder.hpp"
 #include "core/optim/adamw.hpp"
-#include "moe/balance.hpp"
 #include "moe/moe_feed_forward.hpp"
 #include "recipes/stages/dense_origin.hpp"
 #include "recipes/stages/layout.hpp"
+#include "recipes/stages/routing_ledger.hpp"
 #include "recipes/stages/step_hooks.hpp"
 
 #include <functional>
@@ -29,7 +29,7 @@ struct TrainModel {
   Trainable trainable;
   ParameterSet parameters;
   AdamW optimizer;
-  std::vector<moe::BalanceCounts> lagged;    // per sparse layer; counts of the previous step (kLagged), undefined at first
+  RoutingLedger last_routing;                // of the last finished step, over all ranks; empty before the first
   std::optional<DenseOrigin> origin;         // of a model whose experts were made of dense feed-forwards in this run
   at::Tensor held_choices;                   // at the stage's last logged step (router_movement.hpp); undefined before the first
   std::vector<UpdateRule> rules;             // after each optimizer step: the routers' selection bias
@@ -38,8 +38,8 @@ struct TrainModel {
   void set_moe(const moe::MoeConfig& settings);
 };
 
-/// The name of a sparse layer's routing counts in the statistics of a step.
-std::string counts_name(std::int64_t layer);
+/// The name of a sparse slot's routing counts in the statistics of a step, from its path.
+std::string counts_name(const std::string& slot);
 
 /// What a model is built for: only one that trains has gradients and an optimizer, three times the memory of its weights.
 enum class ModelUse { kTraining, kEvaluation };

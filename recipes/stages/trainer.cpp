@@ -10,6 +10,8 @@
 #include "recipes/run/units.hpp"
 #include "recipes/schema/validate.hpp"
 #include "recipes/stages/conversion_stage.hpp"
+#include "recipes/stages/finite_check.hpp"
+#include "recipes/stages/language_objective.hpp"
 #include "recipes/stages/learning_rates.hpp"
 #include "recipes/stages/model_flops.hpp"
 #include "recipes/stages/model_io.hpp"
@@ -145,7 +147,7 @@ void Trainer::train_stage(std::size_t index) {
     const StepOptions options = step_options(index);
     const parallel::ExchangeCounters before = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};
     const Stopwatch watch;
-    const StepResult result = train_step(*model_, layout, batch, options);
+    const StepResult result = train_step(*model_, layout, batch, language_objective(*model_), options);
     const double seconds = watch.seconds();
     ++state_.step;
     ++state_.stage_step;

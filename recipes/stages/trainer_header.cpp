@@ -6,6 +6,7 @@
 #include "recipes/schema/routing_checks.hpp"
 #include "recipes/schema/validate.hpp"
 #include "recipes/stages/balanced_routers.hpp"
+#include "recipes/stages/language_objective.hpp"
 #include "recipes/stages/learning_rates.hpp"
 #include "recipes/stages/memory_shape.hpp"
 #include "recipes/stages/model_io.hpp"
@@ -110,7 +111,7 @@ void Trainer::print_header() {
       if (after->top_k != moe.top_k) line.shape += fmt::format(" to {}", after->top_k);
       if (moe.family_size > 1) line.shape += fmt::format(", families of {}", moe.family_size);
       line.shape += describe_rate_factors(stage.train);
-      prepass = prepass || (moe.balance_loss == moe::BalanceLoss::kGlobal && moe.aux_loss_coef > 0 && accumulation_steps(stage.train, world_.size()) > 1);
+      prepass = prepass || (reads_step_routing(moe) && accumulation_steps(stage.train, world_.size()) > 1);
     }
     const MemoryEstimate estimate = estimate_stage(i);
     if (estimate.total() + estimate.conversion > most.total() + most.conversion) most = estimate;

@@ -5,6 +5,7 @@
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/stages/expert_difference.hpp"
+#include "recipes/stages/language_objective.hpp"
 #include "recipes/stages/model_flops.hpp"
 #include "recipes/stages/model_io.hpp"
 #include "recipes/stages/router_movement.hpp"
@@ -43,11 +44,11 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   const std::int64_t tokens = stage.train.global_batch_size * stage.data.seq_length;
   const std::int64_t active = count_parameters(describe(*model_, -1)).active;
   meter_.add_step(tokens, seconds, static_cast<double>(tokens) * static_cast<double>(active));
-  row_.loss = result.loss;
+  row_.loss = result.loss();
   const parallel::ExchangeCounters now = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};
   std::int64_t sums[3] = {target_bytes(batch, token_bytes_), now.bytes_intra - before.bytes_intra, now.bytes_inter - before.bytes_inter};
   world_.world()->start_all_reduce(sums, 3, DType::kInt64, parallel::ReduceOp::kSum, {"bytes", state_.step, -1, "between steps"}).finish();
-  if (sums[0] > 0) row_.bits_per_byte = result.loss * static_cast<double>(tokens) / std::numbers::ln2 / static_cast<double>(sums[0]);
+  if (sums[0] > 0) row_.bits_per_byte = result.loss() * static_cast<double>(tokens) / std::numbers::ln2 / static_cast<double>(sums[0]);
   row_.grad_norm = result.grad_norm;
   row_.tokens_per_second = static_cast<double>(tokens) / seconds;
   row_.step_seconds = seconds;
@@ -55,18 +56,19 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
   row_.memory_bytes = resident_bytes();
   if (world_.size() > 1) row_.exposed_comm_seconds = result.communication_seconds + now.seconds - before.seconds;
+  const std::vector<std::vector<std::int64_t>> expert_counts = result.routing.expert_counts();
   if (model_->moe) {
     const double router = stage.train.router_learning_rate_factor, expert = stage.train.expert_learning_rate_factor;
     if (router != 1.0) row_.router_learning_rate = *row_.learning_rate * router;
     if (expert != 1.0) row_.expert_learning_rate = *row_.learning_rate * expert;
     row_.exchange_bytes_intra = sums[1];
     row_.exchange_bytes_inter = sums[2];
-    row_.load_balancing_loss = result.load_balancing_loss;
-    row_.z_loss = result.z_loss;
-    row_.dropped_fraction = result.dropped_fraction;
+    row_.load_balancing_loss = result.terms.at("load_balancing_loss");
+    row_.z_loss = result.terms.at("z_loss");
+    row_.dropped_fraction = result.dropped_fraction(*model_, batch);
     row_.sparse_layers = model_->moe->layers;
-    row_.load = measure_load(result.expert_counts);
-    state_.window.add(result.expert_counts);
+    row_.load = measure_load(expert_counts);
+    state_.window.add(expert_counts);
   }
   const BalanceWindow window = state_.window;
   if (model_->moe && window_ends(state_.stage_step, stage.max_steps, recipe_.balance_window)) {
@@ -86,8 +88,8 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   progress_->update(shown);
   if (model_->moe && (state_.step % (recipe_.log_interval * 5) == 0 || state_.stage_step == stage.max_steps)) {
     std::vector<LayerLoad> load;
-    for (std::size_t i = 0; i < result.expert_counts.size(); ++i)
-      load.push_back({model_->moe->layers[i], result.expert_counts[i], window.counts[i], window.steps});
+    for (std::size_t i = 0; i < expert_counts.size(); ++i)
+      load.push_back({model_->moe->layers[i], expert_counts[i], window.counts[i], window.steps});
     log_lines(format_expert_load(load));
   }
 }
@@ -134,14 +136,12 @@ void Trainer::print_expected_time() {
                          stage.data.seq_length, micro * world_.size()};
   StepOptions options = step_options(index);
   options.micro_batch_size = micro;
-  const std::vector<moe::BalanceCounts> lagged = model_->lagged;
   double seconds = 0.0;
   for (int i = 0; i < 2; ++i) {  // the first is slower than the others
     const Stopwatch watch;
-    compute_gradients(*model_, layouts_.at(placed_.expert), batch, options);
+    compute_gradients(*model_, layouts_.at(placed_.expert), batch, language_objective(*model_), options);
     seconds = watch.seconds();
   }
-  model_->lagged = lagged;
   if (!speaks()) return;
   const double work = static_cast<double>(micro * world_.size() * stage.data.seq_length) * static_cast<double>(count_parameters(describe(*model_, -1)).active);
   log_info("  {:<13}about {} for {} steps, from one micro-batch; saving and validation aside", "expected", human_duration(remaining_work() / work * seconds),

@@ -13,6 +13,7 @@
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/summary.hpp"
 #include "recipes/schema/validate.hpp"
+#include "recipes/stages/finite_check.hpp"
 #include "recipes/stages/learning_rates.hpp"
 #include "recipes/stages/located_model.hpp"
 #include "recipes/stages/model_io.hpp"
@@ -20,7 +21,6 @@
 #include "recipes/stages/run_data.hpp"
 #include "recipes/stages/threads.hpp"
 #include "recipes/stages/trainer.hpp"
-#include "recipes/stages/training_step.hpp"
 
 #include <fmt/core.h>
 

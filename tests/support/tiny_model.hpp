@@ -5,6 +5,7 @@
 #include "recipes/stages/evaluation.hpp"
 #include "recipes/stages/layout.hpp"
 #include "recipes/stages/train_model.hpp"
+#include "recipes/stages/language_objective.hpp"
 #include "recipes/stages/training_step.hpp"
 
 #include <memory>
@@ -74,6 +75,14 @@ inline recipes::TrainModel tiny_model(const DecoderConfig& config, const std::op
   }
   model.decoder->refresh_compute();
   return model;
+}
+
+inline recipes::StepResult gradients_of(recipes::TrainModel& model, const recipes::LocalBatch& batch, const recipes::StepOptions& options = {}) {
+  return recipes::compute_gradients(model, alone_layout(), batch, recipes::language_objective(model), options);
+}
+
+inline recipes::StepResult step_of(recipes::TrainModel& model, const recipes::LocalBatch& batch, const recipes::StepOptions& options) {
+  return recipes::train_step(model, alone_layout(), batch, recipes::language_objective(model), options);
 }
 
 }  // namespace sluice::testing

@@ -32,7 +32,7 @@ StepResult train_one(TrainModel& model, std::int64_t index) {
   StepOptions options;
   options.step = index + 1;
   options.learning_rate = 1e-2;
-  return train_step(model, alone_layout(), tiny_batch(4, 8, model.config.vocab_size, static_cast<std::uint64_t>(100 + index)), options);
+  return step_of(model, tiny_batch(4, 8, model.config.vocab_size, static_cast<std::uint64_t>(100 + index)), options);
 }
 
 void train_a_little(TrainModel& model, int steps) {
@@ -197,7 +197,7 @@ TEST_CASE("replicas of growth by copy all get tokens once their router rows are 
   wide.num_experts = 12;  // three of each
   // Of the pairs of a first step's first layer, those that go to the last of every three.
   const auto share_of_last = [](TrainModel& model) {
-    const std::vector<std::int64_t> counts = train_one(model, 0).expert_counts[0];
+    const std::vector<std::int64_t> counts = train_one(model, 0).routing.expert_counts()[0];
     std::int64_t last = 0, all = 0;
     for (std::size_t e = 0; e < counts.size(); ++e) {
       all += counts[e];
@@ -346,7 +346,7 @@ TEST_CASE("the gradients of an expert's copies sum to their source's, and so do 
   StepOptions options;
   options.step = 4;
   const LocalBatch batch = tiny_batch(4, 8, old.config.vocab_size, 55);
-  for (TrainModel* model : {&old, &made}) compute_gradients(*model, alone_layout(), batch, options);
+  for (TrainModel* model : {&old, &made}) gradients_of(*model, batch, options);
 
   struct Sums {
     at::Tensor gradient, moment;

@@ -27,7 +27,7 @@ void train(TrainModel& model, std::int64_t steps) {
   options.learning_rate = kRate;
   options.adamw = {0.9, 0.999, 1e-8, 0.0};
   for (options.step = 1; options.step <= steps; ++options.step)
-    train_step(model, alone_layout(), tiny_batch(4, 8, model.config.vocab_size, static_cast<std::uint64_t>(100 + options.step)), options);
+    step_of(model, tiny_batch(4, 8, model.config.vocab_size, static_cast<std::uint64_t>(100 + options.step)), options);
 }
 
 TrainModel convert(TrainModel& old, ConversionKind kind, const moe::MoeConfig& after, bool keep_moments = true) {

@@ -31,7 +31,7 @@ void train_a_little(TrainModel& model) {
   StepOptions options;
   options.learning_rate = 1e-2;
   for (options.step = 1; options.step <= 3; ++options.step)
-    train_step(model, alone_layout(), tiny_batch(4, 8, model.config.vocab_size, static_cast<std::uint64_t>(options.step)), options);
+    step_of(model, tiny_batch(4, 8, model.config.vocab_size, static_cast<std::uint64_t>(options.step)), options);
 }
 
 ExpertDifference difference_of(const TrainModel& model) { return expert_difference(model, alone_layout(), 0); }

@@ -15,20 +15,19 @@ namespace {
 
 struct Setting {
   std::int64_t micro_batch_size = 8;
-  std::vector<moe::BalanceCounts> lagged = {};         // counts of the step before, by layer
+  RoutingLedger last = {};                             // of the step before
   std::function<bool(const Parameter&)> checked = {};  // which parameters; all of them if empty
 };
 
 double objective(TrainModel& model, const LocalBatch& batch, const Setting& setting) {
   StepOptions options;
   options.micro_batch_size = setting.micro_batch_size;
-  model.lagged.assign(model.sparse.size(), {});
-  for (std::size_t i = 0; i < setting.lagged.size(); ++i) model.lagged[i] = setting.lagged[i];
-  const StepResult r = compute_gradients(model, alone_layout(), batch, options);
-  double total = r.loss;
+  model.last_routing = setting.last;
+  const StepResult r = gradients_of(model, batch, options);
+  double total = r.loss();
   if (model.moe) {
     const auto layers = static_cast<double>(model.sparse.size());
-    total += layers * (model.moe->aux_loss_coef * *r.load_balancing_loss + model.moe->z_loss_coef * *r.z_loss);
+    total += layers * (model.moe->aux_loss_coef * r.terms.at("load_balancing_loss") + model.moe->z_loss_coef * r.terms.at("z_loss"));
   }
   return total;
 }
@@ -67,11 +66,11 @@ bool ends_with(const std::string& name, const std::string& end) {
 }
 
 // Uneven counts of a step before, of another number of tokens than any batch here has.
-moe::BalanceCounts uneven_counts(const moe::MoeConfig& moe) {
-  moe::BalanceCounts counts;
-  counts.counts = (at::arange(moe.num_families(), at::kLong) * 5 + 1).unsqueeze(0);
-  counts.child_counts = (at::arange(moe.num_child_rows(), at::kLong).remainder(3) * 4).unsqueeze(0);
-  return counts;
+RoutingLedger uneven_counts(const moe::MoeConfig& moe) {
+  std::vector<SlotCounts> slots;
+  for (std::size_t i = 0; i < moe.layers.size(); ++i)
+    slots.push_back({"", at::arange(moe.num_families(), at::kLong) * 5 + 1, at::arange(moe.num_child_rows(), at::kLong).remainder(3) * 4, {}, {}});
+  return RoutingLedger(std::move(slots));
 }
 
 }  // namespace
@@ -113,7 +112,7 @@ TEST_CASE("gradients: lagged balance with uneven counts") {
   moe.balance_loss = moe::BalanceLoss::kLagged;
   TrainModel model = tiny_model(config, moe, at::kDouble);
   const LocalBatch batch = tiny_batch(4, 8, config.vocab_size);
-  check_gradients(model, batch, {.micro_batch_size = 2, .lagged = {uneven_counts(moe), uneven_counts(moe)}});
+  check_gradients(model, batch, {.micro_batch_size = 2, .last = uneven_counts(moe)});
 }
 
 // The pick of a child is multiplied in as p/stopgrad(p): by design its derivative is not that of its value, which is 1, and reaches the
@@ -132,8 +131,8 @@ TEST_CASE("gradients: families of four, capacity, no renormalisation") {
     moe.layers = {1};
     moe.balance_loss = balance;
     TrainModel model = tiny_model(config, moe, at::kDouble);
-    CHECK(compute_gradients(model, alone_layout(), batch, {}).dropped_fraction > 0);
-    Setting setting = {.micro_batch_size = 2, .lagged = {uneven_counts(moe)}};
+    CHECK(gradients_of(model, batch).dropped_fraction(model, batch) > 0);
+    Setting setting = {.micro_batch_size = 2, .last = uneven_counts(moe)};
     setting.checked = [](const Parameter& p) { return !ends_with(p.name, "family_gate.weight"); };
     check_gradients(model, batch, setting);
     model.sparse[0]->experts.down.value.zero_();
@@ -151,7 +150,7 @@ TEST_CASE("accumulation and micro-batch size do not change gradients") {
     const LocalBatch batch = tiny_batch(6, 8, config.vocab_size);
     std::vector<at::Tensor> whole;
     for (const std::int64_t micro : {6, 4, 2, 1}) {
-      objective(model, batch, {.micro_batch_size = micro, .lagged = {uneven_counts(moe), uneven_counts(moe)}});
+      objective(model, batch, {.micro_batch_size = micro, .last = uneven_counts(moe)});
       if (whole.empty()) {
         for (Parameter* p : model.parameters.all()) whole.push_back(p->gradient.sum().clone());
         continue;

@@ -76,7 +76,7 @@ void check(const Case& c) {
   const std::int64_t measured = peak_bytes_of([&] {
     TrainModel model = build_model(c.model.decoder, c.model.moe, alone_layout(), to_torch(c.model.dtype), c.exchange);
     initialize(model, 3);
-    for (options.step = 1; options.step <= 2; ++options.step) train_step(model, alone_layout(), batch, options);
+    for (options.step = 1; options.step <= 2; ++options.step) step_of(model, batch, options);
   });
   at::set_num_threads(threads);
   const RankLoad load{c.micro_batch_size, c.sequences, kLength, c.threads, c.exchange == "flat"};

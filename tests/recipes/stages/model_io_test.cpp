@@ -29,7 +29,7 @@ void train(TrainModel& model, std::int64_t first_step, std::int64_t steps) {
   StepOptions options;
   options.learning_rate = 1e-2;
   for (options.step = first_step; options.step < first_step + steps; ++options.step)
-    train_step(model, alone_layout(), tiny_batch(4, 8, model.config.vocab_size, static_cast<std::uint64_t>(options.step)), options);
+    step_of(model, tiny_batch(4, 8, model.config.vocab_size, static_cast<std::uint64_t>(options.step)), options);
 }
 
 std::filesystem::path save(TrainModel& model, const std::filesystem::path& checkpoints, RunState& state) {

@@ -33,7 +33,7 @@ struct Digits {
 
 Digits digits(TrainModel& model) {
   const LocalBatch batch = tiny_batch(4, 8, model.config.vocab_size);
-  const double loss = compute_gradients(model, alone_layout(), batch, {}).loss;
+  const double loss = gradients_of(model, batch).loss();
   std::vector<at::Tensor> gradients;
   for (const Parameter* p : model.parameters.trained()) gradients.push_back(p->gradient.sum().clone());
   return {loss, gradients};

@@ -28,7 +28,7 @@ TEST_CASE("the routers' gradient norm is over gate and family rows alone, before
   StepOptions options;
   options.learning_rate = 1e-2;
   options.max_grad_norm = 1e-3;
-  train_step(model, alone_layout(), tiny_batch(4, 8, model.config.vocab_size), options);
+  step_of(model, tiny_batch(4, 8, model.config.vocab_size), options);
   double squares = 0.0;
   for (const moe::MoeFeedForward* slot : model.sparse)
     for (const Parameter* p : {&slot->router.gate, &slot->router.family_gate}) squares += p->gradient.sum().square().sum().item<double>();

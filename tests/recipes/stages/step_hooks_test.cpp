@@ -41,11 +41,11 @@ TEST_CASE("update rules see the counts of the whole step, after the optimizer") 
     CHECK(!model.decoder->embedding.value.equal(start));
     REQUIRE(statistics.size() == 2);
     // Two micro-batches of 2 sequences of 8 tokens, top-2.
-    for (const std::int64_t layer : {0, 1}) CHECK(statistics.at(counts_name(layer)).sum().item<std::int64_t>() == 4 * 8 * 2);
+    for (const char* slot : {"layers.0.feed_forward", "layers.1.feed_forward"}) CHECK(statistics.at(counts_name(slot)).sum().item<std::int64_t>() == 4 * 8 * 2);
   });
   StepOptions o = options();
   o.micro_batch_size = 2;
-  train_step(model, alone_layout(), batch, o);
+  step_of(model, batch, o);
   CHECK(calls == 1);
 }
 
@@ -53,7 +53,7 @@ TEST_CASE("a gradient's transform comes before the norm, by the leaf's global na
   const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
   TrainModel plain = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble), hooked = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble);
   StepOptions o = options();
-  const double norm = compute_gradients(plain, alone_layout(), batch, o).grad_norm;
+  const double norm = gradients_of(plain, batch, o).grad_norm;
   const at::Tensor before = value_of(hooked, kChosen).clone();
   double chosen_norm = 0.0;
   o.hooks.gradient = [&](const std::string& leaf, std::int64_t step, at::Tensor gradient) {
@@ -62,7 +62,7 @@ TEST_CASE("a gradient's transform comes before the norm, by the leaf's global na
     chosen_norm = gradient.norm().item<double>();
     gradient.zero_();
   };
-  const double hooked_norm = train_step(hooked, alone_layout(), batch, o).grad_norm;
+  const double hooked_norm = step_of(hooked, batch, o).grad_norm;
   REQUIRE(chosen_norm > 0);
   CHECK(hooked_norm * hooked_norm == Approx(norm * norm - chosen_norm * chosen_norm).epsilon(1e-12));
   CHECK(value_of(hooked, kChosen).equal(before));
@@ -73,11 +73,11 @@ TEST_CASE("an update's transform changes what the optimizer did") {
   TrainModel plain = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble), hooked = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble);
   const at::Tensor before = value_of(plain, kChosen).clone();
   StepOptions o = options();
-  train_step(plain, alone_layout(), batch, o);
+  step_of(plain, batch, o);
   o.hooks.update = [](const std::string& leaf, std::int64_t, at::Tensor update) {
     if (leaf == kChosen) update.mul_(3.0);
   };
-  train_step(hooked, alone_layout(), batch, o);
+  step_of(hooked, batch, o);
   const at::Tensor expected = before + 3.0 * (value_of(plain, kChosen) - before);
   CHECK(at::allclose(value_of(hooked, kChosen), expected, 1e-12, 1e-14));
   CHECK(at::allclose(hooked.decoder->embedding.value, plain.decoder->embedding.value, 1e-12, 1e-14));
@@ -97,7 +97,7 @@ TEST_CASE("router rows, routed experts and all else each follow their own factor
     StepOptions o = options();
     o.adamw.router_rate_factor = router;
     o.adamw.expert_rate_factor = expert;
-    train_step(model, alone_layout(), batch, o);
+    step_of(model, batch, o);
     for (const LeafView& view : leaves_of(model)) changes[view.leaf.name] = view.value - changes[view.leaf.name];
     return changes;
   };
@@ -114,11 +114,79 @@ TEST_CASE("router rows, routed experts and all else each follow their own factor
   CHECK(leaves[2.0] == 2 * 4 * 3);
 }
 
+namespace {
+
+// A term that is a number.
+class NumberTerm : public Term {
+ public:
+  NumberTerm(double coefficient, std::int64_t count, double sum) : Term("number", coefficient), count_(count), sum_(sum) {}
+  std::int64_t count(const StepCounts&) const override { return count_; }
+  at::Tensor share(const Pass&, const TermScale& scale, StepReport& report) override {
+    report.add(name(), at::full({}, sum_, at::kDouble));
+    return scale.times(at::full({}, sum_, at::kDouble));
+  }
+  double shown(double sum, const StepCounts&) const override { return sum; }
+
+ private:
+  std::int64_t count_;
+  double sum_;
+};
+
+struct Number {
+  double coefficient;
+  std::int64_t count;
+  double sum;
+};
+
+at::Tensor share_of(const std::vector<Number>& numbers) {
+  Objective objective;
+  for (const Number& n : numbers) objective.terms.push_back(std::make_unique<NumberTerm>(n.coefficient, n.count, n.sum));
+  TrainModel model = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
+  const ModelInput input = make_input(tiny_batch(1, 8, model.config.vocab_size), 0, 1);
+  StepReport report({"number"});
+  return objective_share(objective, {*model.decoder, input, {}, {}, {}}, report);
+}
+
+}  // namespace
+
 TEST_CASE("a term without a count is nothing, the others are coefficient times sum over count") {
-  const auto term = [](double coefficient, std::int64_t count, double sum) {
-    return ObjectiveTerm{"t", coefficient, count, [=](const TermScale& scale) { return scale.times(at::full({}, sum, at::kDouble)); }};
+  CHECK(!share_of({}).defined());
+  CHECK(!share_of({{1.0, 0, 5.0}}).defined());
+  CHECK(share_of({{1.0, 4, 8.0}, {0.5, 0, 100.0}, {0.25, 2, 6.0}}).item<double>() == Approx(2.75));
+}
+
+TEST_CASE("a stage's own term enters the gradient and the report by its name, and no file of the step knows it") {
+  // The mean square of what the head sees, which autograd differentiates.
+  class SquareTerm : public Term {
+   public:
+    explicit SquareTerm(double coefficient) : Term("square", coefficient) {}
+    std::int64_t count(const StepCounts& totals) const override { return totals.tokens; }
+    at::Tensor share(const Pass& pass, const TermScale& scale, StepReport& report) override {
+      const at::Tensor sum = pass.output.hidden.square().sum();
+      report.add(name(), sum);
+      return scale.times(sum);
+    }
+    double shown(double sum, const StepCounts& totals) const override { return sum / static_cast<double>(totals.tokens); }
   };
-  CHECK(!objective_share({}).defined());
-  CHECK(!objective_share({term(1.0, 0, 5.0)}).defined());
-  CHECK(objective_share({term(1.0, 4, 8.0), term(0.5, 0, 100.0), term(0.25, 2, 6.0)}).item<double>() == Approx(2.75));
+  const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
+  TrainModel model = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble);
+  const auto gradients = [&](double coefficient) {
+    Objective objective = language_objective(model);
+    if (coefficient != 0.0) objective.terms.push_back(std::make_unique<SquareTerm>(coefficient));
+    StepOptions two;
+    two.micro_batch_size = 2;
+    const StepResult result = compute_gradients(model, alone_layout(), batch, objective, two);
+    CHECK(result.terms.contains("square") == (coefficient != 0.0));
+    std::vector<at::Tensor> all;
+    for (const Parameter* p : model.parameters.trained()) all.push_back(p->gradient.sum().clone());
+    return all;
+  };
+  const auto plain = gradients(0.0), half = gradients(0.5), whole = gradients(1.0);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    INFO(model.parameters.trained()[i]->name);
+    const at::Tensor of_half = half[i] - plain[i], of_whole = whole[i] - plain[i];
+    const double largest = whole[i].abs().max().item<double>();
+    CHECK((of_half - 0.5 * of_whole).abs().max().item<double>() <= 1e-12 * largest);
+  }
+  CHECK((whole[0] - plain[0]).abs().max().item<double>() > 0.0);
 }

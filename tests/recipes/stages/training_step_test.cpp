@@ -46,16 +46,16 @@ TEST_CASE("at one token a sequence, loss and gradients do not depend on the micr
   const LocalBatch batch = tiny_batch(8, 1, tiny_decoder().vocab_size);
   for (const bool sparse : {false, true}) {
     TrainModel model = tiny_model(tiny_decoder(), sparse ? std::optional(tiny_moe()) : std::nullopt, at::kDouble);
-    const StepResult one = compute_gradients(model, alone_layout(), batch, in_micro_batches_of(1));
+    const StepResult one = gradients_of(model, batch, in_micro_batches_of(1));
     for (const std::int64_t micro : {2, 3, 8}) {
-      const StepResult many = compute_gradients(model, alone_layout(), batch, in_micro_batches_of(micro));
-      CHECK(std::abs(many.loss - one.loss) <= 1e-12);
+      const StepResult many = gradients_of(model, batch, in_micro_batches_of(micro));
+      CHECK(std::abs(many.loss() - one.loss()) <= 1e-12);
       CHECK(std::abs(many.grad_norm - one.grad_norm) <= 1e-11 * one.grad_norm);
     }
     EvaluationSet set;
     set.length = 1;
     set.tokens = batch.tokens;
     set.target_bytes = 8;
-    for (const std::int64_t size : {1, 2, 5, 1000}) CHECK(std::abs(evaluate(model, alone_layout(), set, size, 0).loss - one.loss) <= 1e-12);
+    for (const std::int64_t size : {1, 2, 5, 1000}) CHECK(std::abs(evaluate(model, alone_layout(), set, size, 0).loss - one.loss()) <= 1e-12);
   }
 }

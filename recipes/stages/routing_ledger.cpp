@@ -1,0 +1,62 @@
+#include "recipes/stages/routing_ledger.hpp"
+
+#include "core/tensor/pointers.hpp"
+
+namespace sluice::recipes {
+
+std::int64_t RoutingLedger::dropped() const {
+  std::int64_t total = 0;
+  for (const SlotCounts& slot : slots_) total += slot.dropped.item<std::int64_t>();
+  return total;
+}
+
+std::vector<std::vector<std::int64_t>> RoutingLedger::expert_counts() const {
+  std::vector<std::vector<std::int64_t>> counts;
+  for (const SlotCounts& slot : slots_) {
+    const auto* first = data_of<const std::int64_t>(slot.experts);
+    counts.emplace_back(first, first + slot.experts.numel());
+  }
+  return counts;
+}
+
+bool RoutingLedger::same_choices(const RoutingLedger& other) const {
+  if (slots_.size() != other.slots_.size()) return false;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (!at::equal(slots_[i].rows, other.slots_[i].rows) || !at::equal(slots_[i].children, other.slots_[i].children)) return false;
+  }
+  return true;
+}
+
+void RoutingLedger::add(const std::vector<SlotStatistics>& statistics) {
+  const bool first = slots_.empty();
+  for (std::size_t i = 0; i < statistics.size(); ++i) {
+    const SlotStatistics& s = statistics[i];
+    SlotCounts local = {s.path, s.counts.sum(0), s.child_counts.sum(0), at::tensor(s.expert_counts, at::kLong), at::tensor({s.dropped}, at::kLong)};
+    if (first) {
+      slots_.push_back(std::move(local));
+      continue;
+    }
+    slots_[i].rows.add_(local.rows);
+    slots_[i].children.add_(local.children);
+    slots_[i].experts.add_(local.experts);
+    slots_[i].dropped.add_(local.dropped);
+  }
+}
+
+void RoutingLedger::reduce(parallel::Communicator& world, std::int64_t step, const char* phase) {
+  if (slots_.empty() || world.size() == 1) return;
+  std::vector<at::Tensor> parts;
+  for (const SlotCounts& slot : slots_) parts.insert(parts.end(), {slot.rows, slot.children, slot.experts, slot.dropped});
+  at::Tensor all = at::cat(parts, 0).contiguous();
+  world.start_all_reduce(data_of<std::int64_t>(all), static_cast<std::size_t>(all.numel()), DType::kInt64, parallel::ReduceOp::kSum,
+                         {"routing counts", step, -1, phase}).finish();
+  std::int64_t begin = 0;
+  for (SlotCounts& slot : slots_) {
+    for (at::Tensor* part : {&slot.rows, &slot.children, &slot.experts, &slot.dropped}) {
+      *part = all.narrow(0, begin, part->numel()).clone();
+      begin += part->numel();
+    }
+  }
+}
+
+}  // namespace sluice::recipes
