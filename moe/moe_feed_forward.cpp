@@ -2,16 +2,15 @@
 
 #include "core/base/error.hpp"
 
-#include <fmt/core.h>
-
 namespace sluice::moe {
 
-MoeFeedForward::MoeFeedForward(const std::string& prefix, std::int64_t layer, const MoeConfig& shape, std::int64_t hidden_size, ExpertPlacement placement,
-                               std::shared_ptr<parallel::TokenExchange> exchange, at::ScalarType type)
+MoeFeedForward::MoeFeedForward(const std::string& path, const std::string& prefix, std::int64_t layer, const MoeConfig& shape, std::int64_t hidden_size,
+                               ExpertPlacement placement, std::shared_ptr<parallel::TokenExchange> exchange, at::ScalarType type)
     : config(shape),
       router(prefix, shape, hidden_size, type),
       experts(prefix, placement.group_rank * (shape.num_experts / placement.group_size), shape.num_experts / placement.group_size, hidden_size,
               shape.expert_hidden_size, type),
+      path_(path),
       layer_(layer),
       exchange_(std::move(exchange)) {
   if (shape.num_experts % placement.group_size != 0)
@@ -25,12 +24,10 @@ SlotOutput MoeFeedForward::forward(const at::Tensor& x, const RowTable& rows, co
   SlotOutput output;
   output.y = exchange_->run(x, routing.weights, routing.plan, [&](const parallel::ExpertChunk& chunk) { return experts.forward(chunk); }, context, layer_);
   if (shared) output.y = output.y + shared->forward(x, rows, context).y;
-  routing.statistics.path = path();
+  routing.statistics.path = path_;
   output.statistics = std::move(routing.statistics);
   return output;
 }
-
-std::string MoeFeedForward::path() const { return fmt::format("layers.{}.feed_forward", layer_); }
 
 void MoeFeedForward::collect(std::vector<Parameter*>& parameters) {
   router.collect(parameters);

@@ -21,13 +21,13 @@ struct ExpertPlacement {
 
 class MoeFeedForward : public FeedForward {
  public:
-  MoeFeedForward(const std::string& prefix, std::int64_t layer, const MoeConfig& config, std::int64_t hidden_size, ExpertPlacement placement,
+  /// Fills the slot `path`, "layers.3.feed_forward", with leaves that begin with `prefix`; reports of failures name `layer`.
+  MoeFeedForward(const std::string& path, const std::string& prefix, std::int64_t layer, const MoeConfig& config, std::int64_t hidden_size, ExpertPlacement placement,
                  std::shared_ptr<parallel::TokenExchange> exchange, at::ScalarType type);
 
   SlotOutput forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) override;
   void collect(std::vector<Parameter*>& parameters) override;
-  /// Of the slot it fills: "layers.3.feed_forward".
-  std::string path() const;
+  const std::string& path() const { return path_; }
 
   const MoeConfig config;
   Router router;
@@ -35,6 +35,7 @@ class MoeFeedForward : public FeedForward {
   std::unique_ptr<DenseFeedForward> shared;  // null without shared experts
 
  private:
+  std::string path_;
   std::int64_t layer_;
   std::shared_ptr<parallel::TokenExchange> exchange_;
 };

@@ -83,13 +83,35 @@ at::Tensor to_index(const std::vector<std::int32_t>& values, at::IntArrayRef sha
   return at::from_blob(const_cast<std::int32_t*>(values.data()), shape, at::TensorOptions().dtype(at::kInt)).to(at::kLong);
 }
 
-// counts [G, columns] of `index` [N, K], where rows of group g are consecutive.
-at::Tensor count_by_group(const at::Tensor& index, std::int64_t groups, std::int64_t columns) {
-  const std::int64_t rows = index.size(0);
-  if (rows == 0) return at::zeros({groups, columns}, at::TensorOptions().dtype(at::kLong));
-  const at::Tensor group = at::arange(rows, at::TensorOptions().dtype(at::kLong)).div(rows / groups, "floor").unsqueeze(1);
-  return (index + group * columns).flatten().bincount({}, groups * columns).view({groups, columns});
-}
+// Rows of a table by group: all in one, or those of each sequence.
+class RowGroups {
+ public:
+  RowGroups(const RowTable& rows, bool by_sequence) : rows_(rows), by_sequence_(by_sequence), count_(by_sequence ? rows.sequences() : 1) {}
+
+  std::int64_t count() const { return count_; }
+
+  /// [N, C] -> [G, C], summed over the rows of each group.
+  at::Tensor sum(const at::Tensor& values) const {
+    if (!by_sequence_ || rows_.common_length())
+      return values.view({count_, rows_.rows() / std::max<std::int64_t>(1, count_), values.size(1)}).sum(1);
+    std::vector<at::Tensor> sums;
+    for (std::size_t b = 0; b + 1 < rows_.offsets().size(); ++b)
+      sums.push_back(values.narrow(0, rows_.offsets()[b], rows_.offsets()[b + 1] - rows_.offsets()[b]).sum(0));
+    return at::stack(sums, 0);
+  }
+
+  /// How often each of `columns` stands in index [N, K]: [G, columns].
+  at::Tensor counts(const at::Tensor& index, std::int64_t columns) const {
+    if (index.size(0) == 0) return at::zeros({count_, columns}, index.options());
+    const at::Tensor flat = by_sequence_ ? index + rows_.sequence().unsqueeze(1) * columns : index;
+    return flat.flatten().bincount({}, count_ * columns).view({count_, columns});
+  }
+
+ private:
+  const RowTable& rows_;
+  bool by_sequence_;
+  std::int64_t count_;
+};
 
 }  // namespace
 
@@ -116,7 +138,7 @@ void Router::collect(std::vector<Parameter*>& parameters) {
 Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
   const std::int64_t n = x.size(0), k = config_.top_k, families = config_.num_families();
   const bool sigmoid = config_.score_func == ScoreFunction::kSigmoid;
-  const std::int64_t groups = config_.balance_loss == BalanceLoss::kSequence ? rows.sequences : 1;
+  const RowGroups groups(rows, config_.balance_loss == BalanceLoss::kSequence);
   Routing routing;
 
   const at::Tensor logits = RouterLogitsFunction::apply(x, gate.open_use(), &gate);
@@ -130,9 +152,8 @@ Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
   if (config_.routed_scaling_factor != 1.0) weights = weights * config_.routed_scaling_factor;
 
   SlotStatistics& statistics = routing.statistics;
-  const auto by_group = [&](const at::Tensor& values) { return values.view({groups, n / std::max<std::int64_t>(1, groups), values.size(1)}).sum(1); };
-  statistics.probability_sum = by_group(probabilities);
-  statistics.counts = count_by_group(chosen, groups, families);
+  statistics.probability_sum = groups.sum(probabilities);
+  statistics.counts = groups.counts(chosen, families);
   statistics.z_sum = at::logsumexp(logits, 1).square().sum();
 
   if (config_.family_size > 1) {
@@ -153,9 +174,9 @@ Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
       const at::Tensor picked = pick.gather(2, second.unsqueeze(2)).squeeze(2);
       weights = weights * (picked / picked.detach());
       const at::Tensor zeros = at::zeros({n, level_rows}, p.options().requires_grad(false));
-      sums.push_back(by_group(zeros.scatter_add(1, pairs, p.reshape({n, 2 * k}))));
+      sums.push_back(groups.sum(zeros.scatter_add(1, pairs, p.reshape({n, 2 * k}))));
       chosen = chosen * 2 + second;
-      counts.push_back(count_by_group(chosen, groups, level_rows));
+      counts.push_back(groups.counts(chosen, level_rows));
       level_begin += level_rows;
     }
     statistics.child_probability_sum = at::cat(sums, 1);
@@ -163,11 +184,11 @@ Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
     const at::Tensor leaves = chosen.to(at::kInt).contiguous();
     experts.assign(data_of<const std::int32_t>(leaves), data_of<const std::int32_t>(leaves) + n * k);
   } else {
-    statistics.child_probability_sum = at::zeros({groups, 0}, logits.options().requires_grad(false));
-    statistics.child_counts = at::zeros({groups, 0}, at::TensorOptions().dtype(at::kLong));
+    statistics.child_probability_sum = at::zeros({groups.count(), 0}, logits.options().requires_grad(false));
+    statistics.child_counts = at::zeros({groups.count(), 0}, logits.options().dtype(at::kLong).requires_grad(false));
   }
   if (config_.capacity_factor > 0)
-    statistics.dropped = apply_capacity(experts, rows.sequences, rows.length, k, config_.num_experts, config_.capacity_factor);
+    statistics.dropped = apply_capacity(experts, rows.offsets(), k, config_.num_experts, config_.capacity_factor);
   routing.plan = parallel::make_routing_plan(std::move(experts), n, k, config_.num_experts);
   statistics.expert_counts = routing.plan.counts;
   routing.weights = weights;
@@ -193,14 +214,14 @@ std::int64_t expert_capacity(std::int64_t length, std::int64_t top_k, std::int64
   return static_cast<std::int64_t>(std::ceil(exact * (1.0 - 4.0 * std::numeric_limits<double>::epsilon())));
 }
 
-std::int64_t apply_capacity(std::vector<std::int32_t>& experts, std::int64_t sequences, std::int64_t length, std::int64_t top_k,
-                            std::int64_t num_experts, double capacity_factor) {
-  const std::int64_t capacity = expert_capacity(length, top_k, num_experts, capacity_factor);
+std::int64_t apply_capacity(std::vector<std::int32_t>& experts, const std::vector<std::int64_t>& offsets, std::int64_t top_k, std::int64_t num_experts,
+                            double capacity_factor) {
   std::int64_t dropped = 0;
   std::vector<std::int64_t> used(static_cast<std::size_t>(num_experts));
-  for (std::int64_t s = 0; s < sequences; ++s) {
+  for (std::size_t b = 0; b + 1 < offsets.size(); ++b) {
+    const std::int64_t capacity = expert_capacity(offsets[b + 1] - offsets[b], top_k, num_experts, capacity_factor);
     std::fill(used.begin(), used.end(), 0);
-    for (std::int64_t i = s * length * top_k; i < (s + 1) * length * top_k; ++i) {
+    for (std::int64_t i = offsets[b] * top_k; i < offsets[b + 1] * top_k; ++i) {
       std::int32_t& expert = experts[static_cast<std::size_t>(i)];
       if (expert >= 0 && used[static_cast<std::size_t>(expert)]++ >= capacity) {
         expert = -1;

@@ -56,9 +56,9 @@ class Router {
 /// Pairs that an expert takes of a sequence of `length` tokens: ceil(T*k*factor/E), exact for factors written as decimals.
 std::int64_t expert_capacity(std::int64_t length, std::int64_t top_k, std::int64_t num_experts, double capacity_factor);
 
-/// Drops (token, k) pairs over capacity in each sequence: expert_capacity() per expert, kept in order of (token, k).
-/// experts [B*T*K] -> -1 where dropped; returns the number dropped.
-std::int64_t apply_capacity(std::vector<std::int32_t>& experts, std::int64_t sequences, std::int64_t length, std::int64_t top_k,
-                            std::int64_t num_experts, double capacity_factor);
+/// Drops (token, k) pairs over capacity in each sequence: expert_capacity() of its length per expert, kept in order of (token, k).
+/// experts [N*K] -> -1 where dropped; rows of sequence b are offsets[b] to offsets[b + 1]. Returns the number dropped.
+std::int64_t apply_capacity(std::vector<std::int32_t>& experts, const std::vector<std::int64_t>& offsets, std::int64_t top_k, std::int64_t num_experts,
+                            double capacity_factor);
 
 }  // namespace sluice::moe

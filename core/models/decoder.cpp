@@ -1,5 +1,6 @@
 #include "core/models/decoder.hpp"
 
+#include "core/base/error.hpp"
 #include "core/nn/embedding.hpp"
 #include "core/nn/rms_norm.hpp"
 #include "core/nn/swiglu.hpp"
@@ -10,14 +11,6 @@
 #include <algorithm>
 
 namespace sluice {
-
-std::int64_t ModelState::bytes() const {
-  std::int64_t total = 0;
-  for (const AttentionCache& layer : layers) {
-    if (layer.key.defined()) total += static_cast<std::int64_t>(layer.key.nbytes() + layer.value.nbytes());
-  }
-  return total;
-}
 
 Decoder::Decoder(const DecoderConfig& shape, at::ScalarType type, const SlotFactory& slots) : config(shape), type_(type) {
   const auto norm = [&](const std::string& name) {
@@ -33,7 +26,7 @@ Decoder::Decoder(const DecoderConfig& shape, at::ScalarType type, const SlotFact
     layer.input_norm = norm(prefix + ".input_layernorm.weight");
     layer.attention = std::make_unique<Attention>(prefix + ".self_attn", config, rope, type);
     layer.post_attention_norm = norm(prefix + ".post_attention_layernorm.weight");
-    if (slots) layer.feed_forward = slots(i, prefix + ".mlp");
+    if (slots) layer.feed_forward = slots(feed_forward_path(i), prefix + ".mlp");
     if (!layer.feed_forward) layer.feed_forward = std::make_unique<DenseFeedForward>(prefix + ".mlp", config.hidden_size, config.intermediate_size, type);
     layers_.push_back(std::move(layer));
   }
@@ -59,23 +52,27 @@ void Decoder::set_type(at::ScalarType type) {
   refresh_compute();
 }
 
-void Decoder::refresh_compute() {
-  for (Parameter* p : parameters()) p->refresh_compute(type_);
+FeedForward& Decoder::slot(const std::string& path) {
+  for (std::size_t i = 0; i < layers_.size(); ++i)
+    if (path == feed_forward_path(static_cast<std::int64_t>(i))) return *layers_[i].feed_forward;
+  throw usage_error("this decoder of {} layers has no slot '{}'", layers_.size(), path);
 }
 
-ForwardOutput Decoder::forward(const at::Tensor& ids, const RowTable& rows, const StepContext& context, const ForwardRequest& request) {
+std::string feed_forward_path(std::int64_t layer) { return fmt::format("layers.{}.feed_forward", layer); }
+
+ForwardOutput Decoder::forward(const Batch& batch, ModelState* state, const StepContext& context, const FeatureRequest& request) {
   ForwardOutput output;
   const auto capture = [&](const std::string& path, const at::Tensor& x) {
-    if (std::find(request.features.begin(), request.features.end(), path) != request.features.end())
+    if (std::find(request.paths.begin(), request.paths.end(), path) != request.paths.end())
       output.features[path] = request.keep ? request.keep(x) : x;
   };
-  RowTable table = rows;
-  if (request.state != nullptr) {
-    request.state->layers.resize(layers_.size());
-    table.first_position = request.state->length;
+  RowTable rows = batch.rows;
+  if (state != nullptr) {
+    state->layers.resize(layers_.size());
+    rows = rows.moved(state->length);
   }
   // The residual stream and what was last added to it travel apart, so that the addition happens inside the next norm.
-  at::Tensor residual = sluice::embedding(ids, embedding, type_);
+  at::Tensor residual = sluice::embedding(batch.ids, embedding, type_);
   capture("embedding", residual);
   at::Tensor delta;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -84,16 +81,16 @@ ForwardOutput Decoder::forward(const at::Tensor& ids, const RowTable& rows, cons
     if (delta.defined()) std::tie(residual, normed) = add_rms_norm(delta, residual, layer.input_norm, config.rms_norm_eps);
     else normed = rms_norm(residual, layer.input_norm, config.rms_norm_eps);
     if (i > 0) capture(fmt::format("layers.{}", i - 1), residual);
-    delta = layer.attention->forward(normed, table, request.state != nullptr ? &request.state->layers[i] : nullptr);
+    delta = layer.attention->forward(normed, rows, state != nullptr ? &state->layers[i] : nullptr);
     std::tie(residual, normed) = add_rms_norm(delta, residual, layer.post_attention_norm, config.rms_norm_eps);
-    capture(fmt::format("layers.{}.feed_forward.input", i), normed);
-    SlotOutput slot = layer.feed_forward->forward(normed, table, context);
+    capture(feed_forward_path(static_cast<std::int64_t>(i)) + ".input", normed);
+    SlotOutput slot = layer.feed_forward->forward(normed, rows, context);
     if (slot.statistics) output.statistics.push_back(std::move(*slot.statistics));
     delta = slot.y;
   }
   std::tie(residual, output.hidden) = add_rms_norm(delta, residual, final_norm_, config.rms_norm_eps);
   capture(fmt::format("layers.{}", layers_.size() - 1), residual);
-  if (request.state != nullptr) request.state->length += rows.length;
+  if (state != nullptr) state->length = rows.last_position() + 1;
   return output;
 }
 

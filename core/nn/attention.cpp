@@ -132,26 +132,44 @@ void Attention::collect(std::vector<Parameter*>& parameters) {
   parameters.push_back(&k_norm);
 }
 
-at::Tensor Attention::forward(const at::Tensor& x, const RowTable& rows, AttentionCache* cache) {
-  const std::int64_t batch = rows.sequences, length = rows.length, heads = config_.num_attention_heads, h = config_.head_dim;
-  rope_->reserve(rows.first_position + length);
+at::Tensor Attention::forward(const at::Tensor& x, const RowTable& rows, AttentionCache* cache, bool causal) {
+  const std::int64_t heads = config_.num_attention_heads, key_heads = config_.num_key_value_heads, h = config_.head_dim;
+  rope_->reserve(rows.last_position() + 1);
   auto context = c10::make_intrusive<QkvContext>();
   const bool head = config_.qk_norm == QkNorm::kHead;
-  context->shape = {heads, config_.num_key_value_heads, h, head ? h : heads * h, head ? h : config_.num_key_value_heads * h, config_.rms_norm_eps};
+  context->shape = {heads, key_heads, h, head ? h : heads * h, head ? h : key_heads * h, config_.rms_norm_eps};
   if (config_.qk_norm != QkNorm::kNone) {
     context->q_norm = &q_norm;
     context->k_norm = &k_norm;
   }
   context->rope = rope_;
-  context->positions = at::arange(rows.first_position, rows.first_position + length, at::kLong).repeat({batch});
+  context->positions = rows.position();
 
   // Without normalisation these are no parts of the model: they have no gradient, and so no use.
   const auto parts = QkvFunction::apply(linear(x, qkv, qkv_numerics), q_norm.open_use(), k_norm.open_use(), context);
-  const at::Tensor q = parts[0].view({batch, length, heads, h}).transpose(1, 2);
-  at::Tensor k = parts[1].view({batch, length, config_.num_key_value_heads, h});
-  at::Tensor v = parts[2].view({batch, length, config_.num_key_value_heads, h});
+  const at::Tensor q = parts[0].view({-1, heads, h}), k = parts[1].view({-1, key_heads, h}), v = parts[2].view({-1, key_heads, h});
+  at::Tensor merged;
+  if (const auto length = rows.common_length()) {
+    const auto by_sequence = [&](const at::Tensor& t) { return t.view({rows.sequences(), *length, t.size(1), h}); };
+    merged = attend(by_sequence(q), by_sequence(k), by_sequence(v), cache, causal);
+  } else {
+    TORCH_CHECK(cache == nullptr, "sequences of unequal length cannot continue a cache; this is a defect of Sluice");
+    std::vector<at::Tensor> sequences;
+    for (std::size_t b = 0; b + 1 < rows.offsets().size(); ++b) {
+      const std::int64_t begin = rows.offsets()[b], count = rows.offsets()[b + 1] - begin;
+      const auto of_sequence = [&](const at::Tensor& t) { return t.narrow(0, begin, count).unsqueeze(0); };
+      sequences.push_back(attend(of_sequence(q), of_sequence(k), of_sequence(v), nullptr, causal));
+    }
+    merged = at::cat(sequences, 0);
+  }
+  return linear(merged.to(x.scalar_type()), out, out_numerics);
+}
+
+// q [B, T, H, h], k and v [B, T, K, h] -> [B * T, H h].
+at::Tensor Attention::attend(const at::Tensor& q, at::Tensor k, at::Tensor v, AttentionCache* cache, bool causal) const {
+  const std::int64_t batch = q.size(0), length = q.size(1), heads = q.size(2), h = q.size(3);
   std::optional<at::Tensor> mask;
-  bool causal = length > 1;
+  causal = causal && length > 1;
   if (cache != nullptr) {
     if (cache->key.defined()) {
       k = at::cat({cache->key, k}, 1);
@@ -163,13 +181,12 @@ at::Tensor Attention::forward(const at::Tensor& x, const RowTable& rows, Attenti
       // A chunk that continues a cache sees all of it and its own past.
       causal = false;
       const std::int64_t past = k.size(1) - length;
-      mask = at::ones({length, k.size(1)}, at::TensorOptions().dtype(at::kBool)).tril(past);
+      mask = at::ones({length, k.size(1)}, q.options().dtype(at::kBool).requires_grad(false)).tril(past);
     }
   }
-  const at::Tensor attended = at::scaled_dot_product_attention(to_product(q), to_product(expand_heads(k, heads)), to_product(expand_heads(v, heads)), mask,
-                                                               0.0, causal, 1.0 / std::sqrt(static_cast<double>(h)));
-  const at::Tensor merged = attended.transpose(1, 2).reshape({batch * length, heads * h}).to(x.scalar_type());
-  return linear(merged, out, out_numerics);
+  const at::Tensor attended = at::scaled_dot_product_attention(to_product(q.transpose(1, 2)), to_product(expand_heads(k, heads)), to_product(expand_heads(v, heads)),
+                                                               mask, 0.0, causal, 1.0 / std::sqrt(static_cast<double>(h)));
+  return attended.transpose(1, 2).reshape({batch * length, heads * h});
 }
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// Causal grouped-query attention with RoPE and optional RMSNorm of queries and keys, through LibTorch's fused kernel.
+// Grouped-query attention with RoPE and optional RMSNorm of queries and keys, through LibTorch's fused kernel.
 // Legend: N = B*T rows, B sequences, T length, D model width, H query heads, K key/value heads, h head width.
 #pragma once
 
@@ -23,8 +23,9 @@ class Attention {
   /// `prefix` e.g. "model.layers.3.self_attn".
   Attention(const std::string& prefix, const DecoderConfig& config, std::shared_ptr<RopeTable> rope, at::ScalarType type);
 
-  /// x [N, D] -> [N, D]. With a cache (inference only) the rows continue it and it grows by them.
-  at::Tensor forward(const at::Tensor& x, const RowTable& rows, AttentionCache* cache);
+  /// x [N, D] -> [N, D]: each row attends to the rows of its sequence, if `causal` to itself and those before it. With a cache (inference
+  /// only; causal, sequences of one length) the rows continue it and it grows by them.
+  at::Tensor forward(const at::Tensor& x, const RowTable& rows, AttentionCache* cache, bool causal = true);
   void collect(std::vector<Parameter*>& parameters);
 
   Parameter qkv;             // [(H + 2K) h, D]: query rows, key rows, value rows
@@ -33,6 +34,8 @@ class Attention {
   Numerics qkv_numerics, out_numerics;
 
  private:
+  at::Tensor attend(const at::Tensor& q, at::Tensor k, at::Tensor v, AttentionCache* cache, bool causal) const;
+
   DecoderConfig config_;
   std::shared_ptr<RopeTable> rope_;
 };

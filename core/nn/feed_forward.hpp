@@ -4,6 +4,7 @@
 
 #include "core/nn/numerics.hpp"
 #include "core/nn/parameter.hpp"
+#include "core/nn/row_table.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -11,19 +12,6 @@
 #include <vector>
 
 namespace sluice {
-
-enum class Modality : std::int8_t { kText };
-
-/// What each row is: `sequences` runs of `length` rows in row order. Only present tokens are rows.
-struct RowTable {
-  std::int64_t sequences = 0;                 // B
-  std::int64_t length = 0;                    // T
-  std::vector<std::int64_t> sample_indices;   // [B], global
-  std::int64_t first_position = 0;            // position of the first row of each sequence (> 0 with a cache)
-  Modality modality = Modality::kText;
-
-  std::int64_t rows() const { return sequences * length; }
-};
 
 /// What a forward pass needs to know of the step it is part of. Read-only; no distributed state is global.
 struct StepContext {

@@ -90,14 +90,15 @@ std::int64_t sequences_at_once(const EvalOptions& options, std::int64_t length) 
 double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& ids, std::span<const Window> windows,
                    std::int64_t length) {
   at::NoGradGuard no_grad;
-  recipes::LocalBatch batch;
-  batch.length = length;
+  std::vector<std::int32_t> tokens;
+  std::vector<std::int64_t> samples;
   for (const Window& window : windows) {
-    batch.sample_indices.push_back(batch.sequences());
-    batch.tokens.insert(batch.tokens.end(), ids.begin() + window.begin, ids.begin() + window.begin + length + 1);
+    samples.push_back(static_cast<std::int64_t>(samples.size()));
+    tokens.insert(tokens.end(), ids.begin() + window.begin, ids.begin() + window.begin + length + 1);
   }
-  const recipes::ModelInput input = recipes::make_input(batch, 0, batch.sequences());
-  const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {0, "eval", false});
+  const auto count = static_cast<std::int64_t>(windows.size());
+  const recipes::ModelInput input = recipes::make_input(recipes::LocalBatch::of_length(length, std::move(tokens), std::move(samples), count), 0, count);
+  const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {0, "eval", false});
   const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics);
   double nats = 0.0;
   std::int64_t end = 0;
@@ -145,8 +146,8 @@ void print_logprobs(LoadedModel& loaded, const recipes::Layout& layout, const Ev
   at::NoGradGuard no_grad;
   const auto length = static_cast<std::int64_t>(ids.size()) - 1;
   warn_of_untrained_positions(loaded, layout, length, fmt::format("--tokens of {} ids", ids.size()));
-  const recipes::ModelInput input = recipes::make_input({ids, {0}, length}, 0, 1);
-  const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {0, "eval", false});
+  const recipes::ModelInput input = recipes::make_input(recipes::LocalBatch::of_length(length, ids, {0}, 1), 0, 1);
+  const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {0, "eval", false});
   const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics).to(at::kDouble);
   require_finite(nll.isfinite().all().item<bool>(), "loss", loaded, layout);
   for (std::int64_t i = 0; i < length; ++i) logprobs.push_back(-nll[i].item<double>());

@@ -52,14 +52,8 @@ int generate_command(const GenerateOptions& options) {
     data::Utf8Repairer text("generated text");
     write_standard_output(prompt);
     for (std::int64_t produced = 0; produced < options.max_tokens && standard_output_error() == 0; ++produced) {
-      RowTable rows;
-      rows.sequences = 1;
-      rows.length = static_cast<std::int64_t>(pending.size());
-      rows.sample_indices = {0};
-      ForwardRequest request;
-      request.state = &state;
-      const at::Tensor input = at::tensor(pending, at::kInt).to(at::kLong);
-      const at::Tensor hidden = loaded.model.decoder->forward(input, rows, {produced, "generate", false}, request).hidden;
+      const Batch input = {at::tensor(pending, at::kInt).to(at::kLong), RowTable({static_cast<std::int64_t>(pending.size())}, {0})};
+      const at::Tensor hidden = loaded.model.decoder->forward(input, &state, {produced, "generate", false}).hidden;
       Parameter& head = loaded.model.decoder->head();
       const at::Tensor last = hidden.narrow(0, hidden.size(0) - 1, 1).to(head.compute.scalar_type());
       const at::Tensor logits = linear(last, head, loaded.model.decoder->head_numerics).squeeze(0);

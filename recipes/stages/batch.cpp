@@ -1,18 +1,34 @@
 #include "recipes/stages/batch.hpp"
 
+#include <numeric>
+
 namespace sluice::recipes {
 
+LocalBatch LocalBatch::of_length(std::int64_t length, std::vector<std::int32_t> tokens, std::vector<std::int64_t> sample_indices,
+                                 std::int64_t global_sequences) {
+  LocalBatch batch;
+  batch.tokens = std::move(tokens);
+  batch.lengths.assign(sample_indices.size(), length);
+  batch.sample_indices = std::move(sample_indices);
+  batch.global_rows = global_sequences * length;
+  return batch;
+}
+
 ModelInput make_input(const LocalBatch& batch, std::int64_t begin, std::int64_t count) {
-  const std::int64_t length = batch.length;
-  const at::Tensor tokens = at::from_blob(const_cast<std::int32_t*>(batch.tokens.data()) + begin * (length + 1), {count, length + 1}, at::TensorOptions().dtype(at::kInt)).to(at::kLong);
-  ModelInput input;
-  // contiguous(): windows of one token are a view of every second element, which reshape keeps as it is.
-  input.ids = tokens.narrow(1, 0, length).reshape({count * length}).contiguous();
-  input.targets = tokens.narrow(1, 1, length).reshape({count * length}).contiguous();
-  input.rows.sequences = count;
-  input.rows.length = length;
-  input.rows.sample_indices.assign(batch.sample_indices.begin() + begin, batch.sample_indices.begin() + begin + count);
-  return input;
+  const auto first = batch.lengths.begin() + begin;
+  const std::vector<std::int64_t> lengths(first, first + count);
+  const auto sample = batch.sample_indices.begin() + begin;
+  const std::int64_t before = std::accumulate(batch.lengths.begin(), first, begin), rows = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+  std::vector<std::int64_t> ids, targets;
+  ids.reserve(static_cast<std::size_t>(rows));
+  targets.reserve(static_cast<std::size_t>(rows));
+  auto token = batch.tokens.begin() + before;
+  for (const std::int64_t length : lengths) {
+    ids.insert(ids.end(), token, token + length);
+    targets.insert(targets.end(), token + 1, token + length + 1);
+    token += length + 1;
+  }
+  return {{at::tensor(ids, at::kLong), RowTable(lengths, {sample, sample + count})}, at::tensor(targets, at::kLong)};
 }
 
 }  // namespace sluice::recipes

@@ -5,26 +5,24 @@
 #include "core/tensor/dtype_map.hpp"
 #include "parallel/plan/shards.hpp"
 
-#include <fmt/core.h>
-
 #include <cmath>
 #include <functional>
 #include <numbers>
+#include <numeric>
 
 namespace sluice::recipes {
 
 std::vector<std::string> feed_forward_inputs(const std::vector<std::int64_t>& layers) {
   std::vector<std::string> paths;
-  for (const std::int64_t layer : layers) paths.push_back(fmt::format("layers.{}.feed_forward.input", layer));
+  for (const std::int64_t layer : layers) paths.push_back(feed_forward_path(layer) + ".input");
   return paths;
 }
 
 ModelInput evaluation_input(const EvaluationSet& set, std::int64_t begin, std::int64_t count) {
-  LocalBatch batch;
-  batch.length = set.length;
-  batch.tokens.assign(set.tokens.begin() + begin * (set.length + 1), set.tokens.begin() + (begin + count) * (set.length + 1));
-  for (std::int64_t i = 0; i < count; ++i) batch.sample_indices.push_back(begin + i);
-  return make_input(batch, 0, count);
+  const auto token = [&](std::int64_t sequence) { return set.tokens.begin() + sequence * (set.length + 1); };
+  std::vector<std::int64_t> samples(static_cast<std::size_t>(count));
+  std::iota(samples.begin(), samples.end(), begin);
+  return make_input(LocalBatch::of_length(set.length, {token(begin), token(begin + count)}, std::move(samples), count), 0, count);
 }
 
 InFloat32::InFloat32(TrainModel& model) : decoder_(*model.decoder), type_(decoder_.type()) {
@@ -44,7 +42,7 @@ Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet
     const std::int64_t begin = std::min<std::int64_t>(done, mine.count);
     const std::int64_t count = std::min<std::int64_t>(batch, mine.count - begin);
     const ModelInput input = evaluation_input(set, mine.first + begin, count);
-    const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "eval", false});
+    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval", false});
     nats += token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics).sum(at::kDouble).item<double>();
   }
   layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", step, -1, "eval"}).finish();
@@ -58,12 +56,12 @@ Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet
 namespace {
 
 // The whole held batch on every rank, in float32 for bfloat16 models; `use` sees the output while that precision is on.
-void with_held_output(TrainModel& model, const EvaluationSet& held, std::int64_t step, const ForwardRequest& request,
+void with_held_output(TrainModel& model, const EvaluationSet& held, std::int64_t step, const FeatureRequest& request,
                       const std::function<void(const ModelInput&, const ForwardOutput&)>& use) {
   at::NoGradGuard no_grad;
   const InFloat32 precision(model);
   const ModelInput input = evaluation_input(held, 0, held.sequences());
-  use(input, model.decoder->forward(input.ids, input.rows, {step, "receipt", false}, request));
+  use(input, model.decoder->forward(input.batch, nullptr, {step, "receipt", false}, request));
 }
 
 }  // namespace
@@ -81,8 +79,8 @@ HeldOutput run_held_batch(TrainModel& model, const EvaluationSet& held, std::int
 std::map<std::string, at::Tensor> held_means(TrainModel& model, const EvaluationSet& held, const std::vector<std::string>& paths,
                                              std::int64_t step) {
   std::map<std::string, at::Tensor> means;
-  ForwardRequest request;
-  request.features = paths;
+  FeatureRequest request;
+  request.paths = paths;
   request.keep = [](const at::Tensor& feature) { return feature.mean(0); };
   with_held_output(model, held, step, request, [&](const ModelInput&, const ForwardOutput& output) { means = output.features; });
   return means;

@@ -24,7 +24,7 @@ struct EvaluationSet {
   std::int64_t targets() const { return sequences() * length; }
 };
 
-/// What to capture of a forward pass (ForwardRequest::features) for the inputs of these layers' feed-forwards, in their order.
+/// What to capture of a forward pass (FeatureRequest::paths) for the inputs of these layers' feed-forwards, in their order.
 std::vector<std::string> feed_forward_inputs(const std::vector<std::int64_t>& layers);
 
 /// Sequences [begin, begin + count) of a set as model input; `count` may be 0.
@@ -60,7 +60,7 @@ struct HeldOutput {
 HeldOutput run_held_batch(TrainModel& model, const EvaluationSet& held, std::int64_t step);
 /// The largest |difference| of two models' logits on the held batch, in the same precision. The logits are never whole.
 double max_logit_difference(TrainModel& a, const HeldOutput& of_a, TrainModel& b, const HeldOutput& of_b);
-/// Means [D] over the rows of the held batch of captured features (see ForwardRequest), computed like run_held_batch.
+/// Means [D] over the rows of the held batch of captured features (see FeatureRequest), computed like run_held_batch.
 std::map<std::string, at::Tensor> held_means(TrainModel& model, const EvaluationSet& held, const std::vector<std::string>& paths,
                                              std::int64_t step);
 /// SHA-256 over the held batch's token ids as little-endian int32.

@@ -7,17 +7,19 @@ namespace {
 
 class CrossEntropyTerm : public Term {
  public:
-  CrossEntropyTerm() : Term("loss", 1.0) {}
+  explicit CrossEntropyTerm(Decoder& model) : Term("loss", 1.0), model_(model) {}
   std::int64_t count(const StepCounts& totals) const override { return totals.targets; }
   at::Tensor share(const Pass& pass, const TermScale& scale, StepReport& report) override {
     at::Tensor nll;
-    Decoder& model = pass.model;
     const at::Tensor share =
-        linear_cross_entropy(pass.output.hidden, pass.input.targets, model.head(), scale.value(), &nll, model.head_numerics, name().c_str());
+        linear_cross_entropy(pass.output.hidden, pass.input.targets, model_.head(), scale.value(), &nll, model_.head_numerics, name().c_str());
     report.add(name(), nll.sum(at::kDouble));
     return share;
   }
   double shown(double sum, const StepCounts& totals) const override { return sum / static_cast<double>(totals.targets); }
+
+ private:
+  Decoder& model_;
 };
 
 // Of all sparse slots.
@@ -113,7 +115,7 @@ bool reads_step_routing(const moe::MoeConfig& moe) {
 
 Objective language_objective(const TrainModel& model) {
   Objective objective;
-  objective.terms.push_back(std::make_unique<CrossEntropyTerm>());
+  objective.terms.push_back(std::make_unique<CrossEntropyTerm>(*model.decoder));
   if (!model.moe) return objective;
   objective.terms.push_back(std::make_unique<BalanceTerm>(model));
   objective.terms.push_back(std::make_unique<RouterZTerm>(model.moe->z_loss_coef, model.sparse.size()));

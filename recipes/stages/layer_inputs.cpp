@@ -20,8 +20,8 @@ std::vector<at::Tensor> layer_inputs(TrainModel& model, const Layout& layout, co
   const InFloat32 precision(model);
   const bool mine = layout.rank() == 0;
   const std::int64_t all = count * set.length, kept = std::min(all, most_rows), piece = std::max<std::int64_t>(1, kPieceRows / set.length);
-  ForwardRequest request;
-  request.features = feed_forward_inputs(layers);
+  FeatureRequest request;
+  request.paths = feed_forward_inputs(layers);
   std::vector<std::vector<at::Tensor>> pieces(layers.size());
   // One row of each stretch of all / kept, now here and now there in it, so that no position in the sequences is preferred.
   const auto row = [&](std::int64_t i) { return i * all / kept + (i * 2654435761) % std::max<std::int64_t>(1, all / kept); };
@@ -33,8 +33,8 @@ std::vector<at::Tensor> layer_inputs(TrainModel& model, const Layout& layout, co
     const at::Tensor index = at::tensor(picked, at::kLong);
     if (mine) request.keep = [&](const at::Tensor& x) { return x.index_select(0, index); };
     const ModelInput input = evaluation_input(set, begin, mine ? end - begin : 0);
-    const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "inputs", false}, request);
-    for (std::size_t i = 0; i < layers.size() && mine; ++i) pieces[i].push_back(output.features.at(request.features[i]));
+    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "inputs", false}, request);
+    for (std::size_t i = 0; i < layers.size() && mine; ++i) pieces[i].push_back(output.features.at(request.paths[i]));
     progress(end);
   }
   std::vector<at::Tensor> inputs(layers.size());
@@ -53,7 +53,7 @@ std::vector<std::vector<std::int64_t>> expert_counts(TrainModel& model, const La
   for (std::int64_t done = 0; done < most; done += batch) {
     const std::int64_t first = std::min<std::int64_t>(done, mine.count);
     const ModelInput input = evaluation_input(set, begin + mine.first + first, std::min<std::int64_t>(batch, mine.count - first));
-    const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "loads", false});
+    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "loads", false});
     for (std::size_t i = 0; i < model.sparse.size(); ++i)
       for (std::size_t e = 0; e < experts; ++e) sums[i * experts + e] += output.statistics[i].expert_counts[e];
   }

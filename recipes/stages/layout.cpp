@@ -4,11 +4,12 @@
 
 namespace sluice::recipes {
 
-Layout make_layout(parallel::World& world, int expert) {
+Layout make_layout(parallel::World& world, int expert, const std::string& model) {
   Layout layout;
   layout.mesh = std::make_shared<const parallel::Mesh>(world.size(), expert, world.layout().node_of_rank);
   // A run may have several meshes; reports name their groups.
-  const parallel::MeshGroups groups = world.make_groups(*layout.mesh, world.world(), fmt::format("mesh{}x{}", world.size(), expert));
+  const std::string prefix = fmt::format("{}{}mesh{}x{}", model, model.empty() ? "" : ".", world.size(), expert);
+  const parallel::MeshGroups groups = world.make_groups(*layout.mesh, world.world(), prefix);
   layout.world = groups.all;
   layout.expert_group = groups.expert;
   layout.replicas = groups.replica;

@@ -5,6 +5,7 @@
 #include "parallel/plan/mesh.hpp"
 
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace sluice::recipes {
@@ -20,7 +21,8 @@ struct Layout {
   int size() const { return world->size(); }
 };
 
-/// Collective over the world, once for each `expert`: the groups are named by it. Usage error if it does not divide the ranks.
-Layout make_layout(parallel::World& world, int expert);
+/// Collective over the world, once for each `expert` of a model: the groups are named by both. Usage error if it does not divide the ranks.
+/// Of several models in one process each has groups, and so an order of operations, of its own; `model` is its name, "" for the only one.
+Layout make_layout(parallel::World& world, int expert, const std::string& model = "");
 
 }  // namespace sluice::recipes

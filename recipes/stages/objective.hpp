@@ -3,7 +3,6 @@
 // language_objective.hpp.
 #pragma once
 
-#include "core/models/decoder.hpp"
 #include "recipes/stages/batch.hpp"
 #include "recipes/stages/routing_ledger.hpp"
 #include "recipes/stages/step_report.hpp"
@@ -33,7 +32,6 @@ struct TermScale {
 
 /// A micro-batch behind its forward pass.
 struct Pass {
-  Decoder& model;
   const ModelInput& input;
   const ForwardOutput& output;
   const StepCounts& totals;

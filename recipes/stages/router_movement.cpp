@@ -25,17 +25,17 @@ at::Tensor held_choices(TrainModel& model, const Layout& layout, const Evaluatio
   const std::int64_t k = model.moe->top_k, sequences = held.sequences();
   const std::int64_t most = parallel::shard_of(sequences, layout.size(), 0).count;
   const parallel::IndexRange mine = parallel::shard_of(sequences, layout.size(), layout.rank());
-  ForwardRequest request;
-  request.features = feed_forward_inputs(model.moe->layers);
+  FeatureRequest request;
+  request.paths = feed_forward_inputs(model.moe->layers);
   const at::TensorOptions integers = at::TensorOptions().dtype(at::kLong);
   at::Tensor own = at::zeros({most * held.length, layers, k}, integers);
   for (std::int64_t done = 0; done < most; done += batch) {
     const std::int64_t begin = std::min<std::int64_t>(done, mine.count), count = std::min<std::int64_t>(batch, mine.count - begin);
     const ModelInput input = evaluation_input(held, mine.first + begin, count);
-    const ForwardOutput output = model.decoder->forward(input.ids, input.rows, {step, "eval", false}, request);
+    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval", false}, request);
     for (std::int64_t i = 0; i < layers && count > 0; ++i) {
       const auto index = static_cast<std::size_t>(i);
-      const parallel::RoutingPlan plan = model.sparse[index]->router.route(output.features.at(request.features[index]), input.rows).plan;
+      const parallel::RoutingPlan plan = model.sparse[index]->router.route(output.features.at(request.paths[index]), input.batch.rows).plan;
       const at::Tensor chosen = at::tensor(std::vector<std::int64_t>(plan.experts.begin(), plan.experts.end()), integers).view({-1, k});
       own.narrow(0, begin * held.length, count * held.length).select(1, i).copy_(std::get<0>(chosen.sort(1)));
     }

@@ -138,7 +138,8 @@ void Trainer::train_stage(std::size_t index) {
   while (state_.stage_step < stage.max_steps) {
     if (stop_agreed()) return;
     data::Batch loaded = loader->next();
-    LocalBatch batch{std::move(loaded.tokens), {loaded.samples.begin(), loaded.samples.end()}, stage.data.seq_length, batch_size};
+    const LocalBatch batch =
+        LocalBatch::of_length(stage.data.seq_length, std::move(loaded.tokens), {loaded.samples.begin(), loaded.samples.end()}, batch_size);
     if (model_->moe) {
       moe::MoeConfig settings = *stage.moe;
       settings.top_k = top_k(recipe_, index, state_.stage_step);

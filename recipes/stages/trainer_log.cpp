@@ -24,9 +24,10 @@ namespace {
 // Bytes of text that this rank's targets stand for.
 std::int64_t target_bytes(const LocalBatch& batch, const std::vector<std::int32_t>& token_bytes) {
   std::int64_t bytes = 0;
-  const std::int64_t width = batch.length + 1;
-  for (std::int64_t i = 0; i < batch.sequences() * width; ++i)
-    if (i % width != 0) bytes += token_bytes[static_cast<std::size_t>(batch.tokens[static_cast<std::size_t>(i)])];
+  auto token = batch.tokens.begin();
+  for (const std::int64_t length : batch.lengths) {
+    for (const auto end = token + length + 1; ++token < end;) bytes += token_bytes[static_cast<std::size_t>(*token)];
+  }
   return bytes;
 }
 
@@ -52,7 +53,7 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   row_.grad_norm = result.grad_norm;
   row_.tokens_per_second = static_cast<double>(tokens) / seconds;
   row_.step_seconds = seconds;
-  row_.mfu = flops_per_token(model_->config, active, batch.length) * static_cast<double>(tokens) / seconds / peak_flops_;
+  row_.mfu = flops_per_token(model_->config, active, stage.data.seq_length) * static_cast<double>(tokens) / seconds / peak_flops_;
   row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
   row_.memory_bytes = resident_bytes();
   if (world_.size() > 1) row_.exposed_comm_seconds = result.communication_seconds + now.seconds - before.seconds;
@@ -132,8 +133,8 @@ void Trainer::print_expected_time() {
   const auto loader = data_of(index).corpus->loader(recipe_.seed, stage.train.global_batch_size, world_.rank(), world_.size(), 0);
   const data::Batch loaded = loader->next();
   const auto width = static_cast<std::ptrdiff_t>(stage.data.seq_length + 1);
-  const LocalBatch batch{{loaded.tokens.begin(), loaded.tokens.begin() + micro * width}, {loaded.samples.begin(), loaded.samples.begin() + micro},
-                         stage.data.seq_length, micro * world_.size()};
+  const LocalBatch batch = LocalBatch::of_length(stage.data.seq_length, {loaded.tokens.begin(), loaded.tokens.begin() + micro * width},
+                                                 {loaded.samples.begin(), loaded.samples.begin() + micro}, micro * world_.size());
   StepOptions options = step_options(index);
   options.micro_batch_size = micro;
   double seconds = 0.0;

@@ -19,12 +19,13 @@ class GradientStep {
  public:
   GradientStep(TrainModel& model, const Layout& layout, const LocalBatch& batch, const Objective& objective, const StepOptions& options)
       : model_(model),
+        network_(*model.decoder),
         layout_(layout),
         batch_(batch),
         objective_(objective),
         options_(options),
         micro_batches_(parallel::micro_batches({0, batch.sequences()}, options.micro_batch_size)),
-        totals_{batch.global_sequences * batch.length, batch.global_sequences * batch.length},
+        totals_{batch.global_rows, batch.global_rows},
         report_(objective.names()) {}
 
   StepResult run() {
@@ -49,20 +50,20 @@ class GradientStep {
     at::NoGradGuard no_grad;
     for (const parallel::IndexRange& range : micro_batches_) {
       const ModelInput input = make_input(batch_, range.first, range.count);
-      step_routing_.add(model_.decoder->forward(input.ids, input.rows, {options_.step, "prepass", true}).statistics);
+      step_routing_.add(network_.forward(input.batch, nullptr, {options_.step, "prepass", true}).statistics);
     }
     step_routing_.reduce(*layout_.world, options_.step, "prepass");
   }
 
   ForwardOutput forward(const ModelInput& input) {
-    ForwardOutput output = model_.decoder->forward(input.ids, input.rows, {options_.step, "forward", true});
+    ForwardOutput output = network_.forward(input.batch, nullptr, {options_.step, "forward", true});
     seen_.add(output.statistics);
     if (objective_.reads_step_routing && !has_prepass()) step_routing_ = over_all_ranks(seen_);
     return output;
   }
 
   at::Tensor terms(const ModelInput& input, const ForwardOutput& output) {
-    return objective_share(objective_, {*model_.decoder, input, output, totals_, step_routing_}, report_);
+    return objective_share(objective_, {input, output, totals_, step_routing_}, report_);
   }
 
   void backward(const at::Tensor& share, bool last) {
@@ -108,6 +109,7 @@ class GradientStep {
   }
 
   TrainModel& model_;
+  Model& network_;
   const Layout& layout_;
   const LocalBatch& batch_;
   const Objective& objective_;
@@ -160,7 +162,7 @@ void apply_rules(TrainModel& model, const RoutingLedger& routing) {
 }  // namespace
 
 double StepResult::dropped_fraction(const TrainModel& model, const LocalBatch& batch) const {
-  const std::int64_t pairs = batch.global_sequences * batch.length * model.moe->top_k;
+  const std::int64_t pairs = batch.global_rows * model.moe->top_k;
   return static_cast<double>(routing.dropped()) / (static_cast<double>(pairs) * static_cast<double>(model.sparse.size()));
 }
 

@@ -31,13 +31,7 @@ Router router_of(const MoeConfig& config, const std::vector<double>& rows) {
   return router;
 }
 
-RowTable one_sequence(std::int64_t length) {
-  RowTable rows;
-  rows.sequences = 1;
-  rows.length = length;
-  rows.sample_indices = {0};
-  return rows;
-}
+RowTable one_sequence(std::int64_t length) { return RowTable({length}, {0}); }
 
 std::vector<double> values_of(const at::Tensor& t) {
   const at::Tensor flat = t.to(at::kDouble).contiguous();
@@ -120,17 +114,17 @@ TEST_CASE("what is over capacity is dropped in order of (token, k), sequence by 
   // Two sequences of 4 tokens, top-2 of 4 experts, factor 1: two pairs an expert and sequence.
   const Experts before = {0, 1, 0, 2, 0, 1, 1, 0, /**/ 3, 0, 3, 0, 3, 1, 2, 3};
   Experts experts = before;
-  CHECK(apply_capacity(experts, 2, 4, 2, 4, 1.0) == 5);
+  CHECK(apply_capacity(experts, {0, 4, 8}, 2, 4, 1.0) == 5);
   CHECK(experts == Experts{0, 1, 0, 2, -1, 1, -1, -1, /**/ 3, 0, 3, 0, -1, 1, 2, -1});
   // A sequence keeps what it keeps, whatever stands before it.
   Experts second(before.begin() + 8, before.end());
-  CHECK(apply_capacity(second, 1, 4, 2, 4, 1.0) == 2);
+  CHECK(apply_capacity(second, {0, 4}, 2, 4, 1.0) == 2);
   CHECK(second == Experts(experts.begin() + 8, experts.end()));
   Experts again = experts;
-  CHECK(apply_capacity(again, 2, 4, 2, 4, 1.0) == 0);  // what was dropped takes no room
+  CHECK(apply_capacity(again, {0, 4, 8}, 2, 4, 1.0) == 0);  // what was dropped takes no room
   CHECK(again == experts);
   Experts all = before;
-  CHECK(apply_capacity(all, 2, 4, 2, 4, 4.0) == 0);
+  CHECK(apply_capacity(all, {0, 4, 8}, 2, 4, 4.0) == 0);
   CHECK(all == before);
 }
 

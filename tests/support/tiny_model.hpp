@@ -48,13 +48,12 @@ inline moe::MoeConfig tiny_moe() {
 }
 
 inline recipes::LocalBatch tiny_batch(std::int64_t sequences, std::int64_t length, std::int64_t vocabulary, std::uint64_t seed = 3) {
-  recipes::LocalBatch batch;
-  batch.length = length;
-  batch.global_sequences = sequences;
+  std::vector<std::int32_t> tokens;
+  std::vector<std::int64_t> samples;
   for (std::int64_t i = 0; i < sequences * (length + 1); ++i)
-    batch.tokens.push_back(static_cast<std::int32_t>(random_uniform(random_key(seed, "tokens"), static_cast<std::uint64_t>(i)) * static_cast<double>(vocabulary)));
-  for (std::int64_t i = 0; i < sequences; ++i) batch.sample_indices.push_back(i);
-  return batch;
+    tokens.push_back(static_cast<std::int32_t>(random_uniform(random_key(seed, "tokens"), static_cast<std::uint64_t>(i)) * static_cast<double>(vocabulary)));
+  for (std::int64_t i = 0; i < sequences; ++i) samples.push_back(i);
+  return recipes::LocalBatch::of_length(length, std::move(tokens), std::move(samples), sequences);
 }
 
 inline recipes::EvaluationSet tiny_evaluation(std::int64_t sequences, std::int64_t length, std::int64_t vocabulary, std::uint64_t seed = 3) {

@@ -58,8 +58,8 @@ double twins_together(TrainModel& model) {
   model.set_moe(two);
   const ModelInput input = make_input(tiny_batch(8, 8, model.config.vocab_size, 77), 0, 8);
   at::NoGradGuard no_grad;
-  const at::Tensor x = at::rms_norm(model.decoder->embedding.value.index_select(0, input.ids), {model.config.hidden_size});
-  const auto plan = model.sparse[0]->router.route(x, input.rows).plan;
+  const at::Tensor x = at::rms_norm(model.decoder->embedding.value.index_select(0, input.batch.ids), {model.config.hidden_size});
+  const auto plan = model.sparse[0]->router.route(x, input.batch.rows).plan;
   std::int64_t together = 0;
   for (std::size_t n = 0; n < static_cast<std::size_t>(plan.tokens); ++n)
     together += plan.experts[2 * n] / 2 == plan.experts[2 * n + 1] / 2 ? 1 : 0;

@@ -144,7 +144,7 @@ at::Tensor share_of(const std::vector<Number>& numbers) {
   TrainModel model = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
   const ModelInput input = make_input(tiny_batch(1, 8, model.config.vocab_size), 0, 1);
   StepReport report({"number"});
-  return objective_share(objective, {*model.decoder, input, {}, {}, {}}, report);
+  return objective_share(objective, {input, {}, {}, {}}, report);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ TEST_CASE("the target of a token is the next one, in contiguous memory, at every
     for (const std::int64_t begin : {0, 2}) {
       for (const std::int64_t count : {1, 3}) {
         const ModelInput input = make_input(batch, begin, count);
-        const auto* ids = data_of<const std::int64_t>(input.ids);
+        const auto* ids = data_of<const std::int64_t>(input.batch.ids);
         const auto* targets = data_of<const std::int64_t>(input.targets);
         int wrong = 0;
         for (std::int64_t i = 0; i < count * length; ++i) {
