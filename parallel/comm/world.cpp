@@ -154,7 +154,6 @@ MeshGroups World::make_groups(const Mesh& mesh, const CommunicatorPtr& parent, c
   groups.reduce_all = split(parent, 0, parent->rank(), prefix + ".reduce_all");
   groups.reduce_replica = split(parent, member, group, prefix + ".reduce_replica");
   groups.expert = split(parent, group, member, prefix + ".expert");
-  groups.replica = groups.reduce_replica;
   return groups;
 }
 

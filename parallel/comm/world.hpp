@@ -59,7 +59,6 @@ struct MeshGroups {
   CommunicatorPtr reduce_all;      // every rank, for gradients of dense parameters
   CommunicatorPtr reduce_replica;  // hold the same experts, for their gradients
   CommunicatorPtr expert;          // holds one copy of all experts, for the exchange
-  CommunicatorPtr replica;         // the same group as reduce_replica
 };
 
 class World {
