@@ -1,5 +1,5 @@
-// What a rank says to the others when it stops with an error that all of them should have met: they meet in one operation, and
-// whoever is elsewhere learns from its message who stopped, and why.
+// What a rank says to the others when it stops with an error that all of them should have met: they meet in one operation of each
+// group, and whoever is elsewhere in one of these learns from its message who stopped, and why.
 #pragma once
 
 #include "parallel/comm/communicator.hpp"

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <future>
+#include <iterator>
 #include <thread>
 
 namespace sluice::parallel {
@@ -63,7 +64,7 @@ std::unique_ptr<World> World::start(const WorldOptions& options) {
 CommunicatorPtr World::split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
                              std::optional<double> deadline_seconds) {
   if (!names_.insert(name).second) throw usage_error("there is a group '{}' already: every group needs a name of its own", name);
-  return make_group(parent, color, key, name, deadline_seconds);
+  return groups_.emplace_back(make_group(parent, color, key, name, deadline_seconds));
 }
 
 bool World::meet_with(const Error& error) {
@@ -72,14 +73,24 @@ bool World::meet_with(const Error& error) {
   own.code = static_cast<std::int32_t>(error.code());
   set_text(own.host, layout_.host_of_rank[static_cast<std::size_t>(rank())]);
   set_text(own.text, error.what());
-  std::vector<Farewell> all(static_cast<std::size_t>(size()));
-  try {
-    world_->start_all_gather(&own, all.data(), sizeof own, Farewell::kLabel).finish();
-  } catch (const Error&) {
-    return false;
+  std::vector<CommunicatorPtr> groups = {world_};
+  std::copy_if(groups_.begin(), groups_.end(), std::back_inserter(groups), [](const CommunicatorPtr& group) { return group != nullptr; });
+  std::vector<std::vector<Farewell>> all;
+  for (const CommunicatorPtr& group : groups) all.emplace_back(static_cast<std::size_t>(group->size()));
+  // Said in all before any is waited for: the others may wait in one of them only.
+  std::vector<Handle> handles;
+  for (std::size_t i = 0; i < groups.size(); ++i)
+    handles.push_back(groups[i]->start_all_gather(&own, all[i].data(), sizeof own, Farewell::kLabel));
+  bool met = true;
+  for (Handle& handle : handles) {
+    try {
+      handle.finish();
+    } catch (const Error&) {
+      met = false;  // and so do the rest: after one refusal the wire fails as a whole
+    }
   }
-  if (rank() == 0 || std::string_view(own.text) != all[0].text) log_error("{}", error.what());
-  return true;
+  if (met && (rank() == 0 || std::string_view(own.text) != all[0][0].text)) log_error("{}", error.what());
+  return met;
 }
 
 int World::end_with(const Error& error, ErrorScope scope) {
@@ -143,7 +154,6 @@ MeshGroups World::make_groups(const Mesh& mesh, const CommunicatorPtr& parent, c
   groups.reduce_all = split(parent, 0, parent->rank(), prefix + ".reduce_all");
   groups.reduce_replica = split(parent, member, group, prefix + ".reduce_replica");
   groups.expert = split(parent, group, member, prefix + ".expert");
-  groups.replica = groups.reduce_replica;
   return groups;
 }
 

@@ -59,7 +59,6 @@ struct MeshGroups {
   CommunicatorPtr reduce_all;      // every rank, for gradients of dense parameters
   CommunicatorPtr reduce_replica;  // hold the same experts, for their gradients
   CommunicatorPtr expert;          // holds one copy of all experts, for the exchange
-  CommunicatorPtr replica;         // the same group as reduce_replica
 };
 
 class World {
@@ -79,7 +78,8 @@ class World {
 
   /// Collective over `parent`. Ranks with the same colour form a group named NAME[COLOUR], ordered by (key, parent rank);
   /// a negative colour joins none and gets a null pointer. Deadline in seconds, 0 for none; by default the world's.
-  /// Usage error if NAME was used before: a report could not say which of the groups it means.
+  /// Usage error if NAME was used before: a report could not say which of the groups it means. The world keeps its groups: end_with()
+  /// meets in them.
   CommunicatorPtr split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
                         std::optional<double> deadline_seconds = {});
   /// Collective over `parent`: a mesh is built from a communicator it is given. Expert group g is PREFIX.expert[g], the
@@ -109,7 +109,8 @@ class World {
   /// Collective: meets all ranks and ends MPI. To be called once, on the way to a regular exit.
   virtual void shutdown() = 0;
   /// What an error comes to: prints it, once in the job, and ends this rank's part, or the whole job if it is not all ranks'. Returns
-  /// the exit code. A rank that stops alone says so, and why, to those that it should have met: they get a PeerError.
+  /// the exit code. With an error that all should throw, a rank meets the others in every group that it belongs to: whoever waits there
+  /// for something else gets a PeerError that says who stopped, and why.
   int end_with(const Error& error, ErrorScope scope);
   /// Records why, prints nothing, and ends the whole job with the error's exit code.
   [[noreturn]] void abort(const Error& why);
@@ -133,7 +134,8 @@ class World {
   /// Collective. False if the others are elsewhere. Prints the error of rank 0, and what differs from it.
   bool meet_with(const Error& error);
 
-  std::set<std::string> names_;  // of the groups made so far
+  std::set<std::string> names_;          // of the groups made so far
+  std::vector<CommunicatorPtr> groups_;  // in the order of making; null where this rank is no member
 };
 
 }  // namespace sluice::parallel

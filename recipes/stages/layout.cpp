@@ -11,8 +11,10 @@ Layout make_layout(parallel::World& world, int expert, const std::string& model)
   const std::string prefix = fmt::format("{}{}mesh{}x{}", model, model.empty() ? "" : ".", world.size(), expert);
   const parallel::MeshGroups groups = world.make_groups(*layout.mesh, world.world(), prefix);
   layout.world = groups.all;
+  layout.save = groups.save;
+  layout.reduction = groups.reduce_all;
   layout.expert_group = groups.expert;
-  layout.replicas = groups.replica;
+  layout.replicas = groups.reduce_replica;
   for (const int rank : layout.mesh->expert_group(layout.mesh->expert_group_of(world.rank())))
     layout.node_of_member.push_back(world.layout().node_of_rank[static_cast<std::size_t>(rank)]);
   return layout;

@@ -12,7 +12,9 @@ namespace sluice::recipes {
 
 struct Layout {
   std::shared_ptr<const parallel::Mesh> mesh;
-  parallel::CommunicatorPtr world;         // all ranks of the model's mesh: data parallel
+  parallel::CommunicatorPtr world;         // all ranks of the model's mesh, for what controls a step
+  parallel::CommunicatorPtr save;          // all ranks, for checkpoints
+  parallel::CommunicatorPtr reduction;     // all ranks, for gradients of dense parameters
   parallel::CommunicatorPtr expert_group;  // ranks that share one set of experts
   parallel::CommunicatorPtr replicas;      // ranks that hold the same experts
   std::vector<int> node_of_member;         // node of each member of expert_group

@@ -177,8 +177,8 @@ class Saver {
       // To receive into; and a rank that failed still hands over as many bytes.
       if (!bytes.defined()) bytes = at::empty(piece.info.shape, at::TensorOptions().dtype(torch_type(piece.info.type)));
       if (from != writer) {
-        if (rank == from) layout_.world->start_send(bytes_of(bytes).data(), bytes.nbytes(), writer, label).finish();
-        else layout_.world->start_receive(bytes_of(bytes).data(), bytes.nbytes(), from, label).finish();
+        if (rank == from) layout_.save->start_send(bytes_of(bytes).data(), bytes.nbytes(), writer, label).finish();
+        else layout_.save->start_receive(bytes_of(bytes).data(), bytes.nbytes(), from, label).finish();
       }
       if (rank == writer && problem_.empty())
         guarded(what, [&] { out->write(piece.info.name, bytes_of(bytes)); });
@@ -205,11 +205,11 @@ class Saver {
 
   void agree(const char* phase) {
     std::int64_t failing = problem_.empty() ? layout_.size() : layout_.rank();
-    layout_.world->start_all_reduce(&failing, 1, DType::kInt64, parallel::ReduceOp::kMin, {"save verdict", request_.state.step, -1, phase}).finish();
+    layout_.save->start_all_reduce(&failing, 1, DType::kInt64, parallel::ReduceOp::kMin, {"save verdict", request_.state.step, -1, phase}).finish();
     if (failing == layout_.size()) return;
     char text[1024] = {};
     if (layout_.rank() == failing) problem_.copy(text, sizeof text - 1);
-    layout_.world->start_broadcast(text, sizeof text, static_cast<int>(failing), {"save problem", request_.state.step, -1, phase}).finish();
+    layout_.save->start_broadcast(text, sizeof text, static_cast<int>(failing), {"save problem", request_.state.step, -1, phase}).finish();
     throw AgreedError(ExitCode::kData, fmt::format("checkpoint of step {} was not written (rank {}): {}; the checkpoints before it are as they were",
                                                    request_.state.step, failing, text));
   }
@@ -222,16 +222,16 @@ class Saver {
     std::string text = to_json(mine);
     std::int64_t size = static_cast<std::int64_t>(text.size());
     std::vector<std::int64_t> sizes(static_cast<std::size_t>(layout_.size()));
-    layout_.world->start_all_gather(&size, sizes.data(), sizeof size, label).finish();
+    layout_.save->start_all_gather(&size, sizes.data(), sizeof size, label).finish();
     if (layout_.rank() != 0) {
-      layout_.world->start_send(text.data(), text.size(), 0, label).finish();
+      layout_.save->start_send(text.data(), text.size(), 0, label).finish();
       return whole;
     }
     for (int rank = 0; rank < layout_.size(); ++rank) {
       std::string part = text;
       if (rank != 0) {
         part.resize(static_cast<std::size_t>(sizes[static_cast<std::size_t>(rank)]));
-        layout_.world->start_receive(part.data(), part.size(), rank, label).finish();
+        layout_.save->start_receive(part.data(), part.size(), rank, label).finish();
       }
       checkpoint::merge(whole, checkpoint::parse_manifest(part, fmt::format("manifest of rank {}", rank)));
     }

@@ -73,7 +73,7 @@ TEST_CASE("gradients are summed over those who hold the parameter, and the norm 
     parameters.clear_gradients();
     write_gradient(dense, rank);
     write_gradient(experts, rank);
-    reduce_gradients(parameters, *groups.all, *groups.replica, 4);
+    reduce_gradients(parameters, *groups.reduce_all, *groups.reduce_replica, 4);
 
     std::vector<int> everybody;
     for (int each = 0; each < size; ++each) everybody.push_back(each);

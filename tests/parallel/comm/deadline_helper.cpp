@@ -91,7 +91,7 @@ void misbehave(const std::string& mode, World& world, int step, double deadline)
   if (mode == "stop") raise(SIGSTOP);
   if (mode == "kill") raise(SIGKILL);
   if (mode == "leave") std::_Exit(0);
-  if (mode == "usage") throw usage_error("recipe.yaml:3:1: unknown key 'x'");
+  if (mode.starts_with("usage")) throw usage_error("recipe.yaml:3:1: unknown key 'x'");
   if (mode == "asked") {
     world.note_stop_request("SIGTERM");
     raise(SIGKILL);
@@ -121,16 +121,28 @@ void misbehave(const std::string& mode, World& world, int step, double deadline)
   }
 }
 
+/// The group in which alone the others meet from the fourth step on; null: wherever the steps lead.
+CommunicatorPtr meeting_place(const std::string& mode, const MeshGroups& groups) {
+  if (mode == "usage_exchange") return groups.expert;
+  if (mode == "usage_reduction") return groups.reduce_all;
+  return mode == "usage_save" ? groups.save : nullptr;
+}
+
 void run(const std::unique_ptr<World>& world, const std::string& mode, int culprit, double deadline, const char* records) {
   if (std::string(records) != "none") world->open_records(records);
   Communicator& group = *world->world();
-  const auto pairs = world->split(world->world(), world->rank() / 2, world->rank(), "pair");
+  const MeshGroups groups = world->make_groups(Mesh(world->size(), 2), world->world());
+  const CommunicatorPtr place = meeting_place(mode, groups);
   for (int step = 1; step <= 5; ++step) {
     if (step == 4 && (world->rank() == culprit || culprit < 0)) misbehave(mode, *world, step, deadline);
     if (step == 4 && disagree(mode, group, world->rank() == culprit)) group.start_barrier({"behind it", step, -1, ""}).finish();
-    // Only the pair of the culprit waits for it directly; the others wait for that pair.
     std::int64_t one = 1;
-    pairs->start_all_reduce(&one, 1, DType::kInt64, ReduceOp::kSum, {"pair sum", step, -1, "forward"}).finish();
+    while (step == 4 && place) {
+      place->start_all_reduce(&one, 1, DType::kInt64, ReduceOp::kMax, {"meeting", step, -1, "forward"}).finish();
+      sleep_for(0.001);
+    }
+    // Only the pair of the culprit waits for it directly; the others wait for that pair.
+    groups.expert->start_all_reduce(&one, 1, DType::kInt64, ReduceOp::kSum, {"pair sum", step, -1, "forward"}).finish();
     const auto size = static_cast<std::size_t>(group.size());
     std::vector<std::int64_t> counts(size, 8), received(size, 0), send(size, world->rank()), receive(size, -1);
     group.start_exchange_counts(counts.data(), received.data(), 1, {"dispatch counts", step, 2, "forward"}).finish();

@@ -72,12 +72,9 @@ disagree long_broadcast "'verdict' " "'job' "
 disagree barrier "'rows' [^)]* barrier" "'rows' [^)]* all-gather"
 disagree pair "'save tensor' .step 5" "'save tensor' .step 4"
 try throws 3 'rank 2 on .*: corpus/train.txt: cannot be read' throw 2 20
-# An error that all should meet, but one rank alone does: it is told by that rank, and once by those that wait for it.
-try usage 2 "^error: rank 2 on .*: recipe.yaml:3:1: unknown key 'x'" usage 2 50
-told_once usage "rank 2 on .* stopped alone with an error \(exit code 2\): recipe.yaml:3:1: unknown key 'x' \(rank . was at 'dispatch counts'"
 try usage_of_all 2 "^error: recipe.yaml:3:1: unknown key 'x'" usage -1 50
 told_once usage_of_all "unknown key"
-try without_records 4 "rank .* waited .* s for pair sum of group pair\[1\], for rank\(s\) 2" sleep 2 2 none
+try without_records 4 "rank .* waited .* s for pair sum of group mesh.expert\[1\], for rank\(s\) 2" sleep 2 2 none
 # A rank that works alone for longer than the deadline: once with a heartbeat in time, then with one that ticks. Without
 # records too: before they are open there is work already, such as waiting for the run's lock.
 try one_beat 0 '^done$' one_beat 1 4
@@ -119,6 +116,17 @@ once() {
 }
 try leaves any "^error: communication failed because of rank 2 on .*: its process has died|$notice 2 " leave 2 20
 once leaves
+# An error that all should meet, but one rank alone does: it is told by that rank, and once by those that wait for it, be it in a
+# group of the mesh that is not the world. In an exchange that is the one other member; the rest goes on until the job has ended.
+usage() {
+  try "$1" 2 "^error: rank 2 on [^ ]*: recipe.yaml:3:1: unknown key 'x'" "$1" 2 50
+  told_once "$1" '^error: rank 2 on [^ ]*: recipe.yaml:3:1'
+  told_once "$1" "rank 2 on .* stopped alone with an error \(exit code 2\): recipe.yaml:3:1: unknown key 'x' \(rank $2 was at '$3'"
+}
+usage usage . '(dispatch counts|pair sum)'
+usage usage_save . meeting
+usage usage_reduction . meeting
+usage usage_exchange 3 meeting
 # mpirun wakes a stopped rank to end it: the deadline of that one has passed too, and it sees those gone that have left.
 try woken any '^error: communication failed because of rank 1 on .*: its process is stopped' stop 1 2
 once woken

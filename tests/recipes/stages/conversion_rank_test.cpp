@@ -41,7 +41,8 @@ const Layout& layout_of(int expert) {
 Layout single_layout() {
   Layout layout;
   layout.mesh = std::make_shared<const parallel::Mesh>(1, 1, std::vector<int>{0});
-  layout.world = layout.expert_group = layout.replicas = parallel::make_loopback_communicator("alone");
+  layout.world = layout.save = layout.reduction = parallel::make_loopback_communicator("alone");
+  layout.expert_group = layout.replicas = layout.world;
   layout.node_of_member = {0};
   return layout;
 }
