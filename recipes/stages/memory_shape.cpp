@@ -42,7 +42,7 @@ MemoryShape memory_shape(const ModelDescription& model, const Layout& layout, co
     shape.dense_parameters -= shape.expert_parameters;
   }
   const auto gradient = static_cast<std::int64_t>(size_of(from_torch(accumulate_type(to_torch(model.dtype)))));
-  shape.receive_bytes = parallel::reduction_buffer_bytes(shape.dense_parameters * gradient, *layout.world,
+  shape.receive_bytes = parallel::reduction_buffer_bytes(shape.dense_parameters * gradient, *layout.reduction,
                                                          shape.expert_parameters / shape.expert * gradient, *layout.replicas);
   return shape;
 }

@@ -85,7 +85,7 @@ class GradientStep {
 
   void reduce() {
     const Stopwatch watch;
-    parallel::reduce_gradients(model_.parameters, *layout_.world, *layout_.replicas, options_.step);
+    parallel::reduce_gradients(model_.parameters, *layout_.reduction, *layout_.replicas, options_.step);
     sums_ = report_.reduce(*layout_.world, options_.step);
     communication_seconds_ = watch.seconds();
   }
