@@ -21,7 +21,7 @@ struct ExpertPlacement {
 class MoeFeedForward : public FeedForward {
  public:
   MoeFeedForward(const std::string& prefix, std::int64_t layer, const MoeConfig& config, std::int64_t hidden_size, ExpertPlacement placement,
-                 std::shared_ptr<parallel::TokenExchange> exchange, at::ScalarType type);
+                 std::shared_ptr<parallel::TokenExchange> exchange, const at::TensorOptions& options);
 
   SlotOutput forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) override;
   void collect(std::vector<Parameter*>& parameters) override;

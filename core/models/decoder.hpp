@@ -41,7 +41,8 @@ class Decoder {
   /// Fills layer i's FeedForward slot; returns null for "dense".
   using SlotFactory = std::function<std::unique_ptr<FeedForward>(std::int64_t layer, const std::string& prefix)>;
 
-  Decoder(const DecoderConfig& config, at::ScalarType type, const SlotFactory& slots = nullptr);
+  /// options: the element type, and the device that everything of the model lives on.
+  Decoder(const DecoderConfig& config, const at::TensorOptions& options, const SlotFactory& slots = nullptr);
 
   /// ids int64 [N], rows in the order of the table.
   ForwardOutput forward(const at::Tensor& ids, const RowTable& rows, const StepContext& context, const ForwardRequest& request = {});

@@ -20,8 +20,8 @@ struct AttentionCache {
 
 class Attention {
  public:
-  /// `prefix` e.g. "model.layers.3.self_attn".
-  Attention(const std::string& prefix, const DecoderConfig& config, std::shared_ptr<RopeTable> rope, at::ScalarType type);
+  /// `prefix` e.g. "model.layers.3.self_attn"; options: those of the model (Parameter::make).
+  Attention(const std::string& prefix, const DecoderConfig& config, std::shared_ptr<RopeTable> rope, const at::TensorOptions& options);
 
   /// x [N, D] -> [N, D]. With a cache (inference only) the rows continue it and it grows by them.
   at::Tensor forward(const at::Tensor& x, const RowTable& rows, AttentionCache* cache);
