@@ -1,10 +1,9 @@
 #include "moe/grouped_experts.hpp"
 
-#include "core/kernels/swiglu.hpp"
 #include "core/nn/linear.hpp"
 #include "core/nn/swiglu.hpp"
+#include "core/ops/swiglu.hpp"
 #include "core/tensor/dtype_map.hpp"
-#include "core/tensor/pointers.hpp"
 #include "moe/row_grid.hpp"
 
 #include <ATen/Parallel.h>
@@ -111,9 +110,7 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
       at::Tensor gu = gate_up.narrow(0, padded_begin[static_cast<std::size_t>(e)], padded);
       at::Tensor h = at::empty({padded, width}, rows.options().requires_grad(false));
       product_into(gu, product_input(rows.narrow(0, begin, count), padded, product), experts->gate_up.compute.select(0, e).t());
-      SLUICE_DISPATCH(rows.scalar_type(), [&] {
-        kernels::swiglu_forward(data_of<const T>(gu), data_of<const A>(row_weights) + begin, count, width, data_of<T>(h));
-      });
+      ops::swiglu_out(gu.narrow(0, 0, count), row_weights.narrow(0, begin, count), h.narrow(0, 0, count));
       clear_rows_from(h, count);
       product_into(out.narrow(0, begin, count), h.to(product), experts->down.compute.select(0, e).t());
     });
@@ -142,10 +139,8 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
       const at::Tensor dy_e = product_input(dy.narrow(0, begin, count), padded, product);
       const at::Tensor dh = at::mm(dy_e, experts->down.compute.select(0, e)).to(rows.scalar_type());
       at::Tensor d_gate_up = at::empty({padded, 2 * width}, options), h = at::empty({padded, width}, options);
-      SLUICE_DISPATCH(rows.scalar_type(), [&] {
-        kernels::swiglu_backward(data_of<const T>(dh), data_of<const T>(gate_up) + gu_begin * 2 * width,
-                                 data_of<const A>(row_weights) + begin, count, width, data_of<T>(d_gate_up), data_of<A>(dweights) + begin, data_of<T>(h));
-      });
+      ops::swiglu_backward_out(dh.narrow(0, 0, count), gate_up.narrow(0, gu_begin, count), row_weights.narrow(0, begin, count),
+                               d_gate_up.narrow(0, 0, count), dweights.narrow(0, begin, count), h.narrow(0, 0, count));
       clear_rows_from(d_gate_up, count);
       clear_rows_from(h, count);
       const at::Tensor d_gate_up_p = d_gate_up.to(product);
@@ -186,7 +181,7 @@ at::Tensor grouped_linear(const at::Tensor& rows, Parameter& weight, const std::
 }
 
 GroupedExperts::GroupedExperts(const std::string& prefix, std::int64_t first_expert, std::int64_t count, std::int64_t hidden_size,
-                               std::int64_t expert_hidden_size, at::ScalarType type) {
+                               std::int64_t expert_hidden_size, const at::TensorOptions& options) {
   std::vector<Leaf> in, out;
   const std::int64_t size = hidden_size * expert_hidden_size;
   for (std::int64_t e = 0; e < count; ++e) {
@@ -195,8 +190,8 @@ GroupedExperts::GroupedExperts(const std::string& prefix, std::int64_t first_exp
     in.push_back({expert + ".up_proj.weight", (2 * e + 1) * size, {expert_hidden_size, hidden_size}});
     out.push_back({expert + ".down_proj.weight", e * size, {hidden_size, expert_hidden_size}});
   }
-  gate_up = Parameter::make(prefix + ".experts.gate_up", {count, 2 * expert_hidden_size, hidden_size}, type, std::move(in));
-  down = Parameter::make(prefix + ".experts.down", {count, hidden_size, expert_hidden_size}, type, std::move(out));
+  gate_up = Parameter::make(prefix + ".experts.gate_up", {count, 2 * expert_hidden_size, hidden_size}, options, std::move(in));
+  down = Parameter::make(prefix + ".experts.down", {count, hidden_size, expert_hidden_size}, options, std::move(out));
   gate_up.replication = down.replication = Replication::kExpert;
   gate_up.rate_group = down.rate_group = RateGroup::kExpert;
 }

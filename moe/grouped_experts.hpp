@@ -26,8 +26,9 @@ void for_each_group(const std::vector<std::int64_t>& counts, const std::function
 class GroupedExperts {
  public:
   /// Experts first_expert .. first_expert + count - 1 of the layer with prefix e.g. "model.layers.3.mlp"; leaves carry global ids.
+  /// options: the model's (Parameter::make).
   GroupedExperts(const std::string& prefix, std::int64_t first_expert, std::int64_t count, std::int64_t hidden_size, std::int64_t expert_hidden_size,
-                 at::ScalarType type);
+                 const at::TensorOptions& options);
 
   /// Weighted rows: down(w * silu(gate(x)) * up(x)). One fused function while the numerics slots are empty.
   at::Tensor forward(const parallel::ExpertChunk& chunk);

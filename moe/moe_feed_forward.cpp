@@ -5,18 +5,18 @@
 namespace sluice::moe {
 
 MoeFeedForward::MoeFeedForward(const std::string& path, const std::string& prefix, std::int64_t layer, const MoeConfig& shape, std::int64_t hidden_size,
-                               ExpertPlacement placement, std::shared_ptr<parallel::TokenExchange> exchange, at::ScalarType type)
+                               ExpertPlacement placement, std::shared_ptr<parallel::TokenExchange> exchange, const at::TensorOptions& options)
     : config(shape),
-      router(prefix, shape, hidden_size, type),
+      router(prefix, shape, hidden_size, options),
       experts(prefix, placement.group_rank * (shape.num_experts / placement.group_size), shape.num_experts / placement.group_size, hidden_size,
-              shape.expert_hidden_size, type),
+              shape.expert_hidden_size, options),
       path_(path),
       layer_(layer),
       exchange_(std::move(exchange)) {
   if (shape.num_experts % placement.group_size != 0)
     throw usage_error("{}: num_experts({}) is not a multiple of parallel.expert({})", prefix, shape.num_experts, placement.group_size);
   if (shape.num_shared_experts > 0)
-    shared = std::make_unique<DenseFeedForward>(prefix + ".shared_experts", hidden_size, shape.num_shared_experts * shape.expert_hidden_size, type);
+    shared = std::make_unique<DenseFeedForward>(prefix + ".shared_experts", hidden_size, shape.num_shared_experts * shape.expert_hidden_size, options);
 }
 
 SlotOutput MoeFeedForward::forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) {

@@ -1,8 +1,7 @@
 #include "moe/router.hpp"
 
 #include "core/base/error.hpp"
-#include "core/kernels/router_logits.hpp"
-#include "core/kernels/top_k.hpp"
+#include "core/ops/router.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/pointers.hpp"
 
@@ -17,15 +16,9 @@ namespace {
 struct RouterLogitsFunction : torch::autograd::Function<RouterLogitsFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& use, Parameter* weight) {
     (void)use;
-    const at::ScalarType accumulate = accumulate_type(x.scalar_type());
-    const at::Tensor w = weight->compute.to(accumulate);
-    at::Tensor logits = at::empty({x.size(0), w.size(0)}, w.options().requires_grad(false));
-    SLUICE_DISPATCH(x.scalar_type(), [&] {
-      kernels::router_logits(data_of<const T>(x), data_of<const A>(w), x.size(0), w.size(0), x.size(1), data_of<A>(logits));
-    });
     ctx->save_for_backward({x});
     ctx->saved_data["weight"] = reinterpret_cast<std::int64_t>(weight);
-    return logits;
+    return ops::router_logits(x, weight->compute.to(accumulate_type(x.scalar_type())));
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
     const at::Tensor x = ctx->get_saved_variables()[0];
@@ -54,14 +47,11 @@ struct PickLogitsFunction : torch::autograd::Function<PickLogitsFunction> {
   }
 };
 
-// Our own kernel: at::sigmoid computes the last elements of a block otherwise than the others, so that equal logits get scores
-// that differ in the last bit, by their place in [N, E] (seen with LibTorch 2.13; its softmax over a row does not).
+// at::sigmoid would give equal logits scores that differ in the last bit, by their place in [N, E] (core/ops/router.cpp); at::softmax over
+// a row does not.
 struct SigmoidScoresFunction : torch::autograd::Function<SigmoidScoresFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits) {
-    at::Tensor scores = at::empty_like(logits);
-    SLUICE_DISPATCH(logits.scalar_type(), [&] {
-      kernels::row_sigmoid(data_of<const A>(logits), logits.size(0), logits.size(1), data_of<A>(scores));
-    });
+    const at::Tensor scores = ops::sigmoid_scores(logits);
     ctx->save_for_backward({scores});
     return scores;
   }
@@ -71,16 +61,9 @@ struct SigmoidScoresFunction : torch::autograd::Function<SigmoidScoresFunction> 
   }
 };
 
-std::vector<std::int32_t> top_k(const at::Tensor& scores, const at::Tensor& bias, std::int64_t k) {
-  std::vector<std::int32_t> chosen(static_cast<std::size_t>(scores.size(0) * k));
-  SLUICE_DISPATCH(scores.scalar_type(), [&] {
-    kernels::top_k(data_of<const A>(scores), bias.defined() ? data_of<const A>(bias) : nullptr, scores.size(0), scores.size(1), k, chosen.data());
-  });
-  return chosen;
-}
-
-at::Tensor to_index(const std::vector<std::int32_t>& values, at::IntArrayRef shape) {
-  return at::from_blob(const_cast<std::int32_t*>(values.data()), shape, at::TensorOptions().dtype(at::kInt)).to(at::kLong);
+std::vector<std::int32_t> to_vector(const at::Tensor& index) {
+  const at::Tensor narrow = index.to(at::kInt).contiguous();
+  return {data_of<const std::int32_t>(narrow), data_of<const std::int32_t>(narrow) + narrow.numel()};
 }
 
 // Rows of a table by group: all in one, or those of each sequence.
@@ -115,9 +98,9 @@ class RowGroups {
 
 }  // namespace
 
-Router::Router(const std::string& prefix, const MoeConfig& config, std::int64_t hidden_size, at::ScalarType type)
-    : gate(Parameter::make(prefix + ".gate.weight", {config.num_families(), hidden_size}, type)),
-      correction_bias(at::zeros({config.num_families()}, at::TensorOptions().dtype(accumulate_type(type)))),
+Router::Router(const std::string& prefix, const MoeConfig& config, std::int64_t hidden_size, const at::TensorOptions& options)
+    : gate(Parameter::make(prefix + ".gate.weight", {config.num_families(), hidden_size}, options)),
+      correction_bias(at::zeros({config.num_families()}, accumulate_options(options))),
       path_(prefix),
       config_(config) {
   if ((config.family_size & (config.family_size - 1)) != 0)
@@ -125,7 +108,7 @@ Router::Router(const std::string& prefix, const MoeConfig& config, std::int64_t 
   gate.decay = false;
   gate.rate_group = RateGroup::kRouter;
   if (config.family_size == 1) return;
-  family_gate = Parameter::make(prefix + ".family_gate.weight", {config.num_child_rows(), hidden_size}, type);
+  family_gate = Parameter::make(prefix + ".family_gate.weight", {config.num_child_rows(), hidden_size}, options);
   family_gate.decay = false;
   family_gate.rate_group = RateGroup::kRouter;
 }
@@ -145,8 +128,7 @@ Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
   const at::Tensor scores = sigmoid ? SigmoidScoresFunction::apply(logits) : at::softmax(logits, 1);
   // Sigmoid scores may all be 0; their shares are then 0 as well.
   const at::Tensor probabilities = sigmoid ? scores / (scores.sum(1, true) + 1e-20) : scores;
-  std::vector<std::int32_t> experts = top_k(scores, has_bias() ? correction_bias : at::Tensor(), k);
-  at::Tensor chosen = to_index(experts, {n, k});
+  at::Tensor chosen = ops::top_k(scores, has_bias() ? correction_bias : at::Tensor(), k);
   at::Tensor weights = scores.gather(1, chosen);
   if (config_.norm_topk_prob) weights = weights / (sigmoid ? weights.sum(1, true) + 1e-20 : weights.sum(1, true));
   if (config_.routed_scaling_factor != 1.0) weights = weights * config_.routed_scaling_factor;
@@ -181,12 +163,11 @@ Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
     }
     statistics.child_probability_sum = at::cat(sums, 1);
     statistics.child_counts = at::cat(counts, 1);
-    const at::Tensor leaves = chosen.to(at::kInt).contiguous();
-    experts.assign(data_of<const std::int32_t>(leaves), data_of<const std::int32_t>(leaves) + n * k);
   } else {
     statistics.child_probability_sum = at::zeros({groups.count(), 0}, logits.options().requires_grad(false));
     statistics.child_counts = at::zeros({groups.count(), 0}, logits.options().dtype(at::kLong).requires_grad(false));
   }
+  std::vector<std::int32_t> experts = to_vector(chosen);
   if (config_.capacity_factor > 0)
     statistics.dropped = apply_capacity(experts, rows.offsets(), k, config_.num_experts, config_.capacity_factor);
   routing.plan = parallel::make_routing_plan(std::move(experts), n, k, config_.num_experts);

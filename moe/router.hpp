@@ -22,8 +22,8 @@ struct Routing {
 
 class Router {
  public:
-  /// `prefix` e.g. "model.layers.3.mlp"; leaves PREFIX.gate.weight, PREFIX.family_gate.weight.
-  Router(const std::string& prefix, const MoeConfig& config, std::int64_t hidden_size, at::ScalarType type);
+  /// `prefix` e.g. "model.layers.3.mlp"; leaves PREFIX.gate.weight, PREFIX.family_gate.weight. options: the model's (Parameter::make).
+  Router(const std::string& prefix, const MoeConfig& config, std::int64_t hidden_size, const at::TensorOptions& options);
 
   Routing route(const at::Tensor& x, const RowTable& rows) const;
   void collect(std::vector<Parameter*>& parameters);

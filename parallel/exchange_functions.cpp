@@ -1,29 +1,25 @@
 #include "parallel/exchange_functions.hpp"
 
-#include "core/kernels/rows.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/ops/rows.hpp"
 
 namespace sluice::parallel {
 namespace {
 
+// The memory of a plan's integers as a tensor, for reading.
+at::Tensor view_of(const std::vector<std::int64_t>& integers, at::IntArrayRef shape) {
+  return at::from_blob(const_cast<std::int64_t*>(integers.data()), shape, at::TensorOptions().dtype(at::kLong));
+}
+
 at::Tensor gather(const at::Tensor& x, const RoutingPlan& plan) {
-  at::Tensor rows = at::empty({plan.routed(), x.size(1)}, x.options().requires_grad(false));
-  SLUICE_DISPATCH(x.scalar_type(), [&] {
-    kernels::gather_rows(data_of<const T>(x), plan.token.data(), plan.routed(), x.size(1), data_of<T>(rows));
-  });
-  return rows;
+  return ops::gather_rows(x, view_of(plan.token, {plan.routed()}));
 }
 
 at::Tensor scatter_sum(const at::Tensor& rows, const RoutingPlan& plan) {
-  at::Tensor y = at::empty({plan.tokens, rows.size(1)}, rows.options().requires_grad(false));
-  SLUICE_DISPATCH(rows.scalar_type(), [&] {
-    kernels::combine_rows(data_of<const T>(rows), plan.slot.data(), plan.tokens, plan.experts_per_token, rows.size(1), data_of<T>(y));
-  });
-  return y;
+  return ops::combine_rows(rows, view_of(plan.slot, {plan.tokens, plan.experts_per_token}));
 }
 
 at::Tensor order_of(const RoutingPlan& plan) {
-  return at::from_blob(const_cast<std::int64_t*>(plan.order.data()), {plan.routed()}, at::TensorOptions().dtype(at::kLong));
+  return view_of(plan.order, {plan.routed()});
 }
 
 Route& route_of(torch::autograd::AutogradContext* ctx) {

@@ -1,8 +1,17 @@
 #include "parallel/routing_plan.hpp"
 
-#include "core/kernels/row_plan.hpp"
+#include "core/ops/expert_slots.hpp"
 
 namespace sluice::parallel {
+namespace {
+
+// The memory of a plan's integers as a tensor.
+template <class Integer>
+at::Tensor view_of(std::vector<Integer>& integers, at::IntArrayRef shape) {
+  return at::from_blob(integers.data(), shape, at::TensorOptions().dtype(c10::CppTypeToScalarType<Integer>::value));
+}
+
+}  // namespace
 
 RoutingPlan make_routing_plan(std::vector<std::int32_t> experts, std::int64_t tokens, std::int64_t experts_per_token, std::int64_t num_experts) {
   RoutingPlan plan;
@@ -13,7 +22,9 @@ RoutingPlan make_routing_plan(std::vector<std::int32_t> experts, std::int64_t to
   plan.counts.resize(static_cast<std::size_t>(num_experts));
   plan.order.resize(plan.experts.size());
   plan.slot.resize(plan.experts.size());
-  kernels::expert_slots(plan.experts.data(), tokens, experts_per_token, num_experts, plan.counts.data(), plan.order.data(), plan.slot.data());
+  const std::int64_t pairs = tokens * experts_per_token;
+  ops::expert_slots_out(view_of(plan.experts, {tokens, experts_per_token}), view_of(plan.counts, {num_experts}), view_of(plan.order, {pairs}),
+                        view_of(plan.slot, {pairs}));
   std::int64_t routed = 0;
   for (const std::int64_t count : plan.counts) routed += count;
   plan.order.resize(static_cast<std::size_t>(routed));

@@ -12,26 +12,26 @@
 
 namespace sluice {
 
-Decoder::Decoder(const DecoderConfig& shape, at::ScalarType type, const SlotFactory& slots) : config(shape), type_(type) {
+Decoder::Decoder(const DecoderConfig& shape, const at::TensorOptions& options, const SlotFactory& slots) : config(shape), type_(type_of(options)) {
   const auto norm = [&](const std::string& name) {
-    Parameter p = Parameter::make(name, {config.hidden_size}, type);
+    Parameter p = Parameter::make(name, {config.hidden_size}, options);
     p.decay = false;
     return p;
   };
-  embedding = Parameter::make("model.embed_tokens.weight", {config.vocab_size, config.hidden_size}, type);
-  const auto rope = std::make_shared<RopeTable>(config.rope_theta, config.head_dim, accumulate_type(type));
+  embedding = Parameter::make("model.embed_tokens.weight", {config.vocab_size, config.hidden_size}, options);
+  const auto rope = std::make_shared<RopeTable>(config.rope_theta, config.head_dim, accumulate_options(options));
   for (std::int64_t i = 0; i < config.num_layers; ++i) {
     const std::string prefix = fmt::format("model.layers.{}", i);
     Layer layer;
     layer.input_norm = norm(prefix + ".input_layernorm.weight");
-    layer.attention = std::make_unique<Attention>(prefix + ".self_attn", config, rope, type);
+    layer.attention = std::make_unique<Attention>(prefix + ".self_attn", config, rope, options);
     layer.post_attention_norm = norm(prefix + ".post_attention_layernorm.weight");
     if (slots) layer.feed_forward = slots(feed_forward_path(i), prefix + ".mlp");
-    if (!layer.feed_forward) layer.feed_forward = std::make_unique<DenseFeedForward>(prefix + ".mlp", config.hidden_size, config.intermediate_size, type);
+    if (!layer.feed_forward) layer.feed_forward = std::make_unique<DenseFeedForward>(prefix + ".mlp", config.hidden_size, config.intermediate_size, options);
     layers_.push_back(std::move(layer));
   }
   final_norm_ = norm("model.norm.weight");
-  if (!config.tie_word_embeddings) lm_head = Parameter::make("lm_head.weight", {config.vocab_size, config.hidden_size}, type);
+  if (!config.tie_word_embeddings) lm_head = Parameter::make("lm_head.weight", {config.vocab_size, config.hidden_size}, options);
 }
 
 std::vector<Parameter*> Decoder::parameters() {

@@ -18,7 +18,8 @@ class Decoder : public Model {
   /// Fills the slot of a path ("layers.3.feed_forward"), whose leaves begin with `prefix` ("model.layers.3.mlp"); null for "dense".
   using SlotFactory = std::function<std::unique_ptr<FeedForward>(const std::string& path, const std::string& prefix)>;
 
-  Decoder(const DecoderConfig& config, at::ScalarType type, const SlotFactory& slots = nullptr);
+  /// options: the element type, and the device that everything of the model lives on.
+  Decoder(const DecoderConfig& config, const at::TensorOptions& options, const SlotFactory& slots = nullptr);
 
   ForwardOutput forward(const Batch& batch, ModelState* state, const StepContext& context, const FeatureRequest& request = {}) override;
 

@@ -1,10 +1,9 @@
 #include "core/nn/attention.hpp"
 
-#include "core/kernels/rms_norm.hpp"
-#include "core/kernels/rope.hpp"
 #include "core/nn/linear.hpp"
+#include "core/nn/rms_norm.hpp"
+#include "core/ops/rope.hpp"
 #include "core/tensor/dtype_map.hpp"
-#include "core/tensor/pointers.hpp"
 
 #include <cmath>
 
@@ -12,7 +11,7 @@ namespace sluice {
 namespace {
 
 struct Shape {
-  std::int64_t query_heads, key_heads, head_dim, norm_query_width, norm_key_width;
+  std::int64_t query_heads, key_heads, head_dim;
   double eps;
 };
 
@@ -29,37 +28,8 @@ at::Tensor columns(const at::Tensor& qkv, std::int64_t begin, std::int64_t width
   return qkv.narrow(1, begin, width).contiguous();
 }
 
-void rotate(at::Tensor& x, const QkvContext& c, std::int64_t heads, bool inverse) {
-  SLUICE_DISPATCH(x.scalar_type(), [&] {
-    kernels::rope_rotate(data_of<T>(x), data_of<const A>(c.rope->cos()), data_of<const A>(c.rope->sin()),
-                         data_of<const std::int64_t>(c.positions), x.size(0), heads, c.shape.head_dim, x.size(1), inverse);
-  });
-}
-
-// {normalised rows, inverse rms} of x [N, heads*h] seen as rows of `width`.
-std::pair<at::Tensor, at::Tensor> norm_heads(const at::Tensor& x, const Parameter& weight, std::int64_t width, double eps) {
-  const std::int64_t rows = x.numel() / width;
-  at::Tensor y = at::empty_like(x);
-  at::Tensor inverse_rms = at::empty({rows}, weight.value.options().requires_grad(false));
-  const at::Tensor w = weight.compute.to(weight.value.scalar_type());
-  SLUICE_DISPATCH(x.scalar_type(), [&] {
-    kernels::rms_norm_forward(data_of<const T>(x), data_of<const A>(w), rows, width, eps, data_of<T>(y), data_of<A>(inverse_rms));
-  });
-  return {y, inverse_rms};
-}
-
-// dx; the weight's gradient is kept where it is trained.
-at::Tensor norm_heads_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& inverse_rms, Parameter& weight, std::int64_t width,
-                               bool weight_is_trained) {
-  at::Tensor dx = at::empty_like(x);
-  at::Tensor dweight = at::empty_like(weight.value);
-  const at::Tensor w = weight.compute.to(weight.value.scalar_type());
-  SLUICE_DISPATCH(x.scalar_type(), [&] {
-    kernels::rms_norm_backward(data_of<const T>(dy), data_of<const T>(x), data_of<const A>(w), data_of<const A>(inverse_rms), x.numel() / width,
-                               width, data_of<T>(dx), data_of<A>(dweight));
-  });
-  if (weight_is_trained) GradientWriter(weight.gradient).add(dweight);
-  return dx;
+void rotate(const at::Tensor& x, const QkvContext& c, bool inverse) {
+  ops::rope_rotate(x, c.rope->cos(), c.rope->sin(), c.positions, inverse);
 }
 
 // qkv [N, (H+2K)h] -> q [N, Hh], k [N, Kh] (normalised, rotated), v [N, Kh].
@@ -75,11 +45,11 @@ struct QkvFunction : torch::autograd::Function<QkvFunction> {
     if (c->q_norm != nullptr) {
       q_raw = q;
       k_raw = k;
-      std::tie(q, q_rms) = norm_heads(q_raw, *c->q_norm, s.norm_query_width, s.eps);
-      std::tie(k, k_rms) = norm_heads(k_raw, *c->k_norm, s.norm_key_width, s.eps);
+      std::tie(q, q_rms) = norm_rows(q_raw, *c->q_norm, s.eps);
+      std::tie(k, k_rms) = norm_rows(k_raw, *c->k_norm, s.eps);
     }
-    rotate(q, *c, s.query_heads, false);
-    rotate(k, *c, s.key_heads, false);
+    rotate(q, *c, false);
+    rotate(k, *c, false);
     ctx->save_for_backward({q_raw, k_raw, q_rms, k_rms});
     ctx->saved_data["context"] = c10::IValue::make_capsule(c);
     return {q, k, v};
@@ -88,13 +58,12 @@ struct QkvFunction : torch::autograd::Function<QkvFunction> {
     const auto saved = ctx->get_saved_variables();
     const auto capsule = ctx->saved_data["context"].toCapsule();
     const QkvContext& c = *static_cast<QkvContext*>(capsule.get());
-    const Shape& s = c.shape;
     at::Tensor dq = grads[0].clone(at::MemoryFormat::Contiguous), dk = grads[1].clone(at::MemoryFormat::Contiguous);
-    rotate(dq, c, s.query_heads, true);
-    rotate(dk, c, s.key_heads, true);
+    rotate(dq, c, true);
+    rotate(dk, c, true);
     if (c.q_norm != nullptr) {
-      dq = norm_heads_backward(dq, saved[0], saved[2], *c.q_norm, s.norm_query_width, ctx->needs_input_grad(1));
-      dk = norm_heads_backward(dk, saved[1], saved[3], *c.k_norm, s.norm_key_width, ctx->needs_input_grad(2));
+      dq = norm_rows_backward(dq, saved[0], saved[2], *c.q_norm, ctx->needs_input_grad(1));
+      dk = norm_rows_backward(dk, saved[1], saved[3], *c.k_norm, ctx->needs_input_grad(2));
     }
     return {at::cat({dq, dk, grads[2]}, 1), at::Tensor(), at::Tensor(), at::Tensor()};
   }
@@ -109,18 +78,18 @@ at::Tensor expand_heads(const at::Tensor& x, std::int64_t query_heads) {
 
 }  // namespace
 
-Attention::Attention(const std::string& prefix, const DecoderConfig& config, std::shared_ptr<RopeTable> rope, at::ScalarType type)
+Attention::Attention(const std::string& prefix, const DecoderConfig& config, std::shared_ptr<RopeTable> rope, const at::TensorOptions& options)
     : config_(config), rope_(std::move(rope)) {
   const std::int64_t width = config.hidden_size, q = config.num_attention_heads * config.head_dim, k = config.num_key_value_heads * config.head_dim;
-  qkv = Parameter::make(prefix + ".qkv", {q + 2 * k, width}, type,
+  qkv = Parameter::make(prefix + ".qkv", {q + 2 * k, width}, options,
                         {{prefix + ".q_proj.weight", 0, {q, width}},
                          {prefix + ".k_proj.weight", q * width, {k, width}},
                          {prefix + ".v_proj.weight", (q + k) * width, {k, width}}});
-  out = Parameter::make(prefix + ".o_proj.weight", {width, q}, type);
+  out = Parameter::make(prefix + ".o_proj.weight", {width, q}, options);
   if (config.qk_norm == QkNorm::kNone) return;
   const bool head = config.qk_norm == QkNorm::kHead;
-  q_norm = Parameter::make(prefix + ".q_norm.weight", {head ? config.head_dim : q}, type);
-  k_norm = Parameter::make(prefix + ".k_norm.weight", {head ? config.head_dim : k}, type);
+  q_norm = Parameter::make(prefix + ".q_norm.weight", {head ? config.head_dim : q}, options);
+  k_norm = Parameter::make(prefix + ".k_norm.weight", {head ? config.head_dim : k}, options);
   q_norm.decay = k_norm.decay = false;
 }
 
@@ -136,8 +105,7 @@ at::Tensor Attention::forward(const at::Tensor& x, const RowTable& rows, Attenti
   const std::int64_t heads = config_.num_attention_heads, key_heads = config_.num_key_value_heads, h = config_.head_dim;
   rope_->reserve(rows.last_position() + 1);
   auto context = c10::make_intrusive<QkvContext>();
-  const bool head = config_.qk_norm == QkNorm::kHead;
-  context->shape = {heads, key_heads, h, head ? h : heads * h, head ? h : key_heads * h, config_.rms_norm_eps};
+  context->shape = {heads, key_heads, h, config_.rms_norm_eps};
   if (config_.qk_norm != QkNorm::kNone) {
     context->q_norm = &q_norm;
     context->k_norm = &k_norm;

@@ -20,8 +20,8 @@ struct AttentionCache {
 
 class Attention {
  public:
-  /// `prefix` e.g. "model.layers.3.self_attn".
-  Attention(const std::string& prefix, const DecoderConfig& config, std::shared_ptr<RopeTable> rope, at::ScalarType type);
+  /// `prefix` e.g. "model.layers.3.self_attn"; options: those of the model (Parameter::make).
+  Attention(const std::string& prefix, const DecoderConfig& config, std::shared_ptr<RopeTable> rope, const at::TensorOptions& options);
 
   /// x [N, D] -> [N, D]: each row attends to the rows of its sequence, if `causal` to itself and those before it. With a cache (inference
   /// only; causal, sequences of one length) the rows continue it and it grows by them.

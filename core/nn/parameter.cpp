@@ -12,9 +12,9 @@ std::int64_t Leaf::count() const {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
-Parameter Parameter::make(std::string name, std::vector<std::int64_t> shape, at::ScalarType type, std::vector<Leaf> leaves) {
+Parameter Parameter::make(std::string name, std::vector<std::int64_t> shape, const at::TensorOptions& options, std::vector<Leaf> leaves) {
   Parameter p;
-  p.value = at::zeros(shape, at::TensorOptions().dtype(accumulate_type(type)));
+  p.value = at::zeros(shape, accumulate_options(options));
   p.leaves = leaves.empty() ? std::vector<Leaf>{{name, 0, shape}} : std::move(leaves);
   p.name = std::move(name);
   std::int64_t covered = 0;
@@ -23,7 +23,7 @@ Parameter Parameter::make(std::string name, std::vector<std::int64_t> shape, at:
     covered += leaf.count();
   }
   if (covered != p.value.numel()) throw usage_error("parameter {}: leaves cover {} of {} elements", p.name, covered, p.value.numel());
-  p.refresh_compute(type);
+  p.refresh_compute(type_of(options));
   return p;
 }
 

@@ -37,8 +37,8 @@ struct Parameter {
   std::vector<Leaf> leaves;
   // Where a leaf stands among the whole model's slices of the same kind is in its name: no rank enters here.
 
-  /// Allocates `value` as zeros.
-  static Parameter make(std::string name, std::vector<std::int64_t> shape, at::ScalarType type, std::vector<Leaf> leaves = {});
+  /// Allocates `value` as zeros. options: the model's element type, and the device that it lives on.
+  static Parameter make(std::string name, std::vector<std::int64_t> shape, const at::TensorOptions& options, std::vector<Leaf> leaves = {});
 
   /// For a function of nn/ that multiplies by, or adds, this parameter: the input that its node takes beside its tensors (Gradient::open_use),
   /// which requires a gradient exactly if the node's backward is to write this parameter's.

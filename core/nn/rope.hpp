@@ -10,7 +10,8 @@ namespace sluice {
 /// cos and sin for positions 0 .. length-1, [length, h/2], grown on demand and shared by all layers of a model.
 class RopeTable {
  public:
-  RopeTable(double theta, std::int64_t head_dim, at::ScalarType accumulate) : theta_(theta), head_dim_(head_dim), type_(accumulate) {}
+  /// options: of the tables, in the accumulation type.
+  RopeTable(double theta, std::int64_t head_dim, const at::TensorOptions& options) : theta_(theta), head_dim_(head_dim), options_(options) {}
   /// Makes the tables cover `positions` positions.
   void reserve(std::int64_t positions);
   const at::Tensor& cos() const { return cos_; }
@@ -19,7 +20,7 @@ class RopeTable {
  private:
   double theta_;
   std::int64_t head_dim_;
-  at::ScalarType type_;
+  at::TensorOptions options_;
   at::Tensor cos_, sin_;
 };
 

@@ -13,21 +13,18 @@ at::Tensor column(const std::vector<std::int64_t>& values, at::Device device) {
 
 RowTable::RowTable(const std::vector<std::int64_t>& lengths, const std::vector<std::int64_t>& samples, std::int64_t first_position, Modality modality,
                    at::Device device) {
-  std::vector<std::int64_t> sequences, begins;
-  for (const std::int64_t length : lengths) {
-    sequences.push_back(static_cast<std::int64_t>(sequences.size()));
-    begins.push_back(offsets_.back());
-    offsets_.push_back(offsets_.back() + length);
-    last_position_ = std::max(last_position_, first_position + length - 1);
+  std::vector<std::int64_t> sequence, sample, position;
+  for (std::size_t b = 0; b < lengths.size(); ++b) {
+    for (std::int64_t i = 0; i < lengths[b]; ++i) position.push_back(first_position + i);
+    offsets_.push_back(offsets_.back() + lengths[b]);
+    sequence.resize(position.size(), static_cast<std::int64_t>(b));
+    sample.resize(position.size(), samples[b]);
+    last_position_ = std::max(last_position_, position.back());
   }
-  const at::Tensor repeats = column(lengths, device);
-  const auto by_row = [&](const std::vector<std::int64_t>& of_sequence) {
-    return column(of_sequence, device).repeat_interleave(repeats, 0, rows());
-  };
-  sequence_ = by_row(sequences);
-  sample_ = by_row(samples);
-  position_ = at::arange(first_position, first_position + rows(), repeats.options()) - by_row(begins);
-  modality_ = at::full({rows()}, static_cast<std::int64_t>(modality), repeats.options().dtype(at::kChar));
+  sequence_ = column(sequence, device);
+  sample_ = column(sample, device);
+  position_ = column(position, device);
+  modality_ = at::full({rows()}, static_cast<std::int64_t>(modality), position_.options().dtype(at::kChar));
 }
 
 std::optional<std::int64_t> RowTable::common_length() const {

@@ -1,24 +1,20 @@
 #include "core/optim/adamw.hpp"
 
-#include "core/kernels/adamw.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/ops/adamw.hpp"
 
 namespace sluice {
 namespace {
 
-// One parameter's elements from some offset on.
-template <class A>
-struct Elements {
-  A* value;
-  const A* grad;
-  A *exp_avg, *exp_avg_sq;
-};
+// Elements [first, first + count) of contiguous tensors, in another shape.
+ops::AdamwOperands range(const ops::AdamwOperands& whole, std::int64_t first, std::int64_t count, at::IntArrayRef shape) {
+  const auto part = [&](const at::Tensor& tensor) { return tensor.view({-1}).narrow(0, first, count).view(shape); };
+  return {part(whole.value), part(whole.grad), part(whole.exp_avg), part(whole.exp_avg_sq)};
+}
 
-template <class A>
-void update_slices(const Elements<A>& at, const Leaf& leaf, const UpdateCounts& counts, const kernels::AdamwStep& numbers) {
+void update_slices(const ops::AdamwOperands& whole, const Leaf& leaf, const UpdateCounts& counts, const ops::AdamwStep& numbers) {
   const std::int64_t rows = leaf.shape[0], columns = leaf.count() / rows;
-  const auto update = counts.dim() == 0 ? kernels::adamw_step_by_row<A> : kernels::adamw_step_by_column<A>;
-  update(at.value, at.grad, at.exp_avg, at.exp_avg_sq, rows, columns, counts.updates().data(), numbers);
+  const auto update = counts.dim() == 0 ? ops::adamw_by_row : ops::adamw_by_column;
+  update(range(whole, leaf.offset, leaf.count(), {rows, columns}), counts.updates(), numbers);
 }
 
 }  // namespace
@@ -51,24 +47,19 @@ void AdamW::step(ParameterSet& parameters, const AdamWConfig& config, double lea
     for (UpdateCounts& leaf : counts) leaf.count_update();
     const double decay = p.decay ? config.weight_decay : 0.0;
     const double rate = learning_rate * config.rate_factor(p.rate_group);
-    const kernels::AdamwStep numbers{rate, config.beta1, config.beta2, config.eps, decay, 1.0, 1.0, gradient_scale};
-    SLUICE_DISPATCH(p.value.scalar_type(), [&] {
-      const Moments& moments = moments_[i];
-      const Elements<A> all{data_of<A>(p.value), data_of<const A>(p.gradient.sum()), data_of<A>(moments.exp_avg), data_of<A>(moments.exp_avg_sq)};
-      for (std::size_t begin = 0, end = 0; begin < counts.size(); begin = end) {
-        const std::int64_t first = p.leaves[begin].offset;
-        const Elements<A> at{all.value + first, all.grad + first, all.exp_avg + first, all.exp_avg_sq + first};
-        end = begin + 1;
-        if (!counts[begin].whole()) {
-          update_slices(at, p.leaves[begin], counts[begin], numbers);
-          continue;
-        }
-        // Leaves of one count lie side by side and are one range.
-        while (end < counts.size() && counts[end] == counts[begin]) ++end;
-        const std::int64_t last = p.leaves[end - 1].offset + p.leaves[end - 1].count();
-        kernels::adamw_step(at.value, at.grad, at.exp_avg, at.exp_avg_sq, last - first, kernels::corrected(numbers, counts[begin].updates()[0]));
+    const ops::AdamwStep numbers{rate, config.beta1, config.beta2, config.eps, decay, 1.0, 1.0, gradient_scale};
+    const ops::AdamwOperands whole{p.value, p.gradient.sum(), moments_[i].exp_avg, moments_[i].exp_avg_sq};
+    for (std::size_t begin = 0, end = 0; begin < counts.size(); begin = end) {
+      end = begin + 1;
+      if (!counts[begin].whole()) {
+        update_slices(whole, p.leaves[begin], counts[begin], numbers);
+        continue;
       }
-    });
+      // Leaves of one count lie side by side and are one range.
+      while (end < counts.size() && counts[end] == counts[begin]) ++end;
+      const std::int64_t first = p.leaves[begin].offset, count = p.leaves[end - 1].offset + p.leaves[end - 1].count() - first;
+      ops::adamw(range(whole, first, count, {count}), ops::corrected(numbers, counts[begin].updates()[0]));
+    }
   }
 }
 

@@ -48,6 +48,14 @@ at::ScalarType accumulate_type(at::ScalarType type) {
   return type == at::kDouble ? at::kDouble : at::kFloat;
 }
 
+at::ScalarType type_of(const at::TensorOptions& options) {
+  return c10::typeMetaToScalarType(options.dtype());
+}
+
+at::TensorOptions accumulate_options(const at::TensorOptions& options) {
+  return options.dtype(accumulate_type(type_of(options)));
+}
+
 Bfloat16Products best_bfloat16_products() {
   constexpr const char* kVariable = "SLUICE_BFLOAT16_PRODUCTS";
   if (const char* wanted = std::getenv(kVariable); wanted != nullptr && *wanted != '\0') {

@@ -15,6 +15,11 @@ DType from_torch(at::ScalarType type);
 /// The precision of router, norms' weights, loss, reductions and optimizer state: float64 for float64, else float32.
 at::ScalarType accumulate_type(at::ScalarType type);
 
+/// The element type that a tensor made with `options` has.
+at::ScalarType type_of(const at::TensorOptions& options);
+/// `options` with the precision that belongs to theirs.
+at::TensorOptions accumulate_options(const at::TensorOptions& options);
+
 /// How this process would multiply bfloat16 matrices: natively where the table of core/base/processor.hpp says so and LibTorch has
 /// oneDNN, else as float32 ones, and bfloat16 is storage only. The environment variable SLUICE_BFLOAT16_PRODUCTS (native or float32)
 /// overrides that, for experiments; usage error if it is neither.

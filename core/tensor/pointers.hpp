@@ -41,6 +41,12 @@ T* data_of(const at::Tensor& tensor) {
   return static_cast<T*>(tensor.data_ptr());
 }
 
+/// The same, or null where there is no tensor: an argument that a kernel may do without.
+template <class T>
+T* data_or_null(const at::Tensor& tensor) {
+  return tensor.defined() ? data_of<T>(tensor) : nullptr;
+}
+
 /// The bytes of a tensor of any element type, to be sent, received, written or read. Throws as require_contiguous.
 std::span<std::byte> bytes_of(const at::Tensor& tensor);
 

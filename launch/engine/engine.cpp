@@ -1,6 +1,7 @@
 // The engine's door: runs one command and turns what it throws into one line and an exit code.
 #include "core/base/log.hpp"
 #include "core/base/standard_output.hpp"
+#include "core/ops/backend.hpp"
 #include "core/tensor/error_line.hpp"
 #include "launch/commands/commands.hpp"
 #include "launch/engine/commands.hpp"
@@ -27,6 +28,7 @@ int dispatch(const sluice::CommandLine& line) {
 extern "C" int sluice_run(const sluice::CommandLine* command_line) {
   int code = 0;
   try {
+    sluice::ops::uses_composed();  // a mistake in the environment is said before any work
     code = dispatch(*command_line);
   } catch (const sluice::StandardOutputError& error) {
     code = static_cast<int>(error.code());

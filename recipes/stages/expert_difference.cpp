@@ -1,8 +1,8 @@
 #include "recipes/stages/expert_difference.hpp"
 
+#include "core/ops/reduce.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/pointers.hpp"
-#include "core/tensor/sum_of_squares.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -35,7 +35,7 @@ class LayerComparison {
     const std::int64_t owned = experts.down.value.size(0), first = layout.expert_group->rank() * owned;
     for (std::int64_t e = 0; e < owned; ++e) {
       shard_.push_back(origin ? model.origin->shard_of_expert[static_cast<std::size_t>(first + e)] : 0);
-      const double norm = std::sqrt(sum_of_squares(parts_[0].experts[e]) + sum_of_squares(parts_[1].experts[e]));
+      const double norm = std::sqrt(ops::sum_of_squares(parts_[0].experts[e]) + ops::sum_of_squares(parts_[1].experts[e]));
       inverse_norm_.push_back(norm > 0 ? 1.0 / norm : 0.0);  // an expert of zeros has no direction
     }
     shards_ = origin ? origin->down.size(0) : 1;
@@ -62,12 +62,12 @@ class LayerComparison {
     }
     layout_.expert_group->start_all_reduce(bytes_of(units).data(), static_cast<std::size_t>(units.numel()), from_torch(units.scalar_type()),
                                            parallel::ReduceOp::kSum, label_).finish();
-    sums.squares += sum_of_squares(units.sum(0));
+    sums.squares += ops::sum_of_squares(units.sum(0));
     if (!part.origin.defined()) return;
     for (std::int64_t s = 0; s < shards_; ++s) {
       const at::Tensor origin = part.origin[s].narrow(0, begin, count).to(units.scalar_type());
       sums.products[static_cast<std::size_t>(s)] += (units[s] * origin).sum(at::kDouble).item<double>();
-      sums.origin_squares[static_cast<std::size_t>(s)] += sum_of_squares(origin);
+      sums.origin_squares[static_cast<std::size_t>(s)] += ops::sum_of_squares(origin);
     }
   }
 

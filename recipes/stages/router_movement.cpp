@@ -1,7 +1,7 @@
 #include "recipes/stages/router_movement.hpp"
 
+#include "core/ops/reduce.hpp"
 #include "core/tensor/pointers.hpp"
-#include "core/tensor/sum_of_squares.hpp"
 #include "parallel/plan/shards.hpp"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace sluice::recipes {
 double router_gradient_norm(const ParameterSet& parameters) {
   double squares = 0.0;
   for (const Parameter* p : parameters.trained()) {
-    if (p->rate_group == RateGroup::kRouter) squares += sum_of_squares(p->gradient.sum());
+    if (p->rate_group == RateGroup::kRouter) squares += ops::sum_of_squares(p->gradient.sum());
   }
   return std::sqrt(squares);
 }

@@ -128,6 +128,11 @@ for number in 99999999999 abc; do
   mv threads.own threads.err
   ends threads $code 2 "error: OMP_NUM_THREADS: expected 1 to 4096 threads, or nothing for a choice of its own, found '$number'"
 done
+SLUICE_OPERATIONS=cuda alone operations >/dev/null 2>operations.err
+ends operations $? 2 'error: SLUICE_OPERATIONS=cuda is neither kernels nor composed'
+SLUICE_OPERATIONS=composed alone composed >/dev/null 2>composed.err
+ends composed $? 0 ''
+whole composed
 OMP_NUM_THREADS='' "$sluice" inspect closed >/dev/null 2>blank.err
 ends blank $? 0 ''
 

@@ -1,0 +1,56 @@
+// Both forms of core/ops/adamw.
+#include "core/ops/adamw.hpp"
+
+#include "tests/core/ops/forms.hpp"
+
+using namespace sluice;
+using namespace sluice::testing;
+
+namespace {
+
+// A NaN in the gradient goes into value and moments of its element alone.
+Tensors operands(at::IntArrayRef shape, at::ScalarType type) {
+  const at::Tensor grad = normal(shape, type, "grad");
+  if (grad.numel() > 3) grad.view({-1})[3] = kNaN;
+  return {normal(shape, type, "value"), grad, normal(shape, type, "exp_avg"), normal(shape, type, "exp_avg_sq").square()};
+}
+
+ops::AdamwStep numbers() {
+  ops::AdamwStep step{1e-2, 0.9, 0.95, 1e-8, 0.1};
+  step.grad_scale = 0.7;
+  return step;
+}
+
+}  // namespace
+
+TEST_CASE("adamw: kernels and composed forms agree on whole ranges") {
+  const auto step = [](const Tensors& in) -> Tensors {
+    ops::adamw({in[0], in[1], in[2], in[3]}, ops::corrected(numbers(), 5));
+    return {in[0], in[2], in[3]};
+  };
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    for (const std::int64_t count : {0, 1, 7, 100, 20000}) check_forms(step, operands({count}, type));
+  }
+}
+
+TEST_CASE("adamw: kernels and composed forms agree on rows and columns with updates of their own") {
+  for (const bool by_row : {true, false}) {
+    for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+      for (const std::int64_t rows : {1, 6, 300}) {
+        for (const std::int64_t columns : {1, 9, 64}) {
+          INFO("by row " << by_row << " rows " << rows << " columns " << columns);
+          std::vector<std::int64_t> updates;
+          for (std::int64_t i = 0; i < (by_row ? rows : columns); ++i) updates.push_back(1 + i * i % 5);
+          const auto step = [&](const Tensors& in) -> Tensors {
+            (by_row ? ops::adamw_by_row : ops::adamw_by_column)({in[0], in[1], in[2], in[3]}, updates, numbers());
+            return {in[0], in[2], in[3]};
+          };
+          check_forms(step, operands({rows, columns}, type));
+        }
+      }
+    }
+  }
+  const Tensors in = operands({2, 3}, at::kFloat);
+  CHECK_THROWS_AS(ops::adamw_by_row({in[0], in[1], in[2], in[3]}, {1, 2, 3}, numbers()), c10::Error);
+  CHECK_THROWS_AS(ops::adamw_by_column({in[0], in[1], in[2], in[3]}, {1, 2}, numbers()), c10::Error);
+}
