@@ -1,6 +1,7 @@
 #include "moe/router.hpp"
 
 #include "core/base/error.hpp"
+#include "core/ops/expert_slots.hpp"
 #include "core/ops/router.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/pointers.hpp"
@@ -61,11 +62,6 @@ struct SigmoidScoresFunction : torch::autograd::Function<SigmoidScoresFunction> 
   }
 };
 
-std::vector<std::int32_t> to_vector(const at::Tensor& index) {
-  const at::Tensor narrow = index.to(at::kInt).contiguous();
-  return {data_of<const std::int32_t>(narrow), data_of<const std::int32_t>(narrow) + narrow.numel()};
-}
-
 // Rows of a table by group: all in one, or those of each sequence.
 class RowGroups {
  public:
@@ -85,9 +81,8 @@ class RowGroups {
 
   /// How often each of `columns` stands in index [N, K]: [G, columns].
   at::Tensor counts(const at::Tensor& index, std::int64_t columns) const {
-    if (index.size(0) == 0) return at::zeros({count_, columns}, index.options());
-    const at::Tensor flat = by_sequence_ ? index + rows_.sequence().unsqueeze(1) * columns : index;
-    return flat.flatten().bincount({}, count_ * columns).view({count_, columns});
+    const at::Tensor flat = (by_sequence_ ? index + rows_.sequence().unsqueeze(1) * columns : index).flatten();
+    return at::zeros({count_ * columns}, index.options()).scatter_add_(0, flat, at::ones_like(flat)).view({count_, columns});
   }
 
  private:
@@ -167,11 +162,10 @@ Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
     statistics.child_probability_sum = at::zeros({groups.count(), 0}, logits.options().requires_grad(false));
     statistics.child_counts = at::zeros({groups.count(), 0}, logits.options().dtype(at::kLong).requires_grad(false));
   }
-  std::vector<std::int32_t> experts = to_vector(chosen);
-  if (config_.capacity_factor > 0)
-    statistics.dropped = apply_capacity(experts, rows.offsets(), k, config_.num_experts, config_.capacity_factor);
-  routing.plan = parallel::make_routing_plan(std::move(experts), n, k, config_.num_experts);
+  routing.experts = config_.capacity_factor > 0 ? within_capacity(chosen, rows) : chosen;
+  routing.plan = parallel::make_routing_plan(routing.experts, config_.num_experts);
   statistics.expert_counts = routing.plan.counts;
+  statistics.dropped = (routing.experts < 0).sum().view({1});
   routing.weights = weights;
   return routing;
 }
@@ -195,22 +189,11 @@ std::int64_t expert_capacity(std::int64_t length, std::int64_t top_k, std::int64
   return static_cast<std::int64_t>(std::ceil(exact * (1.0 - 4.0 * std::numeric_limits<double>::epsilon())));
 }
 
-std::int64_t apply_capacity(std::vector<std::int32_t>& experts, const std::vector<std::int64_t>& offsets, std::int64_t top_k, std::int64_t num_experts,
-                            double capacity_factor) {
-  std::int64_t dropped = 0;
-  std::vector<std::int64_t> used(static_cast<std::size_t>(num_experts));
-  for (std::size_t b = 0; b + 1 < offsets.size(); ++b) {
-    const std::int64_t capacity = expert_capacity(offsets[b + 1] - offsets[b], top_k, num_experts, capacity_factor);
-    std::fill(used.begin(), used.end(), 0);
-    for (std::int64_t i = offsets[b] * top_k; i < offsets[b + 1] * top_k; ++i) {
-      std::int32_t& expert = experts[static_cast<std::size_t>(i)];
-      if (expert >= 0 && used[static_cast<std::size_t>(expert)]++ >= capacity) {
-        expert = -1;
-        ++dropped;
-      }
-    }
-  }
-  return dropped;
+at::Tensor Router::within_capacity(const at::Tensor& experts, const RowTable& rows) const {
+  std::vector<std::int64_t> capacity;
+  for (std::size_t b = 0; b + 1 < rows.offsets().size(); ++b)
+    capacity.push_back(expert_capacity(rows.offsets()[b + 1] - rows.offsets()[b], config_.top_k, config_.num_experts, config_.capacity_factor));
+  return ops::within_capacity(experts, rows.sequence(), at::tensor(capacity, at::kLong).to(experts.device()), config_.num_experts);
 }
 
 }  // namespace sluice::moe

@@ -15,7 +15,8 @@
 namespace sluice::moe {
 
 struct Routing {
-  parallel::RoutingPlan plan;   // experts are leaves of the families
+  at::Tensor experts;           // int64 [N, K] global expert ids, leaves of the families; -1: dropped over capacity
+  parallel::RoutingPlan plan;   // of those
   at::Tensor weights;           // [N, K] gate weights, differentiable
   SlotStatistics statistics;
 };
@@ -49,16 +50,14 @@ class Router {
   bool bias_by_rows = true;         // false: a run that began when softmax steps too were bias_update_rate goes on with those
 
  private:
+  /// Without the pairs over capacity in each sequence: expert_capacity() of its length per expert, kept in order of (token, k).
+  at::Tensor within_capacity(const at::Tensor& experts, const RowTable& rows) const;
+
   std::string path_;
   MoeConfig config_;
 };
 
 /// Pairs that an expert takes of a sequence of `length` tokens: ceil(T*k*factor/E), exact for factors written as decimals.
 std::int64_t expert_capacity(std::int64_t length, std::int64_t top_k, std::int64_t num_experts, double capacity_factor);
-
-/// Drops (token, k) pairs over capacity in each sequence: expert_capacity() of its length per expert, kept in order of (token, k).
-/// experts [N*K] -> -1 where dropped; rows of sequence b are offsets[b] to offsets[b + 1]. Returns the number dropped.
-std::int64_t apply_capacity(std::vector<std::int32_t>& experts, const std::vector<std::int64_t>& offsets, std::int64_t top_k, std::int64_t num_experts,
-                            double capacity_factor);
 
 }  // namespace sluice::moe

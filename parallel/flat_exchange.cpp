@@ -1,9 +1,11 @@
 #include "core/base/error.hpp"
+#include "core/tensor/host_integers.hpp"
 #include "core/tensor/pointers.hpp"
-#include "parallel/exchange_functions.hpp"
+#include "parallel/exchange_node.hpp"
 #include "parallel/token_exchange.hpp"
 
 #include <chrono>
+#include <numeric>
 
 namespace sluice::parallel {
 namespace {
@@ -17,41 +19,47 @@ class FlatRoute : public Route {
     phase = context.phase;
   }
 
-  /// Tells every owner how many rows it gets for each of its experts, and works out where received rows belong.
+  /// Tells every owner how many rows it gets for each of its experts, and works out where received rows belong. Reads the counts of the
+  /// plan: the one time in a layer's forward pass that the host waits for the rows' device.
   void exchange_counts() {
     const auto size = static_cast<std::size_t>(group_->size());
-    const std::size_t owned = plan.counts.size() / size;
-    std::vector<std::int64_t> received(plan.counts.size());
+    const std::vector<std::int64_t> sent = integers_of(plan.counts);
+    const std::size_t owned = sent.size() / size;
+    std::vector<std::int64_t> received(sent.size());
     const auto start = Clock::now();
-    group_->start_exchange_counts(plan.counts.data(), received.data(), owned, label("dispatch counts", phase)).finish();
+    group_->start_exchange_counts(sent.data(), received.data(), owned, label("dispatch counts", phase)).finish();
     counters_->seconds += std::chrono::duration<double>(Clock::now() - start).count();
-    send_rows_ = rows_per_member(plan, group_->size());
+    send_rows_ = rows_per_member(sent, group_->size());
+    const std::int64_t routed = std::accumulate(send_rows_.begin(), send_rows_.end(), std::int64_t{0});
+    plan.order = plan.order.narrow(0, 0, routed);
+    plan.token = plan.token.narrow(0, 0, routed);
     receive_rows_.assign(size, 0);
-    counts.assign(owned, 0);
+    std::vector<std::int64_t> rows_of_expert(owned, 0);
     for (std::size_t source = 0; source < size; ++source) {
       for (std::size_t e = 0; e < owned; ++e) {
         const std::int64_t rows = received[source * owned + e];
         if (rows < 0) throw communication_error("layer {}: rank {} announced {} rows for an expert", layer_, group_->world_rank(static_cast<int>(source)), rows);
         receive_rows_[source] += rows;
-        counts[e] += rows;
+        rows_of_expert[e] += rows;
       }
     }
     // Rows arrive by (source, expert); they are computed by (expert, source).
     std::vector<std::int64_t> begin(size * owned + 1, 0);
     for (std::size_t i = 0; i < size * owned; ++i) begin[i + 1] = begin[i] + received[i];
-    to_expert_order_ = at::empty({begin.back()}, at::TensorOptions().dtype(at::kLong));
-    to_arrival_order_ = at::empty_like(to_expert_order_);
-    auto* position = data_of<std::int64_t>(to_expert_order_);
-    auto* inverse = data_of<std::int64_t>(to_arrival_order_);
+    std::vector<std::int64_t> position(static_cast<std::size_t>(begin.back())), inverse(position.size());
     std::int64_t next = 0;
     for (std::size_t e = 0; e < owned; ++e) {
       for (std::size_t source = 0; source < size; ++source) {
         for (std::int64_t i = begin[source * owned + e]; i < begin[source * owned + e + 1]; ++i) {
-          inverse[i] = next;
-          position[next++] = i;
+          inverse[static_cast<std::size_t>(i)] = next;
+          position[static_cast<std::size_t>(next++)] = i;
         }
       }
     }
+    const auto on_device = [&](const std::vector<std::int64_t>& integers) { return at::tensor(integers, at::kLong).to(plan.counts.device()); };
+    to_expert_order_ = on_device(position);
+    to_arrival_order_ = on_device(inverse);
+    counts = on_device(rows_of_expert);
   }
 
   at::Tensor to_owners(const at::Tensor& rows, const char* phase) override {
@@ -61,8 +69,6 @@ class FlatRoute : public Route {
   at::Tensor from_owners(const at::Tensor& rows, const char* phase) override {
     return transfer(rows.index_select(0, to_arrival_order_), receive_rows_, send_rows_, label("combine rows", phase));
   }
-
-  std::vector<std::int64_t> counts;  // [L] rows per owned expert
 
  private:
   OperationLabel label(const char* operation, const char* phase) const { return {operation, step_, layer_, phase}; }
@@ -102,15 +108,15 @@ class FlatExchange : public TokenExchange {
  public:
   FlatExchange(CommunicatorPtr group, std::vector<int> nodes) : group_(std::move(group)), nodes_(std::move(nodes)) {}
 
-  at::Tensor run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts, const StepContext& context,
-                 std::int64_t layer) override {
+  const char* name() const override { return "flat"; }
+
+ protected:
+  RoutePtr open_route(const RoutingPlan& plan, const StepContext& context, std::int64_t layer) override {
     auto route = c10::make_intrusive<FlatRoute>(group_, nodes_, counters_, context, layer);
     route->plan = plan;
     route->exchange_counts();
-    const auto [rows, row_weights] = dispatch_rows(x, weights, route);
-    return combine_rows(experts({rows, row_weights, route->counts}), route);
+    return route;
   }
-  const char* name() const override { return "flat"; }
 
  private:
   CommunicatorPtr group_;
@@ -119,9 +125,9 @@ class FlatExchange : public TokenExchange {
 
 }  // namespace
 
-ExchangeCounters predicted_bytes(const RoutingPlan& plan, const std::vector<int>& node_of_member, int self, std::int64_t row_bytes) {
+ExchangeCounters predicted_bytes(const std::vector<std::int64_t>& counts, const std::vector<int>& node_of_member, int self, std::int64_t row_bytes) {
   ExchangeCounters predicted;
-  const auto rows = rows_per_member(plan, static_cast<int>(node_of_member.size()));
+  const auto rows = rows_per_member(counts, static_cast<int>(node_of_member.size()));
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (static_cast<int>(i) == self) continue;
     (node_of_member[i] == node_of_member[static_cast<std::size_t>(self)] ? predicted.bytes_intra : predicted.bytes_inter) += rows[i] * row_bytes;

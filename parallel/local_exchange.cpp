@@ -1,4 +1,4 @@
-#include "parallel/exchange_functions.hpp"
+#include "parallel/exchange_node.hpp"
 #include "parallel/token_exchange.hpp"
 
 namespace sluice::parallel {
@@ -12,14 +12,15 @@ class LocalRoute : public Route {
 
 class LocalExchange : public TokenExchange {
  public:
-  at::Tensor run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts, const StepContext&,
-                 std::int64_t) override {
+  const char* name() const override { return "local"; }
+
+ protected:
+  RoutePtr open_route(const RoutingPlan& plan, const StepContext&, std::int64_t) override {
     RoutePtr route = c10::make_intrusive<LocalRoute>();
     route->plan = plan;
-    const auto [rows, row_weights] = dispatch_rows(x, weights, route);
-    return combine_rows(experts({rows, row_weights, plan.counts}), route);
+    route->counts = plan.counts;
+    return route;
   }
-  const char* name() const override { return "local"; }
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Token exchange: rows go to the ranks that own their experts and come back weighted, differentiably.
+// Token exchange: rows go to the ranks that own their experts and come back weighted, differentiably, as one node of autograd's graph.
 // Legend: N local tokens, K experts per token, D width, R rows received here, L experts owned here.
 //
 //   x [N, D], weights [N, K] --dispatch--> rows [R, D], row weights [R], sorted by (expert, source rank, token, k)
@@ -22,11 +22,11 @@
 namespace sluice::parallel {
 
 struct ExpertChunk {
-  at::Tensor rows;                   // [R, D]
-  at::Tensor row_weights;            // [R], accumulation precision
-  std::vector<std::int64_t> counts;  // [L] rows per owned expert
+  at::Tensor rows;         // [R, D]
+  at::Tensor row_weights;  // [R], accumulation precision
+  at::Tensor counts;       // int64 [L] rows per owned expert; rows behind them are of none, and their results zeros
 };
-/// Rows of a chunk -> weighted rows [R, D]: w * expert(row).
+/// Rows of a chunk -> weighted rows [R, D]: w * expert(row). Differentiable; it may be called without recording.
 using ExpertFunction = std::function<at::Tensor(const ExpertChunk&)>;
 
 /// Bytes sent to other ranks so far, by level; rows and their weights, forward and backward, not headers.
@@ -36,18 +36,24 @@ struct ExchangeCounters {
   double seconds = 0.0;          // spent waiting for the wire
 };
 
-/// What a plan will cost this rank, one way: bytes to each level for `row_bytes` a row.
-ExchangeCounters predicted_bytes(const RoutingPlan& plan, const std::vector<int>& node_of_member, int self, std::int64_t row_bytes);
+/// What a plan with these counts of rows per expert will cost this rank, one way: bytes to each level for `row_bytes` a row.
+ExchangeCounters predicted_bytes(const std::vector<std::int64_t>& counts, const std::vector<int>& node_of_member, int self, std::int64_t row_bytes);
+
+class Route;
 
 class TokenExchange {
  public:
   virtual ~TokenExchange() = default;
-  virtual at::Tensor run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts,
-                         const StepContext& context, std::int64_t layer) = 0;
+  /// y [N, D]. One node owns dispatch, experts and combine; what `experts` records is inside of it.
+  at::Tensor run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts,
+                 const StepContext& context, std::int64_t layer);
   virtual const char* name() const = 0;
   const ExchangeCounters& counters() const { return *counters_; }
 
  protected:
+  /// The way of one plan, forward and back. Where experts are spread, the owners have been told by then how many rows come.
+  virtual c10::intrusive_ptr<Route> open_route(const RoutingPlan& plan, const StepContext& context, std::int64_t layer) = 0;
+
   std::shared_ptr<ExchangeCounters> counters_ = std::make_shared<ExchangeCounters>();
 };
 

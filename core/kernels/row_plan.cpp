@@ -8,7 +8,7 @@
 namespace sluice::kernels {
 
 // One thread: a few nanoseconds an entry, beside thousands for the row behind it.
-std::int64_t expert_slots(const std::int32_t* experts, std::int64_t N, std::int64_t K, std::int64_t E, std::int64_t* counts,
+std::int64_t expert_slots(const std::int64_t* experts, std::int64_t N, std::int64_t K, std::int64_t E, std::int64_t* counts,
                           std::int64_t* order, std::int64_t* slot) {
   std::fill(counts, counts + E, std::int64_t{0});
   for (std::int64_t i = 0; i < N * K; ++i) {
@@ -30,9 +30,28 @@ std::int64_t expert_slots(const std::int32_t* experts, std::int64_t N, std::int6
   return total;
 }
 
+void within_capacity(const std::int64_t* experts, const std::int64_t* sequence, const std::int64_t* capacity, std::int64_t N, std::int64_t K,
+                     std::int64_t E, std::int64_t* kept) {
+  std::vector<std::int64_t> used(static_cast<std::size_t>(E));
+  for (std::int64_t n = 0; n < N; ++n) {
+    if (n > 0 && sequence[n] != sequence[n - 1]) std::fill(used.begin(), used.end(), 0);
+    for (std::int64_t i = n * K; i < (n + 1) * K; ++i) kept[i] = used[static_cast<std::size_t>(experts[i])]++ < capacity[sequence[n]] ? experts[i] : -1;
+  }
+}
+
 namespace reference {
 
-std::int64_t expert_slots(const std::int32_t* experts, std::int64_t N, std::int64_t K, std::int64_t E, std::int64_t* counts,
+void within_capacity(const std::int64_t* experts, const std::int64_t* sequence, const std::int64_t* capacity, std::int64_t N, std::int64_t K,
+                     std::int64_t E, std::int64_t* kept) {
+  (void)E;
+  for (std::int64_t i = 0; i < N * K; ++i) {
+    std::int64_t before = 0;
+    for (std::int64_t j = 0; j < i; ++j) before += experts[j] == experts[i] && sequence[j / K] == sequence[i / K];
+    kept[i] = before < capacity[sequence[i / K]] ? experts[i] : -1;
+  }
+}
+
+std::int64_t expert_slots(const std::int64_t* experts, std::int64_t N, std::int64_t K, std::int64_t E, std::int64_t* counts,
                           std::int64_t* order, std::int64_t* slot) {
   std::int64_t position = 0;
   std::fill(slot, slot + N * K, std::int64_t{-1});

@@ -2,6 +2,7 @@
 
 #include "core/nn/linear.hpp"
 #include "core/ops/cross_entropy.hpp"
+#include "core/tensor/accumulate_product.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/pointers.hpp"
 

@@ -29,8 +29,8 @@ struct SlotStatistics {
   at::Tensor child_probability_sum;   // [G, C] sum over pairs at a child's parent of the child's probability; differentiable
   at::Tensor child_counts;            // [G, C] int64
   at::Tensor z_sum;                   // sum over rows of logsumexp(logits)^2; differentiable
-  std::vector<std::int64_t> expert_counts;  // [experts] rows computed per global expert, after drops
-  std::int64_t dropped = 0;           // (token, k) pairs over capacity
+  at::Tensor expert_counts;           // [experts] int64, rows computed per global expert, after drops
+  at::Tensor dropped;                 // [1] int64, (token, k) pairs over capacity
 };
 
 struct SlotOutput {

@@ -1,6 +1,6 @@
 #include "core/nn/gradient.hpp"
 
-#include "core/tensor/pieces.hpp"
+#include "core/tensor/accumulate_product.hpp"
 
 namespace sluice {
 
@@ -41,29 +41,6 @@ void GradientWriter::add(const at::Tensor& g) {
 void GradientWriter::add_product(const at::Tensor& lhs, const at::Tensor& rhs) {
   at::NoGradGuard no_grad;
   accumulate_product(gradient_.sum_, lhs, rhs, gradient_.begin());
-}
-
-void GradientWriter::begin_slices(const std::vector<std::int64_t>& rows) {
-  slices_beta_ = gradient_.begin();
-  if (slices_beta_ != 0.0) return;
-  for (std::size_t slice = 0; slice < rows.size(); ++slice) {
-    if (rows[slice] == 0) gradient_.sum_.select(0, static_cast<std::int64_t>(slice)).zero_();
-  }
-}
-
-void GradientWriter::add_to_slice(std::int64_t slice, const at::Tensor& lhs, const at::Tensor& rhs) {
-  accumulate_product(gradient_.sum_.select(0, slice), lhs, rhs, slices_beta_);
-}
-
-void accumulate_product(const at::Tensor& sum, const at::Tensor& lhs, const at::Tensor& rhs, double beta) {
-  if (lhs.size(0) == 0) {
-    if (beta == 0.0) sum.zero_();
-    return;
-  }
-  at::Tensor matrix = sum.view({lhs.size(1), rhs.size(1)});
-  if (lhs.scalar_type() == sum.scalar_type()) at::addmm_out(matrix, matrix, lhs.t(), rhs, beta, 1.0);
-  else if (beta == 0.0) matrix.copy_(at::mm(lhs.t(), rhs));
-  else for_each_piece(matrix, at::mm(lhs.t(), rhs), [](at::Tensor to, const at::Tensor& from) { to.add_(from); });
 }
 
 }  // namespace sluice

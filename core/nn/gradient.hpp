@@ -68,18 +68,15 @@ class GradientWriter {
     work(gradient_.sum_);
   }
 
-  /// Before add_to_slice: slice s of a parameter [S, out, in] gets a product of rows[s] rows, or, where that is 0, nothing.
-  void begin_slices(const std::vector<std::int64_t>& rows);
-  /// sum[slice] += lhs^T rhs; once a slice. Different slices may be written by several threads at once.
-  void add_to_slice(std::int64_t slice, const at::Tensor& lhs, const at::Tensor& rhs);
+  /// The sum, and what it is to be multiplied by (0 or 1) before this use's part is added: for a function that does both itself.
+  struct Target {
+    at::Tensor sum;
+    double beta;
+  };
+  Target target() { return {gradient_.sum_, gradient_.begin()}; }
 
  private:
   Gradient& gradient_;
-  double slices_beta_ = 0.0;
 };
-
-/// sum = beta * sum + lhs^T rhs for lhs [R, out], rhs [R, in] and a contiguous sum of out x in elements; beta 0 or 1. Factors of another
-/// type than the sum's (native bfloat16 products) are multiplied in theirs, which rounds the product once, and then added.
-void accumulate_product(const at::Tensor& sum, const at::Tensor& lhs, const at::Tensor& rhs, double beta);
 
 }  // namespace sluice

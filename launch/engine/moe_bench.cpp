@@ -2,6 +2,7 @@
 
 #include "core/base/clock.hpp"
 #include "core/nn/swiglu.hpp"
+#include "core/tensor/host_integers.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "launch/engine/kept_bytes.hpp"
 #include "moe/moe_feed_forward.hpp"
@@ -14,8 +15,6 @@ namespace sluice {
 namespace {
 
 constexpr std::int64_t kWarmUp = 3;
-// parallel::RoutingPlan, of which backward keeps a copy: expert, order, slot and token of a (token, k) pair.
-constexpr std::int64_t kPlanBytesPerPair = sizeof(std::int32_t) + 3 * sizeof(std::int64_t);
 
 double quantile(std::vector<double> values, double part) {
   std::sort(values.begin(), values.end());
@@ -59,7 +58,7 @@ class Subject {
   // Of a sparse layer.
   double fullest_expert(const at::Tensor& x, const RowTable& rows) {
     const at::NoGradGuard no_grad;
-    const std::vector<std::int64_t> counts = layer_.forward(x, rows, {0, "forward", false}).statistics->expert_counts;
+    const std::vector<std::int64_t> counts = integers_of(layer_.forward(x, rows, {0, "forward", false}).statistics->expert_counts);
     std::int64_t sum = 0;
     for (const std::int64_t count : counts) sum += count;
     const std::int64_t fullest = *std::max_element(counts.begin(), counts.end());
@@ -105,7 +104,6 @@ MoeBenchResult bench_moe(const MoeBenchShape& shape, std::int64_t repeats) {
   result.lower_quartile = quantile(ratios, 0.25);
   result.upper_quartile = quantile(ratios, 0.75);
   result.moe_kept_bytes_per_token = sparse.kept_bytes_per_token(x, rows);
-  result.moe_kept_bytes_per_token += static_cast<double>(shape.top_k * kPlanBytesPerPair);
   result.dense_kept_bytes_per_token = dense.kept_bytes_per_token(x, rows);
   result.fullest_expert = sparse.fullest_expert(x, rows);
   return result;

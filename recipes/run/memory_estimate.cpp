@@ -41,7 +41,7 @@ double routed(const Sizes& n, const MemoryShape& shape) {
   return n.pairs * (n.a * (n.D + 2 * n.F) + n.s + (shape.flat_exchange ? 16 : 0));
 }
 
-// Rows of gate and up that an expert has beyond its own: half a step of the grid of row counts (moe/row_grid.hpp) on average.
+// Rows of gate and up that an expert has beyond its own: half a step of the grid of row counts (core/ops/row_grid.hpp) on average.
 double rows_beyond(const Sizes& n, const MemoryShape& shape) {
   if (!n.rounds || shape.num_experts == 0) return 0;
   const double owned = static_cast<double>(shape.num_experts) / static_cast<double>(shape.expert);

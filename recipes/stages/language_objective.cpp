@@ -83,7 +83,7 @@ class BalanceTerm : public SlotsTerm {
       at::NoGradGuard no_grad;
       add_mean(moe::balance_loss_sum(config_, slot, {slot.counts, slot.child_counts}), pass.totals, report);
     } else if (sums_.size() <= i) {
-      sums_.push_back({slot.path, slot.probability_sum.detach().clone(), {}, slot.child_probability_sum.detach().clone(), {}, {}, {}, 0});
+      sums_.push_back({slot.path, slot.probability_sum.detach().clone(), {}, slot.child_probability_sum.detach().clone(), {}, {}, {}, {}});
     } else {
       sums_[i].probability_sum.add_(slot.probability_sum.detach());
       sums_[i].child_probability_sum.add_(slot.child_probability_sum.detach());

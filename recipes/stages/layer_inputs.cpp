@@ -1,5 +1,6 @@
 #include "recipes/stages/layer_inputs.hpp"
 
+#include "core/tensor/host_integers.hpp"
 #include "parallel/plan/shards.hpp"
 
 #include <algorithm>
@@ -54,8 +55,10 @@ std::vector<std::vector<std::int64_t>> expert_counts(TrainModel& model, const La
     const std::int64_t first = std::min<std::int64_t>(done, mine.count);
     const ModelInput input = evaluation_input(set, begin + mine.first + first, std::min<std::int64_t>(batch, mine.count - first));
     const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "loads", false});
-    for (std::size_t i = 0; i < model.sparse.size(); ++i)
-      for (std::size_t e = 0; e < experts; ++e) sums[i * experts + e] += output.statistics[i].expert_counts[e];
+    for (std::size_t i = 0; i < model.sparse.size(); ++i) {
+      const std::vector<std::int64_t> counts = integers_of(output.statistics[i].expert_counts);
+      for (std::size_t e = 0; e < experts; ++e) sums[i * experts + e] += counts[e];
+    }
   }
   layout.world->start_all_reduce(sums.data(), sums.size(), DType::kInt64, parallel::ReduceOp::kSum, {"experts' load", step, -1, "receipt"}).finish();
   std::vector<std::vector<std::int64_t>> counts;

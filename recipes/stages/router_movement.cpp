@@ -35,8 +35,7 @@ at::Tensor held_choices(TrainModel& model, const Layout& layout, const Evaluatio
     const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval", false}, request);
     for (std::int64_t i = 0; i < layers && count > 0; ++i) {
       const auto index = static_cast<std::size_t>(i);
-      const parallel::RoutingPlan plan = model.sparse[index]->router.route(output.features.at(request.paths[index]), input.batch.rows).plan;
-      const at::Tensor chosen = at::tensor(std::vector<std::int64_t>(plan.experts.begin(), plan.experts.end()), integers).view({-1, k});
+      const at::Tensor chosen = model.sparse[index]->router.route(output.features.at(request.paths[index]), input.batch.rows).experts;
       own.narrow(0, begin * held.length, count * held.length).select(1, i).copy_(std::get<0>(chosen.sort(1)));
     }
   }

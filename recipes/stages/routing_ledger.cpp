@@ -31,7 +31,7 @@ void RoutingLedger::add(const std::vector<SlotStatistics>& statistics) {
   const bool first = slots_.empty();
   for (std::size_t i = 0; i < statistics.size(); ++i) {
     const SlotStatistics& s = statistics[i];
-    SlotCounts local = {s.path, s.counts.sum(0), s.child_counts.sum(0), at::tensor(s.expert_counts, at::kLong), at::tensor({s.dropped}, at::kLong)};
+    SlotCounts local = {s.path, s.counts.sum(0), s.child_counts.sum(0), s.expert_counts.clone(), s.dropped.clone()};
     if (first) {
       slots_.push_back(std::move(local));
       continue;

@@ -24,7 +24,7 @@ void TrainModel::set_moe(const moe::MoeConfig& settings) {
   for (moe::MoeFeedForward* slot : sparse) slot->router.set_config(settings);
 }
 
-TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, at::ScalarType type,
+TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, const at::TensorOptions& options,
                        const std::string& exchange, ModelUse use, const Trainable& trainable) {
   TrainModel model;
   model.config = config;
@@ -33,12 +33,12 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
     const bool local = layout.expert_group->size() == 1 && exchange != "flat";
     model.exchange = local ? parallel::make_local_exchange() : parallel::make_flat_exchange(layout.expert_group, layout.node_of_member);
   }
-  model.decoder = std::make_unique<Decoder>(config, type, [&](const std::string& path, const std::string& prefix) -> std::unique_ptr<FeedForward> {
+  model.decoder = std::make_unique<Decoder>(config, options, [&](const std::string& path, const std::string& prefix) -> std::unique_ptr<FeedForward> {
     if (!moe) return nullptr;
     const auto layer = std::find_if(moe->layers.begin(), moe->layers.end(), [&](std::int64_t each) { return feed_forward_path(each) == path; });
     if (layer == moe->layers.end()) return nullptr;
     auto slot = std::make_unique<moe::MoeFeedForward>(path, prefix, *layer, *moe, config.hidden_size,
-                                                      moe::ExpertPlacement{layout.expert_group->rank(), layout.expert_group->size()}, model.exchange, type);
+                                                      moe::ExpertPlacement{layout.expert_group->rank(), layout.expert_group->size()}, model.exchange, options);
     model.sparse.push_back(slot.get());
     model.rules.push_back([router = &slot->router, name = counts_name(slot->path())](const StepStatistics& statistics) { router->update_bias(statistics.at(name)); });
     return slot;

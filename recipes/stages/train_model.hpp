@@ -45,8 +45,8 @@ std::string counts_name(const std::string& slot);
 enum class ModelUse { kTraining, kEvaluation };
 
 /// Allocates the model with zero weights; every rank makes the same dense parameters and its own experts.
-/// `exchange`: "local" or "flat"; "auto" takes local when this rank owns all experts.
-TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, at::ScalarType type,
+/// `exchange`: "local" or "flat"; "auto" takes local when this rank owns all experts. `options`: its element type and device.
+TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, const at::TensorOptions& options,
                        const std::string& exchange, ModelUse use = ModelUse::kTraining, const Trainable& trainable = {});
 
 /// Fresh weights, a function of (seed, leaf name, element) alone: N(0, 0.02^2), projections into the residual stream scaled by

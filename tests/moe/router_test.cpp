@@ -3,6 +3,8 @@
 
 #include "core/base/random.hpp"
 #include "core/nn/parameter_set.hpp"
+#include "core/ops/expert_slots.hpp"
+#include "core/tensor/host_integers.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/finite_differences.hpp"
 
@@ -14,7 +16,7 @@ using namespace sluice::moe;
 
 namespace {
 
-using Experts = std::vector<std::int32_t>;
+using Experts = std::vector<std::int64_t>;
 
 MoeConfig flat(std::int64_t num_experts, std::int64_t top_k) {
   MoeConfig config;
@@ -44,7 +46,7 @@ TEST_CASE("equal scores go to the lower expert, the larger score first") {
   const Router router = router_of(flat(4, 2), {1, 0, 2, 0, 1, 0, 2, 0});
   const at::Tensor x = at::tensor({1.0, 0.0, -1.0, 0.0, 0.0, 5.0}, at::kDouble).view({3, 2});
   const Routing routing = router.route(x, one_sequence(3));
-  CHECK(routing.plan.experts == Experts{1, 3, 0, 2, 0, 1});  // the third row sees four equal scores
+  CHECK(integers_of(routing.experts) == Experts{1, 3, 0, 2, 0, 1});  // the third row sees four equal scores
   CHECK(values_of(routing.weights) == std::vector<double>(6, 0.5));
   CHECK(values_of(routing.statistics.counts) == std::vector<double>{2, 2, 1, 1});
 }
@@ -54,7 +56,7 @@ TEST_CASE("a selection bias chooses and does not weigh") {
   router.bias_loaded = true;
   router.correction_bias.copy_(at::tensor({0.0, 0.0, 10.0}, at::kDouble));
   const Routing routing = router.route(at::tensor({1.0, 0.0}, at::kDouble).view({1, 2}), one_sequence(1));
-  CHECK(routing.plan.experts == Experts{2, 0});
+  CHECK(integers_of(routing.experts) == Experts{2, 0});
   const std::vector<double> weights = values_of(routing.weights);  // e^-1 : e^1
   CHECK(weights[0] == Approx(1.0 / (1.0 + std::exp(2.0))));
   CHECK(weights[0] + weights[1] == Approx(1.0));
@@ -111,21 +113,28 @@ TEST_CASE("capacity is the ceiling of T*k*factor/E, exact for decimal factors") 
 }
 
 TEST_CASE("what is over capacity is dropped in order of (token, k), sequence by sequence") {
-  // Two sequences of 4 tokens, top-2 of 4 experts, factor 1: two pairs an expert and sequence.
+  // Two sequences of 4 tokens, top-2 of 4 experts, two pairs an expert and sequence.
   const Experts before = {0, 1, 0, 2, 0, 1, 1, 0, /**/ 3, 0, 3, 0, 3, 1, 2, 3};
-  Experts experts = before;
-  CHECK(apply_capacity(experts, {0, 4, 8}, 2, 4, 1.0) == 5);
+  const auto kept = [](const Experts& experts, const Experts& sequence, const Experts& capacity) {
+    const at::Tensor pairs = at::tensor(experts, at::kLong).view({-1, 2});
+    return integers_of(ops::within_capacity(pairs, at::tensor(sequence, at::kLong), at::tensor(capacity, at::kLong), 4));
+  };
+  const Experts experts = kept(before, {0, 0, 0, 0, 1, 1, 1, 1}, {2, 2});
   CHECK(experts == Experts{0, 1, 0, 2, -1, 1, -1, -1, /**/ 3, 0, 3, 0, -1, 1, 2, -1});
   // A sequence keeps what it keeps, whatever stands before it.
-  Experts second(before.begin() + 8, before.end());
-  CHECK(apply_capacity(second, {0, 4}, 2, 4, 1.0) == 2);
-  CHECK(second == Experts(experts.begin() + 8, experts.end()));
-  Experts again = experts;
-  CHECK(apply_capacity(again, {0, 4, 8}, 2, 4, 1.0) == 0);  // what was dropped takes no room
-  CHECK(again == experts);
-  Experts all = before;
-  CHECK(apply_capacity(all, {0, 4, 8}, 2, 4, 4.0) == 0);
-  CHECK(all == before);
+  const Experts second = {before.begin() + 8, before.end()};
+  CHECK(kept(second, {0, 0, 0, 0}, {2}) == Experts(experts.begin() + 8, experts.end()));
+  CHECK(kept(before, {0, 0, 0, 0, 1, 1, 1, 1}, {8, 8}) == before);
+  // The router's own, with the counts of what is left.
+  MoeConfig config = flat(4, 2);
+  config.capacity_factor = 1.0;
+  const Router router = router_of(config, {1, 0, 1, 0, 0, 1, 0, 1});
+  const at::Tensor x = at::tensor({1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0}, at::kDouble).view({4, 2});
+  const Routing routing = router.route(x, one_sequence(4));
+  CHECK(integers_of(routing.experts) == Experts{0, 1, 0, 1, -1, -1, 2, 3});
+  CHECK(integers_of(routing.statistics.dropped) == Experts{2});
+  CHECK(integers_of(routing.statistics.expert_counts) == Experts{2, 2, 1, 1});
+  CHECK(integers_of(routing.plan.slot) == Experts{0, 2, 1, 3, -1, -1, 4, 5});
 }
 
 TEST_CASE("sigmoid scores that are all zero give finite shares, weights and gradients") {
@@ -138,7 +147,7 @@ TEST_CASE("sigmoid scores that are all zero give finite shares, weights and grad
     ParameterSet parameters({&router.gate});
     const at::Tensor x = at::ones({2, 2}, type).set_requires_grad(true);
     const Routing routing = router.route(x, one_sequence(2));
-    CHECK(routing.plan.experts == Experts{0, 1, 0, 1});
+    CHECK(integers_of(routing.experts) == Experts{0, 1, 0, 1});
     CHECK(values_of(routing.weights) == std::vector<double>(4, 0.0));
     CHECK(values_of(routing.statistics.probability_sum) == std::vector<double>(3, 0.0));
     (routing.weights.sum() + routing.statistics.probability_sum.square().sum() + routing.statistics.z_sum).backward();
@@ -167,11 +176,12 @@ TEST_CASE("a family's pick has the value 1 and the gradient of its logarithm") {
   (routing.weights * pull).sum().backward();
   // sum of pull * weight * log p over the picks on the way to each chosen expert, the weights held still.
   const std::vector<double> weight = values_of(routing.weights.detach()), by = values_of(pull);
+  const Experts chosen = integers_of(routing.experts);
   const auto logarithms = [&] {
     at::NoGradGuard no_grad;
     double total = 0.0;
     for (std::size_t i = 0; i < 10; ++i) {
-      const std::int64_t expert = routing.plan.experts[i];
+      const std::int64_t expert = chosen[i];
       for (const auto& [level_begin, child] : {std::pair<std::int64_t, std::int64_t>{0, expert / 2}, {4, expert}}) {
         const at::Tensor row = x[static_cast<std::int64_t>(i / 2)];
         const double mine = (row * router.family_gate.value[level_begin + child]).sum().item<double>();
@@ -203,7 +213,8 @@ TEST_CASE("equal router rows choose the lowest experts, whatever N, E and the el
         int wrong = 0;
         const auto look = [&](std::int64_t first, std::int64_t tokens) {
           const Routing routing = router.route(all.narrow(0, first, tokens), one_sequence(tokens));
-          for (std::size_t i = 0; i < routing.plan.experts.size(); ++i) wrong += routing.plan.experts[i] != static_cast<std::int32_t>(i % k);
+          const Experts chosen = integers_of(routing.experts);
+          for (std::size_t i = 0; i < chosen.size(); ++i) wrong += chosen[i] != static_cast<std::int64_t>(i) % k;
           wrong += !routing.weights.select(1, 0).equal(routing.weights.select(1, 1));
         };
         for (std::int64_t token = 0; token < all.size(0); ++token) look(token, 1);
@@ -226,7 +237,7 @@ TEST_CASE("a token's choice and weights do not depend on the tokens beside it") 
     const Routing together = router.route(x, one_sequence(40));
     for (std::int64_t n = 0; n < 40; ++n) {
       const Routing alone = router.route(x.narrow(0, n, 1), one_sequence(1));
-      CHECK(std::equal(alone.plan.experts.begin(), alone.plan.experts.end(), together.plan.experts.begin() + 3 * n));
+      CHECK(alone.experts.equal(together.experts.narrow(0, n, 1)));
       CHECK(alone.weights.equal(together.weights.narrow(0, n, 1)));
     }
   }

@@ -52,7 +52,7 @@ Labels labels_of(const StepContext& context, bool backward) {
   const auto exchange = make_flat_exchange(recorder, {0});
   const at::Tensor x = at::ones({3, 2}, at::kDouble).set_requires_grad(backward);
   const at::Tensor weights = at::ones({3, 1}, at::kDouble).set_requires_grad(backward);
-  const RoutingPlan plan = make_routing_plan({1, 0, 1}, 3, 1, 2);
+  const RoutingPlan plan = make_routing_plan(at::tensor({1, 0, 1}, at::kLong).view({3, 1}), 2);
   const ExpertFunction experts = [](const ExpertChunk& chunk) { return chunk.rows * chunk.row_weights.unsqueeze(1); };
   const at::Tensor y = exchange->run(x, weights, plan, experts, context, 0);
   if (backward) y.sum().backward();

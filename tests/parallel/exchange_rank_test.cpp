@@ -2,6 +2,7 @@
 #include "parallel/token_exchange.hpp"
 
 #include "core/base/random.hpp"
+#include "core/tensor/host_integers.hpp"
 #include "tests/support/rank_check.hpp"
 
 using namespace sluice;
@@ -38,7 +39,9 @@ void check_exchange(const std::vector<int>& node_of_member) {
   const CommunicatorPtr group = world().world();
   const std::vector<std::int32_t> experts = choices(rank);
   const std::int64_t tokens = rank * 3, owned = kExperts / size;
-  const RoutingPlan plan = make_routing_plan(experts, tokens, kTopK, kExperts);
+  const at::Tensor chosen = at::tensor(std::vector<std::int64_t>(experts.begin(), experts.end()), at::kLong).view({tokens, kTopK});
+  const RoutingPlan plan = make_routing_plan(chosen, kExperts);
+  const std::vector<std::int64_t> counts = integers_of(plan.counts);
   at::Tensor x = numbers(tokens, kWidth, rank, "x");
   for (std::int64_t n = 0; n < tokens; ++n) x[n][0] = 64.0 * rank + static_cast<double>(n);  // the token's global order
   x.set_requires_grad(true);
@@ -49,9 +52,10 @@ void check_exchange(const std::vector<int>& node_of_member) {
       x, w, plan,
       [&](const ExpertChunk& chunk) {
         std::vector<double> factors;
-        const at::Tensor order = chunk.rows.select(1, 0).contiguous();
+        const at::Tensor order = chunk.rows.detach().select(1, 0).contiguous();
+        const std::vector<std::int64_t> received = integers_of(chunk.counts);
         for (std::int64_t e = 0; e < owned; ++e)
-          for (std::int64_t i = 0; i < chunk.counts[static_cast<std::size_t>(e)]; ++i) {
+          for (std::int64_t i = 0; i < received[static_cast<std::size_t>(e)]; ++i) {
             const auto row = static_cast<std::int64_t>(factors.size());
             if (i > 0 && order[row].item<double>() < order[row - 1].item<double>()) ordered = false;
             factors.push_back(factor(rank * owned + e));
@@ -81,8 +85,8 @@ void check_exchange(const std::vector<int>& node_of_member) {
 
   // Rows travel four times (there and back, forward and backward), weights and their gradients once each.
   // What one rank sends back another had sent there, so the sums over ranks are equal.
-  const ExchangeCounters rows = predicted_bytes(plan, node_of_member, rank, kWidth * 8);
-  const ExchangeCounters weights = predicted_bytes(plan, node_of_member, rank, 8);
+  const ExchangeCounters rows = predicted_bytes(counts, node_of_member, rank, kWidth * 8);
+  const ExchangeCounters weights = predicted_bytes(counts, node_of_member, rank, 8);
   std::int64_t totals[4] = {exchange->counters().bytes_intra, 4 * rows.bytes_intra + 2 * weights.bytes_intra,
                             exchange->counters().bytes_inter, 4 * rows.bytes_inter + 2 * weights.bytes_inter};
   group->start_all_reduce(totals, 4, DType::kInt64, ReduceOp::kSum, {"bytes"}).finish();

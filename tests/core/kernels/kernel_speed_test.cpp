@@ -118,8 +118,8 @@ void report_all(const char* type) {
   {
     const std::int64_t N = 8192, K = 2, E = 16, D = 256, V = 8192;
     const auto x = random_values<T>(N * D, "x");
-    std::vector<std::int32_t> experts(N * K);
-    for (std::int64_t i = 0; i < N * K; ++i) experts[i] = static_cast<std::int32_t>(i * 2654435761u % E);
+    std::vector<std::int64_t> experts(N * K);
+    for (std::int64_t i = 0; i < N * K; ++i) experts[i] = static_cast<std::int64_t>(i * 2654435761u % E);
     std::vector<std::int64_t> counts(E), order(N * K), slot(N * K), tokens(N * K), ids(N);
     report(name("expert_slots 8192 x 2"), 20.0 * static_cast<double>(N * K), 0,
            [&] { expert_slots(experts.data(), N, K, E, counts.data(), order.data(), slot.data()); });

@@ -61,7 +61,7 @@ TEST_CASE("gather, combine and embedding gradients equal their references bit fo
 
 TEST_CASE("a plan brings rows to experts and back") {
   const std::int64_t N = 3, K = 2, E = 4, width = 5;
-  const std::vector<std::int32_t> experts = {3, 1, 1, 0, 3, -1};
+  const std::vector<std::int64_t> experts = {3, 1, 1, 0, 3, -1};
   std::vector<std::int64_t> counts(E), order(N * K), slot(N * K);
   const std::int64_t total = expert_slots(experts.data(), N, K, E, counts.data(), order.data(), slot.data());
   const auto x = random_values<double>(N * width, "x");

@@ -78,8 +78,8 @@ struct Layers {
         {"norm of a sum", {&added_norm}, [=, this](const at::Tensor& x) { return add_rms_norm(x, residual, added_norm, 1e-6).second; }},
         {"head", {&head}, [=, this](const at::Tensor& x) { return linear_cross_entropy(x, targets(), head, 0.3); }},
         {"head, transformed", {&transformed_head}, [=, this](const at::Tensor& x) { return linear_cross_entropy(x, targets(), transformed_head, 0.3, nullptr, bend); }},
-        {"grouped linear", {&grouped}, [=, this](const at::Tensor& x) { return moe::grouped_linear(x, grouped, {2, 3}); }},
-        {"experts", {&experts.gate_up, &experts.down}, [=, this](const at::Tensor& x) { return experts.forward({x, row_weights, {2, 3}}); }},
+        {"grouped linear", {&grouped}, [=, this](const at::Tensor& x) { return moe::grouped_linear(x, grouped, at::tensor({2, 3}, at::kLong)); }},
+        {"experts", {&experts.gate_up, &experts.down}, [=, this](const at::Tensor& x) { return experts.forward({x, row_weights, at::tensor({2, 3}, at::kLong)}); }},
         {"router", {&router.gate, &router.family_gate}, [=, this](const at::Tensor& x) {
            const moe::Routing routing = router.route(x, rows);
            return at::cat({routing.weights.flatten() * row_weights, routing.statistics.probability_sum.flatten(), routing.statistics.z_sum.view({1})});

@@ -8,19 +8,9 @@ using namespace sluice::testing;
 
 namespace {
 
-Tensors run(const Tensors& in) {
-  ops::expert_slots_out(in[0], in[1], in[2], in[3]);
-  return {in[1], in[2], in[3]};
-}
-
-// All but the places behind the last.
-Tensors run_sorted(const Tensors& in) {
-  const Tensors result = run(in);
-  return {result[0], result[1].narrow(0, 0, in[0].ge(0).sum().item<std::int64_t>()), result[2]};
-}
-
-at::Tensor poison(std::int64_t count) {
-  return at::full({count}, 99999, at::kLong);
+Tensors run(const Tensors& in, std::int64_t experts) {
+  const ops::ExpertSlots made = ops::expert_slots(in[0], experts);
+  return {made.counts, made.order, made.slots};
 }
 
 }  // namespace
@@ -30,23 +20,36 @@ TEST_CASE("expert_slots: kernels and composed forms agree, with dropped entries 
     for (const std::int64_t k : {1, 3}) {
       for (const std::int64_t experts : {1, 5, 64}) {
         INFO("tokens " << tokens << " k " << k << " experts " << experts);
-        const at::Tensor chosen = integers({tokens, k}, 0, experts, "all").to(at::kInt);
-        check_forms(run, {chosen, poison(experts), poison(tokens * k), poison(tokens * k)});
-        const at::Tensor some_dropped = integers({tokens, k}, -1, experts + 1, "some").to(at::kInt);
-        const Tensors some = {some_dropped, poison(experts), poison(tokens * k), poison(tokens * k)};
-        const auto clone = [](const at::Tensor& tensor) { return tensor.clone(); };
-        const Tensors kernels = run_sorted(for_each(some, clone));
+        const auto slots = [&](const Tensors& in) { return run(in, experts); };
+        check_forms(slots, {integers({tokens, k}, 0, experts, "all")});
+        const at::Tensor some_dropped = integers({tokens, k}, -1, experts + 1, "some");
+        const Tensors kernels = run({some_dropped}, experts);
+        CHECK(kernels[1].size(0) == some_dropped.ge(0).sum().item<std::int64_t>());
         const Composed on;
-        const Tensors composed = run_sorted(for_each(some, clone));
-        for (std::size_t i = 0; i < 3; ++i) CHECK(at::equal(kernels[i], composed[i]));
+        const Tensors composed = run({some_dropped}, experts);
+        CHECK(at::equal(kernels[0], composed[0]));
+        CHECK(at::equal(kernels[1], composed[1].narrow(0, 0, kernels[1].size(0))));  // the dropped stand behind
+        CHECK(composed[1].size(0) == tokens * k);
+        CHECK(at::equal(kernels[2], composed[2]));
       }
     }
   }
 }
 
 TEST_CASE("expert_slots refuses an expert that is not there in both forms") {
-  const auto work = [] { run({at::tensor({1, 4}, at::kInt).view({2, 1}), poison(3), poison(2), poison(2)}); };
+  const auto work = [] { run({at::tensor({1, 4}, at::kLong).view({2, 1})}, 3); };
   CHECK_THROWS(work());
   const Composed on;
   CHECK_THROWS(work());
+}
+
+TEST_CASE("within_capacity: kernels and composed forms agree, over sequences of unequal length") {
+  for (const std::int64_t k : {1, 2}) {
+    for (const std::int64_t experts : {1, 3, 16}) {
+      INFO("k " << k << " experts " << experts);
+      const at::Tensor sequence = at::tensor({0, 0, 0, 0, 0, 0, 1, 2, 2, 2}, at::kLong);
+      const Tensors in = {integers({10, k}, 0, experts, "experts"), sequence, at::tensor({2, 1, 100}, at::kLong)};
+      check_forms([&](const Tensors& of) { return Tensors{ops::within_capacity(of[0], of[1], of[2], experts)}; }, in);
+    }
+  }
 }

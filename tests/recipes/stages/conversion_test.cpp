@@ -59,11 +59,8 @@ double twins_together(TrainModel& model) {
   const ModelInput input = make_input(tiny_batch(8, 8, model.config.vocab_size, 77), 0, 8);
   at::NoGradGuard no_grad;
   const at::Tensor x = at::rms_norm(model.decoder->embedding.value.index_select(0, input.batch.ids), {model.config.hidden_size});
-  const auto plan = model.sparse[0]->router.route(x, input.batch.rows).plan;
-  std::int64_t together = 0;
-  for (std::size_t n = 0; n < static_cast<std::size_t>(plan.tokens); ++n)
-    together += plan.experts[2 * n] / 2 == plan.experts[2 * n + 1] / 2 ? 1 : 0;
-  return static_cast<double>(together) / static_cast<double>(plan.tokens);
+  const at::Tensor twins = model.sparse[0]->router.route(x, input.batch.rows).experts.div(2, "floor");
+  return (twins.select(1, 0) == twins.select(1, 1)).to(at::kDouble).mean().item<double>();
 }
 
 // How far the first layer's twins (experts 2i and 2i+1) are apart, at most.

@@ -1,11 +1,9 @@
-// The two autograd nodes every exchange is made of, over a Route that moves sorted rows to their owners and back.
+// The autograd node of a layer's exchange, over a Route that moves sorted rows to their owners and back.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
 #include "parallel/routing_plan.hpp"
-
-#include <memory>
-#include <utility>
+#include "parallel/token_exchange.hpp"
 
 namespace sluice::parallel {
 
@@ -19,14 +17,12 @@ class Route : public torch::CustomClassHolder {
   virtual at::Tensor from_owners(const at::Tensor& rows, const char* phase) = 0;
 
   RoutingPlan plan;
+  at::Tensor counts;              // int64 [L] rows received for each owned expert
   const char* phase = "forward";  // of the pass that made it: "forward", "prepass", "eval"; its backward pass is "backward"
 };
 using RoutePtr = c10::intrusive_ptr<Route>;
 
-/// x [N, D], weights [N, K] -> rows [R, D], row weights [R].
-std::pair<at::Tensor, at::Tensor> dispatch_rows(const at::Tensor& x, const at::Tensor& weights, const RoutePtr& route);
-
-/// Weighted rows [R, D] -> y [N, D].
-at::Tensor combine_rows(const at::Tensor& rows, const RoutePtr& route);
+/// x [N, D], weights [N, K] -> y [N, D], through `experts` at the owners.
+at::Tensor exchange_rows(const at::Tensor& x, const at::Tensor& weights, const RoutePtr& route, const ExpertFunction& experts);
 
 }  // namespace sluice::parallel

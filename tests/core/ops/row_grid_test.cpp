@@ -1,10 +1,10 @@
-#include "moe/row_grid.hpp"
+#include "core/ops/row_grid.hpp"
 
 #include "tests/support/catch.hpp"
 
 #include <set>
 
-using sluice::moe::grid_rows;
+using sluice::ops::grid_rows;
 
 TEST_CASE("the grid of row counts is coarse enough to be small and fine enough to waste little") {
   CHECK(grid_rows(0) == 0);

@@ -1,8 +1,8 @@
-#include "moe/row_grid.hpp"
+#include "core/ops/row_grid.hpp"
 
 #include <bit>
 
-namespace sluice::moe {
+namespace sluice::ops {
 
 std::int64_t grid_rows(std::int64_t rows) {
   if (rows <= 0) return 0;
@@ -11,4 +11,4 @@ std::int64_t grid_rows(std::int64_t rows) {
   return (rows + step - 1) / step * step;
 }
 
-}  // namespace sluice::moe
+}  // namespace sluice::ops
