@@ -23,8 +23,8 @@ RoutingPlan make_routing_plan(std::vector<std::int32_t> experts, std::int64_t to
   plan.order.resize(plan.experts.size());
   plan.slot.resize(plan.experts.size());
   const std::int64_t pairs = tokens * experts_per_token;
-  ops::expert_slots_out(view_of(plan.experts, {tokens, experts_per_token}), view_of(plan.counts, {num_experts}), view_of(plan.order, {pairs}),
-                        view_of(plan.slot, {pairs}));
+  ops::expert_slots_out(view_of(plan.experts, {tokens, experts_per_token}), view_of(plan.counts, {num_experts}),
+                        view_of(plan.order, {pairs}), view_of(plan.slot, {pairs}));
   std::int64_t routed = 0;
   for (const std::int64_t count : plan.counts) routed += count;
   plan.order.resize(static_cast<std::size_t>(routed));

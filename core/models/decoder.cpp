@@ -19,7 +19,8 @@ std::int64_t ModelState::bytes() const {
   return total;
 }
 
-Decoder::Decoder(const DecoderConfig& shape, const at::TensorOptions& options, const SlotFactory& slots) : config(shape), type_(type_of(options)) {
+Decoder::Decoder(const DecoderConfig& shape, const at::TensorOptions& options, const SlotFactory& slots)
+    : config(shape), type_(type_of(options)) {
   const auto norm = [&](const std::string& name) {
     Parameter p = Parameter::make(name, {config.hidden_size}, options);
     p.decay = false;
@@ -34,7 +35,8 @@ Decoder::Decoder(const DecoderConfig& shape, const at::TensorOptions& options, c
     layer.attention = std::make_unique<Attention>(prefix + ".self_attn", config, rope, options);
     layer.post_attention_norm = norm(prefix + ".post_attention_layernorm.weight");
     if (slots) layer.feed_forward = slots(i, prefix + ".mlp");
-    if (!layer.feed_forward) layer.feed_forward = std::make_unique<DenseFeedForward>(prefix + ".mlp", config.hidden_size, config.intermediate_size, options);
+    if (!layer.feed_forward)
+      layer.feed_forward = std::make_unique<DenseFeedForward>(prefix + ".mlp", config.hidden_size, config.intermediate_size, options);
     layers_.push_back(std::move(layer));
   }
   final_norm_ = norm("model.norm.weight");
