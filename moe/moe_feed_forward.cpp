@@ -16,7 +16,8 @@ MoeFeedForward::MoeFeedForward(const std::string& path, const std::string& prefi
   if (shape.num_experts % placement.group_size != 0)
     throw usage_error("{}: num_experts({}) is not a multiple of parallel.expert({})", prefix, shape.num_experts, placement.group_size);
   if (shape.num_shared_experts > 0)
-    shared = std::make_unique<DenseFeedForward>(prefix + ".shared_experts", hidden_size, shape.num_shared_experts * shape.expert_hidden_size, options);
+    shared = std::make_unique<DenseFeedForward>(prefix + ".shared_experts", hidden_size, shape.num_shared_experts * shape.expert_hidden_size,
+                                                options);
 }
 
 SlotOutput MoeFeedForward::forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) {

@@ -4,7 +4,6 @@
 #include "core/ops/expert_slots.hpp"
 #include "core/ops/router.hpp"
 #include "core/tensor/dtype_map.hpp"
-#include "core/tensor/pointers.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -78,7 +78,8 @@ at::Tensor expand_heads(const at::Tensor& x, std::int64_t query_heads) {
 
 }  // namespace
 
-Attention::Attention(const std::string& prefix, const DecoderConfig& config, std::shared_ptr<RopeTable> rope, const at::TensorOptions& options)
+Attention::Attention(const std::string& prefix, const DecoderConfig& config, std::shared_ptr<RopeTable> rope,
+                     const at::TensorOptions& options)
     : config_(config), rope_(std::move(rope)) {
   const std::int64_t width = config.hidden_size, q = config.num_attention_heads * config.head_dim, k = config.num_key_value_heads * config.head_dim;
   qkv = Parameter::make(prefix + ".qkv", {q + 2 * k, width}, options,

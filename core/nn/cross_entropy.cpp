@@ -32,7 +32,8 @@ at::Tensor logits_of(const at::Tensor& x, Parameter& head, const Numerics& numer
 // nll of one block's rows; with scales [at least count], the logits become their gradient.
 void block_cross_entropy(const at::Tensor& logits, const at::Tensor& targets, std::int64_t begin, const at::Tensor& nll, const at::Tensor& scales) {
   const std::int64_t count = logits.size(0);
-  ops::cross_entropy(logits, targets.narrow(0, begin, count), nll.narrow(0, begin, count), scales.defined() ? scales.narrow(0, 0, count) : scales);
+  ops::cross_entropy(logits, targets.narrow(0, begin, count), nll.narrow(0, begin, count),
+                     scales.defined() ? scales.narrow(0, 0, count) : scales);
 }
 
 // The weight is what products see of `source`, or a transformed one (see LinearFunction in linear.cpp). Gradients of what requires none are

@@ -21,7 +21,8 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
     const auto saved = ctx->get_saved_variables();
     auto* weight = reinterpret_cast<Parameter*>(ctx->saved_data["weight"].toInt());
-    return {norm_rows_backward(grads[0].contiguous(), saved[0], saved[1], *weight, ctx->needs_input_grad(1)), at::Tensor(), at::Tensor(), at::Tensor()};
+    const at::Tensor dx = norm_rows_backward(grads[0].contiguous(), saved[0], saved[1], *weight, ctx->needs_input_grad(1));
+    return {dx, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -50,7 +51,8 @@ std::pair<at::Tensor, at::Tensor> norm_rows(const at::Tensor& x, const Parameter
   return {std::move(y), std::move(inverse_rms)};
 }
 
-at::Tensor norm_rows_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& inverse_rms, Parameter& weight, bool weight_is_trained) {
+at::Tensor norm_rows_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& inverse_rms, Parameter& weight,
+                              bool weight_is_trained) {
   const ops::RmsNormGradients gradients = ops::rms_norm_backward(dy, x, norm_weight(weight), inverse_rms);
   if (weight_is_trained) GradientWriter(weight.gradient).add(gradients.dweight);
   return gradients.dx;

@@ -11,7 +11,8 @@ namespace sluice {
 class RopeTable {
  public:
   /// options: of the tables, in the accumulation type.
-  RopeTable(double theta, std::int64_t head_dim, const at::TensorOptions& options) : theta_(theta), head_dim_(head_dim), options_(options) {}
+  RopeTable(double theta, std::int64_t head_dim, const at::TensorOptions& options)
+      : theta_(theta), head_dim_(head_dim), options_(options) {}
   /// Makes the tables cover `positions` positions.
   void reserve(std::int64_t positions);
   const at::Tensor& cos() const { return cos_; }

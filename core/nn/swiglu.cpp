@@ -28,7 +28,8 @@ at::Tensor swiglu_activation(const at::Tensor& gate_up, const at::Tensor& row_we
   return SwigluFunction::apply(gate_up.contiguous(), weights);
 }
 
-DenseFeedForward::DenseFeedForward(const std::string& prefix, std::int64_t hidden_size, std::int64_t intermediate_size, const at::TensorOptions& options)
+DenseFeedForward::DenseFeedForward(const std::string& prefix, std::int64_t hidden_size, std::int64_t intermediate_size,
+                                   const at::TensorOptions& options)
     : gate_up(Parameter::make(prefix + ".gate_up", {2 * intermediate_size, hidden_size}, options,
                               {{prefix + ".gate_proj.weight", 0, {intermediate_size, hidden_size}},
                                {prefix + ".up_proj.weight", intermediate_size * hidden_size, {intermediate_size, hidden_size}}})),

@@ -1,20 +1,20 @@
 #include "recipes/stages/routing_ledger.hpp"
 
+#include "core/tensor/host_integers.hpp"
 #include "core/tensor/pointers.hpp"
 
 namespace sluice::recipes {
 
 std::int64_t RoutingLedger::dropped() const {
   std::int64_t total = 0;
-  for (const SlotCounts& slot : slots_) total += slot.dropped.item<std::int64_t>();
+  for (const SlotCounts& slot : slots_) total += integers_of(slot.dropped).front();
   return total;
 }
 
 std::vector<std::vector<std::int64_t>> RoutingLedger::expert_counts() const {
   std::vector<std::vector<std::int64_t>> counts;
   for (const SlotCounts& slot : slots_) {
-    const auto* first = data_of<const std::int64_t>(slot.experts);
-    counts.emplace_back(first, first + slot.experts.numel());
+    counts.push_back(integers_of(slot.experts));
   }
   return counts;
 }

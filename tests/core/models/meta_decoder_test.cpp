@@ -15,7 +15,8 @@ namespace {
 
 // LibTorch's attention needs these, which it has for this device in Python only.
 at::Tensor where(const at::Tensor& condition, const at::Tensor& a, const at::Tensor& b) {
-  return at::empty(at::infer_size(at::infer_size(condition.sizes(), a.sizes()), b.sizes()), (a.dim() > 0 ? a : b).options().device(at::kMeta));
+  const auto sizes = at::infer_size(at::infer_size(condition.sizes(), a.sizes()), b.sizes());
+  return at::empty(sizes, (a.dim() > 0 ? a : b).options().device(at::kMeta));
 }
 
 at::Tensor& where_out(const at::Tensor&, const at::Tensor&, const at::Tensor&, at::Tensor& out) {

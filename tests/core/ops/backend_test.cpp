@@ -11,15 +11,14 @@ using namespace sluice::ops;
 using namespace sluice::testing;
 
 TEST_CASE("device and switch decide on the backend") {
+  const Composed off(false);
   for (const bool has_cuda : {false, true}) {
     CHECK(backend_of(at::kCPU, has_cuda) == Backend::kCpuKernels);
     CHECK(backend_of(at::kMeta, has_cuda) == Backend::kComposed);
     CHECK(backend_of(at::kCUDA, has_cuda) == (has_cuda ? Backend::kCuda : Backend::kComposed));
   }
-  {
-    const Composed on;
-    for (const at::DeviceType device : {at::kCPU, at::kMeta, at::kCUDA}) CHECK(backend_of(device, true) == Backend::kComposed);
-  }
+  const Composed on;
+  for (const at::DeviceType device : {at::kCPU, at::kMeta, at::kCUDA}) CHECK(backend_of(device, true) == Backend::kComposed);
 }
 
 TEST_CASE("the environment may say composed") {
@@ -41,6 +40,7 @@ TEST_CASE("the form that runs is the backend's, without autograd") {
   void (*const composed)(const at::Tensor&) = [](const at::Tensor& out) { out.fill_(2.0); };
   void (*const cuda)(const at::Tensor&) = [](const at::Tensor& out) { out.fill_(3.0); };
   const at::Tensor out = at::zeros({}, at::kDouble).set_requires_grad(true);
+  const Composed off(false);
   run(out, kernels, composed, cuda, out);
   CHECK(out.item<double>() == 1.0);
   const Composed on;

@@ -19,10 +19,10 @@ using Tensors = std::vector<at::Tensor>;
 /// Results, and operands that were changed in place. Both may be undefined.
 using Operation = std::function<Tensors(const Tensors& operands)>;
 
-/// While it lives, every operation runs composed.
+/// While it lives, every operation runs composed, or, if not `on`, none has to.
 class Composed {
  public:
-  Composed() { ops::use_composed(true); }
+  explicit Composed(bool on = true) { ops::use_composed(on); }
   ~Composed() { ops::use_composed(before_); }
   Composed(const Composed&) = delete;
   Composed& operator=(const Composed&) = delete;
@@ -102,6 +102,7 @@ inline bool refuses(const Operation& operation, const Tensors& operands) {
 /// results of the same kind; whichever operand is a view with gaps, both forms refuse.
 inline void check_forms(const Operation& operation, const Tensors& operands) {
   const auto clone = [](const at::Tensor& tensor) { return tensor.clone(); };
+  const Composed off(false);
   Tensors kernels, composed;
   {
     const Poisoned poisoned;

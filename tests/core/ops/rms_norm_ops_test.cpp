@@ -49,8 +49,7 @@ TEST_CASE("rms_norm: kernels and composed forms agree") {
 
 TEST_CASE("rms_norm of heads is that of their rows") {
   for (const bool composed : {false, true}) {
-    std::optional<Composed> on;
-    if (composed) on.emplace();
+    const Composed form(composed);
     const at::Tensor x = normal({5, 4 * 6}, at::kDouble, "x"), weight = normal({6}, at::kDouble, "weight");
     const ops::RmsNorm heads = ops::rms_norm(x, weight, kEps), rows = ops::rms_norm(x.view({20, 6}), weight, kEps);
     CHECK(heads.y.sizes() == x.sizes());

@@ -34,8 +34,7 @@ TEST_CASE("router_logits: kernels and composed forms agree") {
 TEST_CASE("equal rows of the router give bit-equal logits wherever they stand, and so do equal tokens") {
   for (const bool composed : {false, true}) {
     INFO("composed " << composed);
-    std::optional<Composed> on;
-    if (composed) on.emplace();
+    const Composed form(composed);
     for_each_type([](at::ScalarType type, at::ScalarType accumulate) {
       for (const std::int64_t width : {1, 3, 31, 64, 257}) {
         INFO("width " << width);
@@ -67,8 +66,7 @@ TEST_CASE("sigmoid_scores: kernels and composed forms agree, and equal logits gi
     }
     check_forms(sigmoid, {at::tensor({-1000.0, 1000.0, kInfinity, -kInfinity, kNaN, 0.0}, at::kDouble).to(type).view({2, 3})});
     for (const bool composed : {false, true}) {
-      std::optional<Composed> on;
-      if (composed) on.emplace();
+      const Composed form(composed);
       for (const double logit : {-7.3, -0.2, 0.1, 0.9, 3.7}) {
         for (const std::int64_t experts : {1, 2, 5, 15, 33, 70}) {
           const at::Tensor scores = ops::sigmoid_scores(at::full({3, experts}, logit, type));

@@ -18,6 +18,7 @@ Tensors combine(const Tensors& in) {
 
 void check_bits(const Operation& operation, const Tensors& operands) {
   check_forms(operation, operands);
+  const Composed off(false);
   const at::Tensor kernels = operation(operands)[0];
   const Composed on;
   CHECK(at::equal(kernels.nan_to_num(1234.0), operation(operands)[0].nan_to_num(1234.0)));

@@ -48,8 +48,7 @@ TEST_CASE("swiglu: kernels and composed forms agree") {
 
 TEST_CASE("swiglu writes no more than the rows it is given") {
   for (const bool composed : {false, true}) {
-    std::optional<Composed> on;
-    if (composed) on.emplace();
+    const Composed form(composed);
     const at::Tensor gate_up = normal({5, 8}, at::kDouble, "gate_up"), h = at::full({9, 4}, 7.0, at::kDouble);
     ops::swiglu_out(gate_up, at::Tensor(), h.narrow(0, 2, 5));
     CHECK(at::equal(h.narrow(0, 2, 5), ops::swiglu(gate_up, at::Tensor())));

@@ -31,6 +31,7 @@ double relative_error(const at::Tensor& got, const at::Tensor& expected) {
 }
 
 void check(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe) {
+  const Composed off(false);
   const Digits kernels = digits(config, moe);
   const Composed on;
   const Digits composed = digits(config, moe);
