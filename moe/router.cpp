@@ -3,7 +3,7 @@
 #include "core/base/error.hpp"
 #include "core/ops/router.hpp"
 #include "core/tensor/dtype_map.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -62,8 +62,7 @@ struct SigmoidScoresFunction : torch::autograd::Function<SigmoidScoresFunction> 
 };
 
 std::vector<std::int32_t> to_vector(const at::Tensor& index) {
-  const at::Tensor narrow = index.to(at::kInt).contiguous();
-  return {data_of<const std::int32_t>(narrow), data_of<const std::int32_t>(narrow) + narrow.numel()};
+  return values_of<std::int32_t>(index.to(at::kInt).contiguous());
 }
 
 // Rows of a table by group: all in one, or those of each sequence.

@@ -1,5 +1,5 @@
 #include "core/base/error.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 #include "parallel/exchange_functions.hpp"
 #include "parallel/token_exchange.hpp"
 
@@ -41,8 +41,9 @@ class FlatRoute : public Route {
     for (std::size_t i = 0; i < size * owned; ++i) begin[i + 1] = begin[i] + received[i];
     to_expert_order_ = at::empty({begin.back()}, at::TensorOptions().dtype(at::kLong));
     to_arrival_order_ = at::empty_like(to_expert_order_);
-    auto* position = data_of<std::int64_t>(to_expert_order_);
-    auto* inverse = data_of<std::int64_t>(to_arrival_order_);
+    const HostMemory to_expert = from_host(to_expert_order_), to_arrival = from_host(to_arrival_order_);
+    auto* position = to_expert.as<std::int64_t>().data();
+    auto* inverse = to_arrival.as<std::int64_t>().data();
     std::int64_t next = 0;
     for (std::size_t e = 0; e < owned; ++e) {
       for (std::size_t source = 0; source < size; ++source) {
@@ -52,6 +53,8 @@ class FlatRoute : public Route {
         }
       }
     }
+    to_expert.give_back();
+    to_arrival.give_back();
   }
 
   at::Tensor to_owners(const at::Tensor& rows, const char* phase) override {
@@ -82,10 +85,11 @@ class FlatRoute : public Route {
       if (static_cast<int>(i) == group_->rank()) continue;
       (nodes_[i] == nodes_[static_cast<std::size_t>(group_->rank())] ? counters_->bytes_intra : counters_->bytes_inter) += send_bytes[i];
     }
-    const at::Tensor contiguous = rows.contiguous();
+    const HostMemory sent = to_host(rows.contiguous()), received = from_host(result);
     const auto start = Clock::now();
-    group_->start_all_to_all_v(bytes_of(contiguous).data(), send_bytes, bytes_of(result).data(), receive_bytes, label).finish();
+    group_->start_all_to_all_v(sent.bytes().data(), send_bytes, received.bytes().data(), receive_bytes, label).finish();
     counters_->seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    received.give_back();
     return result;
   }
 

@@ -1,8 +1,7 @@
 #include "recipes/stages/finite_check.hpp"
 
 #include "core/base/error.hpp"
-#include "core/kernels/reduce.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/ops/reduce.hpp"
 
 #include <cstdio>
 #include <vector>
@@ -18,8 +17,7 @@ std::string first_non_finite(const std::vector<Parameter*>& parameters, parallel
   for (const Parameter* p : parameters) {
     if (named_by == world.rank()) break;
     const at::Tensor& whole = of(*p);
-    bool finite = true;
-    SLUICE_DISPATCH(whole.scalar_type(), [&] { finite = kernels::all_finite(data_of<const A>(whole), whole.numel()); });
+    const bool finite = ops::all_finite(whole);
     for (const Leaf& leaf : p->leaves) {
       if (finite || named_by == world.rank() || p->view(whole, leaf).isfinite().all().item<bool>()) continue;
       std::snprintf(name, sizeof name, "%s", leaf.name.c_str());
