@@ -101,7 +101,7 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
     (void)gate_up_use;
     (void)down_use;
     const std::int64_t width = experts->down.value.size(2);
-    const at::ScalarType product = product_type(rows.scalar_type());
+    const at::ScalarType product = product_type(rows.scalar_type(), rows.device());
     const std::vector<std::int64_t> padded_begin = offsets_of(product_rows(counts, product));
     at::Tensor gate_up = at::empty({padded_begin.back(), 2 * width}, rows.options().requires_grad(false));
     at::Tensor out = at::empty(rows.sizes(), rows.options().requires_grad(false));
@@ -128,7 +128,7 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
     const at::Tensor dy = grads[0].contiguous();
     const std::int64_t width = experts->down.value.size(2);
     at::Tensor drows = at::empty_like(rows), dweights = at::empty_like(row_weights);
-    const at::ScalarType product = product_type(rows.scalar_type());
+    const at::ScalarType product = product_type(rows.scalar_type(), rows.device());
     const std::vector<std::int64_t> padded_begin = offsets_of(product_rows(counts, product));
     std::optional<GradientWriter> into_gate_up, into_down;
     if (ctx->needs_input_grad(2)) into_gate_up.emplace(experts->gate_up.gradient).begin_slices(counts);
