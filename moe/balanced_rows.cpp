@@ -1,6 +1,6 @@
 #include "moe/balanced_rows.hpp"
 
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -99,8 +99,10 @@ RouterInputs router_inputs(const at::Tensor& x) {
 at::Tensor selection_keys(const at::Tensor& logits, const Selection& selection) {
   if (!selection.bias.defined()) return logits;
   at::Tensor keys = logits.clone(at::MemoryFormat::Contiguous);
+  const HostMemory memory = to_host(keys), bias = to_host(selection.bias);
   for (std::int64_t t = 0; t < keys.size(0); ++t)
-    to_keys(data_of<double>(keys) + t * keys.size(1), keys.size(1), selection, data_of<const double>(selection.bias));
+    to_keys(memory.as<double>().data() + t * keys.size(1), keys.size(1), selection, bias.as<const double>().data());
+  memory.give_back();
   return keys;
 }
 
@@ -110,10 +112,13 @@ at::Tensor soft_choice(const at::Tensor& keys, std::int64_t k) {
   const double width = kLastBorder * keys.std(0, false).mean().item<double>();
   const std::int64_t count = keys.size(1);
   std::vector<double> largest(static_cast<std::size_t>(k) + 1);
+  const HostMemory from = to_host(keys), to = to_host(choice);
   for (std::int64_t t = 0; t < keys.size(0) && width > 0; ++t) {
-    double* out = data_of<double>(choice) + t * count;
-    choose_softly(data_of<const double>(keys) + t * count, count, k, width, largest.data(), [&](std::int64_t e, double part) { out[e] = part; });
+    double* out = to.as<double>().data() + t * count;
+    const double* row = from.as<const double>().data() + t * count;
+    choose_softly(row, count, k, width, largest.data(), [&](std::int64_t e, double part) { out[e] = part; });
   }
+  to.give_back();
   return choice;
 }
 
@@ -134,10 +139,12 @@ at::Tensor evened_rows(const RouterInputs& inputs, const at::Tensor& rows, std::
   const double spread = spread_of(logits, share).mean().item<double>();
   const double key_spread = selection.bias.defined() ? spread_of(selection_keys(logits, selection), share).mean().item<double>() : spread;
   if (!(spread > 0) || !(key_spread > 0)) return rows;
-  const double* logit = data_of<const double>(logits);
-  const double* along = data_of<const double>(common);
-  const double* part = data_of<const double>(share);
-  const double* bias = selection.bias.defined() ? data_of<const double>(selection.bias) : nullptr;
+  const HostMemory logits_memory = to_host(logits), common_memory = to_host(common), share_memory = to_host(share);
+  const double* logit = logits_memory.as<const double>().data();
+  const double* along = common_memory.as<const double>().data();
+  const double* part = share_memory.as<const double>().data();
+  const std::vector<double> biases = selection.bias.defined() ? values_of<double>(selection.bias) : std::vector<double>();
+  const double* bias = biases.empty() ? nullptr : biases.data();
   const double even = static_cast<double>(k) / static_cast<double>(count);
   const auto columns = static_cast<std::size_t>(count);
   std::vector<double> added(columns), keys(columns), load(columns), largest(static_cast<std::size_t>(k) + 1);

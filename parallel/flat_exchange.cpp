@@ -1,6 +1,6 @@
 #include "core/base/error.hpp"
 #include "core/tensor/host_integers.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 #include "parallel/exchange_node.hpp"
 #include "parallel/token_exchange.hpp"
 
@@ -88,10 +88,11 @@ class FlatRoute : public Route {
       if (static_cast<int>(i) == group_->rank()) continue;
       (nodes_[i] == nodes_[static_cast<std::size_t>(group_->rank())] ? counters_->bytes_intra : counters_->bytes_inter) += send_bytes[i];
     }
-    const at::Tensor contiguous = rows.contiguous();
+    const HostMemory sent = to_host(rows.contiguous()), received = from_host(result);
     const auto start = Clock::now();
-    group_->start_all_to_all_v(bytes_of(contiguous).data(), send_bytes, bytes_of(result).data(), receive_bytes, label).finish();
+    group_->start_all_to_all_v(sent.bytes().data(), send_bytes, received.bytes().data(), receive_bytes, label).finish();
     counters_->seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    received.give_back();
     return result;
   }
 

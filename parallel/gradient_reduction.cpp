@@ -2,7 +2,7 @@
 
 #include "core/ops/reduce.hpp"
 #include "core/tensor/dtype_map.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -25,9 +25,9 @@ class Window {
     for (std::int64_t begin = 0; begin < flat.numel(); begin += bucket) {
       if (under_way_.size() == kBucketsUnderWay) finish_oldest();
       const std::int64_t count = std::min(bucket, flat.numel() - begin);
-      at::Tensor part = flat.narrow(0, begin, count);
-      under_way_.push_back(group.start_all_reduce(bytes_of(part).data(), static_cast<std::size_t>(count), from_torch(flat.scalar_type()),
-                                                  ReduceOp::kSum, {operation, step, -1, "backward"}));
+      const HostMemory memory = to_host(flat.narrow(0, begin, count));
+      under_way_.push_back({memory, group.start_all_reduce(memory.bytes().data(), static_cast<std::size_t>(count), from_torch(flat.scalar_type()),
+                                                           ReduceOp::kSum, {operation, step, -1, "backward"})});
     }
   }
   void finish() {
@@ -36,11 +36,17 @@ class Window {
 
  private:
   void finish_oldest() {
-    under_way_.front().finish();
+    under_way_.front().handle.finish();
+    under_way_.front().memory.give_back();
     under_way_.pop_front();
   }
 
-  std::deque<Handle> under_way_;
+  // The handle is destroyed first: an operation that was not finished ends before its memory does.
+  struct Bucket {
+    HostMemory memory;
+    Handle handle;
+  };
+  std::deque<Bucket> under_way_;
 };
 
 }  // namespace

@@ -39,7 +39,7 @@ void Parameter::refresh_compute(at::ScalarType type) {
     compute = value;
     return;
   }
-  const at::ScalarType product = product_type(type);
+  const at::ScalarType product = product_type(type, value.device());
   if (!compute.defined() || compute.scalar_type() != product || compute.is_same(value))
     compute = at::empty(value.sizes(), value.options().dtype(product));
   for_each_piece(compute, value, [type](at::Tensor to, const at::Tensor& from) { to.copy_(from.to(type)); });

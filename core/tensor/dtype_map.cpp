@@ -2,6 +2,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/processor.hpp"
+#include "core/tensor/cuda_device.hpp"
 
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
@@ -13,7 +14,9 @@
 namespace sluice {
 namespace {
 
-std::atomic<bool>& native_in_use() {
+constexpr int kNativeCapability = 8;  // Ampere's
+
+std::atomic<bool>& native_on_cpu() {
   static std::atomic<bool> value{best_bfloat16_products().native};
   return value;
 }
@@ -69,20 +72,21 @@ Bfloat16Products best_bfloat16_products() {
   return {true, native_with(set)};
 }
 
-bool native_bfloat16() {
-  return native_in_use().load(std::memory_order_relaxed);
+bool native_bfloat16(at::Device device) {
+  if (device.is_cuda()) return cuda_compute_capability(device) >= kNativeCapability;
+  return native_on_cpu().load(std::memory_order_relaxed);
 }
 
 void set_native_bfloat16(bool native) {
-  native_in_use().store(native);
+  native_on_cpu().store(native);
 }
 
-at::ScalarType product_type(at::ScalarType type) {
-  return type == at::kBFloat16 && !native_bfloat16() ? at::kFloat : type;
+at::ScalarType product_type(at::ScalarType type, at::Device device) {
+  return type == at::kBFloat16 && !native_bfloat16(device) ? at::kFloat : type;
 }
 
 at::Tensor to_product(const at::Tensor& x) {
-  return x.to(product_type(x.scalar_type()));
+  return x.to(product_type(x.scalar_type(), x.device()));
 }
 
 }  // namespace sluice

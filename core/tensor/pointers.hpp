@@ -1,5 +1,5 @@
-// From tensors to raw memory, checked: data_of for kernels, bytes_of for the wire and for files. Nobody else asks a tensor for its
-// pointer. SLUICE_DISPATCH runs a block with T (storage) and A (accumulation) bound to the element types of a tensor: float/float,
+// From tensors to raw memory, checked: data_of for kernels. All others ask for the memory of the host (core/tensor/host_memory.hpp).
+// SLUICE_DISPATCH runs a block with T (storage) and A (accumulation) bound to the element types of a tensor: float/float,
 // double/double, BFloat16/float.
 #pragma once
 
@@ -7,9 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstddef>
 #include <cstdint>
-#include <span>
 #include <type_traits>
 
 namespace sluice {
@@ -27,17 +25,17 @@ inline constexpr at::ScalarType kScalarTypeOf<std::int32_t> = at::kInt;
 template <>
 inline constexpr at::ScalarType kScalarTypeOf<std::int64_t> = at::kLong;
 
-/// Throws c10::Error, one line, unless the tensor is there, on the CPU, and its elements lie in memory one after the other in
-/// row-major order. A view with gaps (every second element, a transposed matrix) is not like that: contiguous() makes a copy that is.
+/// Throws c10::Error, one line, unless the tensor is there, has memory, and its elements lie there one after the other in row-major
+/// order. A view with gaps (every second element, a transposed matrix) is not like that: contiguous() makes a copy that is.
 void require_contiguous(const at::Tensor& tensor);
-/// The same, and the elements are of type `type`.
-void require_contiguous(const at::Tensor& tensor, at::ScalarType type);
+/// The same, and it is on the CPU, of element type `type`.
+void require_contiguous_on_cpu(const at::Tensor& tensor, at::ScalarType type);
 
-/// The first element of a tensor that a kernel is to read or write as T, const T to read only. Throws as require_contiguous.
+/// The first element of a tensor that a kernel is to read or write as T, const T to read only. Throws as those.
 template <class T>
 T* data_of(const at::Tensor& tensor) {
   static_assert(kScalarTypeOf<std::remove_const_t<T>> != at::ScalarType::Undefined, "no tensor holds elements of this type");
-  require_contiguous(tensor, kScalarTypeOf<std::remove_const_t<T>>);
+  require_contiguous_on_cpu(tensor, kScalarTypeOf<std::remove_const_t<T>>);
   return static_cast<T*>(tensor.data_ptr());
 }
 
@@ -46,9 +44,6 @@ template <class T>
 T* data_or_null(const at::Tensor& tensor) {
   return tensor.defined() ? data_of<T>(tensor) : nullptr;
 }
-
-/// The bytes of a tensor of any element type, to be sent, received, written or read. Throws as require_contiguous.
-std::span<std::byte> bytes_of(const at::Tensor& tensor);
 
 }  // namespace sluice
 

@@ -1,6 +1,6 @@
 #include "recipes/stages/balanced_routers.hpp"
 
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 #include "moe/soft_families.hpp"
 #include "parallel/comm/heartbeat_ticker.hpp"
 #include "recipes/stages/convert_model.hpp"
@@ -63,11 +63,14 @@ void for_each_layer(const BalancingText& from, TrainModel& model, const std::vec
       const std::string bytes = on_rank0(from.world, "balanced routers", [&](const Heartbeat& heartbeat) {
         heartbeat(fmt::format("balancing the router of layer {}", layers[i]));
         const at::Tensor made = make(i, moe::router_inputs(std::exchange(inputs[i - begin], {}).to(at::kDouble))).contiguous();
-        const auto raw = bytes_of(made);
+        const HostMemory memory = to_host(made);
+        const auto raw = memory.bytes();
         return std::string(reinterpret_cast<const char*>(raw.data()), raw.size());
       });
       const at::Tensor rows = at::empty({static_cast<std::int64_t>(bytes.size()) / (width * 8), width}, at::kDouble);
-      std::memcpy(bytes_of(rows).data(), bytes.data(), bytes.size());
+      const HostMemory memory = from_host(rows);
+      std::memcpy(memory.bytes().data(), bytes.data(), bytes.size());
+      memory.give_back();
       take(i, rows);
     }
   }
@@ -138,8 +141,7 @@ void part_evenly(const BalancingText& from, TrainModel& model, std::int64_t copi
     const moe::RouterRows parents = rows_of(from.old.sparse[i]->router, *from.old.moe);
     const at::Tensor noise = standard_normal(parents.gate.size(0) * copies, inputs.x.size(1), seed, model.sparse[i]->router.gate.name + "#replicas");
     const at::Tensor spread = relative * at::mm(inputs.x, parents.gate.t()).std(0, false);
-    const at::Tensor rows = moe::parting_rows(inputs, moe::leaf_membership(inputs, parents), noise,
-                                              {data_of<const double>(spread), data_of<const double>(spread) + spread.numel()});
+    const at::Tensor rows = moe::parting_rows(inputs, moe::leaf_membership(inputs, parents), noise, values_of<double>(spread));
     const at::Tensor together = rows.view({-1, copies, rows.size(1)});
     const moe::RouterRows replicas = rows_of(model.sparse[i]->router, *model.moe);
     const at::Tensor parted = replicas.gate + (together - together.mean(1, true)).reshape_as(rows);

@@ -2,7 +2,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 
 #include <fmt/format.h>
 
@@ -234,7 +234,9 @@ void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind,
     }
     const at::Tensor mean = means.at(paths[i]).to(rows.scalar_type()).contiguous();
     // Ranks may round the pass differently, and dense parameters must stay the same on all of them.
-    layout.world->start_broadcast(bytes_of(mean).data(), mean.nbytes(), 0, {"mean input", step, model.moe->layers[i], "receipt"}).finish();
+    const HostMemory memory = to_host(mean);
+    layout.world->start_broadcast(memory.bytes().data(), mean.nbytes(), 0, {"mean input", step, model.moe->layers[i], "receipt"}).finish();
+    memory.give_back();
     const at::Tensor direction = mean / mean.norm().clamp_min(1e-30);
     // Row by row in one order, so that tied rows stay equal bit for bit.
     const at::Tensor along = (rows * direction).sum(1, true);

@@ -17,7 +17,7 @@ double flops_per_token(const DecoderConfig& config, std::int64_t active, std::in
 double measure_peak_flops(parallel::Communicator& world, at::ScalarType dtype) {
   constexpr std::int64_t n = 1024;
   at::NoGradGuard no_grad;
-  const at::Tensor a = at::ones({n, n}, at::TensorOptions().dtype(product_type(dtype)));
+  const at::Tensor a = at::ones({n, n}, at::TensorOptions().dtype(product_type(dtype, at::kCPU)));
   at::Tensor out = at::empty_like(a);
   at::mm_out(out, a, a);
   double together = 0.0;

@@ -3,7 +3,7 @@
 #include "core/base/error.hpp"
 #include "core/checkpoint/accounting.hpp"
 #include "core/tensor/dtype_map.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 
 #include <fmt/format.h>
 
@@ -40,7 +40,7 @@ std::optional<DenseOrigin> read_origin(const checkpoint::TensorIndex& routing, c
   };
   DenseOrigin origin;
   const at::Tensor shards = to_tensor(routing.at("origin/shards"));
-  origin.shard_of_expert.assign(data_of<const std::int64_t>(shards), data_of<const std::int64_t>(shards) + shards.numel());
+  origin.shard_of_expert = values_of<std::int64_t>(shards);
   for (const std::int64_t layer : model.moe->layers)
     origin.layers.push_back({read(fmt::format("origin/gate_up/{}", layer), 2 * width, hidden), read(fmt::format("origin/down/{}", layer), hidden, width)});
   const auto experts = static_cast<std::int64_t>(origin.shard_of_expert.size());
@@ -90,7 +90,9 @@ void describe_routing(const TrainModel& model, RunState& state) {
 
 at::Tensor to_tensor(const checkpoint::TensorView& view) {
   at::Tensor tensor = at::empty(view.info.shape, at::TensorOptions().dtype(scalar_type(view)));
-  std::memcpy(bytes_of(tensor).data(), view.bytes.data(), view.bytes.size());
+  const HostMemory memory = from_host(tensor);
+  std::memcpy(memory.bytes().data(), view.bytes.data(), view.bytes.size());
+  memory.give_back();
   return tensor;
 }
 
@@ -173,8 +175,7 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
     const auto whole = then.leaf_updates.find(view.leaf.name), sliced = then.slice_updates.find(view.leaf.name);
     if (sliced != then.slice_updates.end()) {
       const at::Tensor updates = to_tensor(index.at("updates/" + view.leaf.name));
-      const auto* first = data_of<const std::int64_t>(updates);
-      *view.updates = UpdateCounts(sliced->second, {first, first + updates.numel()});
+      *view.updates = UpdateCounts(sliced->second, values_of<std::int64_t>(updates));
     } else {
       *view.updates = UpdateCounts(whole != then.leaf_updates.end() ? whole->second : then.optimizer_steps);
     }

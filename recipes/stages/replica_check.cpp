@@ -1,7 +1,7 @@
 #include "recipes/stages/replica_check.hpp"
 
 #include "core/checkpoint/checksum.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 #include "recipes/stages/model_io.hpp"
 #include "recipes/stages/rank_list.hpp"
 
@@ -33,8 +33,10 @@ struct Shared {
   void digest() {
     digests.resize(values.size());
     at::parallel_for(0, static_cast<std::int64_t>(values.size()), 1, [&](std::int64_t begin, std::int64_t end) {
-      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
-        digests[i] = checkpoint::checksum_of(bytes_of(values[i]));
+      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+        const HostMemory memory = to_host(values[i]);
+        digests[i] = checkpoint::checksum_of(memory.bytes());
+      }
     });
   }
   Checksum whole() const { return checkpoint::checksum_of(std::as_bytes(std::span(digests))); }

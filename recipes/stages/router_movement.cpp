@@ -1,7 +1,7 @@
 #include "recipes/stages/router_movement.hpp"
 
 #include "core/ops/reduce.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 #include "parallel/plan/shards.hpp"
 
 #include <algorithm>
@@ -40,7 +40,9 @@ at::Tensor held_choices(TrainModel& model, const Layout& layout, const Evaluatio
     }
   }
   at::Tensor all = at::zeros({layout.size(), most * held.length, layers, k}, integers);
-  layout.world->start_all_gather(bytes_of(own).data(), bytes_of(all).data(), own.nbytes(), {"held choices", step, -1, "eval"}).finish();
+  const HostMemory sent = to_host(own), gathered = from_host(all);
+  layout.world->start_all_gather(sent.bytes().data(), gathered.bytes().data(), own.nbytes(), {"held choices", step, -1, "eval"}).finish();
+  gathered.give_back();
   std::vector<at::Tensor> parts;
   for (int rank = 0; rank < layout.size(); ++rank)
     parts.push_back(all[rank].narrow(0, 0, parallel::shard_of(sequences, layout.size(), rank).count * held.length));

@@ -1,7 +1,7 @@
 #include "recipes/stages/routing_ledger.hpp"
 
 #include "core/tensor/host_integers.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 
 namespace sluice::recipes {
 
@@ -48,8 +48,10 @@ void RoutingLedger::reduce(parallel::Communicator& world, std::int64_t step, con
   std::vector<at::Tensor> parts;
   for (const SlotCounts& slot : slots_) parts.insert(parts.end(), {slot.rows, slot.children, slot.experts, slot.dropped});
   at::Tensor all = at::cat(parts, 0).contiguous();
-  world.start_all_reduce(data_of<std::int64_t>(all), static_cast<std::size_t>(all.numel()), DType::kInt64, parallel::ReduceOp::kSum,
+  const HostMemory memory = to_host(all);
+  world.start_all_reduce(memory.as<std::int64_t>().data(), static_cast<std::size_t>(all.numel()), DType::kInt64, parallel::ReduceOp::kSum,
                          {"routing counts", step, -1, phase}).finish();
+  memory.give_back();
   std::int64_t begin = 0;
   for (SlotCounts& slot : slots_) {
     for (at::Tensor* part : {&slot.rows, &slot.children, &slot.experts, &slot.dropped}) {

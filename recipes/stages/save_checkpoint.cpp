@@ -5,7 +5,7 @@
 #include "core/checkpoint/shard_plan.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/error_line.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 #include "parallel/comm/heartbeat_ticker.hpp"
 #include "recipes/stages/rank0.hpp"
 
@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 
 namespace sluice::recipes {
 namespace {
@@ -171,17 +172,18 @@ class Saver {
       const int from = holder(piece, writer);
       if (rank != from && rank != writer) continue;
       const OperationLabel label{"save tensor", request_.state.step, -1, "save"};
-      at::Tensor bytes;
+      std::optional<HostMemory> memory;
       const std::string what = fmt::format("{}, tensor '{}'", job.name, piece.info.name);
-      if (rank == from) guarded(what, [&] { bytes = piece.make().contiguous(); });
+      if (rank == from) guarded(what, [&] { memory = to_host(piece.make().contiguous()); });
       // To receive into; and a rank that failed still hands over as many bytes.
-      if (!bytes.defined()) bytes = at::empty(piece.info.shape, at::TensorOptions().dtype(torch_type(piece.info.type)));
+      if (!memory) memory = from_host(at::empty(piece.info.shape, at::TensorOptions().dtype(torch_type(piece.info.type))));
+      const std::span<std::byte> bytes = memory->bytes();
       if (from != writer) {
-        if (rank == from) layout_.save->start_send(bytes_of(bytes).data(), bytes.nbytes(), writer, label).finish();
-        else layout_.save->start_receive(bytes_of(bytes).data(), bytes.nbytes(), from, label).finish();
+        if (rank == from) layout_.save->start_send(bytes.data(), bytes.size(), writer, label).finish();
+        else layout_.save->start_receive(bytes.data(), bytes.size(), from, label).finish();
       }
       if (rank == writer && problem_.empty())
-        guarded(what, [&] { out->write(piece.info.name, bytes_of(bytes)); });
+        guarded(what, [&] { out->write(piece.info.name, bytes); });
     }
     if (rank == writer && problem_.empty()) guarded(job.name + ", flushing", [&] { manifest.tensor_files[job.name] = out->finish(); });
   }

@@ -3,6 +3,7 @@
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "core/tensor/host_memory.hpp"
 #include "core/tensor/pointers.hpp"
 
 #include <ATen/Parallel.h>
@@ -54,8 +55,9 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
 void fill_normal(at::Tensor leaf, std::uint64_t seed, const std::string& name, double std, std::int64_t tied_rows) {
   const std::uint64_t key = random_key(seed, name);
   const std::int64_t columns = leaf.dim() > 1 ? leaf.size(1) : 1;
+  const HostMemory memory = from_host(leaf);
   SLUICE_DISPATCH(leaf.scalar_type(), [&] {
-    A* out = data_of<A>(leaf);
+    A* out = memory.as<A>().data();
     at::parallel_for(0, leaf.numel(), 4096, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const std::int64_t row = i / columns / tied_rows;
@@ -63,6 +65,7 @@ void fill_normal(at::Tensor leaf, std::uint64_t seed, const std::string& name, d
       }
     });
   });
+  memory.give_back();
 }
 
 void initialize(TrainModel& model, std::uint64_t seed) {

@@ -103,9 +103,12 @@ core/kernels/simd/a.inc:1: includes core/tensor/tensor.hpp -> <ATen/core/Tensor.
   breach 'launch/a.cpp:1: includes <yaml-cpp/yaml.h>: only source files of recipes/schema/ may' launch/a.cpp '#include <yaml-cpp/yaml.h>'
 
   breach 'tests/support/a.hpp:1: a header without #pragma once' tests/support/a.hpp '// #pragma once'
-  for word in 'x.data_ptr()' 'x.const_data_ptr<float>()'; do
-    breach 'moe/a.cpp:1: asks a tensor for its pointer: data_of and bytes_of (core/tensor/pointers.hpp) check strides, device and type first' moe/a.cpp "f($word);"
+  for word in 'x.data_ptr()' 'x.const_data_ptr<float>()' 'data_of<float>(x)' 'data_or_null<const T>(x)'; do
+    breach 'moe/a.cpp:1: asks a tensor for its pointer: kernels do, by data_of in core/ops; all else goes through core/tensor/host_memory.hpp' \
+      moe/a.cpp "f($word);"
   done
+  breach 'core/ops/a.cpp:2: asks a tensor for its pointer: kernels do, by data_of in core/ops; all else goes through core/tensor/host_memory.hpp' \
+    core/ops/a.cpp 'data_of<float>(x)' 'x.data_ptr()'
   for word in TO''DO FIX''ME XX''X; do breach "launch/setup:2: unfinished: # $word: later" launch/setup '' "# $word: later"; done
   breach 'tests/a.sh:501: 501 lines; a source file has at most 500' tests/a.sh "$(seq 501)"
   breach 'data/a.hpp:3: a header that formats includes <fmt/format.h>' \

@@ -133,6 +133,8 @@ ends operations $? 2 'error: SLUICE_OPERATIONS=cuda is neither kernels nor compo
 SLUICE_OPERATIONS=composed alone composed >/dev/null 2>composed.err
 ends composed $? 0 ''
 whole composed
+SLUICE_HOST_MEMORY=pinned alone pinned >/dev/null 2>pinned.err
+ends pinned $? 2 'error: SLUICE_HOST_MEMORY=pinned is neither own nor staged'
 OMP_NUM_THREADS='' "$sluice" inspect closed >/dev/null 2>blank.err
 ends blank $? 0 ''
 

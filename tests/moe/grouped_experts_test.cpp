@@ -52,7 +52,7 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
 
 // Products of bfloat16 models are native ones while it lives.
 struct NativeProducts {
-  const bool before = native_bfloat16();
+  const bool before = native_bfloat16(at::kCPU);
   NativeProducts() { set_native_bfloat16(true); }
   ~NativeProducts() { set_native_bfloat16(before); }
 };

@@ -4,6 +4,7 @@
 #include "core/base/random.hpp"
 #include "core/tensor/host_integers.hpp"
 #include "tests/support/rank_check.hpp"
+#include "tests/support/staged_memory.hpp"
 
 using namespace sluice;
 using namespace sluice::parallel;
@@ -99,6 +100,11 @@ void check_exchange(const std::vector<int>& node_of_member) {
 }  // namespace
 
 TEST_CASE("flat exchange: results, gradients and bytes") {
+  check_exchange(std::vector<int>(static_cast<std::size_t>(world().size()), 0));
+}
+
+TEST_CASE("flat exchange in memory that rows are copied to and from") {
+  const testing::StagedMemory staged;
   check_exchange(std::vector<int>(static_cast<std::size_t>(world().size()), 0));
 }
 

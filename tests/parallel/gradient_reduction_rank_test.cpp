@@ -3,6 +3,7 @@
 
 #include "tests/support/heap_memory.hpp"
 #include "tests/support/rank_check.hpp"
+#include "tests/support/staged_memory.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -58,13 +59,11 @@ bool has_thread(const std::string& name) {
   return false;
 }
 
-}  // namespace
-
-TEST_CASE("gradients are summed over those who hold the parameter, and the norm counts each expert once") {
+void check_sums(const std::string& label) {
   const int rank = world().rank(), size = world().size();
   for (int expert = 1; expert <= size; expert *= 2) {
     const Mesh mesh(size, expert);
-    const MeshGroups groups = world().make_groups(mesh, world().world(), "reduce" + std::to_string(expert));
+    const MeshGroups groups = world().make_groups(mesh, world().world(), label + std::to_string(expert));
     Parameter dense = Parameter::make("dense", {kDense}, at::kDouble), experts = Parameter::make("experts", {kExpert}, at::kDouble);
     Parameter unused = Parameter::make("unused", {kUnused}, at::kDouble);
     experts.replication = Replication::kExpert;
@@ -91,6 +90,17 @@ TEST_CASE("gradients are summed over those who hold the parameter, and the norm 
     const double norm = gradient_norm(parameters, *groups.expert, 4);
     REQUIRE_EQUAL_ALL_RANKS(norm, std::sqrt(expected));
   }
+}
+
+}  // namespace
+
+TEST_CASE("gradients are summed over those who hold the parameter, and the norm counts each expert once") {
+  check_sums("reduce");
+}
+
+TEST_CASE("gradients are summed likewise in memory that they are copied to and from") {
+  const testing::StagedMemory staged;
+  check_sums("staged");
 }
 
 TEST_CASE("few buckets are under way at a time, and another thread than the one that polls adds them up") {

@@ -3,6 +3,7 @@
 #include "core/base/error.hpp"
 #include "core/base/processor.hpp"
 #include "core/nn/parameter.hpp"
+#include "core/tensor/cuda_device.hpp"
 #include "tests/support/catch.hpp"
 
 #include <cstdlib>
@@ -16,7 +17,7 @@ constexpr const char* kVariable = "SLUICE_BFLOAT16_PRODUCTS";
 
 // Leaves the process as it was.
 struct Restore {
-  const bool native = native_bfloat16();
+  const bool native = native_bfloat16(at::kCPU);
   const char* const value = std::getenv(kVariable);
   const std::string wanted = value == nullptr ? "" : value;
   ~Restore() {
@@ -31,16 +32,21 @@ TEST_CASE("products of bfloat16 are computed as chosen, others in their own type
   const Restore restore;
   for (const bool native : {false, true}) {
     set_native_bfloat16(native);
-    CHECK(native_bfloat16() == native);
-    CHECK(product_type(at::kBFloat16) == (native ? at::kBFloat16 : at::kFloat));
-    for (const at::ScalarType type : {at::kFloat, at::kDouble}) CHECK(product_type(type) == type);
-    CHECK(to_product(at::ones({3}, at::kBFloat16)).scalar_type() == product_type(at::kBFloat16));
+    for (const at::DeviceType device : {at::kCPU, at::kMeta}) {
+      CHECK(native_bfloat16(device) == native);
+      CHECK(product_type(at::kBFloat16, device) == (native ? at::kBFloat16 : at::kFloat));
+      for (const at::ScalarType type : {at::kFloat, at::kDouble}) CHECK(product_type(type, device) == type);
+      const at::Tensor x = at::ones({3}, at::TensorOptions().dtype(at::kBFloat16).device(device));
+      CHECK(to_product(x).scalar_type() == product_type(at::kBFloat16, device));
+    }
+    // A CUDA device is asked itself, whatever the CPU does.
+    CHECK(native_bfloat16(at::kCUDA) == (cuda_compute_capability(at::kCUDA) >= 8));
     // What products see of a parameter follows the choice when it is refreshed.
     Parameter p = Parameter::make("p", {2, 3}, at::kBFloat16);
-    CHECK(p.compute.scalar_type() == product_type(at::kBFloat16));
+    CHECK(p.compute.scalar_type() == product_type(at::kBFloat16, at::kCPU));
     set_native_bfloat16(!native);
     p.refresh_compute(at::kBFloat16);
-    CHECK(p.compute.scalar_type() == product_type(at::kBFloat16));
+    CHECK(p.compute.scalar_type() == product_type(at::kBFloat16, at::kCPU));
   }
 }
 

@@ -30,20 +30,17 @@ TEST_CASE("data_of gives the memory of a contiguous tensor of its type") {
   CHECK(data_of<const std::int64_t>(at::tensor({7}, at::kLong))[0] == 7);
   CHECK(data_of<const kernels::BFloat16>(at::ones({1}, at::kBFloat16))->bits == 0x3f80);
   CHECK_NOTHROW(data_of<float>(at::empty({0, 3}, at::kFloat)));
-  CHECK(bytes_of(x).size() == 24);
-  CHECK(static_cast<const void*>(bytes_of(x).data()) == x.data_ptr());
 }
 
 TEST_CASE("data_of refuses views with gaps, other types and no tensor") {
   const at::Tensor x = at::arange(6, at::kFloat).view({2, 3});
-  CHECK(says([&] { data_of<float>(x.t()); }, "shape [3, 2] with strides [1, 3] on cpu, expected contiguous memory of the CPU"));
+  CHECK(says([&] { data_of<float>(x.t()); }, "shape [3, 2] with strides [1, 3] on cpu, expected contiguous memory"));
   CHECK_THROWS(data_of<float>(x.narrow(1, 1, 1).reshape({2})));  // every third element: reshape keeps the view
   CHECK_THROWS(data_of<float>(at::ones({1}, at::kFloat).expand({4})));
   CHECK(says([&] { data_of<double>(x); }, "elements of type Float as Double"));
   CHECK_THROWS(data_of<const std::int32_t>(at::tensor({7}, at::kLong)));
   CHECK_THROWS(data_of<float>(at::Tensor()));
   CHECK_THROWS(data_of<float>(at::empty({2}, at::TensorOptions().dtype(at::kFloat).device(at::kMeta))));
-  CHECK_THROWS(bytes_of(x.t()));
 }
 
 TEST_CASE("an operation handed targets with gaps refuses them instead of reading between") {

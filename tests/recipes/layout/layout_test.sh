@@ -21,6 +21,10 @@ for name in layout_softmax layout_sigmoid; do
       fail "$name on $layout: $(grep -i error $name-$layout.log | head -5)"
     fi
   done
+  # And to the last bit where the wire and files copy to and from other memory, as a device's tensors have it done.
+  SLUICE_HOST_MEMORY=staged train_run $name-staged 4 parallel.expert=2 train.micro_batch_size=2 ||
+    fail "$name with staged memory: $(grep -i error $name-staged.log | head -5)"
+  same_runs $name-staged $name-4x2 0
 done
 
 # The suite means something only if what it is about happened: clipping, an expert without a token, tokens over capacity.

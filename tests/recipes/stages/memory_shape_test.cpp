@@ -67,7 +67,7 @@ void check(const Case& c) {
   if (c.native && product_set(this_processor()) == ProductSet::kNone) return;  // possible, but far too slow
   const int threads = at::get_num_threads();
   at::set_num_threads(c.threads);
-  const bool native = native_bfloat16();
+  const bool native = native_bfloat16(at::kCPU);
   set_native_bfloat16(c.native);
   const LocalBatch batch = tiny_batch(c.sequences, kLength, c.model.decoder.vocab_size);
   StepOptions options;

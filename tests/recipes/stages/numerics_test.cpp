@@ -42,7 +42,7 @@ Digits digits(TrainModel& model) {
 }  // namespace
 
 TEST_CASE("a numerics slot that changes nothing changes no bit of a model") {
-  const bool native_before = native_bfloat16();
+  const bool native_before = native_bfloat16(at::kCPU);
   for (const bool native : {false, true}) {
     set_native_bfloat16(native);
     for (const at::ScalarType type : {at::kBFloat16, at::kFloat, at::kDouble}) {

@@ -29,14 +29,14 @@ TEST_CASE("kernels and bfloat16 products are those that all ranks have") {
   setenv("SLUICE_BFLOAT16_PRODUCTS", "native", 1);
   REQUIRE_ALL_RANKS(use_common_abilities(world()).size() == static_cast<std::size_t>(world().size()));
   REQUIRE_ALL_RANKS(kernels::instruction_set() == kernels::best_instruction_set());
-  REQUIRE_ALL_RANKS(native_bfloat16());
+  REQUIRE_ALL_RANKS(native_bfloat16(at::kCPU));
   if (world().rank() == last) {
     setenv("SLUICE_CPU_CAPABILITY", "baseline", 1);
     setenv("SLUICE_BFLOAT16_PRODUCTS", "float32", 1);
   }
   const std::vector<RankAbilities> ranks = use_common_abilities(world());
   REQUIRE_ALL_RANKS(kernels::instruction_set() == kernels::InstructionSet::kBaseline);
-  REQUIRE_ALL_RANKS(!native_bfloat16());
+  REQUIRE_ALL_RANKS(!native_bfloat16(at::kCPU));
   REQUIRE_ALL_RANKS(ranks[static_cast<std::size_t>(last)].set == kernels::InstructionSet::kBaseline);
   REQUIRE_ALL_RANKS(choose_bfloat16(ranks).text.find("SLUICE_BFLOAT16_PRODUCTS=float32") != std::string::npos);
 }

@@ -1,0 +1,52 @@
+#include "core/tensor/host_memory.hpp"
+
+#include "core/base/error.hpp"
+
+#include <ATen/Functions.h>
+#include <c10/core/GradMode.h>
+
+#include <cstdlib>
+#include <string_view>
+
+namespace sluice {
+namespace {
+
+// Asked each time, as cheap as that is beside what moves: a test may change it.
+bool stages_all() {
+  const char* variable = std::getenv("SLUICE_HOST_MEMORY");
+  const std::string_view value = variable != nullptr ? variable : "";
+  if (value != "" && value != "own" && value != "staged") throw usage_error("SLUICE_HOST_MEMORY={} is neither own nor staged", value);
+  return value == "staged";
+}
+
+}  // namespace
+
+HostMemory::HostMemory(const at::Tensor& tensor) : tensor_(tensor), host_(tensor) {
+  require_contiguous(tensor);
+  if (tensor.device().is_cpu() && !stages_all()) return;
+  host_ = at::empty(tensor.sizes(), at::TensorOptions().dtype(tensor.scalar_type()).pinned_memory(tensor.is_cuda()));
+}
+
+std::span<std::byte> HostMemory::bytes() const& {
+  return {static_cast<std::byte*>(host_.data_ptr()), host_.nbytes()};
+}
+
+void HostMemory::give_back() const {
+  if (!is_staged()) return;
+  const at::NoGradGuard no_grad;
+  // LibTorch keeps pinned memory until a copy from it is done; other memory would be gone.
+  tensor_.copy_(host_, host_.is_pinned());
+}
+
+HostMemory to_host(const at::Tensor& tensor) {
+  HostMemory memory(tensor);
+  const at::NoGradGuard no_grad;
+  if (memory.is_staged()) memory.host_.copy_(tensor);
+  return memory;
+}
+
+HostMemory from_host(const at::Tensor& tensor) {
+  return HostMemory(tensor);
+}
+
+}  // namespace sluice
