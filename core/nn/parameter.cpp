@@ -33,6 +33,13 @@ at::Tensor Parameter::open_use() {
   return unused;
 }
 
+void Parameter::move_value(at::Tensor place) {
+  at::NoGradGuard no_grad;
+  place.copy_(value);
+  if (compute.is_same(value)) compute = place;
+  value = std::move(place);
+}
+
 void Parameter::refresh_compute(at::ScalarType type) {
   at::NoGradGuard no_grad;
   if (type == value.scalar_type()) {

@@ -44,6 +44,9 @@ struct Parameter {
   /// which requires a gradient exactly if the node's backward is to write this parameter's.
   at::Tensor open_use();
 
+  /// `place`, of the value's shape and type, becomes the value's memory: takes its elements over. Nothing else gives `value` other memory.
+  void move_value(at::Tensor place);
+
   /// Makes `compute` follow `value` for a model of element type `type`.
   void refresh_compute(at::ScalarType type);
 

@@ -46,7 +46,8 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
   model.trainable = trainable;
   const std::vector<Parameter*> all = model.decoder->parameters();
   for (Parameter* p : all) p->trainable = !trainable || trainable(*p);
-  model.parameters = ParameterSet(all, use == ModelUse::kTraining);
+  const Holders holders = {{layout.reduction->size(), layout.reduction->rank()}, {layout.replicas->size(), layout.replicas->rank()}};
+  model.parameters = ParameterSet(all, use == ModelUse::kTraining, holders);
   if (use == ModelUse::kTraining) model.optimizer = AdamW(model.parameters);
   return model;
 }
