@@ -38,18 +38,21 @@ void Parameter::move_value(at::Tensor place) {
   place.copy_(value);
   if (compute.is_same(value)) compute = place;
   value = std::move(place);
+  forms.clear();
 }
 
 void Parameter::refresh_compute(at::ScalarType type) {
   at::NoGradGuard no_grad;
+  const at::ScalarType product = product_type(type);
+  if (type == value.scalar_type() || compute.scalar_type() != product) forms.clear();
   if (type == value.scalar_type()) {
     compute = value;
     return;
   }
-  const at::ScalarType product = product_type(type);
-  if (!compute.defined() || compute.scalar_type() != product || compute.is_same(value))
-    compute = at::empty(value.sizes(), value.options().dtype(product));
-  for_each_piece(compute, value, [type](at::Tensor to, const at::Tensor& from) { to.copy_(from.to(type)); });
+  compute = forms.get("compute", version(), [&](at::Tensor& form) {
+    if (!form.defined()) form = at::empty(value.sizes(), value.options().dtype(product));
+    for_each_piece(form, value, [type](at::Tensor to, const at::Tensor& from) { to.copy_(from.to(type)); });
+  });
 }
 
 at::Tensor Parameter::view(const at::Tensor& whole, const Leaf& leaf) const {

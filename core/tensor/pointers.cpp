@@ -15,6 +15,10 @@ void require_contiguous(const at::Tensor& tensor, at::ScalarType type) {
   TORCH_CHECK(tensor.scalar_type() == type, "raw access to elements of type ", tensor.scalar_type(), " as ", type, "; this is a defect of Sluice");
 }
 
+void count_write(const at::Tensor& tensor) {
+  tensor.unsafeGetTensorImpl()->bump_version();
+}
+
 std::span<std::byte> bytes_of(const at::Tensor& tensor) {
   require_contiguous(tensor);
   return {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()};

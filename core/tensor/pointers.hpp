@@ -33,11 +33,17 @@ void require_contiguous(const at::Tensor& tensor);
 /// The same, and the elements are of type `type`.
 void require_contiguous(const at::Tensor& tensor, at::ScalarType type);
 
-/// The first element of a tensor that a kernel is to read or write as T, const T to read only. Throws as require_contiguous.
+/// Memory of the tensor is written through a pointer: counts as LibTorch counts its own writes (Tensor::_version), in which it and all
+/// views of the same memory have part.
+void count_write(const at::Tensor& tensor);
+
+/// The first element of a tensor that a kernel is to read or write as T, const T to read only. Throws as require_contiguous. A pointer to
+/// write through is counted as a write.
 template <class T>
 T* data_of(const at::Tensor& tensor) {
   static_assert(kScalarTypeOf<std::remove_const_t<T>> != at::ScalarType::Undefined, "no tensor holds elements of this type");
   require_contiguous(tensor, kScalarTypeOf<std::remove_const_t<T>>);
+  if constexpr (!std::is_const_v<T>) count_write(tensor);
   return static_cast<T*>(tensor.data_ptr());
 }
 
@@ -47,7 +53,8 @@ T* data_or_null(const at::Tensor& tensor) {
   return tensor.defined() ? data_of<T>(tensor) : nullptr;
 }
 
-/// The bytes of a tensor of any element type, to be sent, received, written or read. Throws as require_contiguous.
+/// The bytes of a tensor of any element type, to be sent, received, written or read. Throws as require_contiguous. Most are read: who
+/// receives into a tensor whose writes matter, such as a parameter's value, counts the write.
 std::span<std::byte> bytes_of(const at::Tensor& tensor);
 
 }  // namespace sluice
