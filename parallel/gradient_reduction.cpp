@@ -75,9 +75,9 @@ std::int64_t reduction_buffer_bytes(std::int64_t dense_bytes, const Communicator
 }
 
 double gradient_norm(ParameterSet& parameters, Communicator& expert_group, std::int64_t step) {
-  double experts = ops::sum_of_squares(parameters.expert_gradient());
+  double experts = ops::sum_of_squares(parameters.packed_gradient(Replication::kExpert));
   expert_group.start_all_reduce(&experts, 1, DType::kFloat64, ReduceOp::kSum, {"gradient norm", step, -1, "backward"}).finish();
-  return std::sqrt(ops::sum_of_squares(parameters.dense_gradient()) + experts);
+  return std::sqrt(ops::sum_of_squares(parameters.packed_gradient(Replication::kWorld)) + experts);
 }
 
 }  // namespace sluice::parallel

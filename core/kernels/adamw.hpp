@@ -13,6 +13,8 @@ struct AdamwStep {
   double weight_decay = 0;
   double bias_correction1 = 1, bias_correction2 = 1;  // 1 - beta1^t and 1 - beta2^t, t = 1 at the first step
   double grad_scale = 1;                              // multiplies the gradient first (clipping)
+
+  bool operator==(const AdamwStep&) const = default;
 };
 
 /// `step` with the bias corrections of the `updates`-th update (1 at the first).

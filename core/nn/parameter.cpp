@@ -33,16 +33,26 @@ at::Tensor Parameter::open_use() {
   return unused;
 }
 
+void Parameter::move_value(at::Tensor place) {
+  at::NoGradGuard no_grad;
+  place.copy_(value);
+  if (compute.is_same(value)) compute = place;
+  value = std::move(place);
+  forms.clear();
+}
+
 void Parameter::refresh_compute(at::ScalarType type) {
   at::NoGradGuard no_grad;
+  const at::ScalarType product = product_type(type, value.device());
+  if (type == value.scalar_type() || compute.scalar_type() != product) forms.clear();
   if (type == value.scalar_type()) {
     compute = value;
     return;
   }
-  const at::ScalarType product = product_type(type, value.device());
-  if (!compute.defined() || compute.scalar_type() != product || compute.is_same(value))
-    compute = at::empty(value.sizes(), value.options().dtype(product));
-  for_each_piece(compute, value, [type](at::Tensor to, const at::Tensor& from) { to.copy_(from.to(type)); });
+  compute = forms.get("compute", version(), [&](at::Tensor& form) {
+    if (!form.defined()) form = at::empty(value.sizes(), value.options().dtype(product));
+    for_each_piece(form, value, [type](at::Tensor to, const at::Tensor& from) { to.copy_(from.to(type)); });
+  });
 }
 
 at::Tensor Parameter::view(const at::Tensor& whole, const Leaf& leaf) const {

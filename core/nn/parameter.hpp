@@ -1,6 +1,7 @@
 // A trainable tensor: its value in the optimizer's precision, what products see of it, and its gradient.
 #pragma once
 
+#include "core/nn/derived_forms.hpp"
 #include "core/nn/gradient.hpp"
 #include "core/tensor/tensor.hpp"
 
@@ -29,6 +30,7 @@ struct Parameter {
   std::string name;
   at::Tensor value;    // float32 (float64 for float64 models)
   at::Tensor compute;  // what products see: `value`, or value rounded to bfloat16 (kept as product_type)
+  DerivedForms forms;  // of `value`, for products; `compute` may be one
   Gradient gradient;
   bool trainable = true;  // false: frozen; no gradient is computed, no moments are kept, nothing is updated. Set before a ParameterSet is made
   bool decay = true;      // weight decay spares norms, biases and the router
@@ -44,7 +46,13 @@ struct Parameter {
   /// which requires a gradient exactly if the node's backward is to write this parameter's.
   at::Tensor open_use();
 
-  /// Makes `compute` follow `value` for a model of element type `type`.
+  /// `place`, of the value's shape and type, becomes the value's memory: takes its elements over. Nothing else gives `value` other memory.
+  void move_value(at::Tensor place);
+
+  /// Another than before whenever `value` was written since, whoever did it (derived_forms.hpp).
+  std::int64_t version() const { return static_cast<std::int64_t>(value._version()); }
+
+  /// Makes `compute` follow `value` for a model of element type `type`. Nothing is done where the value is the one that it was made of.
   void refresh_compute(at::ScalarType type);
 
   at::Tensor view(const at::Tensor& whole, const Leaf& leaf) const;

@@ -3,22 +3,59 @@
 #include <algorithm>
 
 namespace sluice {
+namespace {
 
-ParameterSet::ParameterSet(std::vector<Parameter*> parameters, bool with_gradients) : parameters_(std::move(parameters)) {
+at::Tensor part(const at::Tensor& buffer, const ElementRange& range) { return buffer.narrow(0, range.begin, range.count()); }
+
+}  // namespace
+
+ParameterSet::ParameterSet(std::vector<Parameter*> parameters, bool with_gradients, const Holders& holders)
+    : parameters_(std::move(parameters)) {
   if (!with_gradients) return;
   std::copy_if(parameters_.begin(), parameters_.end(), std::back_inserter(trained_), [](const Parameter* p) { return p->trainable; });
-  std::int64_t dense = 0, expert = 0;
-  for (const Parameter* p : trained_) (p->replication == Replication::kWorld ? dense : expert) += p->value.numel();
   const at::TensorOptions options = parameters_.empty() ? at::TensorOptions() : parameters_.front()->value.options();
-  dense_gradient_ = at::zeros({dense}, options);
-  expert_gradient_ = at::zeros({expert}, options);
-  dense = expert = 0;
-  for (Parameter* p : trained_) {
-    const bool world = p->replication == Replication::kWorld;
-    std::int64_t& offset = world ? dense : expert;
-    p->gradient.place((world ? dense_gradient_ : expert_gradient_).narrow(0, offset, p->value.numel()).view(p->value.sizes()));
-    offset += p->value.numel();
+  dense_.layout = FlatLayout(options.dtype().itemsize(), holders.dense);
+  expert_.layout = FlatLayout(options.dtype().itemsize(), holders.expert);
+  for (const Parameter* p : trained_) ranges_.emplace(p, class_of(p->replication).layout.place(p->value.numel()));
+  // Values first: their old memory is free by the time there are gradients.
+  for (Class* each : {&dense_, &expert_}) each->buffers.value = at::empty({each->layout.whole().count()}, options);
+  move_values();
+  for (Class* each : {&dense_, &expert_}) each->buffers.gradient = at::zeros({each->layout.whole().count()}, options);
+  place_gradients();
+}
+
+// One by one, each old value going as soon as it is copied. Memory of the buffers that was not written yet takes no pages.
+void ParameterSet::move_values() {
+  for (const Replication replication : {Replication::kWorld, Replication::kExpert}) {
+    const Class& of = class_of(replication);
+    std::int64_t filled = 0;
+    const auto zero_up_to = [&](std::int64_t begin) { part(of.buffers.value, {filled, begin}).zero_(); };
+    for (Parameter* p : trained_) {
+      if (p->replication != replication) continue;
+      const ElementRange& range = range_of(*p);
+      zero_up_to(range.begin);
+      p->move_value(part(of.buffers.value, range).view(p->value.sizes()));
+      filled = range.end;
+    }
+    zero_up_to(of.layout.whole().end);
   }
+}
+
+void ParameterSet::place_gradients() {
+  for (Class* each : {&dense_, &expert_}) each->gradient_content = part(each->buffers.gradient, each->layout.content());
+  for (Parameter* p : trained_) p->gradient.place(part(buffers(p->replication).gradient, range_of(*p)).view(p->value.sizes()));
+}
+
+at::Tensor ParameterSet::packed_gradient(Replication replication) const {
+  const Class& of = class_of(replication);
+  std::vector<at::Tensor> gradients;
+  std::int64_t count = 0;
+  for (const Parameter* p : trained_) {
+    if (p->replication != replication) continue;
+    gradients.push_back(p->gradient.sum().view({-1}));
+    count += gradients.back().numel();
+  }
+  return count == of.layout.content().count() ? of.gradient_content : at::cat(gradients);
 }
 
 Parameter* ParameterSet::find(const std::string& name) const {

@@ -1,5 +1,6 @@
-// AdamW (Loshchilov & Hutter 2019), PyTorch's formula. State follows the parameters by position and by leaf name. As in PyTorch,
-// updates are counted where they happen: each leaf has a count of its own, and so has each slice of a leaf that was drawn anew in part.
+// AdamW (Loshchilov & Hutter 2019), PyTorch's formula. Moments lie flat, like the parameters, and only of the range that this rank owns;
+// a range may begin and end inside of parameters, leaves and rows. As in PyTorch, updates are counted where they happen: each leaf has a
+// count of its own, and so has each slice of a leaf that was drawn anew in part. Every rank counts all leaves.
 #pragma once
 
 #include "core/nn/parameter_set.hpp"
@@ -21,19 +22,21 @@ struct AdamWConfig {
 class AdamW {
  public:
   AdamW() = default;
-  /// Zero moments and no updates yet for every parameter that is trained.
+  /// Zero moments of what this rank owns, and no updates yet, for every parameter that is trained.
   explicit AdamW(const ParameterSet& parameters);
+  /// The same of other ranges of the flat buffers.
+  AdamW(const ParameterSet& parameters, const ElementRange& dense, const ElementRange& expert);
 
-  /// One update with gradients scaled by `gradient_scale` (clipping), each parameter at `learning_rate` times its group's factor: at 0 it
-  /// stays as it is while its moments go on. Moments and parameters in the parameters' precision.
+  /// One update of the owned ranges with gradients scaled by `gradient_scale` (clipping), each parameter at `learning_rate` times its
+  /// group's factor: at 0 it stays as it is while its moments go on. Moments and parameters in the parameters' precision.
   void step(ParameterSet& parameters, const AdamWConfig& config, double learning_rate, double gradient_scale);
 
+  /// Of a replication class: the range of its flat buffers, and the moments of its elements. Moments of gaps and padding are zeros.
   struct Moments {
+    ElementRange owned;
     at::Tensor exp_avg, exp_avg_sq;
   };
-  /// By parameter of the set; undefined for those that are frozen.
-  std::vector<Moments>& moments() { return moments_; }
-  const std::vector<Moments>& moments() const { return moments_; }
+  const Moments& moments(Replication replication) const { return replication == Replication::kWorld ? dense_ : expert_; }
   /// By parameter, then by leaf: the exponent of the bias correction. None for those that are frozen.
   std::vector<std::vector<UpdateCounts>>& updates() { return updates_; }
   /// Updates made so far, whatever was drawn anew on the way.
@@ -42,7 +45,7 @@ class AdamW {
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  private:
-  std::vector<Moments> moments_;
+  Moments dense_, expert_;
   std::vector<std::vector<UpdateCounts>> updates_;
   std::int64_t steps_ = 0;
 };

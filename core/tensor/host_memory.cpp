@@ -32,7 +32,10 @@ std::span<std::byte> HostMemory::bytes() const& {
 }
 
 void HostMemory::give_back() const {
-  if (!is_staged()) return;
+  if (!is_staged()) {
+    count_write(tensor_);
+    return;
+  }
   const at::NoGradGuard no_grad;
   // LibTorch keeps pinned memory until a copy from it is done; other memory would be gone.
   tensor_.copy_(host_, host_.is_pinned());

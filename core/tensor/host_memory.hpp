@@ -29,7 +29,8 @@ class HostMemory {
   std::span<std::byte> bytes() const&& = delete;
   template <class T>
   std::span<T> as() const&& = delete;
-  /// The tensor gets the values that are here; nothing is left to do where this is the tensor's own memory. Does not wait for a device.
+  /// The tensor gets the values that are here; where this is its own memory, that is a write all the same (count_write). Does not wait for a
+  /// device.
   void give_back() const;
 
  private:

@@ -23,4 +23,8 @@ void require_contiguous_on_cpu(const at::Tensor& tensor, at::ScalarType type) {
   TORCH_CHECK(tensor.scalar_type() == type, "raw access to elements of type ", tensor.scalar_type(), " as ", type, "; this is a defect of Sluice");
 }
 
+void count_write(const at::Tensor& tensor) {
+  tensor.unsafeGetTensorImpl()->bump_version();
+}
+
 }  // namespace sluice

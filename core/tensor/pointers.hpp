@@ -31,11 +31,17 @@ void require_contiguous(const at::Tensor& tensor);
 /// The same, and it is on the CPU, of element type `type`.
 void require_contiguous_on_cpu(const at::Tensor& tensor, at::ScalarType type);
 
-/// The first element of a tensor that a kernel is to read or write as T, const T to read only. Throws as those.
+/// Memory of the tensor is written through a pointer: counts as LibTorch counts its own writes (Tensor::_version), in which it and all
+/// views of the same memory have part.
+void count_write(const at::Tensor& tensor);
+
+/// The first element of a tensor that a kernel is to read or write as T, const T to read only. Throws as those. A pointer to write through
+/// is counted as a write.
 template <class T>
 T* data_of(const at::Tensor& tensor) {
   static_assert(kScalarTypeOf<std::remove_const_t<T>> != at::ScalarType::Undefined, "no tensor holds elements of this type");
   require_contiguous_on_cpu(tensor, kScalarTypeOf<std::remove_const_t<T>>);
+  if constexpr (!std::is_const_v<T>) count_write(tensor);
   return static_cast<T*>(tensor.data_ptr());
 }
 

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include <map>
+#include <algorithm>
 #include <set>
 #include <vector>
 
@@ -75,12 +75,13 @@ DenseOrigin origin_of(const TrainModel& model, const moe::ConversionShape& conve
 bool is_expert(const std::string& name) { return name.find(".mlp.experts.") != std::string::npos; }
 
 // Every conversion is made of all that was there; none drops a tensor.
-void require_none_lost(const std::map<std::string, LeafView>& sources, const std::set<std::string>& used) {
+void require_none_lost(const LeafStore& sources, const std::set<std::string>& used) {
   constexpr std::size_t shown = 8;
   std::vector<std::string> lost;
-  for (const auto& [name, view] : sources)
-    if (used.count(name) == 0) lost.push_back(name);
+  for (const LeafView& view : sources)
+    if (used.count(view.leaf.name) == 0) lost.push_back(view.leaf.name);
   if (lost.empty()) return;
+  std::sort(lost.begin(), lost.end());
   const std::size_t more = lost.size() > shown ? lost.size() - shown : 0;
   const std::size_t count = lost.size();
   lost.resize(count - more);
@@ -98,21 +99,20 @@ void add_relative_noise(at::Tensor rows, const at::Tensor& noise) {
 TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion, const Layout& layout, const std::string& exchange, std::uint64_t seed,
                          bool keep_moments) {
   at::NoGradGuard no_grad;
-  std::map<std::string, LeafView> sources;
+  const LeafStore sources = leaves_of(old);
   std::set<std::string> used;
-  for (LeafView& view : leaves_of(old)) sources.emplace(view.leaf.name, view);
-  const auto source = [&](const std::string& name, const std::string& wanted_by) -> LeafView& {
-    const auto found = sources.find(name);
-    if (found == sources.end()) throw data_error("conversion: {} needs {}, which the model before has not", wanted_by, name);
+  const auto source = [&](const std::string& name, const std::string& wanted_by) -> const LeafView& {
+    const LeafView* found = sources.find(name);
+    if (found == nullptr) throw data_error("conversion: {} needs {}, which the model before has not", wanted_by, name);
     used.insert(name);
-    return found->second;
+    return *found;
   };
   TrainModel model = build_model(old.config, conversion.after, layout, old.decoder->type(), exchange, ModelUse::kTraining, old.trainable);
-  for (LeafView& view : leaves_of(model)) {
+  for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
     const std::optional<moe::LeafPlan> plan = moe::plan_leaf(conversion, name, view.leaf.shape);
     if (!plan) {
-      LeafView& same = source(name, name);
+      const LeafView& same = source(name, name);
       view.value.copy_(same.value);
       if (view.updates == nullptr) continue;
       view.exp_avg.copy_(same.exp_avg);
@@ -182,7 +182,7 @@ void set_gates(TrainModel& model, const std::vector<at::Tensor>& rows) {
 
 void perturb_experts(TrainModel& model, double relative_noise, double reinit_fraction, std::int64_t copies, std::uint64_t seed) {
   at::NoGradGuard no_grad;
-  for (LeafView& view : leaves_of(model)) {
+  for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
     if (!is_expert(name)) continue;
     const std::size_t begin = name.find(".experts.") + 9;

@@ -98,7 +98,7 @@ at::Tensor to_tensor(const checkpoint::TensorView& view) {
 
 void load_weights(TrainModel& model, const ModelFolder& folder) {
   at::NoGradGuard no_grad;
-  for (LeafView& view : leaves_of(model)) {
+  for (const LeafView& view : leaves_of(model)) {
     const auto found = folder.tensors.find(view.leaf.name);
     if (found == folder.tensors.end()) throw data_error("{}: tensor {} is missing", folder.index.folder().string(), view.leaf.name);
     view.value.copy_(to_tensor(found->second));
@@ -131,8 +131,7 @@ std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& mo
 }
 
 void collect_updates(TrainModel& model, const Layout& layout, RunState& state) {
-  std::map<std::string, const UpdateCounts*> mine;
-  for (const LeafView& view : leaves_of(model)) mine.emplace(view.leaf.name, view.updates);
+  const LeafStore mine = owned_leaves_of(model);
   // A leaf's number, -1 - dim where it has several, kFrozen, or the lowest number for a leaf of other ranks.
   constexpr std::int64_t kElsewhere = std::numeric_limits<std::int64_t>::min(), kFrozen = kElsewhere + 1;
   std::vector<std::string> names;
@@ -140,10 +139,10 @@ void collect_updates(TrainModel& model, const Layout& layout, RunState& state) {
   for (const CanonicalTensor& tensor : canonical_tensors(describe(model, -1))) {
     if (!is_trained(tensor)) continue;
     names.push_back(tensor.name);
-    const auto found = mine.find(tensor.name);
-    if (found == mine.end()) updates.push_back(kElsewhere);
-    else if (found->second == nullptr) updates.push_back(kFrozen);
-    else updates.push_back(found->second->whole() ? found->second->updates()[0] : -1 - found->second->dim());
+    const LeafView* found = mine.find(tensor.name);
+    if (found == nullptr) updates.push_back(kElsewhere);
+    else if (found->updates == nullptr) updates.push_back(kFrozen);
+    else updates.push_back(found->updates->whole() ? found->updates->updates()[0] : -1 - found->updates->dim());
   }
   const parallel::OperationLabel label{"counts of updates", state.step, -1, "save"};
   layout.world->start_all_reduce(updates.data(), updates.size(), DType::kInt64, parallel::ReduceOp::kMax, label).finish();
@@ -166,12 +165,13 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
   const auto expected = optimizer_tensors(describe(model, -1), then);
   checkpoint::require_all_accounted(checkpoint::account_tensors(expected, found, checkpoint::TypeRule::kExact), (checkpoint / "state").string());
   const bool masters = model.decoder->type() == at::kBFloat16;
-  for (LeafView& view : leaves_of(model)) {
+  for (const LeafView& view : owned_leaves_of(model)) {
     if (then.frozen.contains(view.leaf.name)) continue;
-    if (masters) view.value.copy_(to_tensor(index.at("master/" + view.leaf.name)));
+    const auto stored = [&](const char* kind) { return view.owned_part(to_tensor(index.at(kind + view.leaf.name))); };
+    if (masters) view.value.copy_(stored("master/"));
     if (view.updates == nullptr) continue;
-    view.exp_avg.copy_(to_tensor(index.at("exp_avg/" + view.leaf.name)));
-    view.exp_avg_sq.copy_(to_tensor(index.at("exp_avg_sq/" + view.leaf.name)));
+    view.exp_avg.copy_(stored("exp_avg/"));
+    view.exp_avg_sq.copy_(stored("exp_avg_sq/"));
     const auto whole = then.leaf_updates.find(view.leaf.name), sliced = then.slice_updates.find(view.leaf.name);
     if (sliced != then.slice_updates.end()) {
       const at::Tensor updates = to_tensor(index.at("updates/" + view.leaf.name));

@@ -37,8 +37,8 @@ at::ScalarType torch_type(StoredType type) { return to_torch(*checkpoint::dtype_
 
 class Saver {
  public:
-  Saver(parallel::World& world, TrainModel& model, const Layout& layout, const SaveRequest& request) : world_(world), model_(model), layout_(layout), request_(request) {
-    for (LeafView& view : leaves_of(model)) leaves_.emplace(view.leaf.name, view);
+  Saver(parallel::World& world, TrainModel& model, const Layout& layout, const SaveRequest& request)
+      : world_(world), model_(model), layout_(layout), request_(request), leaves_(leaves_of(model)) {
     description_ = describe(model, request.tokenizer->eos_id());
     plan_model();
     plan_optimizer();
@@ -254,8 +254,8 @@ class Saver {
   TrainModel& model_;
   const Layout& layout_;
   const SaveRequest& request_;
+  const LeafStore leaves_;
   ModelDescription description_;
-  std::map<std::string, LeafView> leaves_;
   std::vector<FileJob> jobs_;
   std::map<std::string, std::string> small_files_;
   std::filesystem::path save_;

@@ -47,7 +47,8 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
   model.trainable = trainable;
   const std::vector<Parameter*> all = model.decoder->parameters();
   for (Parameter* p : all) p->trainable = !trainable || trainable(*p);
-  model.parameters = ParameterSet(all, use == ModelUse::kTraining);
+  const Holders holders = {{layout.reduction->size(), layout.reduction->rank()}, {layout.replicas->size(), layout.replicas->rank()}};
+  model.parameters = ParameterSet(all, use == ModelUse::kTraining, holders);
   if (use == ModelUse::kTraining) model.optimizer = AdamW(model.parameters);
   return model;
 }
@@ -74,7 +75,7 @@ void initialize(TrainModel& model, std::uint64_t seed) {
   const auto ends_with = [](const std::string& name, const std::string& end) {
     return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
   };
-  for (LeafView& view : leaves_of(model)) {
+  for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
     if (ends_with(name, "norm.weight")) {
       view.value.fill_(1.0);
@@ -88,24 +89,17 @@ void initialize(TrainModel& model, std::uint64_t seed) {
   model.decoder->refresh_compute();
 }
 
-std::vector<LeafView> leaves_of(TrainModel& model) {
-  std::vector<LeafView> views;
-  for (std::size_t i = 0; i < model.parameters.all().size(); ++i) {
-    Parameter* p = model.parameters.all()[i];
-    const bool trains = p->gradient.placed() && !model.optimizer.moments().empty();
-    for (std::size_t k = 0; k < p->leaves.size(); ++k) {
-      const Leaf& leaf = p->leaves[k];
-      LeafView view{p, leaf, p->view(p->value, leaf), {}, {}, nullptr};
-      if (trains) {
-        AdamW::Moments& moments = model.optimizer.moments()[i];
-        view.exp_avg = p->view(moments.exp_avg, leaf);
-        view.exp_avg_sq = p->view(moments.exp_avg_sq, leaf);
-        view.updates = &model.optimizer.updates()[i][k];
-      }
-      views.push_back(std::move(view));
-    }
+LeafStore owned_leaves_of(TrainModel& model) {
+  return LeafStore(model.parameters, model.optimizer);
+}
+
+LeafStore leaves_of(TrainModel& model) {
+  LeafStore leaves = owned_leaves_of(model);
+  for (const LeafView& view : leaves) {
+    if (view.whole()) continue;
+    throw usage_error("{}: this rank owns {} of {} elements, expected all", view.leaf.name, view.owned.count(), view.leaf.count());
   }
-  return views;
+  return leaves;
 }
 
 }  // namespace sluice::recipes

@@ -3,6 +3,7 @@
 
 #include "core/models/decoder.hpp"
 #include "core/optim/adamw.hpp"
+#include "core/optim/leaf_store.hpp"
 #include "moe/moe_feed_forward.hpp"
 #include "recipes/stages/dense_origin.hpp"
 #include "recipes/stages/layout.hpp"
@@ -56,15 +57,9 @@ void initialize(TrainModel& model, std::uint64_t seed);
 /// Fills a [rows, columns] (or flat) leaf with N(0, std^2) drawn for `name`; rows come in runs of `tied_rows` equal ones.
 void fill_normal(at::Tensor leaf, std::uint64_t seed, const std::string& name, double std, std::int64_t tied_rows = 1);
 
-/// A leaf of a model with its optimizer state, all views (good until the model gets another optimizer). A frozen leaf, and any in a model
-/// that does not train, has no such state: undefined moments and no updates.
-struct LeafView {
-  Parameter* parameter;
-  Leaf leaf;
-  at::Tensor value, exp_avg, exp_avg_sq;
-  UpdateCounts* updates;
-};
-/// Every leaf that this rank holds, in parameter order.
-std::vector<LeafView> leaves_of(TrainModel& model);
+/// The leaves of a model as far as this rank owns them.
+LeafStore owned_leaves_of(TrainModel& model);
+/// The same, for work on whole leaves. Usage error if this rank owns only part of one.
+LeafStore leaves_of(TrainModel& model);
 
 }  // namespace sluice::recipes

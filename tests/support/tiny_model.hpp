@@ -68,7 +68,7 @@ inline recipes::TrainModel tiny_model(const DecoderConfig& config, const std::op
   recipes::TrainModel model = recipes::build_model(config, moe, alone_layout(), type, "auto");
   recipes::initialize(model, seed);
   at::NoGradGuard no_grad;
-  for (recipes::LeafView& view : recipes::leaves_of(model)) {
+  for (const LeafView& view : recipes::leaves_of(model)) {
     if (view.value.dim() == 1) recipes::fill_normal(view.value, seed, view.leaf.name, 0.3), view.value.add_(1.0);
     else if (view.leaf.name.find("gate.weight") == std::string::npos) view.value.mul_(12.0);
   }

@@ -1,6 +1,7 @@
 // The optimizer over parameters whose leaves, or slices of leaves, have had different numbers of updates.
 #include "core/optim/adamw.hpp"
 
+#include "core/base/error.hpp"
 #include "core/base/random.hpp"
 #include "core/kernels/adamw.hpp"
 #include "core/tensor/pointers.hpp"
@@ -59,7 +60,7 @@ TEST_CASE("leaves and slices with counts of their own step like elements with co
       if (i % 4 == 0 || i % 4 == 2) updates[static_cast<std::size_t>(60 + i)] = 0;
       updates[static_cast<std::size_t>(100 + i)] = 0;
     }
-    const AdamW::Moments& moments = model.optimizer.moments()[0];
+    const AdamW::Moments& moments = model.optimizer.moments(Replication::kWorld);
     at::Tensor value = model.weight.value.clone(), m = moments.exp_avg.clone(), v = moments.exp_avg_sq.clone();
     for (int i = 3; i < 6; ++i) {
       model.step(i);
@@ -72,8 +73,8 @@ TEST_CASE("leaves and slices with counts of their own step like elements with co
     }
     const double tolerance = type == at::kDouble ? 1e-13 : 1e-5;
     CHECK(at::allclose(model.weight.value, value, tolerance, tolerance));
-    CHECK(at::allclose(model.optimizer.moments()[0].exp_avg, m, tolerance, tolerance));
-    CHECK(at::allclose(model.optimizer.moments()[0].exp_avg_sq, v, tolerance, tolerance));
+    CHECK(at::allclose(model.optimizer.moments(Replication::kWorld).exp_avg, m, tolerance, tolerance));
+    CHECK(at::allclose(model.optimizer.moments(Replication::kWorld).exp_avg_sq, v, tolerance, tolerance));
     CHECK(counts[0] == UpdateCounts(6));
     CHECK(counts[3] == UpdateCounts(1, {3, 6, 3, 6}));
     CHECK(model.optimizer.steps() == 6);
@@ -88,7 +89,8 @@ TEST_CASE("a rate group's factor multiplies the learning rate, and with it the d
       model.weight.gradient.sum().copy_(normal(model.weight.gradient.sum(), "gradient" + std::to_string(i)));
       model.optimizer.step(model.parameters, config, rate, kScale);
     }
-    return std::vector<at::Tensor>{model.weight.value, model.optimizer.moments()[0].exp_avg, model.optimizer.moments()[0].exp_avg_sq};
+    const AdamW::Moments& moments = model.optimizer.moments(Replication::kWorld);
+    return std::vector<at::Tensor>{model.weight.value, moments.exp_avg, moments.exp_avg_sq};
   };
   AdamWConfig config = kConfig;
   config.router_rate_factor = 0.5;
@@ -114,4 +116,100 @@ TEST_CASE("leaves of one count are one range: the bits are those of one step ove
                         kConfig.beta1, kConfig.beta2, kConfig.eps, kConfig.weight_decay, correction1, correction2, kScale);
   }
   CHECK(at::equal(model.weight.value, value));
+}
+
+namespace {
+
+// Parameters of both classes, neighbours that are updated alike and others that are not, with gaps between some of them and leaves of
+// which rows, columns or nothing is counted apart.
+struct Several {
+  explicit Several(at::ScalarType type)
+      : norm(make("norm", {7}, type)),
+        weight(make("weight", {6, 5, 4}, type, Model::leaves())),
+        next(make("next", {10, 8}, type)),
+        experts(make("experts", {6, 5, 4}, type, Model::leaves())),
+        parameters({&norm, &weight, &experts, &next}) {
+    norm.decay = false;
+  }
+  static Parameter make(const std::string& name, std::vector<std::int64_t> shape, at::ScalarType type, std::vector<Leaf> leaves = {}) {
+    Parameter p = Parameter::make(name, std::move(shape), type, std::move(leaves));
+    if (name == "experts") p.replication = Replication::kExpert;
+    p.value.copy_(normal(p.value, name));
+    return p;
+  }
+  void step(AdamW& optimizer, int number) {
+    for (Parameter* p : parameters.trained()) p->gradient.sum().copy_(normal(p->gradient.sum(), p->name + std::to_string(number)));
+    optimizer.step(parameters, kConfig, kRate, kScale);
+  }
+  // Three steps, before the last of which some leaves, rows and columns begin anew.
+  void train(AdamW& optimizer) {
+    for (int i = 0; i < 2; ++i) step(optimizer, i);
+    for (const std::size_t parameter : {1u, 2u}) {
+      std::vector<UpdateCounts>& counts = optimizer.updates()[parameter];
+      counts[1].restart(0, 5, {0, 3});
+      counts[2].restart(1, 4, {1, 2});
+      counts[4] = UpdateCounts(0);
+      counts[5].restart(0, 5, {4});
+    }
+    step(optimizer, 2);
+  }
+
+  Parameter norm, weight, next, experts;
+  ParameterSet parameters;
+};
+
+}  // namespace
+
+TEST_CASE("two ranges that meet anywhere are updated, together, to the bits of the whole") {
+  const auto both = [](const at::Tensor& left, const at::Tensor& right) { return at::cat({left, right}); };
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    Several whole(type);
+    const Several untouched(type);
+    AdamW optimizer(whole.parameters);
+    whole.train(optimizer);
+    const std::int64_t dense = whole.parameters.layout(Replication::kWorld).whole().end;
+    const std::int64_t expert = whole.parameters.layout(Replication::kExpert).whole().end;
+    for (std::int64_t middle = 0; middle <= dense; ++middle) {
+      INFO("ranges that meet at " << middle);
+      const std::int64_t expert_middle = std::min(middle, expert);
+      Several left(type), right(type);
+      AdamW first(left.parameters, {0, middle}, {0, expert_middle}), second(right.parameters, {middle, dense}, {expert_middle, expert});
+      left.train(first);
+      right.train(second);
+      for (const Replication each : {Replication::kWorld, Replication::kExpert}) {
+        const std::int64_t m = each == Replication::kWorld ? middle : expert_middle;
+        const at::Tensor &a = left.parameters.buffers(each).value, &b = right.parameters.buffers(each).value;
+        const at::Tensor &before = untouched.parameters.buffers(each).value, &after = whole.parameters.buffers(each).value;
+        const std::int64_t n = after.numel();
+        CHECK(at::equal(both(a.narrow(0, 0, m), b.narrow(0, m, n - m)), after));
+        CHECK(at::equal(both(b.narrow(0, 0, m), a.narrow(0, m, n - m)), before));
+        const AdamW::Moments &x = first.moments(each), &y = second.moments(each), &z = optimizer.moments(each);
+        CHECK(x.exp_avg.numel() == m);
+        CHECK(at::equal(both(x.exp_avg, y.exp_avg), z.exp_avg));
+        CHECK(at::equal(both(x.exp_avg_sq, y.exp_avg_sq), z.exp_avg_sq));
+      }
+      // Everybody counts all leaves.
+      CHECK((first.updates() == optimizer.updates()));
+      CHECK((second.updates() == optimizer.updates()));
+    }
+  }
+}
+
+TEST_CASE("what does not lie in the buffers cannot be owned") {
+  const Several model(at::kFloat);
+  const ElementRange dense = model.parameters.layout(Replication::kWorld).whole(), expert = model.parameters.layout(Replication::kExpert).whole();
+  CHECK_NOTHROW(AdamW(model.parameters, dense, expert));
+  CHECK_THROWS_AS(AdamW(model.parameters, {0, dense.end + 1}, expert), Error);
+  CHECK_THROWS_AS(AdamW(model.parameters, dense, {expert.end, expert.end + 1}), Error);
+}
+
+TEST_CASE("what lies between parameters stays zero") {
+  Several model(at::kFloat);
+  AdamW optimizer(model.parameters);
+  model.train(optimizer);
+  for (Parameter* p : model.parameters.trained()) p->value.zero_();
+  CHECK(model.parameters.buffers(Replication::kWorld).value.abs().max().item<double>() == 0.0);
+  const at::Tensor& moment = optimizer.moments(Replication::kWorld).exp_avg_sq;
+  const std::int64_t end = model.parameters.range_of(model.norm).end;
+  CHECK(moment.narrow(0, end, model.parameters.range_of(model.weight).begin - end).abs().max().item<double>() == 0.0);
 }

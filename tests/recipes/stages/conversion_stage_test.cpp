@@ -191,7 +191,7 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
 
   // Where experts are drawn anew in part, what later layers get is not what rows of the exact conversion would be chosen on. Feed-forwards
   // as strong as training makes them, so that it shows.
-  for (LeafView& view : leaves_of(dense))
+  for (const LeafView& view : leaves_of(dense))
     if (view.leaf.name.find("down_proj") != std::string::npos) view.value.mul_(20.0);
   dense.decoder->refresh_compute();
   const auto drawn_anew = [](Recipe recipe) {
@@ -244,7 +244,7 @@ TEST_CASE("flatten gives what the best of six conversions gives, bit for bit") {
     }
     ConversionOutcome outcome = run_conversion(alone(), families, recipe, 0, alone_layout(), {held(), sequences()}, 7);
     CHECK(outcome.receipts[0].loss_after == best_loss);
-    const std::vector<LeafView> expected = leaves_of(best), made = leaves_of(outcome.model);
+    const LeafStore expected = leaves_of(best), made = leaves_of(outcome.model);
     REQUIRE(made.size() == expected.size());
     for (std::size_t i = 0; i < made.size(); ++i) {
       CHECK(at::equal(made[i].value, expected[i].value));

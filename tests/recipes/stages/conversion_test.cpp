@@ -299,9 +299,9 @@ TEST_CASE("kept Adam moments follow the weights and are shared among copies; dra
   moe.expert_hidden_size = 12;  // 2 shards: down_proj is scaled by 2
   TrainModel sparse = convert(dense, ConversionKind::kSparsifyVirtualGroup, moe);
   at::Tensor dense_m, dense_v, dense_down, m, v, down, router_m;
-  for (LeafView& view : leaves_of(dense))
+  for (const LeafView& view : leaves_of(dense))
     if (view.leaf.name == "model.layers.0.mlp.down_proj.weight") dense_m = view.exp_avg, dense_v = view.exp_avg_sq, dense_down = view.value;
-  for (LeafView& view : leaves_of(sparse)) {
+  for (const LeafView& view : leaves_of(sparse)) {
     if (view.leaf.name == "model.layers.0.mlp.experts.3.down_proj.weight") m = view.exp_avg, v = view.exp_avg_sq, down = view.value;
     if (view.leaf.name == "model.layers.0.mlp.gate.weight") router_m = view.exp_avg;
   }
@@ -350,11 +350,11 @@ TEST_CASE("the gradients of an expert's copies sum to their source's, and so do 
   };
   std::map<std::string, Sums> sums;  // by source: of factor * what its copies have
   const moe::ConversionShape conversion{kind, old.config, old.moe, after, 1.0};
-  for (LeafView& view : leaves_of(made)) {
+  for (const LeafView& view : leaves_of(made)) {
     if (view.leaf.name.find(".experts.") == std::string::npos) continue;
     const moe::LeafTerm term = moe::plan_leaf(conversion, view.leaf.name, view.leaf.shape)->terms.front();
     Sums& sum = sums[term.from];
-    for (LeafView& source : leaves_of(old)) {
+    for (const LeafView& source : leaves_of(old)) {
       if (source.leaf.name != term.from || sum.gradient.defined()) continue;
       sum = {at::zeros_like(source.value), at::zeros_like(source.value)};
     }
@@ -366,7 +366,7 @@ TEST_CASE("the gradients of an expert's copies sum to their source's, and so do 
   }
   CHECK(sums.size() == (grows ? 24 : 6));
   const auto apart = [](const at::Tensor& a, const at::Tensor& b) { return ((a - b).abs().max() / b.abs().max()).item<double>(); };
-  for (LeafView& source : leaves_of(old)) {
+  for (const LeafView& source : leaves_of(old)) {
     const auto sum = sums.find(source.leaf.name);
     if (sum == sums.end()) continue;
     INFO(source.leaf.name);

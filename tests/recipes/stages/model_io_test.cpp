@@ -53,7 +53,7 @@ RunState saved_state(const std::filesystem::path& checkpoint) {
 }
 
 void check_equal(TrainModel& a, TrainModel& b) {
-  const std::vector<LeafView> left = leaves_of(a), right = leaves_of(b);
+  const LeafStore left = leaves_of(a), right = leaves_of(b);
   REQUIRE(left.size() == right.size());
   for (std::size_t i = 0; i < left.size(); ++i) {
     INFO(left[i].leaf.name);
@@ -103,6 +103,68 @@ TEST_CASE("counts of updates are saved where they are no steps of the optimizer,
                                    "1 extra: updates/model.layers.1.mlp.experts.3.down_proj.weight"));
   state.slice_updates["model.layers.1.mlp.experts.2.down_proj.weight"] = 2;
   CHECK(refusal() == "updates of model.layers.1.mlp.experts.2.down_proj.weight are told along dimension 2, it has 2");
+}
+
+TEST_CASE("each tensor of a checkpoint is the leaf of its name, and each leaf loaded is the tensor of its name") {
+  const checkpoint::TemporaryFolder temporary;
+  TrainModel model = build_model(tiny_decoder(), tiny_moe(), alone_layout(), at::kBFloat16, "auto");
+  // Drawn by the leaf's name: no two leaves, nor a leaf's value and moments, have numbers in common.
+  const auto numbers = [](const LeafView& view, const std::string& kind) {
+    at::Tensor values = at::empty(view.leaf.shape, at::kFloat);
+    fill_normal(values, 5, kind + view.leaf.name, 1.0);
+    return values;
+  };
+  for (const LeafView& view : leaves_of(model)) {
+    view.value.copy_(numbers(view, "value"));
+    view.exp_avg.copy_(numbers(view, "exp_avg"));
+    view.exp_avg_sq.copy_(numbers(view, "exp_avg_sq"));
+    *view.updates = UpdateCounts(static_cast<std::int64_t>(view.leaf.name.size()));
+  }
+  model.optimizer.set_steps(1);
+  RunState state;
+  state.step = 1;
+  const std::filesystem::path folder = save(model, temporary.path(), state);
+  const ModelFolder weights = open_model_folder(folder);
+  const auto optimizer = checkpoint::TensorIndex::open(folder / "state", "optimizer");
+  TrainModel loaded = build_model(tiny_decoder(), tiny_moe(), alone_layout(), at::kBFloat16, "auto");
+  load_weights(loaded, weights);
+  for (const LeafView& view : leaves_of(loaded)) {
+    INFO(view.leaf.name);
+    CHECK(at::equal(view.value, numbers(view, "value").to(at::kBFloat16).to(at::kFloat)));
+    CHECK(at::equal(to_tensor(optimizer.at("master/" + view.leaf.name)), numbers(view, "value")));
+    CHECK(at::equal(to_tensor(optimizer.at("exp_avg/" + view.leaf.name)), numbers(view, "exp_avg")));
+    CHECK(at::equal(to_tensor(optimizer.at("exp_avg_sq/" + view.leaf.name)), numbers(view, "exp_avg_sq")));
+  }
+  load_state(loaded, folder, saved_state(folder));
+  for (const LeafView& view : leaves_of(loaded)) {
+    INFO(view.leaf.name);
+    CHECK(at::equal(view.value, numbers(view, "value")));
+    CHECK(at::equal(view.exp_avg, numbers(view, "exp_avg")));
+    CHECK(at::equal(view.exp_avg_sq, numbers(view, "exp_avg_sq")));
+    CHECK(*view.updates == UpdateCounts(static_cast<std::int64_t>(view.leaf.name.size())));
+  }
+}
+
+TEST_CASE("a rank that owns part of the buffers loads its part of the state, and refuses to save or to convert") {
+  const checkpoint::TemporaryFolder temporary;
+  TrainModel model = partly_fresh();
+  RunState state;
+  state.step = 4;
+  const std::filesystem::path folder = save(model, temporary.path(), state);
+  const ModelFolder opened = open_model_folder(folder);
+  TrainModel part = build_model(opened.config.model.decoder, opened.config.model.moe, alone_layout(), at::kDouble, "auto");
+  const ElementRange dense{501, 2003}, expert{77, 1234};
+  part.optimizer = AdamW(part.parameters, dense, expert);
+  load_state(part, folder, saved_state(folder));
+  for (const Replication each : {Replication::kWorld, Replication::kExpert}) {
+    const ElementRange& range = each == Replication::kWorld ? dense : expert;
+    const AdamW::Moments &mine = part.optimizer.moments(each), &all = model.optimizer.moments(each);
+    CHECK(at::equal(mine.exp_avg, all.exp_avg.narrow(0, range.begin, range.count())));
+    CHECK(at::equal(mine.exp_avg_sq, all.exp_avg_sq.narrow(0, range.begin, range.count())));
+  }
+  CHECK((part.optimizer.updates() == model.optimizer.updates()));
+  CHECK_THROWS_AS(save(part, temporary.path(), state), Error);
+  CHECK_THROWS_AS(initialize(part, 3), Error);
 }
 
 TEST_CASE("a checkpoint without counts of updates gives every leaf the steps of the optimizer") {
@@ -171,7 +233,7 @@ TEST_CASE("of what is frozen a checkpoint holds the weights alone; training goes
     for (std::size_t i = 0; i < model.parameters.all().size(); ++i)
       CHECK(at::equal(loaded.parameters.all()[i]->compute, model.parameters.all()[i]->compute));
     // What is trained from now on begins without moments; the rest goes on with its own.
-    const std::vector<LeafView> views = leaves_of(thawed);
+    const LeafStore views = leaves_of(thawed);
     for (const LeafView& view : views) {
       const bool fresh = state.frozen.contains(view.leaf.name);
       INFO(view.leaf.name);

@@ -15,7 +15,7 @@ namespace {
 const char* const kChosen = "model.layers.1.mlp.experts.2.down_proj.weight";
 
 at::Tensor value_of(TrainModel& model, const std::string& name) {
-  for (LeafView& view : leaves_of(model))
+  for (const LeafView& view : leaves_of(model))
     if (view.leaf.name == name) return view.value;
   FAIL("no leaf " << name);
   return {};
