@@ -3,7 +3,7 @@
 
 #include "core/nn/parameter_set.hpp"
 #include "core/optim/adamw.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 #include "tests/support/catch.hpp"
 
 #include <functional>
@@ -47,7 +47,7 @@ TEST_CASE("every way to write a value makes its version another, through whateve
       {"the flat buffer", [&] { flat.fill_(3.0); }},
       {"a range of the flat buffer", [&] { flat.narrow(0, 3, 5).zero_(); }},
       {"a pointer", [&] { data_of<float>(leaf)[1] = 5.0f; }},
-      {"what is received", [&] { count_write(flat); }},
+      {"what is received", [&] { from_host(flat).give_back(); }},
       {"the optimizer", [&] { optimizer.step(parameters, {}, 1e-2, 1.0); }},
   };
   for (const auto& [name, write] : writers) {
@@ -58,7 +58,7 @@ TEST_CASE("every way to write a value makes its version another, through whateve
   }
   const std::int64_t before = p.version();
   data_of<const float>(p.value);
-  bytes_of(p.value);
+  to_host(p.value);
   p.value.sum();
   optimizer.updates()[0][0].count_update();
   p.gradient.sum().fill_(2.0);
