@@ -4,6 +4,7 @@
 #include "core/ops/cross_entropy.hpp"
 #include "core/tensor/accumulate_product.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "core/tensor/host_memory.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -79,7 +80,7 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
       if (!incoming.is_meta()) at::_assert_async(incoming == 1.0, rule);
       return;
     }
-    const auto value = incoming.item<double>();
+    const double value = incoming.scalar_type() == at::kDouble ? values_of<double>(incoming).front() : values_of<float>(incoming).front();
     TORCH_CHECK(value == 1.0, rule, ", not ", value);
   }
 };

@@ -66,12 +66,10 @@ Parameter* ParameterSet::find(const std::string& name) const {
 void ParameterSet::clear_gradients() {
   for (Parameter* p : trained_) p->gradient.clear();
   complete_->store(false, std::memory_order_relaxed);
-  closed_ = false;
 }
 
 void ParameterSet::close_gradients() {
   for (Parameter* p : trained_) p->gradient.close();
-  closed_ = true;
 }
 
 }  // namespace sluice

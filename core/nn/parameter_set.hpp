@@ -55,7 +55,6 @@ class ParameterSet {
   bool is_final(const Parameter& parameter) const { return complete_->load(std::memory_order_acquire) && parameter.gradient.all_uses_done(); }
   /// Backward of the last micro-batch is over. What no use reached counts as zero; from here on all are final.
   void close_gradients();
-  bool closed() const { return closed_; }
 
  private:
   struct Class {
@@ -73,7 +72,6 @@ class ParameterSet {
   Class dense_, expert_;
   std::unordered_map<const Parameter*, ElementRange> ranges_;
   std::unique_ptr<std::atomic<bool>> complete_ = std::make_unique<std::atomic<bool>>(false);
-  bool closed_ = false;
 };
 
 }  // namespace sluice
