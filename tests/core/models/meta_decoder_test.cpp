@@ -5,6 +5,7 @@
 #include "core/nn/parameter_set.hpp"
 #include "core/optim/adamw.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/tiny_model.hpp"
 
 #include <ATen/ExpandUtils.h>
 #include <torch/library.h>
@@ -31,14 +32,7 @@ TORCH_LIBRARY_IMPL(aten, Meta, meta) {
 }
 
 TEST_CASE("a dense decoder on the meta device: forward, loss, gradients and an update") {
-  DecoderConfig config;
-  config.vocab_size = 37;
-  config.hidden_size = 16;
-  config.num_layers = 2;
-  config.num_attention_heads = 4;
-  config.num_key_value_heads = 2;
-  config.head_dim = 4;
-  config.intermediate_size = 24;
+  DecoderConfig config = testing::tiny_decoder();
   for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kBFloat16}) {
     for (const QkNorm norm : {QkNorm::kNone, QkNorm::kHead, QkNorm::kProjection}) {
       config.qk_norm = norm;
