@@ -4,14 +4,13 @@
 
 namespace sluice::moe {
 
-MoeFeedForward::MoeFeedForward(const std::string& path, const std::string& prefix, std::int64_t layer, const MoeConfig& shape, std::int64_t hidden_size,
+MoeFeedForward::MoeFeedForward(const std::string& path, const std::string& prefix, const MoeConfig& shape, std::int64_t hidden_size,
                                ExpertPlacement placement, std::shared_ptr<parallel::TokenExchange> exchange, const at::TensorOptions& options)
     : config(shape),
       router(prefix, shape, hidden_size, options),
       experts(prefix, placement.group_rank * (shape.num_experts / placement.group_size), shape.num_experts / placement.group_size, hidden_size,
               shape.expert_hidden_size, options),
       path_(path),
-      layer_(layer),
       exchange_(std::move(exchange)) {
   if (shape.num_experts % placement.group_size != 0)
     throw usage_error("{}: num_experts({}) is not a multiple of parallel.expert({})", prefix, shape.num_experts, placement.group_size);
@@ -23,7 +22,7 @@ MoeFeedForward::MoeFeedForward(const std::string& path, const std::string& prefi
 SlotOutput MoeFeedForward::forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) {
   Routing routing = router.route(x, rows);
   SlotOutput output;
-  output.y = exchange_->run(x, routing.weights, routing.plan, [&](const parallel::ExpertChunk& chunk) { return experts.forward(chunk); }, context, layer_);
+  output.y = exchange_->run(x, routing.weights, routing.plan, [&](const parallel::ExpertChunk& chunk) { return experts.forward(chunk); }, context, path_);
   if (shared) output.y = output.y + shared->forward(x, rows, context).y;
   routing.statistics.path = path_;
   output.statistics = std::move(routing.statistics);

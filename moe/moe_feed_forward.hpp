@@ -21,8 +21,8 @@ struct ExpertPlacement {
 
 class MoeFeedForward : public FeedForward {
  public:
-  /// Fills the slot `path`, "layers.3.feed_forward", with leaves that begin with `prefix`; reports of failures name `layer`.
-  MoeFeedForward(const std::string& path, const std::string& prefix, std::int64_t layer, const MoeConfig& config, std::int64_t hidden_size, ExpertPlacement placement,
+  /// Fills the slot `path`, "layers.3.feed_forward", with leaves that begin with `prefix`.
+  MoeFeedForward(const std::string& path, const std::string& prefix, const MoeConfig& config, std::int64_t hidden_size, ExpertPlacement placement,
                  std::shared_ptr<parallel::TokenExchange> exchange, const at::TensorOptions& options);
 
   SlotOutput forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) override;
@@ -36,7 +36,6 @@ class MoeFeedForward : public FeedForward {
 
  private:
   std::string path_;
-  std::int64_t layer_;
   std::shared_ptr<parallel::TokenExchange> exchange_;
 };
 

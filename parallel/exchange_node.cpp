@@ -74,8 +74,8 @@ at::Tensor exchange_rows(const at::Tensor& x, const at::Tensor& weights, const R
 }
 
 at::Tensor TokenExchange::run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts,
-                              const StepContext& context, std::int64_t layer) {
-  return exchange_rows(x, weights, open_route(plan, context, layer), experts);
+                              const StepContext& context, const std::string& slot) {
+  return exchange_rows(x, weights, open_route(plan, context, slot), experts);
 }
 
 }  // namespace sluice::parallel

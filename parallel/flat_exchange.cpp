@@ -14,8 +14,8 @@ using Clock = std::chrono::steady_clock;
 
 class FlatRoute : public Route {
  public:
-  FlatRoute(CommunicatorPtr group, std::vector<int> nodes, std::shared_ptr<ExchangeCounters> counters, const StepContext& context, std::int64_t layer)
-      : group_(std::move(group)), nodes_(std::move(nodes)), counters_(std::move(counters)), step_(context.step), layer_(layer) {
+  FlatRoute(CommunicatorPtr group, std::vector<int> nodes, std::shared_ptr<ExchangeCounters> counters, const StepContext& context, const std::string& slot)
+      : group_(std::move(group)), nodes_(std::move(nodes)), counters_(std::move(counters)), step_(context.step), slot_(slot) {
     phase = context.phase;
   }
 
@@ -38,7 +38,7 @@ class FlatRoute : public Route {
     for (std::size_t source = 0; source < size; ++source) {
       for (std::size_t e = 0; e < owned; ++e) {
         const std::int64_t rows = received[source * owned + e];
-        if (rows < 0) throw communication_error("layer {}: rank {} announced {} rows for an expert", layer_, group_->world_rank(static_cast<int>(source)), rows);
+        if (rows < 0) throw communication_error("{}: rank {} announced {} rows for an expert", slot_, group_->world_rank(static_cast<int>(source)), rows);
         receive_rows_[source] += rows;
         rows_of_expert[e] += rows;
       }
@@ -71,7 +71,7 @@ class FlatRoute : public Route {
   }
 
  private:
-  OperationLabel label(const char* operation, const char* phase) const { return {operation, step_, layer_, phase}; }
+  OperationLabel label(const char* operation, const char* phase) const { return {operation, step_, slot_, phase}; }
 
   at::Tensor transfer(const at::Tensor& rows, const std::vector<std::int64_t>& send, const std::vector<std::int64_t>& receive, OperationLabel label) {
     std::int64_t total = 0;
@@ -100,7 +100,7 @@ class FlatRoute : public Route {
   std::vector<int> nodes_;
   std::shared_ptr<ExchangeCounters> counters_;
   std::int64_t step_;
-  std::int64_t layer_;
+  std::string slot_;
   std::vector<std::int64_t> send_rows_, receive_rows_;
   at::Tensor to_expert_order_, to_arrival_order_;
 };
@@ -112,8 +112,8 @@ class FlatExchange : public TokenExchange {
   const char* name() const override { return "flat"; }
 
  protected:
-  RoutePtr open_route(const RoutingPlan& plan, const StepContext& context, std::int64_t layer) override {
-    auto route = c10::make_intrusive<FlatRoute>(group_, nodes_, counters_, context, layer);
+  RoutePtr open_route(const RoutingPlan& plan, const StepContext& context, const std::string& slot) override {
+    auto route = c10::make_intrusive<FlatRoute>(group_, nodes_, counters_, context, slot);
     route->plan = plan;
     route->exchange_counts();
     return route;

@@ -27,7 +27,7 @@ class Window {
       const std::int64_t count = std::min(bucket, flat.numel() - begin);
       const HostMemory memory = to_host(flat.narrow(0, begin, count));
       under_way_.push_back({memory, group.start_all_reduce(memory.bytes().data(), static_cast<std::size_t>(count), from_torch(flat.scalar_type()),
-                                                           ReduceOp::kSum, {operation, step, -1, "backward"})});
+                                                           ReduceOp::kSum, {operation, step, "", "backward"})});
     }
   }
   void finish() {
@@ -76,7 +76,7 @@ std::int64_t reduction_buffer_bytes(std::int64_t dense_bytes, const Communicator
 
 double gradient_norm(ParameterSet& parameters, Communicator& expert_group, std::int64_t step) {
   double experts = ops::sum_of_squares(parameters.packed_gradient(Replication::kExpert));
-  expert_group.start_all_reduce(&experts, 1, DType::kFloat64, ReduceOp::kSum, {"gradient norm", step, -1, "backward"}).finish();
+  expert_group.start_all_reduce(&experts, 1, DType::kFloat64, ReduceOp::kSum, {"gradient norm", step, "", "backward"}).finish();
   return std::sqrt(ops::sum_of_squares(parameters.packed_gradient(Replication::kWorld)) + experts);
 }
 

@@ -15,7 +15,7 @@ class LocalExchange : public TokenExchange {
   const char* name() const override { return "local"; }
 
  protected:
-  RoutePtr open_route(const RoutingPlan& plan, const StepContext&, std::int64_t) override {
+  RoutePtr open_route(const RoutingPlan& plan, const StepContext&, const std::string&) override {
     RoutePtr route = c10::make_intrusive<LocalRoute>();
     route->plan = plan;
     route->counts = plan.counts;

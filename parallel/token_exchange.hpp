@@ -44,15 +44,16 @@ class Route;
 class TokenExchange {
  public:
   virtual ~TokenExchange() = default;
-  /// y [N, D]. One node owns dispatch, experts and combine; what `experts` records is inside of it.
+  /// y [N, D]. One node owns dispatch, experts and combine; what `experts` records is inside of it. `slot`: the path that operations are
+  /// labelled with.
   at::Tensor run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts,
-                 const StepContext& context, std::int64_t layer);
+                 const StepContext& context, const std::string& slot);
   virtual const char* name() const = 0;
   const ExchangeCounters& counters() const { return *counters_; }
 
  protected:
   /// The way of one plan, forward and back. Where experts are spread, the owners have been told by then how many rows come.
-  virtual c10::intrusive_ptr<Route> open_route(const RoutingPlan& plan, const StepContext& context, std::int64_t layer) = 0;
+  virtual c10::intrusive_ptr<Route> open_route(const RoutingPlan& plan, const StepContext& context, const std::string& slot) = 0;
 
   std::shared_ptr<ExchangeCounters> counters_ = std::make_shared<ExchangeCounters>();
 };

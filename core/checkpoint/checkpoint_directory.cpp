@@ -137,10 +137,10 @@ fs::path save_path(const fs::path& checkpoints, std::int64_t step) {
   return marked(checkpoints, kWriting, step);
 }
 
-fs::path prepare_save(const fs::path& checkpoints, std::int64_t step) {
+fs::path prepare_save(const fs::path& checkpoints, std::int64_t step, const std::vector<std::string>& models) {
   const fs::path save = save_path(checkpoints, step);
   remove_tree(save);
-  make_folders(save / "state");
+  for (const std::string& model : models) make_folders(save / model / "state");
   return save;
 }
 

@@ -124,7 +124,7 @@ double total_nats(recipes::TrainModel& model, const recipes::Layout& layout, con
     const std::int64_t number = std::min<std::int64_t>(batch, mine.count - begin);
     nats += window_nats(model, ids, some_of(begin, number), windows.front().length);
   }
-  layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", 0, -1, "eval"}).finish();
+  layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", 0, "", "eval"}).finish();
   return nats;
 }
 

@@ -19,7 +19,7 @@ constexpr auto kLinger = std::chrono::microseconds(50);
 
 class RunOnThread final : public Operation {
  public:
-  explicit RunOnThread(std::function<void()> work) : Operation({{"run", -1, -1, ""}, "", -1, 0, 0}), work_(std::move(work)) {}
+  explicit RunOnThread(std::function<void()> work) : Operation({{"run", -1, "", ""}, "", -1, 0, 0}), work_(std::move(work)) {}
   bool start() override {
     try {
       work_();

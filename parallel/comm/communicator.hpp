@@ -23,7 +23,7 @@ enum class ReduceOp { kSum, kMin, kMax };
 struct OperationLabel {
   const char* operation = "";  // a literal, e.g. "dispatch counts"
   std::int64_t step = -1;
-  std::int64_t layer = -1;
+  std::string slot = {};     // of the model, by its path: "layers.3.feed_forward"; "" where the operation belongs to none
   const char* phase = "";      // a literal: "forward", "backward", "prepass", "eval", "save", ...
 };
 

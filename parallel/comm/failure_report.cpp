@@ -60,7 +60,7 @@ class Investigation {
     std::string where;
     const auto add = [&where](std::string part) { where += (where.empty() ? "" : ", ") + part; };
     if (record.step >= 0) add(fmt::format("step {}", record.step));
-    if (record.layer >= 0) add(fmt::format("layer {}", record.layer));
+    if (*record.slot != '\0') add(record.slot);
     if (*record.phase != '\0') add(record.phase);
     if (*record.group != '\0') add(fmt::format("group {}", record.group));
     if (record.sequence >= 0) add(fmt::format("sequence {}", record.sequence));
@@ -157,7 +157,7 @@ class Investigation {
   }
 
   static bool same_operation(const RankRecord& a, const RankRecord& b) {
-    return std::string_view(a.operation) == b.operation && std::string_view(a.phase) == b.phase && a.step == b.step && a.layer == b.layer;
+    return std::string_view(a.operation) == b.operation && std::string_view(a.phase) == b.phase && a.step == b.step && std::string_view(a.slot) == b.slot;
   }
 
   /// Two ranks wait for a message of each other's, or one does and the other for all of the group, at different operations.

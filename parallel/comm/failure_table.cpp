@@ -50,7 +50,7 @@ using Row = std::array<std::string, 14>;
 }  // namespace
 
 std::string failure_table(std::span<const RankObservation> all, const std::vector<int>& order, double now) {
-  std::vector<Row> rows = {{"rank", "host", "pid", "state", "seconds", "operation", "step", "layer", "phase", "group", "sequence", "sends",
+  std::vector<Row> rows = {{"rank", "host", "pid", "state", "seconds", "operation", "step", "slot", "phase", "group", "sequence", "sends",
                             "receives", "waits for"}};
   for (const int rank : order) {
     const RankObservation& observed = all[static_cast<std::size_t>(rank)];
@@ -71,7 +71,7 @@ std::string failure_table(std::span<const RankObservation> all, const std::vecto
              fmt::format("{:.1f}", std::max(0.0, now - record.since)),
              text_or_dash(record.operation),
              number_or_dash(record.step),
-             number_or_dash(record.layer),
+             text_or_dash(record.slot),
              text_or_dash(record.phase),
              text_or_dash(record.group),
              number_or_dash(record.sequence),

@@ -10,7 +10,7 @@
 namespace sluice::parallel {
 
 struct Farewell {
-  static constexpr OperationLabel kLabel{"stopped with an error", -1, -1, ""};
+  static inline const OperationLabel kLabel{"stopped with an error", -1, "", ""};
   std::int32_t code;  // exit code
   char host[64];
   char text[1020];

@@ -54,17 +54,17 @@ std::int32_t reduction_detail(DType type, ReduceOp op) {
 MessageHeader header_of(const OperationInfo& info, std::size_t bytes) {
   MessageHeader header{};
   header.step = info.label.step;
-  header.layer = info.label.layer;
   header.sequence = info.sequence;
   header.bytes = static_cast<std::int64_t>(bytes);
   header.hash = 0xcbf29ce484222325ULL;  // FNV-1a
-  for (const char* text : {info.label.operation, info.label.phase}) {
+  for (const char* text : {info.label.operation, info.label.slot.c_str(), info.label.phase}) {
     for (; *text != '\0'; ++text) header.hash = (header.hash ^ static_cast<unsigned char>(*text)) * 0x100000001b3ULL;
     header.hash = (header.hash ^ 0xff) * 0x100000001b3ULL;
   }
   header.kind = info.kind;
   header.detail = info.detail;
   set_text(header.operation, info.label.operation);
+  set_text(header.slot, info.label.slot);
   set_text(header.phase, info.label.phase);
   return header;
 }
@@ -77,7 +77,7 @@ bool agree(const MessageHeader& a, const MessageHeader& b) {
 std::string describe(const MessageHeader& header) {
   std::string where;
   if (header.step >= 0) where += fmt::format("step {}, ", header.step);
-  if (header.layer >= 0) where += fmt::format("layer {}, ", header.layer);
+  if (*header.slot != '\0') where += fmt::format("{}, ", header.slot);
   if (*header.phase != '\0') where += fmt::format("{}, ", header.phase);
   where += header.sequence >= 0 ? fmt::format("sequence {}; ", header.sequence) : std::string();
   std::string what = fmt::format("{} of {} bytes", name_of(header.kind), header.bytes);

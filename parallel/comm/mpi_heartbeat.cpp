@@ -8,7 +8,7 @@ constexpr char kBeat = 1;
 /// Polled until the bytes are out: the first message to a rank needs several polls, since the connection is made by it.
 class Beat final : public MpiOperation {
  public:
-  explicit Beat(MpiGroupPtr world) : MpiOperation({{"heartbeat", -1, -1, "one rank"}, world->name, -1, 0, 0}, world) {}
+  explicit Beat(MpiGroupPtr world) : MpiOperation({{"heartbeat", -1, "", "one rank"}, world->name, -1, 0, 0}, world) {}
   void post() override {
     for (const int to : beats_to(rank(), size())) wire().send(&kBeat, sizeof kBeat, to, kHeartbeatTag, requests_);
   }

@@ -12,7 +12,7 @@ std::string describe(const OperationInfo& info) {
   std::string where;
   const auto add = [&where](std::string part) { where += (where.empty() ? "" : ", ") + part; };
   if (info.label.step >= 0) add(fmt::format("step {}", info.label.step));
-  if (info.label.layer >= 0) add(fmt::format("layer {}", info.label.layer));
+  if (!info.label.slot.empty()) add(info.label.slot);
   if (*info.label.phase != '\0') add(info.label.phase);
   std::string text = fmt::format("'{}'", info.label.operation);
   if (!where.empty()) text += fmt::format(" ({})", where);

@@ -110,7 +110,7 @@ OperationPtr mpi_reduce_scatter(OperationInfo info, MpiGroupPtr group, void* dat
 std::size_t mpi_all_reduce_buffer_bytes(std::size_t bytes, int ranks);
 std::size_t mpi_reduce_scatter_buffer_bytes(std::size_t part_bytes, int ranks);
 
-/// "'dispatch counts' (step 12, layer 3, forward) of group expert[0], sequence 41"
+/// "'dispatch counts' (step 12, layers.3.feed_forward, forward) of group expert[0], sequence 41"
 std::string describe(const OperationInfo& info);
 
 }  // namespace sluice::parallel

@@ -85,12 +85,12 @@ class MpiWorld final : public World {
     if (!from)
       throw usage_error("group '{}' is to be split from '{}', which is not of this world", name, parent ? parent->name() : "nothing");
     // Meets under the deadline first: splitting blocks.
-    from->start_barrier({"split", -1, -1, name.c_str()}).finish();
+    from->start_barrier({"split", -1, "", name.c_str()}).finish();
     std::shared_ptr<MpiWire> wire;
     on_thread("MPI_Comm_split", from->deadline_seconds(), [&] { wire = from->group()->wire->split(color, key); });
     std::vector<std::array<std::int32_t, 3>> all(static_cast<std::size_t>(from->size()));
     const std::array<std::int32_t, 3> own = {color, wire ? wire->rank() : -1, rank()};
-    from->start_all_gather(&own, all.data(), sizeof own, {"split members", -1, -1, name.c_str()}).finish();
+    from->start_all_gather(&own, all.data(), sizeof own, {"split members", -1, "", name.c_str()}).finish();
     if (!wire) return nullptr;
     auto group = std::make_shared<MpiGroup>();
     group->name = fmt::format("{}[{}]", name, color);
@@ -104,7 +104,7 @@ class MpiWorld final : public World {
   void open_records(const std::filesystem::path& directory) override {
     process_->board->open(directory);
     // Nobody looks for a record before it is there.
-    world_->start_barrier({"open records", -1, -1, ""}).finish();
+    world_->start_barrier({"open records", -1, "", ""}).finish();
   }
 
   void heartbeat(std::string_view text) override {
@@ -127,7 +127,7 @@ class MpiWorld final : public World {
     // All meet, and no message is left behind: MPI may be ended only then.
     std::int64_t sent = heartbeat_->close(options_.start_seconds);
     std::vector<std::int64_t> all(static_cast<std::size_t>(size()));
-    world_->start_all_gather(&sent, all.data(), sizeof sent, {"shutdown", -1, -1, ""}).finish();
+    world_->start_all_gather(&sent, all.data(), sizeof sent, {"shutdown", -1, "", ""}).finish();
     const std::int64_t expected = MpiHeartbeat::expected(rank(), all);
     on_thread("collecting heartbeats", options_.start_seconds, [&] {
       while (heartbeat_->collected() < expected)
@@ -166,9 +166,9 @@ class MpiWorld final : public World {
     std::memcpy(own.host, record.host, sizeof own.host);
     own.processors = usable_processors();
     std::vector<Introduction> all(static_cast<std::size_t>(size()));
-    world_->start_all_gather(&own, all.data(), sizeof own, {"introduction", -1, -1, ""}).finish();
+    world_->start_all_gather(&own, all.data(), sizeof own, {"introduction", -1, "", ""}).finish();
     std::uint64_t job = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
-    world_->start_broadcast(&job, sizeof job, 0, {"job", -1, -1, ""}).finish();
+    world_->start_broadcast(&job, sizeof job, 0, {"job", -1, "", ""}).finish();
     process_->board->set_job(job);
 
     std::map<int, int> node_numbers;

@@ -33,7 +33,7 @@ struct RecordGroup {
 };
 
 struct RecordHead {
-  static constexpr char kMagic[8] = {'S', 'L', 'U', 'R', 'E', 'C', '0', '4'};
+  static constexpr char kMagic[8] = {'S', 'L', 'U', 'R', 'E', 'C', '0', '5'};
   static constexpr int kMaxWaitsFor = 48;
 
   char magic[8] = {};
@@ -56,9 +56,10 @@ struct RecordHead {
 
   // The operation that is waited for; for a rank that waits for nobody, the last one that it started.
   char operation[40] = {};
+  char slot[48] = {};
   char phase[16] = {};
   char group[40] = {};
-  std::int64_t step = -1, layer = -1, sequence = -1;
+  std::int64_t step = -1, sequence = -1;
   std::int64_t bytes_to_send = 0, bytes_to_receive = 0;
   std::int32_t waits_for_group = 0;  // 1: a collective; whoever of the group has not started it
   std::int32_t num_waits_for = 0;    // may exceed what fits

@@ -125,10 +125,10 @@ int RecordBoard::add_group(const std::string& name) {
 
 void RecordBoard::describe(RecordHead& record, const OperationInfo& info) {
   set_text(record.operation, info.label.operation);
+  set_text(record.slot, info.label.slot);
   set_text(record.phase, info.label.phase);
   set_text(record.group, info.group);
   record.step = info.label.step;
-  record.layer = info.label.layer;
   record.sequence = info.sequence;
   record.bytes_to_send = info.bytes_to_send;
   record.bytes_to_receive = info.bytes_to_receive;

@@ -14,7 +14,15 @@ void add_by_layer(JsonRow& row, const char* name, const std::vector<std::int64_t
 
 }  // namespace
 
-JsonRow metrics_row(const StepMetrics& metrics) {
+JsonRow metrics_row(const StepMetrics& metrics, const std::string& model) {
+  if (!model.empty()) {
+    JsonRow named;
+    for (const JsonRow own = metrics_row(metrics); const auto& [key, value] : own.items()) {
+      const bool shared = key == "step" || key == "stage" || key == "tokens";
+      named.set(shared ? key : model + "/" + key, value);
+    }
+    return named;
+  }
   JsonRow row;
   const auto add = [&](const char* key, const auto& value) {
     if (value) row.set(key, *value);

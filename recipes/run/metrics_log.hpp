@@ -64,8 +64,9 @@ struct StepMetrics {
   std::vector<std::pair<std::int64_t, double>> layer_expert_cosine;  // (layer, expert_cosine of it), named expert_cosine/layers.LAYER
 };
 
-/// The row with the contract's names; others (MODEL/loss/TERM) may be set on it afterwards.
-JsonRow metrics_row(const StepMetrics& metrics);
+/// The row with the contract's names; others may be set on it afterwards. `model`: of which of a run's several models it tells, "" for the
+/// only one; all but step, stage and tokens then read MODEL/loss and so on.
+JsonRow metrics_row(const StepMetrics& metrics, const std::string& model = "");
 
 /// One writer, on rank 0. A row is with the system when write() returns, and on the disk after sync().
 class MetricsLog {

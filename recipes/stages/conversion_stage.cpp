@@ -38,7 +38,7 @@ constexpr double kReplicaNoise = 0.1;
 
 // Collective. Ranks may round the held batch's pass differently; what is decided by it, or written down, is rank 0's.
 double of_rank0(double value, const Layout& layout, std::int64_t step) {
-  layout.world->start_broadcast(&value, sizeof value, 0, {"held batch", step, -1, "receipt"}).finish();
+  layout.world->start_broadcast(&value, sizeof value, 0, {"held batch", step, "", "receipt"}).finish();
   return value;
 }
 
@@ -124,7 +124,7 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
   const EvaluationSet& held = text.held;
   const Stage& stage = recipe.stages[stage_index];
   static constexpr const char* kKinds[] = {"pretrain", "sparsify", "grow", "flatten"};
-  const std::uint64_t seed = recipe.seed + 1000 * (stage_index + 1);
+  const std::uint64_t seed = old.own_seed(recipe.seed + 1000 * (stage_index + 1));
   const moe::ConversionShape shape{*conversion_kind(stage), old.config, old.moe, *stage.moe, 1.0};
   const HeldOutput before = run_held_batch(old, held, step);
 

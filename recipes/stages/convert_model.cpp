@@ -235,7 +235,7 @@ void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind,
     const at::Tensor mean = means.at(paths[i]).to(rows.scalar_type()).contiguous();
     // Ranks may round the pass differently, and dense parameters must stay the same on all of them.
     const HostMemory memory = to_host(mean);
-    layout.world->start_broadcast(memory.bytes().data(), mean.nbytes(), 0, {"mean input", step, model.moe->layers[i], "receipt"}).finish();
+    layout.world->start_broadcast(memory.bytes().data(), mean.nbytes(), 0, {"mean input", step, model.sparse[i]->path(), "receipt"}).finish();
     memory.give_back();
     const at::Tensor direction = mean / mean.norm().clamp_min(1e-30);
     // Row by row in one order, so that tied rows stay equal bit for bit.

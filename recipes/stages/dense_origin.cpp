@@ -1,7 +1,5 @@
 #include "recipes/stages/dense_origin.hpp"
 
-#include <fmt/core.h>
-
 namespace sluice::recipes {
 
 DenseOrigin DenseOrigin::grown(std::int64_t copies) const {
@@ -10,12 +8,12 @@ DenseOrigin DenseOrigin::grown(std::int64_t copies) const {
   return origin;
 }
 
-std::map<std::string, at::Tensor> to_tensors(const DenseOrigin& origin, const std::vector<std::int64_t>& layers) {
+std::map<std::string, at::Tensor> to_tensors(const DenseOrigin& origin, const std::vector<std::string>& slots) {
   std::map<std::string, at::Tensor> tensors;
   tensors["origin/shards"] = at::tensor(origin.shard_of_expert, at::kLong);
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    tensors[fmt::format("origin/gate_up/{}", layers[i])] = origin.layers[i].gate_up;
-    tensors[fmt::format("origin/down/{}", layers[i])] = origin.layers[i].down;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    tensors["origin/gate_up/" + slots[i]] = origin.layers[i].gate_up;
+    tensors["origin/down/" + slots[i]] = origin.layers[i].down;
   }
   return tensors;
 }

@@ -24,7 +24,7 @@ struct DenseOrigin {
   DenseOrigin grown(std::int64_t copies) const;
 };
 
-/// As tensors of a checkpoint's state: "origin/shards" [E], "origin/gate_up/LAYER", "origin/down/LAYER". `layers`: the sparse ones.
-std::map<std::string, at::Tensor> to_tensors(const DenseOrigin& origin, const std::vector<std::int64_t>& layers);
+/// As tensors of a checkpoint's state: "origin/shards" [E], "origin/gate_up/SLOT", "origin/down/SLOT". `slots`: the sparse ones' paths.
+std::map<std::string, at::Tensor> to_tensors(const DenseOrigin& origin, const std::vector<std::string>& slots);
 
 }  // namespace sluice::recipes

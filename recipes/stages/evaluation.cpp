@@ -45,7 +45,7 @@ Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet
     const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval", false});
     nats += token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics).sum(at::kDouble).item<double>();
   }
-  layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", step, -1, "eval"}).finish();
+  layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", step, "", "eval"}).finish();
   Evaluation result;
   result.nats = nats;
   result.loss = nats / static_cast<double>(set.targets());

@@ -26,7 +26,7 @@ struct LayerSums {
 class LayerComparison {
  public:
   LayerComparison(const TrainModel& model, std::size_t index, const Layout& layout, std::int64_t step)
-      : layout_(layout), label_{"expert cosines", step, model.moe->layers[index], "between steps"} {
+      : layout_(layout), label_{"expert cosines", step, model.sparse[index]->path(), "between steps"} {
     const moe::GroupedExperts& experts = model.sparse[index]->experts;
     const DenseOrigin::Layer* origin = model.origin ? &model.origin->layers[index] : nullptr;
     const auto rows = [](const at::Tensor& t) { return t.view({t.size(0), -1}); };

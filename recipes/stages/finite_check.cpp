@@ -24,9 +24,9 @@ std::string first_non_finite(const std::vector<Parameter*>& parameters, parallel
       named_by = world.rank();
     }
   }
-  world.start_all_reduce(&named_by, 1, DType::kInt64, parallel::ReduceOp::kMin, {"diverged", step, -1, "finite"}).finish();
+  world.start_all_reduce(&named_by, 1, DType::kInt64, parallel::ReduceOp::kMin, {"diverged", step, "", "finite"}).finish();
   if (named_by == world.size()) return "";
-  world.start_broadcast(name, sizeof name, static_cast<int>(named_by), {"diverged", step, -1, "finite"}).finish();
+  world.start_broadcast(name, sizeof name, static_cast<int>(named_by), {"diverged", step, "", "finite"}).finish();
   return name;
 }
 

@@ -6,6 +6,7 @@ namespace sluice::recipes {
 
 Layout make_layout(parallel::World& world, int expert, const std::string& model) {
   Layout layout;
+  layout.model = model;
   layout.mesh = std::make_shared<const parallel::Mesh>(world.size(), expert, world.layout().node_of_rank);
   // A run may have several meshes; reports name their groups.
   const std::string prefix = fmt::format("{}{}mesh{}x{}", model, model.empty() ? "" : ".", world.size(), expert);

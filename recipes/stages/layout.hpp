@@ -11,6 +11,7 @@
 namespace sluice::recipes {
 
 struct Layout {
+  std::string model;                       // its name, "" for the only one of a process
   std::shared_ptr<const parallel::Mesh> mesh;
   parallel::CommunicatorPtr world;         // all ranks of the model's mesh, for what controls a step
   parallel::CommunicatorPtr save;          // all ranks, for checkpoints

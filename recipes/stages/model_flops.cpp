@@ -21,7 +21,7 @@ double measure_peak_flops(parallel::Communicator& world, at::ScalarType dtype) {
   at::Tensor out = at::empty_like(a);
   at::mm_out(out, a, a);
   double together = 0.0;
-  world.start_all_reduce(&together, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"peak", -1, -1, "start"}).finish();
+  world.start_all_reduce(&together, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"peak", -1, "", "start"}).finish();
   double seconds = 1e30;
   for (int i = 0; i < 5; ++i) {
     const Stopwatch watch;
@@ -29,7 +29,7 @@ double measure_peak_flops(parallel::Communicator& world, at::ScalarType dtype) {
     seconds = std::min(seconds, watch.seconds());
   }
   double flops = 2.0 * n * n * n / seconds;
-  world.start_all_reduce(&flops, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"peak", -1, -1, "start"}).finish();
+  world.start_all_reduce(&flops, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"peak", -1, "", "start"}).finish();
   return flops;
 }
 

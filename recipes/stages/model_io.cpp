@@ -28,21 +28,33 @@ at::ScalarType scalar_type(const checkpoint::TensorView& view) {
   }
 }
 
+std::vector<std::string> slots_of(const TrainModel& model) {
+  std::vector<std::string> paths;
+  for (const moe::MoeFeedForward* slot : model.sparse) paths.push_back(slot->path());
+  return paths;
+}
+
+// What the state tells of a sparse slot: under its path, or, in checkpoints of earlier versions, its layer's number.
+const checkpoint::TensorView& of_slot(const checkpoint::TensorIndex& routing, const std::string& what, const TrainModel& model, std::size_t i) {
+  const std::string by_number = fmt::format("{}/{}", what, model.moe->layers[i]);
+  return routing.at(routing.contains(by_number) ? by_number : what + "/" + model.sparse[i]->path());
+}
+
 // Nothing where there is none: in checkpoints of earlier versions, and of models that began sparse.
 std::optional<DenseOrigin> read_origin(const checkpoint::TensorIndex& routing, const TrainModel& model) {
   if (!routing.contains("origin/shards")) return std::nullopt;
   const std::int64_t width = model.moe->expert_hidden_size, hidden = model.config.hidden_size;
-  const auto read = [&](const std::string& name, std::int64_t rows, std::int64_t columns) {
-    at::Tensor tensor = to_tensor(routing.at(name));
+  const auto read = [&](const checkpoint::TensorView& stored, std::int64_t rows, std::int64_t columns) {
+    at::Tensor tensor = to_tensor(stored);
     if (tensor.dim() != 3 || tensor.size(1) != rows || tensor.size(2) != columns)
-      throw data_error("{}: {} has shape {}, expected shards x {} x {}", routing.folder().string(), name, fmt::join(tensor.sizes(), "x"), rows, columns);
+      throw data_error("{}: {} has shape {}, expected shards x {} x {}", routing.folder().string(), stored.info.name, fmt::join(tensor.sizes(), "x"), rows, columns);
     return tensor;
   };
   DenseOrigin origin;
   const at::Tensor shards = to_tensor(routing.at("origin/shards"));
   origin.shard_of_expert = values_of<std::int64_t>(shards);
-  for (const std::int64_t layer : model.moe->layers)
-    origin.layers.push_back({read(fmt::format("origin/gate_up/{}", layer), 2 * width, hidden), read(fmt::format("origin/down/{}", layer), hidden, width)});
+  for (std::size_t i = 0; i < model.sparse.size(); ++i)
+    origin.layers.push_back({read(of_slot(routing, "origin/gate_up", model, i), 2 * width, hidden), read(of_slot(routing, "origin/down", model, i), hidden, width)});
   const auto experts = static_cast<std::int64_t>(origin.shard_of_expert.size());
   if (experts != model.moe->num_experts)
     throw data_error("{}: origin/shards names {} experts, expected {}", routing.folder().string(), experts, model.moe->num_experts);
@@ -71,14 +83,14 @@ ModelDescription describe(const TrainModel& model, std::int64_t eos_token_id) {
 std::map<std::string, at::Tensor> routing_state(TrainModel& model) {
   std::map<std::string, at::Tensor> state;
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
-    const std::int64_t layer = model.moe->layers[i];
-    if (model.sparse[i]->router.has_bias()) state[fmt::format("correction_bias/{}", layer)] = model.sparse[i]->router.correction_bias;
+    const std::string& slot = model.sparse[i]->path();
+    if (model.sparse[i]->router.has_bias()) state["correction_bias/" + slot] = model.sparse[i]->router.correction_bias;
     if (model.last_routing.empty()) continue;
     const moe::BalanceCounts counts = model.last_routing.slots()[i].balance();
-    state[fmt::format("counts/{}", layer)] = counts.counts;
-    state[fmt::format("child_counts/{}", layer)] = counts.child_counts;
+    state["counts/" + slot] = counts.counts;
+    state["child_counts/" + slot] = counts.child_counts;
   }
-  if (model.origin) state.merge(to_tensors(*model.origin, model.moe->layers));
+  if (model.origin) state.merge(to_tensors(*model.origin, slots_of(model)));
   if (model.held_choices.defined()) state["held_choices"] = model.held_choices;
   return state;
 }
@@ -144,7 +156,7 @@ void collect_updates(TrainModel& model, const Layout& layout, RunState& state) {
     else if (found->updates == nullptr) updates.push_back(kFrozen);
     else updates.push_back(found->updates->whole() ? found->updates->updates()[0] : -1 - found->updates->dim());
   }
-  const parallel::OperationLabel label{"counts of updates", state.step, -1, "save"};
+  const parallel::OperationLabel label{"counts of updates", state.step, "", "save"};
   layout.world->start_all_reduce(updates.data(), updates.size(), DType::kInt64, parallel::ReduceOp::kMax, label).finish();
   state.optimizer_steps = model.optimizer.steps();
   state.leaf_updates.clear();
@@ -186,13 +198,12 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
   const auto routing = checkpoint::TensorIndex::open(checkpoint / "state", "routing");
   std::vector<SlotCounts> last;
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
-    const std::int64_t layer = model.moe->layers[i];
     moe::Router& router = model.sparse[i]->router;
-    if (router.has_bias()) router.correction_bias.copy_(to_tensor(routing.at(fmt::format("correction_bias/{}", layer))));
+    if (router.has_bias()) router.correction_bias.copy_(to_tensor(of_slot(routing, "correction_bias", model, i)));
     router.bias_by_rows = then.bias_by_rows;
     if (!then.has_lagged_counts) continue;
-    last.push_back({model.sparse[i]->path(), to_tensor(routing.at(fmt::format("counts/{}", layer))).squeeze(0),
-                    to_tensor(routing.at(fmt::format("child_counts/{}", layer))).squeeze(0), {}, {}});
+    last.push_back({model.sparse[i]->path(), to_tensor(of_slot(routing, "counts", model, i)).squeeze(0),
+                    to_tensor(of_slot(routing, "child_counts", model, i)).squeeze(0), {}, {}});
   }
   model.last_routing = RoutingLedger(std::move(last));
   model.origin = read_origin(routing, model);

@@ -17,7 +17,7 @@ ModelDescription describe(const TrainModel& model, std::int64_t eos_token_id);
 
 /// Whole tensors that are state but no parameters: router biases, after a first step the counts of the previous one, the experts' dense
 /// origin (dense_origin.hpp) and the held batch's choices at the last logged step.
-/// Names: "correction_bias/LAYER", "counts/LAYER", "child_counts/LAYER", "origin/...", "held_choices".
+/// Names: "correction_bias/SLOT", "counts/SLOT", "child_counts/SLOT", "origin/...", "held_choices"; a slot by its path.
 std::map<std::string, at::Tensor> routing_state(TrainModel& model);
 
 /// What run.json says of the routing: has_lagged_counts, bias_by_rows.

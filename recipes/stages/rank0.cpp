@@ -24,7 +24,7 @@ Outcome outcome_of(const std::function<std::string()>& work) {
 }
 
 void broadcast(parallel::Communicator& group, Outcome& outcome, int root, const char* what) {
-  const parallel::OperationLabel label{what, -1, -1, "one rank"};
+  const parallel::OperationLabel label{what, -1, "", "one rank"};
   std::int64_t head[2] = {outcome.code, static_cast<std::int64_t>(outcome.text.size())};
   group.start_broadcast(head, sizeof head, root, label).finish();
   outcome.code = head[0];
@@ -53,7 +53,7 @@ void on_all_ranks(parallel::World& world, const char* what, const std::function<
   const bool failed = outcome.code != 0;
   std::int64_t first = failed ? world.rank() : world.size(), count = failed ? 1 : 0;
   const auto over_ranks = [&](std::int64_t& value, parallel::ReduceOp op) {
-    world.world()->start_all_reduce(&value, 1, DType::kInt64, op, {what, -1, -1, "verdict"}).finish();
+    world.world()->start_all_reduce(&value, 1, DType::kInt64, op, {what, -1, "", "verdict"}).finish();
   };
   over_ranks(first, parallel::ReduceOp::kMin);
   if (first == world.size()) return;

@@ -63,7 +63,7 @@ std::vector<RankAbilities> use_common_abilities(parallel::World& world) {
     library_of_this_rank().copy(mine.library, sizeof mine.library - 1);
   });
   std::vector<Message> all(static_cast<std::size_t>(world.size()));
-  world.world()->start_all_gather(&mine, all.data(), sizeof mine, {"processors", -1, -1, "start"}).finish();
+  world.world()->start_all_gather(&mine, all.data(), sizeof mine, {"processors", -1, "", "start"}).finish();
   std::vector<RankAbilities> ranks;
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
     const Message& m = all[rank];

@@ -41,7 +41,7 @@ at::Tensor held_choices(TrainModel& model, const Layout& layout, const Evaluatio
   }
   at::Tensor all = at::zeros({layout.size(), most * held.length, layers, k}, integers);
   const HostMemory sent = to_host(own), gathered = from_host(all);
-  layout.world->start_all_gather(sent.bytes().data(), gathered.bytes().data(), own.nbytes(), {"held choices", step, -1, "eval"}).finish();
+  layout.world->start_all_gather(sent.bytes().data(), gathered.bytes().data(), own.nbytes(), {"held choices", step, "", "eval"}).finish();
   gathered.give_back();
   std::vector<at::Tensor> parts;
   for (int rank = 0; rank < layout.size(); ++rank)

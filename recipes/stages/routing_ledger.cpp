@@ -50,7 +50,7 @@ void RoutingLedger::reduce(parallel::Communicator& world, std::int64_t step, con
   at::Tensor all = at::cat(parts, 0).contiguous();
   const HostMemory memory = to_host(all);
   world.start_all_reduce(memory.as<std::int64_t>().data(), static_cast<std::size_t>(all.numel()), DType::kInt64, parallel::ReduceOp::kSum,
-                         {"routing counts", step, -1, phase}).finish();
+                         {"routing counts", step, "", phase}).finish();
   memory.give_back();
   std::int64_t begin = 0;
   for (SlotCounts& slot : slots_) {

@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -35,55 +36,45 @@ struct FileJob {
 
 at::ScalarType torch_type(StoredType type) { return to_torch(*checkpoint::dtype_of(type)); }
 
-class Saver {
+// The files of one model: which tensors are in which, and its small ones.
+class ModelFiles {
  public:
-  Saver(parallel::World& world, TrainModel& model, const Layout& layout, const SaveRequest& request)
-      : world_(world), model_(model), layout_(layout), request_(request), leaves_(leaves_of(model)) {
-    description_ = describe(model, request.tokenizer->eos_id());
+  ModelFiles(const ModelToSave& saved, const SaveRequest& request)
+      : model_(saved.model),
+        layout_(saved.layout),
+        state_(saved.state),
+        request_(request),
+        folder_(model_.name.empty() ? "" : model_.name + "/"),
+        leaves_(leaves_of(model_)),
+        description_(describe(model_, request.tokenizer->eos_id())) {
     plan_model();
     plan_optimizer();
     plan_routing();
   }
 
-  std::filesystem::path run() {
-    // How long a disk takes is outside the deadlines, as long as it gets on.
-    ticker_.emplace(world_, fmt::format("saving step {}", request_.state.step));
-    guarded("preparing", [&] {
-      if (layout_.rank() == 0) save_ = checkpoint::prepare_save(request_.checkpoints, request_.state.step);
-    });
-    agree("prepare");
-    save_ = checkpoint::save_path(request_.checkpoints, request_.state.step);
-    checkpoint::Manifest mine;
-    for (std::size_t i = 0; i < jobs_.size(); ++i) write_file(jobs_[i], checkpoint::writing_rank(i, jobs_.size(), layout_.size()), mine);
-    guarded("reading back", [&] {
-      const auto damages = checkpoint::verify_files(save_, mine, checkpoint::VerifyDepth::kEverything, [&](const std::string& file) { got_on("reading back " + file); });
-      checkpoint::require_undamaged(save_, damages);
-    });
-    agree("write");
-    checkpoint::Manifest whole = collect(mine);
-    guarded("committing", [&] {
-      if (layout_.rank() != 0) return;
-      add_small_files(whole);
-      request_.sync_logs();
-      checkpoint::commit_save(request_.checkpoints, whole);
-    });
-    agree("commit");
-    if (layout_.rank() == 0) prune();
-    ticker_.reset();
-    return request_.checkpoints / checkpoint::step_folder_name(request_.state.step);
+  const std::vector<FileJob>& jobs() const { return jobs_; }
+  parallel::Communicator& group() const { return *layout_.save; }
+
+  // The rank that hands over a piece: the writer itself if it has it, else the first rank that does.
+  int holder(const Piece& piece, int writer) const {
+    if (piece.expert < 0) return writer;
+    const parallel::Mesh& mesh = *layout_.mesh;
+    const int member = parallel::owner_of_expert(static_cast<int>(model_.moe->num_experts), mesh.expert(), static_cast<int>(piece.expert));
+    return mesh.expert_member_of(writer) == member ? writer : mesh.expert_group(0)[static_cast<std::size_t>(member)];
+  }
+
+  std::map<std::string, std::string> small_files() const {
+    std::map<std::string, std::string> files = indices_;
+    files.emplace(folder_ + "config.json", config_json(description_));
+    files.emplace(folder_ + "generation_config.json", generation_config_json(description_));
+    files.emplace(folder_ + "tokenizer.json", request_.tokenizer->json());
+    files.emplace(folder_ + "tokenizer_config.json", tokenizer_config_json(request_.tokenizer->eos_token(), model_.config.max_position_embeddings));
+    files.emplace(folder_ + "state/run.json", to_json(state_));
+    files.emplace(folder_ + "state/receipts.jsonl", request_.receipts);
+    return files;
   }
 
  private:
-  // The new checkpoint stands, whatever becomes of the old ones.
-  void prune() {
-    got_on("removing old checkpoints");
-    try {
-      checkpoint::prune_checkpoints(request_.checkpoints, request_.keep, {request_.state.step});
-    } catch (const Error& error) {
-      log_warning("old checkpoints were not all removed: {}", error.what());
-    }
-  }
-
   void plan_model() {
     std::map<std::string, StoredTensor> by_name;
     std::vector<checkpoint::TensorInfo> infos;
@@ -93,7 +84,7 @@ class Saver {
     }
     const checkpoint::ShardPlan plan = checkpoint::plan_shards(infos, request_.max_file_bytes);
     for (const checkpoint::Shard& shard : plan.shards) {
-      FileJob job{shard.file, {}};
+      FileJob job{folder_ + shard.file, {}};
       for (const checkpoint::TensorInfo& info : shard.tensors) {
         const StoredTensor& tensor = by_name.at(info.name);
         Piece piece{info, tensor.source ? tensor.source->expert : -1, {}};
@@ -110,15 +101,15 @@ class Saver {
       }
       jobs_.push_back(std::move(job));
     }
-    if (!plan.single_file()) small_files_.emplace(plan.index_name(), plan.index_json());
+    if (!plan.single_file()) indices_.emplace(folder_ + plan.index_name(), plan.index_json());
   }
 
   void plan_optimizer() {
-    const checkpoint::ShardPlan plan = checkpoint::plan_shards(optimizer_tensors(description_, request_.state), request_.max_file_bytes, "optimizer");
+    const checkpoint::ShardPlan plan = checkpoint::plan_shards(optimizer_tensors(description_, state_), request_.max_file_bytes, "optimizer");
     std::map<std::string, std::int64_t> expert_of;
     for (const CanonicalTensor& tensor : canonical_tensors(description_)) expert_of[tensor.name] = tensor.expert;
     for (const checkpoint::Shard& shard : plan.shards) {
-      FileJob job{"state/" + shard.file, {}};
+      FileJob job{folder_ + "state/" + shard.file, {}};
       for (const checkpoint::TensorInfo& info : shard.tensors) {
         const std::size_t slash = info.name.find('/');
         const std::string kind = info.name.substr(0, slash), leaf = info.name.substr(slash + 1);
@@ -130,12 +121,12 @@ class Saver {
       }
       jobs_.push_back(std::move(job));
     }
-    if (!plan.single_file()) small_files_.emplace("state/" + plan.index_name(), plan.index_json());
+    if (!plan.single_file()) indices_.emplace(folder_ + "state/" + plan.index_name(), plan.index_json());
   }
 
   void plan_routing() {
     if (!model_.moe) return;
-    FileJob job{"state/routing.safetensors", {}};
+    FileJob job{folder_ + "state/routing.safetensors", {}};
     for (const auto& [name, tensor] : routing_state(model_)) {
       const checkpoint::TensorInfo info{name, checkpoint::stored_type_of(from_torch(tensor.scalar_type())), tensor.sizes().vec()};
       job.pieces.push_back({info, -1, [tensor = tensor] { return tensor; }});
@@ -150,16 +141,71 @@ class Saver {
     throw data_error("layer {} has no router", layer);
   }
 
-  // The rank that hands over a piece: the writer itself if it has it, else the first rank that does.
-  int holder(const Piece& piece, int writer) const {
-    if (piece.expert < 0) return writer;
-    const parallel::Mesh& mesh = *layout_.mesh;
-    const int member = parallel::owner_of_expert(static_cast<int>(model_.moe->num_experts), mesh.expert(), static_cast<int>(piece.expert));
-    return mesh.expert_member_of(writer) == member ? writer : mesh.expert_group(0)[static_cast<std::size_t>(member)];
+  TrainModel& model_;
+  const Layout& layout_;
+  const RunState& state_;
+  const SaveRequest& request_;
+  const std::string folder_;  // inside the checkpoint, "" or with a slash behind it
+  const LeafStore leaves_;
+  const ModelDescription description_;
+  std::vector<FileJob> jobs_;
+  std::map<std::string, std::string> indices_;
+};
+
+class Saver {
+ public:
+  Saver(parallel::World& world, const std::vector<ModelToSave>& models, const SaveRequest& request)
+      : world_(world), group_(*models.front().layout.save), request_(request), step_(models.front().state.step), stage_(models.front().state.stage_name) {
+    for (const ModelToSave& each : models) {
+      names_.push_back(each.model.name);
+      models_.push_back(std::make_unique<ModelFiles>(each, request));
+    }
   }
 
-  void write_file(const FileJob& job, int writer, checkpoint::Manifest& manifest) {
-    const int rank = layout_.rank();
+  std::filesystem::path run() {
+    // How long a disk takes is outside the deadlines, as long as it gets on.
+    ticker_.emplace(world_, fmt::format("saving step {}", step_));
+    guarded("preparing", [&] {
+      if (group_.rank() == 0) save_ = checkpoint::prepare_save(request_.checkpoints, step_, names_);
+    });
+    agree("prepare");
+    save_ = checkpoint::save_path(request_.checkpoints, step_);
+    checkpoint::Manifest mine;
+    for (const auto& model : models_) {
+      const std::vector<FileJob>& jobs = model->jobs();
+      for (std::size_t i = 0; i < jobs.size(); ++i) write_file(*model, jobs[i], checkpoint::writing_rank(i, jobs.size(), group_.size()), mine);
+    }
+    guarded("reading back", [&] {
+      const auto damages = checkpoint::verify_files(save_, mine, checkpoint::VerifyDepth::kEverything, [&](const std::string& file) { got_on("reading back " + file); });
+      checkpoint::require_undamaged(save_, damages);
+    });
+    agree("write");
+    checkpoint::Manifest whole = collect(mine);
+    guarded("committing", [&] {
+      if (group_.rank() != 0) return;
+      add_small_files(whole);
+      request_.sync_logs();
+      checkpoint::commit_save(request_.checkpoints, whole);
+    });
+    agree("commit");
+    if (group_.rank() == 0) prune();
+    ticker_.reset();
+    return request_.checkpoints / checkpoint::step_folder_name(step_);
+  }
+
+ private:
+  // The new checkpoint stands, whatever becomes of the old ones.
+  void prune() {
+    got_on("removing old checkpoints");
+    try {
+      checkpoint::prune_checkpoints(request_.checkpoints, request_.keep, {step_});
+    } catch (const Error& error) {
+      log_warning("old checkpoints were not all removed: {}", error.what());
+    }
+  }
+
+  void write_file(const ModelFiles& model, const FileJob& job, int writer, checkpoint::Manifest& manifest) {
+    const int rank = group_.rank();
     std::optional<checkpoint::SafetensorsWriter> out;
     if (rank == writer) {
       guarded(job.name, [&] {
@@ -169,9 +215,9 @@ class Saver {
       });
     }
     for (const Piece& piece : job.pieces) {
-      const int from = holder(piece, writer);
+      const int from = model.holder(piece, writer);
       if (rank != from && rank != writer) continue;
-      const OperationLabel label{"save tensor", request_.state.step, -1, "save"};
+      const OperationLabel label{"save tensor", step_, "", "save"};
       std::optional<HostMemory> memory;
       const std::string what = fmt::format("{}, tensor '{}'", job.name, piece.info.name);
       if (rank == from) guarded(what, [&] { memory = to_host(piece.make().contiguous()); });
@@ -179,8 +225,8 @@ class Saver {
       if (!memory) memory = from_host(at::empty(piece.info.shape, at::TensorOptions().dtype(torch_type(piece.info.type))));
       const std::span<std::byte> bytes = memory->bytes();
       if (from != writer) {
-        if (rank == from) layout_.save->start_send(bytes.data(), bytes.size(), writer, label).finish();
-        else layout_.save->start_receive(bytes.data(), bytes.size(), from, label).finish();
+        if (rank == from) model.group().start_send(bytes.data(), bytes.size(), writer, label).finish();
+        else model.group().start_receive(bytes.data(), bytes.size(), from, label).finish();
       }
       if (rank == writer && problem_.empty())
         guarded(what, [&] { out->write(piece.info.name, bytes); });
@@ -202,38 +248,38 @@ class Saver {
 
   void got_on(const std::string& where) {
     at_ = where;
-    ticker_->progress(fmt::format("saving step {}: {}", request_.state.step, where));
+    ticker_->progress(fmt::format("saving step {}: {}", step_, where));
   }
 
   void agree(const char* phase) {
-    std::int64_t failing = problem_.empty() ? layout_.size() : layout_.rank();
-    layout_.save->start_all_reduce(&failing, 1, DType::kInt64, parallel::ReduceOp::kMin, {"save verdict", request_.state.step, -1, phase}).finish();
-    if (failing == layout_.size()) return;
+    std::int64_t failing = problem_.empty() ? group_.size() : group_.rank();
+    group_.start_all_reduce(&failing, 1, DType::kInt64, parallel::ReduceOp::kMin, {"save verdict", step_, "", phase}).finish();
+    if (failing == group_.size()) return;
     char text[1024] = {};
-    if (layout_.rank() == failing) problem_.copy(text, sizeof text - 1);
-    layout_.save->start_broadcast(text, sizeof text, static_cast<int>(failing), {"save problem", request_.state.step, -1, phase}).finish();
+    if (group_.rank() == failing) problem_.copy(text, sizeof text - 1);
+    group_.start_broadcast(text, sizeof text, static_cast<int>(failing), {"save problem", step_, "", phase}).finish();
     throw AgreedError(ExitCode::kData, fmt::format("checkpoint of step {} was not written (rank {}): {}; the checkpoints before it are as they were",
-                                                   request_.state.step, failing, text));
+                                                   step_, failing, text));
   }
 
   checkpoint::Manifest collect(const checkpoint::Manifest& mine) {
     checkpoint::Manifest whole;
-    whole.step = request_.state.step;
-    whole.stage = request_.state.stage_name;
-    const OperationLabel label{"save manifest", request_.state.step, -1, "save"};
+    whole.step = step_;
+    whole.stage = stage_;
+    const OperationLabel label{"save manifest", step_, "", "save"};
     std::string text = to_json(mine);
     std::int64_t size = static_cast<std::int64_t>(text.size());
-    std::vector<std::int64_t> sizes(static_cast<std::size_t>(layout_.size()));
-    layout_.save->start_all_gather(&size, sizes.data(), sizeof size, label).finish();
-    if (layout_.rank() != 0) {
-      layout_.save->start_send(text.data(), text.size(), 0, label).finish();
+    std::vector<std::int64_t> sizes(static_cast<std::size_t>(group_.size()));
+    group_.start_all_gather(&size, sizes.data(), sizeof size, label).finish();
+    if (group_.rank() != 0) {
+      group_.start_send(text.data(), text.size(), 0, label).finish();
       return whole;
     }
-    for (int rank = 0; rank < layout_.size(); ++rank) {
+    for (int rank = 0; rank < group_.size(); ++rank) {
       std::string part = text;
       if (rank != 0) {
         part.resize(static_cast<std::size_t>(sizes[static_cast<std::size_t>(rank)]));
-        layout_.save->start_receive(part.data(), part.size(), rank, label).finish();
+        group_.start_receive(part.data(), part.size(), rank, label).finish();
       }
       checkpoint::merge(whole, checkpoint::parse_manifest(part, fmt::format("manifest of rank {}", rank)));
     }
@@ -241,23 +287,18 @@ class Saver {
   }
 
   void add_small_files(checkpoint::Manifest& manifest) {
-    small_files_.emplace("config.json", config_json(description_));
-    small_files_.emplace("generation_config.json", generation_config_json(description_));
-    small_files_.emplace("tokenizer.json", request_.tokenizer->json());
-    small_files_.emplace("tokenizer_config.json", tokenizer_config_json(request_.tokenizer->eos_token(), model_.config.max_position_embeddings));
-    small_files_.emplace("state/run.json", to_json(request_.state));
-    small_files_.emplace("state/receipts.jsonl", request_.receipts);
-    for (const auto& [name, content] : small_files_) manifest.files[name] = checkpoint::write_checkpoint_file(save_, name, content);
+    for (const auto& model : models_) {
+      for (const auto& [name, content] : model->small_files()) manifest.files[name] = checkpoint::write_checkpoint_file(save_, name, content);
+    }
   }
 
   parallel::World& world_;
-  TrainModel& model_;
-  const Layout& layout_;
+  parallel::Communicator& group_;  // of the first model: what concerns the checkpoint as a whole goes there
   const SaveRequest& request_;
-  const LeafStore leaves_;
-  ModelDescription description_;
-  std::vector<FileJob> jobs_;
-  std::map<std::string, std::string> small_files_;
+  const std::int64_t step_;
+  const std::string stage_;
+  std::vector<std::string> names_;
+  std::vector<std::unique_ptr<ModelFiles>> models_;
   std::filesystem::path save_;
   std::optional<parallel::HeartbeatTicker> ticker_;
   std::string at_;  // what this rank is at, for its heartbeats
@@ -266,9 +307,9 @@ class Saver {
 
 }  // namespace
 
-std::filesystem::path save_checkpoint(parallel::World& world, TrainModel& model, const Layout& layout, const SaveRequest& request) {
+std::filesystem::path save_checkpoint(parallel::World& world, const std::vector<ModelToSave>& models, const SaveRequest& request) {
   at::NoGradGuard no_grad;
-  return Saver(world, model, layout, request).run();
+  return Saver(world, models, request).run();
 }
 
 }  // namespace sluice::recipes

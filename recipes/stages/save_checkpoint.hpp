@@ -12,12 +12,19 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace sluice::recipes {
 
+/// One of the models of a run, and where its training stands.
+struct ModelToSave {
+  TrainModel& model;
+  const Layout& layout;
+  RunState state;
+};
+
 struct SaveRequest {
   std::filesystem::path checkpoints;  // RUN/checkpoints
-  RunState state;
   const data::Tokenizer* tokenizer = nullptr;
   std::int64_t keep = 3;
   std::string receipts;  // rank 0: the run's receipts.jsonl, kept in state/ too
@@ -25,8 +32,10 @@ struct SaveRequest {
   std::uint64_t max_file_bytes = 5'000'000'000;
 };
 
-/// Collective. Returns the checkpoint's path on every rank. If any rank cannot write (a full disk), every rank throws an
-/// AgreedError (exit 3) naming rank, file and reason; the last good checkpoint stays as it was.
-std::filesystem::path save_checkpoint(parallel::World& world, TrainModel& model, const Layout& layout, const SaveRequest& request);
+/// Collective. Writes the models of a run, all of one step and stage, as one checkpoint: whole or not at all. A model without a name is
+/// the checkpoint's folder itself, one with a name a folder of that name in it. Returns the checkpoint's path on every rank. If any
+/// rank cannot write (a full disk), every rank throws an AgreedError (exit 3) naming rank, file and reason; the last good checkpoint
+/// stays as it was.
+std::filesystem::path save_checkpoint(parallel::World& world, const std::vector<ModelToSave>& models, const SaveRequest& request);
 
 }  // namespace sluice::recipes

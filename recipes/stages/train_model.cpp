@@ -16,6 +16,8 @@ namespace sluice::recipes {
 
 std::string counts_name(const std::string& slot) { return slot + "/counts"; }
 
+std::uint64_t TrainModel::own_seed(std::uint64_t seed) const { return name.empty() ? seed : random_key(seed, name); }
+
 void TrainModel::set_moe(const moe::MoeConfig& settings) {
   if (settings.num_experts != moe->num_experts || settings.family_size != moe->family_size || settings.expert_hidden_size != moe->expert_hidden_size ||
       settings.layers != moe->layers)
@@ -28,6 +30,7 @@ void TrainModel::set_moe(const moe::MoeConfig& settings) {
 TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, const at::TensorOptions& options,
                        const std::string& exchange, ModelUse use, const Trainable& trainable) {
   TrainModel model;
+  model.name = layout.model;
   model.config = config;
   model.moe = moe;
   if (moe) {
@@ -38,7 +41,7 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
     if (!moe) return nullptr;
     const auto layer = std::find_if(moe->layers.begin(), moe->layers.end(), [&](std::int64_t each) { return feed_forward_path(each) == path; });
     if (layer == moe->layers.end()) return nullptr;
-    auto slot = std::make_unique<moe::MoeFeedForward>(path, prefix, *layer, *moe, config.hidden_size,
+    auto slot = std::make_unique<moe::MoeFeedForward>(path, prefix, *moe, config.hidden_size,
                                                       moe::ExpertPlacement{layout.expert_group->rank(), layout.expert_group->size()}, model.exchange, options);
     model.sparse.push_back(slot.get());
     model.rules.push_back([router = &slot->router, name = counts_name(slot->path())](const StepStatistics& statistics) { router->update_bias(statistics.at(name)); });
@@ -69,8 +72,9 @@ void fill_normal(at::Tensor leaf, std::uint64_t seed, const std::string& name, d
   memory.give_back();
 }
 
-void initialize(TrainModel& model, std::uint64_t seed) {
+void initialize(TrainModel& model, std::uint64_t run_seed) {
   at::NoGradGuard no_grad;
+  const std::uint64_t seed = model.own_seed(run_seed);
   const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(model.config.num_layers));
   const auto ends_with = [](const std::string& name, const std::string& end) {
     return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;

@@ -22,6 +22,7 @@ namespace sluice::recipes {
 using Trainable = std::function<bool(const Parameter& parameter)>;
 
 struct TrainModel {
+  std::string name;  // among several of a process, "" for the only one: its layout's
   DecoderConfig config;
   std::optional<moe::MoeConfig> moe;
   std::unique_ptr<Decoder> decoder;
@@ -35,6 +36,8 @@ struct TrainModel {
   at::Tensor held_choices;                   // at the stage's last logged step (router_movement.hpp); undefined before the first
   std::vector<UpdateRule> rules;             // after each optimizer step: the routers' selection bias
 
+  /// What its random numbers are drawn from in a run of that seed: a function of the two names, the run's and its own.
+  std::uint64_t own_seed(std::uint64_t seed) const;
   /// Settings that belong to a stage and not to the shape: coefficients, capacity, bias rate, top_k.
   void set_moe(const moe::MoeConfig& settings);
 };
@@ -50,7 +53,7 @@ enum class ModelUse { kTraining, kEvaluation };
 TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, const at::TensorOptions& options,
                        const std::string& exchange, ModelUse use = ModelUse::kTraining, const Trainable& trainable = {});
 
-/// Fresh weights, a function of (seed, leaf name, element) alone: N(0, 0.02^2), projections into the residual stream scaled by
+/// Fresh weights, a function of (seed, model name, leaf name, element) alone: N(0, 0.02^2), projections into the residual stream scaled by
 /// 1/sqrt(2L), norms 1, routers N(0, router_init_std^2).
 void initialize(TrainModel& model, std::uint64_t seed);
 

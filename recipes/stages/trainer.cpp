@@ -167,7 +167,7 @@ void Trainer::train_stage(std::size_t index) {
     if (validates) {
       validate_now();
     } else if (logs && speaks()) {
-      const JsonRow json = metrics_row(row_);
+      const JsonRow json = metrics_row(row_, model_->name);
       metrics_->write(json);
       events_->write(state_.step, json);
     }
@@ -198,11 +198,11 @@ void Trainer::save() {
   describe_routing(*model_, state_);
   state_.ranks = world_.size();
   state_.expert = recipe_.stages[*stage_].parallel.expert;
-  SaveRequest request{directory_.checkpoints(), state_, tokenizer_.get(), recipe_.checkpoint.keep, speaks() ? receipts_->text() : "", [&] {
+  SaveRequest request{directory_.checkpoints(), tokenizer_.get(), recipe_.checkpoint.keep, speaks() ? receipts_->text() : "", [&] {
                         metrics_->sync();
                         events_->sync();
                       }};
-  const auto path = save_checkpoint(world_, *model_, layouts_.at(state_.expert), request);
+  const auto path = save_checkpoint(world_, {{*model_, layouts_.at(state_.expert), state_}}, request);
   saved_step_ = state_.step;
   meter_.add_pause(watch.seconds());
   if (speaks()) log_info("step {}: saved {} ({})", state_.step, path.string(), human_duration(watch.seconds()));
@@ -212,11 +212,11 @@ bool Trainer::stop_agreed() {
   const std::string own = stop_signal_name();
   if (!own.empty()) world_.note_stop_request(own);
   std::int64_t first = own.empty() ? world_.size() : world_.rank();
-  world_.world()->start_all_reduce(&first, 1, DType::kInt64, parallel::ReduceOp::kMin, {"stop on request", state_.step, -1, "between steps"}).finish();
+  world_.world()->start_all_reduce(&first, 1, DType::kInt64, parallel::ReduceOp::kMin, {"stop on request", state_.step, "", "between steps"}).finish();
   if (first == world_.size()) return false;
   char signal[16] = {};
   own.copy(signal, sizeof signal - 1);
-  world_.world()->start_broadcast(signal, sizeof signal, static_cast<int>(first), {"stop on request", state_.step, -1, "reason"}).finish();
+  world_.world()->start_broadcast(signal, sizeof signal, static_cast<int>(first), {"stop on request", state_.step, "", "reason"}).finish();
   stop_reason_ = first == 0 ? signal : fmt::format("{} to rank {} on {}", signal, first, world_.layout().host_of_rank[static_cast<std::size_t>(first)]);
   return true;
 }

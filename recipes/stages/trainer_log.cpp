@@ -48,7 +48,7 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   row_.loss = result.loss();
   const parallel::ExchangeCounters now = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};
   std::int64_t sums[3] = {target_bytes(batch, token_bytes_), now.bytes_intra - before.bytes_intra, now.bytes_inter - before.bytes_inter};
-  world_.world()->start_all_reduce(sums, 3, DType::kInt64, parallel::ReduceOp::kSum, {"bytes", state_.step, -1, "between steps"}).finish();
+  world_.world()->start_all_reduce(sums, 3, DType::kInt64, parallel::ReduceOp::kSum, {"bytes", state_.step, "", "between steps"}).finish();
   if (sums[0] > 0) row_.bits_per_byte = result.loss() * static_cast<double>(tokens) / std::numbers::ln2 / static_cast<double>(sums[0]);
   row_.grad_norm = result.grad_norm;
   row_.tokens_per_second = static_cast<double>(tokens) / seconds;
@@ -160,7 +160,7 @@ void Trainer::validate_now() {
   row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
   meter_.add_pause(watch.seconds());
   if (!speaks()) return;
-  const JsonRow json = metrics_row(row_);
+  const JsonRow json = metrics_row(row_, model_->name);
   metrics_->write(json);
   events_->write(state_.step, json);
   log_info("step {}: validation loss {:.4f}, {:.4f} bits per byte", state_.step, result.loss, result.bits_per_byte);

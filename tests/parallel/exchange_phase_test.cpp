@@ -54,7 +54,7 @@ Labels labels_of(const StepContext& context, bool backward) {
   const at::Tensor weights = at::ones({3, 1}, at::kDouble).set_requires_grad(backward);
   const RoutingPlan plan = make_routing_plan(at::tensor({1, 0, 1}, at::kLong).view({3, 1}), 2);
   const ExpertFunction experts = [](const ExpertChunk& chunk) { return chunk.rows * chunk.row_weights.unsqueeze(1); };
-  const at::Tensor y = exchange->run(x, weights, plan, experts, context, 0);
+  const at::Tensor y = exchange->run(x, weights, plan, experts, context, "layers.0.feed_forward");
   if (backward) y.sum().backward();
   return recorder->labels;
 }

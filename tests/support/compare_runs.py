@@ -9,6 +9,7 @@ import glob
 import json
 import math
 import os
+import re
 import sys
 
 TYPES = {"F64": "d", "F32": "f", "I64": "q", "BF16": "H"}
@@ -39,6 +40,8 @@ def folder(run):
     last = sorted(glob.glob(os.path.join(run, "checkpoints", "step-*")))[-1]
     for path in glob.glob(os.path.join(last, "*.safetensors")) + glob.glob(os.path.join(last, "state", "*.safetensors")):
         for name, shape, raw, values in tensors(path):
+            # State of a sparse slot bears its path; before 2026-11-28 it bore the number of its layer.
+            name = re.sub(r"^(correction_bias|counts|child_counts|origin/gate_up|origin/down)/(\d+)$", r"\1/layers.\2.feed_forward", name)
             found[name] = (shape, raw, values)
     return os.path.basename(last), found
 

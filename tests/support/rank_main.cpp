@@ -71,7 +71,7 @@ struct Ballot {
 
 std::vector<Ballot> vote(Ballot own) {
   std::vector<Ballot> all(static_cast<std::size_t>(program().verdicts->size()));
-  program().verdicts->start_all_gather(&own, all.data(), sizeof own, {"test verdict", -1, -1, "check"}).finish();
+  program().verdicts->start_all_gather(&own, all.data(), sizeof own, {"test verdict", -1, "", "check"}).finish();
   return all;
 }
 
@@ -147,7 +147,7 @@ std::filesystem::path shared_folder(parallel::World& world) {
   std::string path = (std::filesystem::temp_directory_path() / "sluice-test-XXXXXX").string();
   path.resize(std::max<std::size_t>(path.size(), 512));
   if (world.rank() == 0 && mkdtemp(path.data()) == nullptr) path[0] = '\0';
-  world.world()->start_broadcast(path.data(), path.size(), 0, {"record folder", -1, -1, ""}).finish();
+  world.world()->start_broadcast(path.data(), path.size(), 0, {"record folder", -1, "", ""}).finish();
   if (path[0] == '\0') throw data_error("{}: no temporary folder can be made there", std::filesystem::temp_directory_path().string());
   return path.c_str();
 }
@@ -194,7 +194,7 @@ int run(int argc, char** argv) {
   if (my.failed && code == 0) code = 1;
 
   std::int64_t worst = std::min(code, 125);
-  my.verdicts->start_all_reduce(&worst, 1, DType::kInt64, parallel::ReduceOp::kMax, {"exit code", -1, -1, ""}).finish();
+  my.verdicts->start_all_reduce(&worst, 1, DType::kInt64, parallel::ReduceOp::kMax, {"exit code", -1, "", ""}).finish();
   my.verdicts.reset();
   my.world->shutdown();
   std::error_code ignored;

@@ -16,7 +16,7 @@ using sluice::testing::world;
 namespace {
 
 OperationLabel label(const char* operation) {
-  return {operation, 7, 3, "forward"};
+  return {operation, 7, "layers.3.feed_forward", "forward"};
 }
 
 std::int64_t value(int from, int to, std::size_t i) {

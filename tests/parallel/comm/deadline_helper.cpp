@@ -22,6 +22,8 @@ void sleep_for(double seconds) {
   usleep(static_cast<useconds_t>(seconds * 1e6));
 }
 
+const std::string kSlot = "layers.2.feed_forward";
+
 /// Each mode is two operations of equal size: this rank enters the one or the other.
 bool disagree(const std::string& mode, Communicator& group, bool other) {
   const auto size = static_cast<std::size_t>(group.size());
@@ -30,13 +32,13 @@ bool disagree(const std::string& mode, Communicator& group, bool other) {
   const auto sum = [&](std::size_t count, OperationLabel label) {
     group.start_all_reduce(data.data(), count, DType::kFloat64, ReduceOp::kSum, label).finish();
   };
-  const OperationLabel label{"rows", 4, 2, "forward"};
+  const OperationLabel label{"rows", 4, kSlot, "forward"};
   if (mode == "name") {
-    sum(1, {other ? "bytes" : "loss", 4, -1, "backward"});
+    sum(1, {other ? "bytes" : "loss", 4, "", "backward"});
   } else if (mode == "step") {
-    sum(1, {"loss", other ? 5 : 4, -1, "backward"});
+    sum(1, {"loss", other ? 5 : 4, "", "backward"});
   } else if (mode == "long_sum") {
-    sum(data.size(), {"gradients", 4, -1, other ? "dense" : "experts"});
+    sum(data.size(), {"gradients", 4, "", other ? "dense" : "experts"});
   } else if (mode == "operator") {
     group.start_all_reduce(data.data(), 1, DType::kFloat64, other ? ReduceOp::kMax : ReduceOp::kSum, label).finish();
   } else if (mode == "gather_or_rows") {
@@ -46,7 +48,7 @@ bool disagree(const std::string& mode, Communicator& group, bool other) {
   } else if (mode == "long_rows") {
     std::vector<double> received(data.size());
     const std::vector<std::int64_t> bytes(size, static_cast<std::int64_t>(data.size() * 8 / size));
-    const OperationLabel rows{other ? "combine rows" : "dispatch rows", 4, 2, "forward"};
+    const OperationLabel rows{other ? "combine rows" : "dispatch rows", 4, kSlot, "forward"};
     group.start_all_to_all_v(data.data(), bytes, received.data(), bytes, rows).finish();
   } else if (mode == "reduction_parts") {
     const std::vector<std::int64_t> counts(size, other ? 3 : 2);
@@ -73,7 +75,7 @@ bool disagree(const std::string& mode, Communicator& group, bool other) {
     else group.start_all_gather(nullptr, nullptr, 0, label).finish();
   } else if (mode == "pair") {
     const int peer = group.rank() ^ 1;
-    const OperationLabel mine{"save tensor", group.rank() < 2 && other ? 5 : 4, -1, "save"};
+    const OperationLabel mine{"save tensor", group.rank() < 2 && other ? 5 : 4, "", "save"};
     if (group.rank() % 2 == 0) group.start_send(data.data(), 8, peer, mine).finish();
     else group.start_receive(data.data(), 8, peer, mine).finish();
   } else {
@@ -104,10 +106,10 @@ void misbehave(const std::string& mode, World& world, int step, double deadline)
     }
   }
   if (mode == "throw") throw data_error("corpus/train.txt: cannot be read");
-  if (mode == "other_operation") group.start_barrier({"checkpoint barrier", step, -1, "save"}).finish();
-  if (mode == "other_layer") {
+  if (mode == "other_operation") group.start_barrier({"checkpoint barrier", step, "", "save"}).finish();
+  if (mode == "other_slot") {
     std::vector<std::int64_t> counts(static_cast<std::size_t>(group.size())), received = counts;
-    group.start_exchange_counts(counts.data(), received.data(), 1, {"dispatch counts", step, 9, "backward"}).finish();
+    group.start_exchange_counts(counts.data(), received.data(), 1, {"dispatch counts", step, "layers.9.feed_forward", "backward"}).finish();
   }
   // One beat just before half of the deadline: the whole deadline must count from it.
   if (mode == "one_beat") {
@@ -135,18 +137,18 @@ void run(const std::unique_ptr<World>& world, const std::string& mode, int culpr
   const CommunicatorPtr place = meeting_place(mode, groups);
   for (int step = 1; step <= 5; ++step) {
     if (step == 4 && (world->rank() == culprit || culprit < 0)) misbehave(mode, *world, step, deadline);
-    if (step == 4 && disagree(mode, group, world->rank() == culprit)) group.start_barrier({"behind it", step, -1, ""}).finish();
+    if (step == 4 && disagree(mode, group, world->rank() == culprit)) group.start_barrier({"behind it", step, "", ""}).finish();
     std::int64_t one = 1;
     while (step == 4 && place) {
-      place->start_all_reduce(&one, 1, DType::kInt64, ReduceOp::kMax, {"meeting", step, -1, "forward"}).finish();
+      place->start_all_reduce(&one, 1, DType::kInt64, ReduceOp::kMax, {"meeting", step, "", "forward"}).finish();
       sleep_for(0.001);
     }
     // Only the pair of the culprit waits for it directly; the others wait for that pair.
-    groups.expert->start_all_reduce(&one, 1, DType::kInt64, ReduceOp::kSum, {"pair sum", step, -1, "forward"}).finish();
+    groups.expert->start_all_reduce(&one, 1, DType::kInt64, ReduceOp::kSum, {"pair sum", step, "", "forward"}).finish();
     const auto size = static_cast<std::size_t>(group.size());
     std::vector<std::int64_t> counts(size, 8), received(size, 0), send(size, world->rank()), receive(size, -1);
-    group.start_exchange_counts(counts.data(), received.data(), 1, {"dispatch counts", step, 2, "forward"}).finish();
-    group.start_all_to_all_v(send.data(), counts, receive.data(), received, {"dispatch rows", step, 2, "forward"}).finish();
+    group.start_exchange_counts(counts.data(), received.data(), 1, {"dispatch counts", step, kSlot, "forward"}).finish();
+    group.start_all_to_all_v(send.data(), counts, receive.data(), received, {"dispatch rows", step, kSlot, "forward"}).finish();
   }
   world->shutdown();
   if (world->rank() == 0) std::puts("done");

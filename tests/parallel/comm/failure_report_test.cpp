@@ -21,7 +21,7 @@ RankObservation waiting(int rank, const char* operation, const char* group, std:
   set_text(record.group, group);
   set_text(record.phase, "forward");
   record.step = 12;
-  record.layer = 3;
+  set_text(record.slot, "layers.3.feed_forward");
   record.sequence = sequence;
   record.waits_for_group = waits_for.empty() ? 1 : 0;
   record.num_waits_for = static_cast<int>(waits_for.size());
@@ -59,7 +59,7 @@ TEST_CASE("the rank that waits for nobody is the culprit, also through a chain")
   REQUIRE(report.headline ==
           "communication failed because of rank 2 on node1 (pid 102): it waits for nobody: outside communication for 61.5 s, its last "
           "operation was "
-          "'combine' (step 12, layer 3, forward, group pair[0], sequence 8)");
+          "'combine' (step 12, layers.3.feed_forward, forward, group pair[0], sequence 8)");
   // The culprit is the first row of the table.
   REQUIRE(report.text.find("\n  2 ") < report.text.find("\n  0 "));
   REQUIRE(contains(report.text, "rows"));
@@ -98,7 +98,7 @@ TEST_CASE("two ranks that wait for messages of each other's at different operati
   const FailureReport report = compose_failure_report(all, kNow);
   REQUIRE(report.culprits == Ranks{0, 1});
   REQUIRE(contains(report.headline,
-                   "the ranks disagree: it is in 'save tensor' (step 12, layer 3, forward, group world), rank 1 in 'save manifest'"));
+                   "the ranks disagree: it is in 'save tensor' (step 12, layers.3.feed_forward, forward, group world), rank 1 in 'save manifest'"));
 }
 
 TEST_CASE("a rank that left no record is the culprit if somebody waits for it") {

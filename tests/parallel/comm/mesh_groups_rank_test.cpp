@@ -12,7 +12,7 @@ using sluice::testing::world;
 namespace {
 
 OperationLabel label(const char* operation) {
-  return {operation, 3, -1, "train"};
+  return {operation, 3, "", "train"};
 }
 
 /// Short and long data: the latter take several messages.

@@ -45,7 +45,7 @@ TEST_CASE("a record tells what the rank waits for, and outlives it") {
     RecordBoard board(2, 8, 77);
     board.open(folder.path / "records");
     const int slot = board.add_group("world");
-    const Pending operation({{"dispatch counts", 12, 3, "backward"}, "world", 41, 24, 48});
+    const Pending operation({{"dispatch counts", 12, "layers.3.feed_forward", "backward"}, "world", 41, 24, 48});
     board.started(slot, operation.info());
     board.begin_wait(operation);
     board.waits_for(operation);
@@ -62,7 +62,7 @@ TEST_CASE("a record tells what the rank waits for, and outlives it") {
   REQUIRE(record->state == RankState::kWaiting);
   REQUIRE(std::string(record->operation) == "dispatch counts");
   REQUIRE(std::string(record->phase) == "backward");
-  REQUIRE((record->step == 12 && record->layer == 3 && record->sequence == 41));
+  REQUIRE((record->step == 12 && std::string(record->slot) == "layers.3.feed_forward" && record->sequence == 41));
   REQUIRE((record->bytes_to_send == 24 && record->bytes_to_receive == 48));
   REQUIRE((record->num_waits_for == 2 && record->waits_for[0] == 3 && record->waits_for[1] == 5));
   REQUIRE(record->alive == 1);
@@ -75,14 +75,14 @@ TEST_CASE("a record tells what the rank waits for, and outlives it") {
 TEST_CASE("a record goes back to computing when the wait is over") {
   RecordBoard board(0, 1, 0);
   const int slot = board.add_group("world");
-  const Pending operation({{"rows", 1, 0, "forward"}, "world", 4, 0, 0});
+  const Pending operation({{"rows", 1, "", "forward"}, "world", 4, 0, 0});
   board.begin_wait(operation);
   REQUIRE(board.record().state == RankState::kWaiting);
   board.end_wait(slot, 4, true);
   REQUIRE(board.record().state == RankState::kComputing);
   REQUIRE(board.record().groups[0].finished == 4);
   // The next operation is described although nobody waits for it yet.
-  board.started(slot, {{"combine", 2, 1, "forward"}, "world", 5, 0, 0});
+  board.started(slot, {{"combine", 2, "", "forward"}, "world", 5, 0, 0});
   REQUIRE(std::string(board.record().operation) == "combine");
 }
 

@@ -14,7 +14,7 @@ using sluice::testing::world;
 namespace {
 
 OperationLabel label(const char* operation) {
-  return {operation, 7, -1, "backward"};
+  return {operation, 7, "", "backward"};
 }
 
 /// Of magnitudes 2^-20 to 2^20 and both signs: another order of additions gives other bits.

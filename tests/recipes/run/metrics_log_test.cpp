@@ -52,6 +52,9 @@ TEST_CASE("a row has the contract's names in its order; what is absent is absent
       "window_steps window_max_violation window_dead_experts window_starved_experts window_dead_experts/layers.0 window_dead_experts/layers.7 "
       "window_mean_max_violation/layers.0 window_mean_max_violation/layers.7 ");
   CHECK(full.number("max_violation/layers.7") == 1.5);
+  // Of one of several models, all that is its own has its name in front.
+  CHECK(metrics_row(at(10, 3.5), "student").to_json() == R"({"step": 10, "stage": "dense", "tokens": 10240, "student/loss": 3.5})");
+  CHECK(metrics_row(metrics, "student").integer("student/window_dead_experts/layers.7", -1) == 1);
   CHECK(full.number("window_max_violation") == 0.75);
   CHECK(full.integer("window_starved_experts", -1) == 2);
   CHECK(full.integer("window_dead_experts/layers.7", -1) == 1);

@@ -36,7 +36,7 @@ std::filesystem::path save(TrainModel& model, const std::filesystem::path& check
   const data::TokenizerPtr tokenizer = data::make_bytes_tokenizer();
   collect_updates(model, alone_layout(), state);
   describe_routing(model, state);
-  return save_checkpoint(alone(), model, alone_layout(), {checkpoints, state, tokenizer.get(), 3, "", [] {}});
+  return save_checkpoint(alone(), {{model, alone_layout(), state}}, {checkpoints, tokenizer.get(), 3, "", [] {}});
 }
 
 TrainModel load(const std::filesystem::path& checkpoint, const RunState& then) {
@@ -287,6 +287,41 @@ TEST_CASE("what experts were made of, and the choices last looked at, come back 
   CHECK(!load(folder, saved_state(folder)).origin);
 }
 
+TEST_CASE("state that names sparse slots by the number of their layer, as earlier versions wrote it, loads") {
+  const checkpoint::TemporaryFolder temporary;
+  moe::MoeConfig moe = tiny_moe();
+  moe.bias_update_rate = 0.5;
+  TrainModel dense = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
+  moe.expert_hidden_size = dense.config.intermediate_size;
+  TrainModel model = convert_model(dense, {moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0}, alone_layout(), "auto", 21, true);
+  train(model, 1, 1);
+  REQUIRE(model.origin);
+  RunState state;
+  state.step = 1;
+  const std::filesystem::path folder = save(model, temporary.path(), state);
+  {
+    const auto now = checkpoint::TensorIndex::open(folder / "state", "routing");
+    const auto earlier = [](std::string name) {
+      const std::string path = "layers.", rest = ".feed_forward";
+      if (const std::size_t at = name.find(path); at != name.npos) name = name.erase(at, path.size()).erase(name.find(rest), rest.size());
+      return name;
+    };
+    std::vector<checkpoint::TensorInfo> infos;
+    for (const auto& [name, view] : now.tensors()) infos.push_back({earlier(name), view.info.type, view.info.shape});
+    checkpoint::SafetensorsWriter writer(temporary / "earlier", checkpoint::plan_safetensors(infos));
+    for (const auto& [name, view] : now.tensors()) writer.write(earlier(name), view.bytes);
+    writer.finish();
+  }
+  std::filesystem::rename(temporary / "earlier", folder / "state" / "routing.safetensors");
+  CHECK(checkpoint::TensorIndex::open(folder / "state", "routing").contains("child_counts/1"));
+  const TrainModel loaded = load(folder, saved_state(folder));
+  for (const std::size_t i : {0u, 1u}) {
+    CHECK(at::equal(loaded.sparse[i]->router.correction_bias, model.sparse[i]->router.correction_bias));
+    CHECK(at::equal(loaded.last_routing.slots()[i].rows, model.last_routing.slots()[i].rows));
+    CHECK(at::equal(loaded.origin->layers[i].down, model.origin->layers[i].down));
+  }
+}
+
 TEST_CASE("a run that began with whole bias steps for softmax scores keeps them, up to its next conversion") {
   const checkpoint::TemporaryFolder temporary;
   moe::MoeConfig moe = tiny_moe();
@@ -335,7 +370,7 @@ TEST_CASE("a learned selection bias stays when nothing updates it any more") {
     CHECK(router.correction_bias.abs().min().item<double>() > 0.0);
   }
   CHECK(describe(model, -1).router_bias());  // and so it is in the next checkpoint
-  CHECK(routing_state(model).count("correction_bias/2") == 1);
+  CHECK(routing_state(model).count("correction_bias/layers.2.feed_forward") == 1);
 }
 
 TEST_CASE("a folder without a selection bias gives none") {

@@ -71,7 +71,7 @@ TEST_CASE("replicas that differ in one bit are told by tensor and ranks, on ever
       // The routers' state is no parameter.
       if (rank == odd) flip(model.sparse[1]->router.correction_bias);
       problem = problem_of(model, layout);
-      REQUIRE_ALL_RANKS(size == 1 ? problem.empty() : names(problem, "correction_bias/1", who));
+      REQUIRE_ALL_RANKS(size == 1 ? problem.empty() : names(problem, "correction_bias/layers.1.feed_forward", who));
       if (rank == odd) flip(model.sparse[1]->router.correction_bias);
 
       // An expert of the last rank: seen where another rank has a copy, and by ranks without one too.

@@ -1,8 +1,16 @@
-// Two models in one process: each has a layout, an optimizer, a clip norm, a schedule and draws of its own, and trains to the bits of
-// training it alone. One of them is frozen in part.
+// Two models in one process: each has a name, and by it a layout, an optimizer, a clip norm, a schedule, draws and a folder of its own, and
+// trains to the bits of training it alone. One of them is frozen in part.
+#include "core/checkpoint/verify.hpp"
+#include "data/load_tokenizer.hpp"
+#include "recipes/convert/model_folder.hpp"
+#include "recipes/stages/model_io.hpp"
+#include "recipes/stages/save_checkpoint.hpp"
+#include "tests/core/checkpoint/checkpoint_fixtures.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/tiny_model.hpp"
 
+#include <map>
+#include <string>
 #include <vector>
 
 using namespace sluice;
@@ -15,10 +23,10 @@ constexpr std::int64_t kSteps = 3;
 
 // A model in training under a name of its own.
 struct Trainee {
-  Trainee(const char* name, const Layout& its_layout, const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, std::uint64_t seed,
+  Trainee(const Layout& its_layout, const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, std::uint64_t seed,
           const Trainable& trainable, double rate, double clip)
       : layout(its_layout), model(build_model(config, moe, layout, at::kDouble, "auto", ModelUse::kTraining, trainable)), data_seed(seed) {
-    INFO(name);
+    INFO(model.name);
     initialize(model, seed);
     options.learning_rate = rate;
     options.max_grad_norm = clip;
@@ -45,11 +53,11 @@ DecoderConfig wider() {
   return config;
 }
 
-Trainee teacher(const Layout& layout) { return {"teacher", layout, tiny_decoder(), tiny_moe(), 5, {}, 1e-2, 0.5}; }
+Trainee teacher(const Layout& layout) { return {layout, tiny_decoder(), tiny_moe(), 9, {}, 1e-2, 0.5}; }
 
 Trainee student(const Layout& layout) {
   const Trainable above_layer_0 = [](const Parameter& p) { return p.name.find("layers.0.") == p.name.npos && p.name.find("embed") == p.name.npos; };
-  return {"student", layout, wider(), std::nullopt, 9, above_layer_0, 3e-3, 2.0};
+  return {layout, wider(), std::nullopt, 9, above_layer_0, 3e-3, 2.0};
 }
 
 void check_same(const Trainee& together, const Trainee& alone) {
@@ -64,25 +72,65 @@ void check_same(const Trainee& together, const Trainee& alone) {
   }
 }
 
+RunState state_of(Trainee& trainee, std::int64_t step) {
+  RunState state;
+  state.step = step;
+  state.stage_name = "both";
+  collect_updates(trainee.model, trainee.layout, state);
+  describe_routing(trainee.model, state);
+  return state;
+}
+
+// As a checkpoint's folder of its name holds it, optimizer included.
+void load(Trainee& trainee, const std::filesystem::path& checkpoint) {
+  const std::filesystem::path folder = checkpoint / trainee.model.name;
+  load_weights(trainee.model, open_model_folder(folder));
+  const std::string file = (folder / "state" / "run.json").string();
+  load_state(trainee.model, folder, parse_run_state(read_file(file), file));
+}
+
+const Layout& layout_of(const std::string& name) {
+  static std::map<std::string, Layout> layouts;
+  if (layouts.count(name) == 0) layouts.emplace(name, make_layout(alone(), 1, name));
+  return layouts.at(name);
+}
+
 }  // namespace
 
-TEST_CASE("two models that train by turns end with the bits of training each alone") {
-  const Layout for_teacher = make_layout(alone(), 1, "teacher"), for_student = make_layout(alone(), 1, "student");
+TEST_CASE("two models that train by turns end with the bits of training each alone, also from a checkpoint of both") {
+  const checkpoint::TemporaryFolder temporary;
+  const Layout &for_teacher = layout_of("teacher"), &for_student = layout_of("student");
   CHECK(for_teacher.expert_group->name() != for_student.expert_group->name());
+  const data::TokenizerPtr tokenizer = data::make_bytes_tokenizer();
   Trainee a = teacher(for_teacher), b = student(for_student);
+  std::filesystem::path saved;
   for (std::int64_t number = 1; number <= kSteps; ++number) {
     a.step(number);
     b.step(number);
+    if (number == 1)
+      saved = save_checkpoint(alone(), {{a.model, a.layout, state_of(a, 1)}, {b.model, b.layout, state_of(b, 1)}}, {temporary.path(), tokenizer.get(), 3, "", [] {}});
   }
-  Trainee a_alone = teacher(alone_layout()), b_alone = student(alone_layout());
+  Trainee a_alone = teacher(for_teacher), b_alone = student(for_student);
   for (std::int64_t number = 1; number <= kSteps; ++number) a_alone.step(number);
   for (std::int64_t number = 1; number <= kSteps; ++number) b_alone.step(number);
   check_same(a, a_alone);
   check_same(b, b_alone);
   CHECK(a.model.last_routing.slots().size() == 2);
   CHECK(b.model.last_routing.empty());
+
+  // Each goes on from its folder of the one checkpoint, with the same bits.
+  CHECK(checkpoint::verify_checkpoint(saved, checkpoint::read_manifest(saved), checkpoint::VerifyDepth::kEverything).empty());
+  Trainee a_later = teacher(for_teacher), b_later = student(for_student);
+  for (Trainee* later : {&a_later, &b_later}) {
+    load(*later, saved);
+    later->results.push_back((later == &a_later ? a : b).results.front());
+    for (std::int64_t number = 2; number <= kSteps; ++number) later->step(number);
+  }
+  check_same(a_later, a);
+  check_same(b_later, b);
+
   // The frozen part stayed as it was drawn, and what is above it learnt.
-  Trainee fresh = student(alone_layout());
+  Trainee fresh = student(for_student);
   for (std::size_t i = 0; i < b.model.parameters.all().size(); ++i) {
     const Parameter& p = *b.model.parameters.all()[i];
     INFO(p.name);
@@ -90,4 +138,12 @@ TEST_CASE("two models that train by turns end with the bits of training each alo
     CHECK(p.gradient.placed() == p.trainable);
   }
   CHECK(b.model.parameters.trained().size() < b.model.parameters.all().size());
+}
+
+TEST_CASE("models of one seed are drawn by their names") {
+  const Trainee a = teacher(layout_of("teacher")), same = teacher(layout_of("teacher")), other = teacher(layout_of("student")), only = teacher(alone_layout());
+  const auto head = [](const Trainee& of) { return of.model.parameters.all().front()->value; };
+  CHECK(at::equal(head(a), head(same)));
+  CHECK(!at::equal(head(a), head(other)));
+  CHECK(!at::equal(head(a), head(only)));
 }
