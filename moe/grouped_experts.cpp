@@ -26,15 +26,17 @@ class WeightGradient {
  public:
   WeightGradient(Parameter& weight, bool wanted, const std::vector<std::int64_t>& counts) {
     if (!wanted) return;
+    workspaces_ = weight.gradient.workspaces();
     target_ = writer_.emplace(weight.gradient).target();
     ops::clear_empty_groups(target_.sum, counts, target_.beta);
   }
   bool wanted() const { return writer_.has_value(); }
-  void add(std::int64_t group, const at::Tensor& lhs, const at::Tensor& rhs) const { accumulate_product(target_.sum.select(0, group), lhs, rhs, target_.beta); }
+  void add(std::int64_t group, const at::Tensor& lhs, const at::Tensor& rhs) const { accumulate_product(target_.sum.select(0, group), lhs, rhs, target_.beta, workspaces_); }
 
  private:
   std::optional<GradientWriter> writer_;
   GradientWriter::Target target_{};
+  Workspaces* workspaces_ = nullptr;
 };
 
 // As LinearFunction (core/nn/linear.cpp): the weight is what products see of `source`, or a transformed one.
@@ -79,7 +81,8 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
     for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
       const std::int64_t padded = product_rows(count, product);
       at::Tensor gu = gate_up.narrow(0, padded_begin[static_cast<std::size_t>(e)], padded);
-      at::Tensor h = at::empty({padded, width}, rows.options().requires_grad(false));
+      const Workspace hidden = borrow(experts->down.gradient.workspaces(), {padded, width}, rows.options());
+      const at::Tensor& h = *hidden;
       product_into(gu, product_input(rows.narrow(0, begin, count), padded, product), experts->gate_up.compute.select(0, e).t());
       ops::swiglu_out(gu.narrow(0, 0, count), row_weights.narrow(0, begin, count), h.narrow(0, 0, count));
       clear_rows_from(h, count);
@@ -102,11 +105,15 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
     const std::vector<std::int64_t> padded_begin = ops::offsets_of(padded_rows(counts, product));
     const WeightGradient into_gate_up(experts->gate_up, ctx->needs_input_grad(2), counts), into_down(experts->down, ctx->needs_input_grad(3), counts);
     for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
-      const auto options = rows.options().requires_grad(false);
       const std::int64_t padded = product_rows(count, product), gu_begin = padded_begin[static_cast<std::size_t>(e)];
       const at::Tensor dy_e = product_input(dy.narrow(0, begin, count), padded, product);
-      const at::Tensor dh = at::mm(dy_e, experts->down.compute.select(0, e)).to(rows.scalar_type());
-      at::Tensor d_gate_up = at::empty({padded, 2 * width}, options), h = at::empty({padded, width}, options);
+      Workspaces* const workspaces = experts->down.gradient.workspaces();
+      const Workspace of_product = borrow(workspaces, {padded, width}, dy_e.options());
+      at::Tensor product_dh = *of_product;
+      at::mm_out(product_dh, dy_e, experts->down.compute.select(0, e));
+      const at::Tensor dh = product_dh.to(rows.scalar_type());
+      const Workspace d_hidden = borrow(workspaces, {padded, 2 * width}, rows.options()), hidden = borrow(workspaces, {padded, width}, rows.options());
+      const at::Tensor &d_gate_up = *d_hidden, &h = *hidden;
       ops::swiglu_backward_out(dh.narrow(0, 0, count), gate_up.narrow(0, gu_begin, count), row_weights.narrow(0, begin, count),
                                d_gate_up.narrow(0, 0, count), dweights.narrow(0, begin, count), h.narrow(0, 0, count));
       clear_rows_from(d_gate_up, count);

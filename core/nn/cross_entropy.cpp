@@ -14,12 +14,12 @@ namespace {
 
 // Calls work(begin, logits [count, V]) for blocks of rows of x w^T, all in one buffer that the next block overwrites.
 template <class Work>
-void for_each_logit_block(const at::Tensor& x, const at::Tensor& w, const Work& work) {
+void for_each_logit_block(const at::Tensor& x, const at::Tensor& w, Workspaces* workspaces, const Work& work) {
   const std::int64_t rows = x.size(0), block = loss_block_rows(w.size(0));
-  at::Tensor buffer = at::empty({std::min(rows, block), w.size(0)}, w.options().requires_grad(false));
+  const Workspace buffer = borrow(workspaces, {std::min(rows, block), w.size(0)}, w.options());
   for (std::int64_t begin = 0; begin < rows; begin += block) {
     const std::int64_t count = std::min(block, rows - begin);
-    at::Tensor logits = buffer.narrow(0, 0, count);
+    at::Tensor logits = (*buffer).narrow(0, 0, count);
     at::mm_out(logits, x.narrow(0, begin, count), w.t());
     work(begin, logits);
   }
@@ -50,7 +50,8 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
     std::optional<GradientWriter> writer;
     if (want_dw && source != nullptr) writer.emplace(source->gradient);
     else if (want_dw) dw = at::zeros(w.sizes(), accumulate);
-    for_each_logit_block(xp, w, [&](std::int64_t begin, const at::Tensor& logits) {
+    Workspaces* const workspaces = source != nullptr ? source->gradient.workspaces() : nullptr;
+    for_each_logit_block(xp, w, workspaces, [&](std::int64_t begin, const at::Tensor& logits) {
       block_cross_entropy(logits, targets, begin, nll, scales);
       const at::Tensor rows = xp.narrow(0, begin, logits.size(0));
       if (writer) writer->add_product(logits, rows);

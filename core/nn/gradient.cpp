@@ -4,8 +4,9 @@
 
 namespace sluice {
 
-void Gradient::place(at::Tensor buffer) {
+void Gradient::place(at::Tensor buffer, std::shared_ptr<Workspaces> workspaces) {
   sum_ = std::move(buffer);
+  workspaces_ = std::move(workspaces);
   anchor_ = at::zeros({}, sum_.options()).set_requires_grad(true);
   clear();
 }
@@ -40,7 +41,7 @@ void GradientWriter::add(const at::Tensor& g) {
 
 void GradientWriter::add_product(const at::Tensor& lhs, const at::Tensor& rhs) {
   at::NoGradGuard no_grad;
-  accumulate_product(gradient_.sum_, lhs, rhs, gradient_.begin());
+  accumulate_product(gradient_.sum_, lhs, rhs, gradient_.begin(), gradient_.workspaces());
 }
 
 }  // namespace sluice

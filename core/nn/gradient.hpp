@@ -11,7 +11,7 @@
 // A gradient is final once all its uses of the last micro-batch are done. Done uses are only counted, by whatever thread backward runs on.
 #pragma once
 
-#include "core/tensor/tensor.hpp"
+#include "core/tensor/workspaces.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -22,12 +22,16 @@ namespace sluice {
 
 class Gradient {
  public:
-  /// Lives in `buffer` from now on, which has the shape of the parameter's value, and holds nothing.
-  void place(at::Tensor buffer);
+  /// Lives in `buffer` from now on, which has the shape of the parameter's value, and holds nothing. Its writers, and the functions that
+  /// have one, borrow from `workspaces`.
+  void place(at::Tensor buffer, std::shared_ptr<Workspaces> workspaces = nullptr);
   /// Whether there is a buffer: not for what is frozen, nor in a model that does not train.
   bool placed() const { return sum_.defined(); }
   /// The sum of what was written since clear(), for reading; without a buffer undefined, and before a write whatever was there.
   const at::Tensor& sum() const { return sum_; }
+
+  /// Null where there are none.
+  Workspaces* workspaces() const { return workspaces_.get(); }
 
   void clear();
   /// Counts a use and returns what ties its node to autograd's graph, to be passed to the node as an input that gets no gradient: the
@@ -44,6 +48,7 @@ class Gradient {
   double begin();
 
   at::Tensor sum_, anchor_;
+  std::shared_ptr<Workspaces> workspaces_;
   bool written_ = false;
   std::int64_t opened_ = 0;
   std::unique_ptr<std::atomic<std::int64_t>> done_ = std::make_unique<std::atomic<std::int64_t>>(0);

@@ -43,7 +43,8 @@ void ParameterSet::move_values() {
 
 void ParameterSet::place_gradients() {
   for (Class* each : {&dense_, &expert_}) each->gradient_content = part(each->buffers.gradient, each->layout.content());
-  for (Parameter* p : trained_) p->gradient.place(part(buffers(p->replication).gradient, range_of(*p)).view(p->value.sizes()));
+  const auto workspaces = std::make_shared<Workspaces>();
+  for (Parameter* p : trained_) p->gradient.place(part(buffers(p->replication).gradient, range_of(*p)).view(p->value.sizes()), workspaces);
 }
 
 at::Tensor ParameterSet::packed_gradient(Replication replication) const {

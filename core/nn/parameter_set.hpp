@@ -1,5 +1,5 @@
 // All parameters of a model. Those that are trained lie in flat buffers, one of values and one of gradients for each replication class,
-// so that a reduction is one range, and what a rank owns of them is another.
+// so that a reduction is one range, and what a rank owns of them is another. Their functions share one arena of workspaces.
 #pragma once
 
 #include "core/nn/flat_layout.hpp"

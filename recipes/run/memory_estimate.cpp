@@ -54,9 +54,16 @@ double moe_feed_forward(const Sizes& n, const MemoryShape& shape) {
   return dense_feed_forward(n, n.F_shared) + scores + choice + routed(n, shape) + rows_beyond(n, shape) * n.a * 2 * n.F;
 }
 
+double loss_rows(const Sizes& n, const MemoryShape& shape) { return std::min(n.N, static_cast<double>(shape.loss_block_rows)); }
+
+// What the loss borrows of the arena of workspaces, which keeps it: a block of logits, and the product on its way into the head's gradient.
+double loss_workspaces(const Sizes& n, const MemoryShape& shape) {
+  const double V = static_cast<double>(shape.vocab_size);
+  return loss_rows(n, shape) * V * n.p + (n.rounds ? V * n.D * n.p : 0);
+}
+
 double loss(const Sizes& n, const MemoryShape& shape) {
-  const double V = static_cast<double>(shape.vocab_size), block = std::min(n.N, static_cast<double>(shape.loss_block_rows));
-  return block * (V * n.p + n.c * n.D) + n.N * n.c * n.D + (n.rounds ? V * n.D * n.p : 0);
+  return loss_workspaces(n, shape) + loss_rows(n, shape) * n.c * n.D + n.N * n.c * n.D;
 }
 
 // The backward moments below begin when the gradient of a layer's output, N a D, has taken the place of the last residual and of the
@@ -68,6 +75,18 @@ double dense_backward(const Sizes& n, double F) {
   const double down = n.N * n.c * (n.D + F) + std::max(n.N * n.a * F, rounded);
   const double gate_up = n.N * (n.c * (2 * F + n.D) - n.a * F) + std::max(n.N * n.a * n.D, 2 * rounded);
   return std::max({down, n.N * 2 * n.a * F, gate_up});
+}
+
+// Of a layer's backward, what is borrowed of the arena.
+double backward_workspaces(const Sizes& n, const MemoryShape& shape) {
+  const double F = static_cast<double>(shape.intermediate_size);
+  double most = shape.num_moe_layers < shape.num_layers && n.rounds ? n.D * F * n.p : 0;
+  if (shape.num_moe_layers > 0) {
+    const double owned = static_cast<double>(shape.num_experts) / static_cast<double>(shape.expert);
+    const double at_once = std::min(owned, static_cast<double>(shape.threads));
+    most = std::max(most, at_once * (n.pairs / owned * 4 * n.a * n.F + (n.rounds ? 2 * n.D * n.F * n.p : 0)));
+  }
+  return most;
 }
 
 double moe_backward(const Sizes& n, const MemoryShape& shape) {
@@ -111,7 +130,9 @@ MemoryEstimate estimate_memory(const MemoryShape& shape) {
                       (layers - moe_layers) * dense_feed_forward(n, static_cast<double>(shape.intermediate_size)) + n.N * (3 * n.a * n.D + 2 * n.s + 16) +
                       static_cast<double>(shape.seq_length) * static_cast<double>(shape.head_dim) * n.s;
   const double reduction = static_cast<double>(shape.receive_bytes) - bytes.activations;
-  bytes.buffers = std::max({0.0, loss(n, shape), last_layer_backward(n, shape), reduction});
+  // What the loss borrowed is still there, for what a layer's backward borrows and beyond that.
+  const double kept = loss_workspaces(n, shape), backward = last_layer_backward(n, shape) + std::max(0.0, kept - backward_workspaces(n, shape));
+  bytes.buffers = std::max({0.0, loss(n, shape), backward, reduction + kept});
   bytes.worst_load = static_cast<double>(shape.expert - 1) * routed(n, shape) * moe_layers;
   return bytes;
 }

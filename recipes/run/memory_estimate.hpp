@@ -27,6 +27,8 @@
 //                   V D p                                 and, with bfloat16 products, the head's gradient before it is added up
 //   backward        through the last layer: what its widest function makes, less what is gone by then (memory_estimate.cpp)
 //   reduction       the receive buffers, less the activations, which are gone by then
+// and to the last two the loss's block of logits and product, as far as they are not lent again: the arena of workspaces
+// (core/tensor/workspaces.hpp) keeps them.
 // An even load gives each rank N k rows a layer. The worst one, all rows of the expert group on one rank, adds
 //   worst load      (expert - 1) times what is kept of R rows, in each MoE layer
 // Not counted: the libraries themselves, MPI's own buffers, the data, blocks inside of kernels.

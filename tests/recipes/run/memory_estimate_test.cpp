@@ -98,14 +98,27 @@ TEST_CASE("the worst moment is that of the loss, of the backward pass or of the 
   of.num_moe_layers = 0;
   const double backward = 10 * 4 * (2 * 64 - 16);  // gradients of gate and up; a row of the residual stream less than before
   CHECK(backward > 4 * 100 * 4);
-  CHECK(estimate_memory(of).buffers == backward);
+  // The loss's block of logits is still in the arena then.
+  CHECK(estimate_memory(of).buffers == backward + 4 * 100 * 4);
   of.vocab_size = 10'000;
-  CHECK(estimate_memory(of).buffers == 4 * 10'000 * 4);
+  CHECK(estimate_memory(of).buffers == backward + 4 * 10'000 * 4);
   of.loss_block_rows = 64;
-  CHECK(estimate_memory(of).buffers == 10 * 10'000 * 4);
+  CHECK(estimate_memory(of).buffers == backward + 10 * 10'000 * 4);
+  // A layer of experts borrows its gradients of gate, up, their product and the product: out of the same memory, as far as that goes.
+  MemoryShape sparse = shape();
+  sparse.num_moe_layers = sparse.num_layers;
+  sparse.threads = 1;
+  const double without = [&] {
+    MemoryShape none = sparse;
+    none.vocab_size = 0;
+    return estimate_memory(none).buffers;
+  }();
+  const double lent = 20.0 / static_cast<double>(sparse.num_experts) * 4 * 4 * 32;
+  sparse.vocab_size = 10'000;
+  CHECK(estimate_memory(sparse).buffers == without + 4 * 10'000 * 4 - lent);
   const double activations = estimate_memory(of).activations;
   of.receive_bytes = static_cast<std::int64_t>(activations) + 500'000;
-  CHECK(estimate_memory(of).buffers == 500'000);
+  CHECK(estimate_memory(of).buffers == 500'000 + 10 * 10'000 * 4);
   CHECK(estimate_memory(of).activations == activations);
 }
 
@@ -117,7 +130,9 @@ TEST_CASE("logits are told in the blocks in which they exist") {
   of.loss_block_rows = 64;
   of.num_moe_layers = 0;
   of.intermediate_size = 64;
-  CHECK(estimate_memory(of).buffers == 64.0 * 151'936 * 4);  // 0.04 GB; whole, and with a softmax beside them, they would be 39.8 GB
+  // 0.04 GB, and backward beside it; whole, and with a softmax beside them, they would be 39.8 GB
+  const double backward = 8 * 4096.0 * 4 * (2 * 64 - 16);
+  CHECK(estimate_memory(of).buffers == 64.0 * 151'936 * 4 + backward);
 }
 
 TEST_CASE("a model beyond 32 bits does not overflow") {
