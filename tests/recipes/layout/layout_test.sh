@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Any layout gives the same training: over the few steps of these recipes, in which rounding hardly grows, loss, gradient norm, auxiliary
 # losses of every step, final weights and optimizer state agree to 1e-9 in float64 over ranks x expert and micro-batch sizes.
-# usage: layout_test.sh SOURCE_DIR BUILD_DIR
+# usage: layout_test.sh SOURCE_DIR BUILD_DIR [long]; long: every layout, not one of each kind.
 set -u
 source_dir=$1 build_dir=$2
 # shellcheck source=tests/support/scratch_runs.sh
 . "$source_dir/tests/support/scratch_runs.sh"
 
+# Uneven micro-batches among them (3 + 3 + 2), and two sizes for most layouts.
+layouts="1x1m3 2x2m3 4x2 4x4 8x8m1"
+[ "${3:-}" != long ] || layouts="1x1m3 2x1 2x1m3 2x2m1 2x2m3 4x1 4x2 4x2m16 4x4 8x4m1 8x8 8x8m1"
+
 for name in layout_softmax layout_sigmoid; do
   recipe=$source_dir/tests/recipes/layout/$name.yaml
   train_run $name-1x1 1 parallel.expert=1 train.micro_batch_size=16 || { echo "FAILED: $name on 1x1: $(grep -i error $name-1x1.log | head -5)"; exit 1; }
-  # Uneven micro-batches among them (3 + 3 + 2), and two sizes for most layouts.
-  for layout in 1x1m3 2x1 2x1m3 2x2m1 2x2m3 4x1 4x2 4x2m16 4x4 8x4m1 8x8 8x8m1; do
+  for layout in $layouts; do
     micro=2
     [[ $layout == *m* ]] && micro=${layout#*m}
     sizes=${layout%m*}
@@ -26,6 +29,17 @@ for name in layout_softmax layout_sigmoid; do
     fail "$name with staged memory: $(grep -i error $name-staged.log | head -5)"
   same_runs $name-staged $name-4x2 0
 done
+
+# On the operations as a device would compute them, the same training too, again in any layout.
+composed() {
+  SLUICE_OPERATIONS=composed train_run "layout_softmax-composed-$1" "${1%x*}" "parallel.expert=${1#*x}" train.micro_batch_size="$2" ||
+    fail "composed operations on $1: $(grep -i error "layout_softmax-composed-$1.log" | head -5)"
+}
+recipe=$source_dir/tests/recipes/layout/layout_softmax.yaml
+composed 1x1 16
+composed 2x2 3
+same_runs layout_softmax-composed-1x1 layout_softmax-1x1 1e-9
+same_runs layout_softmax-composed-2x2 layout_softmax-composed-1x1 1e-9
 
 # The suite means something only if what it is about happened: clipping, an expert without a token, tokens over capacity.
 happened() {

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # A run that is stopped, killed or damaged and started again ends with the bits of one that was not; on another layout, within
-# rounding. usage: resume_test.sh SOURCE_DIR BUILD_DIR
+# rounding. usage: resume_test.sh SOURCE_DIR BUILD_DIR [long]; long: killed at more places.
 set -u
 shopt -s nullglob
 source_dir=$1 build_dir=$2 recipe=$1/tests/recipes/resume/resume.yaml
 # shellcheck source=tests/support/scratch_runs.sh
 . "$source_dir/tests/support/scratch_runs.sh"
+
+kills="18 47" torn_kills="6 33 66"
+[ "${3:-}" != long ] || kills="5 18 31 47 70" torn_kills="6 21 33 52 66 78 93"
 
 # kill_ranks PROCESS...: without warning, and all at once.
 kill_ranks() { [ $# = 0 ] || kill -KILL "$@" 2>/dev/null; }
@@ -29,7 +32,7 @@ receipts_once stopped
 
 # Killed without warning, wherever it is (every second step saves).
 train_run whole_saving 2 parallel.expert=2 checkpoint.save_interval=2 || fail "the run that saves often"
-for at in 5 18 31 47 70; do
+for at in $kills; do
   start_run killed 2 parallel.expert=2 checkpoint.save_interval=2
   wait_until logged_step killed $at
   mapfile -t processes < <(ranks_of killed)
@@ -41,8 +44,9 @@ same_runs killed whole_saving 0
 receipts_once killed
 
 # Killed while it saves: a new half-written checkpoint must be there afterwards, or the kill came too late and does not count.
-torn=0
-for at in 6 21 33 52 66 78 93; do
+torn=0 tries=0
+for at in $torn_kills; do
+  tries=$((tries + 1))
   find_writing torn
   before=$writing
   start_run torn 2 parallel.expert=2 checkpoint.save_interval=2
@@ -58,13 +62,13 @@ for at in 6 21 33 52 66 78 93; do
   find_writing torn
   if [ -n "$writing" ] && [ "$writing" != "$before" ]; then torn=$((torn + 1)); fi
 done
-[ $torn -ge 1 ] || fail "none of 7 kills came during a save"
+[ $torn -ge 1 ] || fail "none of $tries kills came during a save"
 train_run torn 2 parallel.expert=2 checkpoint.save_interval=2 || fail "the run killed while it saved does not end: $(tail -3 torn.log)"
 same_runs torn whole_saving 0
 receipts_once torn
 find_writing torn
 [ -z "$writing" ] || fail "a half-written checkpoint is left: $writing"
-echo "$torn of 7 kills came during a save"
+echo "$torn of $tries kills came during a save"
 
 # Continued on other layouts, in float64, at a rate that does not blow roundings up.
 gently=(dtype=float64 train.learning_rate=3.0e-3 train.min_learning_rate=3.0e-4)
