@@ -143,17 +143,17 @@ std::vector<int> World::nodes_of(const Communicator& group) const {
   return nodes;
 }
 
-MeshGroups World::make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix) {
+MeshGroups World::make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix, std::optional<double> deadline_seconds) {
   if (mesh.num_ranks() != parent->size())
     throw usage_error("the mesh has {} ranks, the group '{}' it is built from {}", mesh.num_ranks(), parent->name(), parent->size());
   const int group = mesh.expert_group_of(parent->rank());
   const int member = mesh.expert_member_of(parent->rank());
   MeshGroups groups;
   groups.all = parent;
-  groups.save = split(parent, 0, parent->rank(), prefix + ".save");
-  groups.reduce_all = split(parent, 0, parent->rank(), prefix + ".reduce_all");
-  groups.reduce_replica = split(parent, member, group, prefix + ".reduce_replica");
-  groups.expert = split(parent, group, member, prefix + ".expert");
+  groups.save = split(parent, 0, parent->rank(), prefix + ".save", deadline_seconds);
+  groups.reduce_all = split(parent, 0, parent->rank(), prefix + ".reduce_all", deadline_seconds);
+  groups.reduce_replica = split(parent, member, group, prefix + ".reduce_replica", deadline_seconds);
+  groups.expert = split(parent, group, member, prefix + ".expert", deadline_seconds);
   return groups;
 }
 

@@ -83,8 +83,8 @@ class World {
   CommunicatorPtr split(const CommunicatorPtr& parent, int color, int key, const std::string& name,
                         std::optional<double> deadline_seconds = {});
   /// Collective over `parent`: a mesh is built from a communicator it is given. Expert group g is PREFIX.expert[g], the
-  /// others have the names of their members in MeshGroups, such as PREFIX.save[0].
-  MeshGroups make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix = "mesh");
+  /// others have the names of their members in MeshGroups, such as PREFIX.save[0]. Deadline as in split().
+  MeshGroups make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix = "mesh", std::optional<double> deadline_seconds = {});
 
   /// Collective. From now on every rank keeps a record in `directory` (created), from which a failure is explained.
   virtual void open_records(const std::filesystem::path& directory) = 0;

@@ -4,13 +4,14 @@
 
 namespace sluice::recipes {
 
-Layout make_layout(parallel::World& world, int expert, const std::string& model) {
+Layout make_layout(parallel::World& world, int expert, const std::string& model, std::optional<double> deadline_seconds) {
   Layout layout;
   layout.model = model;
   layout.mesh = std::make_shared<const parallel::Mesh>(world.size(), expert, world.layout().node_of_rank);
   // A run may have several meshes; reports name their groups.
   const std::string prefix = fmt::format("{}{}mesh{}x{}", model, model.empty() ? "" : ".", world.size(), expert);
-  const parallel::MeshGroups groups = world.make_groups(*layout.mesh, world.world(), prefix);
+  const parallel::CommunicatorPtr all = model.empty() ? world.world() : world.split(world.world(), 0, world.rank(), prefix, deadline_seconds);
+  const parallel::MeshGroups groups = world.make_groups(*layout.mesh, all, prefix, deadline_seconds);
   layout.world = groups.all;
   layout.save = groups.save;
   layout.reduction = groups.reduce_all;

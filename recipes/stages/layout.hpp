@@ -5,6 +5,7 @@
 #include "parallel/plan/mesh.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,8 @@ struct Layout {
 };
 
 /// Collective over the world, once for each `expert` of a model: the groups are named by both. Usage error if it does not divide the ranks.
-/// Of several models in one process each has groups, and so an order of operations, of its own; `model` is its name, "" for the only one.
-Layout make_layout(parallel::World& world, int expert, const std::string& model = "");
+/// Of several models in one process each has groups, and so an order of operations and a deadline (in seconds, 0: none; by default the
+/// world's), of its own; `model` is its name, "" for the only one, whose operations of all ranks are the world's.
+Layout make_layout(parallel::World& world, int expert, const std::string& model = "", std::optional<double> deadline_seconds = {});
 
 }  // namespace sluice::recipes

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Two builds of Sluice against each other in turn: training step, MoE layer, save, tokenizer. One JSON line a figure.
+"""Two builds of Sluice against each other in turn: training step, MoE layer, save, tokenizer, --help. One JSON line a figure.
 
-usage: compare_builds.py OLD_BUILD NEW_BUILD TEXT [--rounds 5] [--only training,moe,save,tokenizer]
+usage: compare_builds.py OLD_BUILD NEW_BUILD TEXT [--rounds 5] [--only training,moe,save,tokenizer,help]
 
 Each figure is the median over rounds of old and new, each round running both, first one and then the other in turn; `ratio` is the median
 over rounds of new speed / old speed (above 1: the new one is faster), `spread` its smallest and largest. Two threads, one rank.
@@ -55,6 +55,10 @@ def tokenizer(build, text, scratch):
     return 1 / (seconds + run(build, "tokenize", "count", "--tokenizer", f"{scratch}/tokenizer.json", text)[0])
 
 
+def help_text(build, text, scratch):
+    return 1 / statistics.median(run(build, "--help")[0] for _ in range(50))
+
+
 FIGURES = {
     "training step float32, tokens/s": training("float32"),
     "training step bfloat16, tokens/s": training("bfloat16"),
@@ -62,6 +66,7 @@ FIGURES = {
     "moe layer bfloat16, 1/s": moe_layer("bfloat16"),
     "save, 1/s": save,
     "tokenizer trained and text encoded, 1/s": tokenizer,
+    "help, 1/s": help_text,
 }
 
 
@@ -71,7 +76,7 @@ def main():
     arguments.add_argument("new")
     arguments.add_argument("text")
     arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("--only", default=",".join(("training", "moe", "save", "tokenizer")))
+    arguments.add_argument("--only", default=",".join(("training", "moe", "save", "tokenizer", "help")))
     given = arguments.parse_args()
     text = str(pathlib.Path(given.text).resolve())
     for name, measure in FIGURES.items():

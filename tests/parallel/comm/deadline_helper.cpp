@@ -86,7 +86,7 @@ bool disagree(const std::string& mode, Communicator& group, bool other) {
 
 void misbehave(const std::string& mode, World& world, int step, double deadline) {
   Communicator& group = *world.world();
-  if (mode == "sleep") sleep(1000);
+  if (mode == "sleep" || mode == "sleep_of_groups") sleep(1000);
   if (mode == "spin")
     for (volatile bool forever = true; forever;) {
     }
@@ -133,7 +133,8 @@ CommunicatorPtr meeting_place(const std::string& mode, const MeshGroups& groups)
 void run(const std::unique_ptr<World>& world, const std::string& mode, int culprit, double deadline, const char* records) {
   if (std::string(records) != "none") world->open_records(records);
   Communicator& group = *world->world();
-  const MeshGroups groups = world->make_groups(Mesh(world->size(), 2), world->world());
+  // The groups of a mesh, or a model, may have a deadline of their own.
+  const MeshGroups groups = world->make_groups(Mesh(world->size(), 2), world->world(), "mesh", mode == "sleep_of_groups" ? 2.0 : deadline);
   const CommunicatorPtr place = meeting_place(mode, groups);
   for (int step = 1; step <= 5; ++step) {
     if (step == 4 && (world->rank() == culprit || culprit < 0)) misbehave(mode, *world, step, deadline);

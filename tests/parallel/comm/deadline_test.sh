@@ -47,6 +47,8 @@ told_once() {
 
 try good 0 '^done$' none 0 10
 try sleep 4 'because of rank 2 on .*: it waits for nobody: outside communication for .* its last operation was .dispatch rows. \(step 3, layers.2.feed_forward, forward' sleep 2 2
+# The deadline is that of the group that waits, not the world's.
+try sleep_of_groups 4 'because of rank 2 on .*: it waits for nobody' sleep_of_groups 2 50
 [ -z "$long" ] || try first_rank_sleeps 4 'because of rank 0 on .*: it waits for nobody' sleep 0 2
 try busy_loop 4 'because of rank 3 on .*: it waits for nobody' spin 3 2
 try stopped 4 'because of rank 1 on .*: its process is stopped \(SIGSTOP' stop 1 2

@@ -101,6 +101,7 @@ TEST_CASE("two models that train by turns end with the bits of training each alo
   const checkpoint::TemporaryFolder temporary;
   const Layout &for_teacher = layout_of("teacher"), &for_student = layout_of("student");
   CHECK(for_teacher.expert_group->name() != for_student.expert_group->name());
+  CHECK(for_teacher.world->name() != for_student.world->name());
   const data::TokenizerPtr tokenizer = data::make_bytes_tokenizer();
   Trainee a = teacher(for_teacher), b = student(for_student);
   std::filesystem::path saved;
