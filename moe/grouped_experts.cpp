@@ -39,30 +39,32 @@ class WeightGradient {
   Workspaces* workspaces_ = nullptr;
 };
 
-// As LinearFunction (core/nn/linear.cpp): the weight is what products see of `source`, or a transformed one.
+// As LinearFunction (core/nn/linear.cpp): the weight is what products see of `parameter`, or a transformed one.
 struct GroupedLinearFunction : torch::autograd::Function<GroupedLinearFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, const at::Tensor& weight, Parameter* source,
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, const at::Tensor& weight, Parameter* parameter, bool is_own,
                             const at::Tensor& counts) {
-    ctx->save_for_backward({rows, source != nullptr ? at::Tensor() : weight, counts});
-    ctx->saved_data["source"] = reinterpret_cast<std::int64_t>(source);
-    return ops::grouped_product(rows, source != nullptr ? source->compute : weight, counts);
+    const at::Tensor w = is_own ? parameter->compute : weight.to(parameter->compute.scalar_type());
+    ctx->save_for_backward({rows, is_own ? at::Tensor() : w, counts});
+    ctx->saved_data["parameter"] = reinterpret_cast<std::int64_t>(parameter);
+    return ops::grouped_product(rows, w, counts);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
     const auto saved = ctx->get_saved_variables();
     const at::Tensor &rows = saved[0], &counts = saved[2];
-    auto* source = reinterpret_cast<Parameter*>(ctx->saved_data["source"].toInt());
-    const at::Tensor& w = source != nullptr ? source->compute : saved[1];
+    auto* parameter = reinterpret_cast<Parameter*>(ctx->saved_data["parameter"].toInt());
+    const bool is_own = !saved[1].defined();
+    const at::Tensor& w = is_own ? parameter->compute : saved[1];
     const at::Tensor dy = grads[0].contiguous();
     at::Tensor dw;
-    if (ctx->needs_input_grad(1) && source != nullptr) {
-      GradientWriter writer(source->gradient);
+    if (ctx->needs_input_grad(1) && is_own) {
+      GradientWriter writer(parameter->gradient);
       const auto [sum, beta] = writer.target();
       ops::grouped_weight_gradient(dy, rows, counts, w.scalar_type(), sum, beta);
     } else if (ctx->needs_input_grad(1)) {
-      dw = at::empty_like(w);
+      dw = at::empty_like(parameter->value);
       ops::grouped_weight_gradient(dy, rows, counts, w.scalar_type(), dw, 0.0);
     }
-    return {ops::grouped_product_backward(dy, w, counts), dw, at::Tensor(), at::Tensor()};
+    return {ops::grouped_product_backward(dy, w, counts), dw, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -130,9 +132,9 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
 }  // namespace
 
 at::Tensor grouped_linear(const at::Tensor& rows, Parameter& weight, const at::Tensor& counts, const Numerics& numerics) {
-  if (numerics.empty()) return GroupedLinearFunction::apply(rows, weight.open_use(), &weight, counts);
   const at::Tensor input = numerics.input ? numerics.input(rows).contiguous() : rows;
-  return GroupedLinearFunction::apply(input, transformed_weight(weight, numerics.weight).contiguous(), nullptr, counts).to(rows.scalar_type());
+  const WeightInput w = weight_input(weight, numerics.weight);
+  return GroupedLinearFunction::apply(input, w.tensor, &weight, w.is_own, counts).to(rows.scalar_type());
 }
 
 GroupedExperts::GroupedExperts(const std::string& prefix, std::int64_t first_expert, std::int64_t count, std::int64_t hidden_size,

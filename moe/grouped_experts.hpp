@@ -26,6 +26,8 @@ class GroupedExperts {
   at::Tensor forward(const parallel::ExpertChunk& chunk);
   /// The same from grouped_linear and the activation, each a node of its own: the fused function's oracle, to the last bit.
   at::Tensor forward_composed(const parallel::ExpertChunk& chunk);
+  /// Whether their weights want a gradient: the same on all ranks.
+  bool learn() const { return gate_up.gradient.placed() || down.gradient.placed(); }
   void collect(std::vector<Parameter*>& parameters);
 
   Parameter gate_up;  // [L, 2F, D]

@@ -22,7 +22,7 @@ MoeFeedForward::MoeFeedForward(const std::string& path, const std::string& prefi
 SlotOutput MoeFeedForward::forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) {
   Routing routing = router.route(x, rows);
   SlotOutput output;
-  output.y = exchange_->run(x, routing.weights, routing.plan, [&](const parallel::ExpertChunk& chunk) { return experts.forward(chunk); }, context, path_);
+  output.y = exchange_->run(x, routing.weights, routing.plan, [&](const parallel::ExpertChunk& chunk) { return experts.forward(chunk); }, context, path_, experts.learn());
   if (shared) output.y = output.y + shared->forward(x, rows, context).y;
   routing.statistics.path = path_;
   output.statistics = std::move(routing.statistics);

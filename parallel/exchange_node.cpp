@@ -68,14 +68,15 @@ struct ExchangeFunction : torch::autograd::Function<ExchangeFunction> {
 
 }  // namespace
 
-at::Tensor exchange_rows(const at::Tensor& x, const at::Tensor& weights, const RoutePtr& route, const ExpertFunction& experts) {
-  const at::Tensor recorded = at::zeros({}, x.options().requires_grad(false)).set_requires_grad(at::GradMode::is_enabled());
+at::Tensor exchange_rows(const at::Tensor& x, const at::Tensor& weights, const RoutePtr& route, const ExpertFunction& experts, bool records) {
+  const at::Tensor recorded = at::zeros({}, x.options().requires_grad(false)).set_requires_grad(records);
   return ExchangeFunction::apply(x, weights, recorded, route, experts);
 }
 
 at::Tensor TokenExchange::run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts,
-                              const StepContext& context, const std::string& slot) {
-  return exchange_rows(x, weights, open_route(plan, context, slot), experts);
+                              const StepContext& context, const std::string& slot, bool experts_learn) {
+  const bool records = at::GradMode::is_enabled() && (experts_learn || x.requires_grad() || weights.requires_grad());
+  return exchange_rows(x, weights, open_route(plan, context, slot), experts, records);
 }
 
 }  // namespace sluice::parallel

@@ -22,7 +22,7 @@ class Route : public torch::CustomClassHolder {
 };
 using RoutePtr = c10::intrusive_ptr<Route>;
 
-/// x [N, D], weights [N, K] -> y [N, D], through `experts` at the owners.
-at::Tensor exchange_rows(const at::Tensor& x, const at::Tensor& weights, const RoutePtr& route, const ExpertFunction& experts);
+/// x [N, D], weights [N, K] -> y [N, D], through `experts` at the owners. Recorded if `records`, the same on all ranks.
+at::Tensor exchange_rows(const at::Tensor& x, const at::Tensor& weights, const RoutePtr& route, const ExpertFunction& experts, bool records);
 
 }  // namespace sluice::parallel

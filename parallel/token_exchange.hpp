@@ -46,8 +46,9 @@ class TokenExchange {
   virtual ~TokenExchange() = default;
   /// y [N, D]. One node owns dispatch, experts and combine; what `experts` records is inside of it. `slot`: the path that operations are
   /// labelled with.
+  /// Backward runs where x, the weights or (`experts_learn`) what `experts` reads want a gradient, which all ranks must agree on.
   at::Tensor run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts,
-                 const StepContext& context, const std::string& slot);
+                 const StepContext& context, const std::string& slot, bool experts_learn = true);
   virtual const char* name() const = 0;
   const ExchangeCounters& counters() const { return *counters_; }
 

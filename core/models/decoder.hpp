@@ -32,6 +32,7 @@ class Decoder : public Model {
 
   void set_type(at::ScalarType type) override;
   at::ScalarType type() const override { return type_; }
+  at::Device device() const override { return embedding.value.device(); }
 
   const DecoderConfig config;
   Parameter embedding;  // [V, D]

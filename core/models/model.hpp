@@ -51,6 +51,8 @@ class Model {
   /// Computes in another element type from now on (receipts of bfloat16 models are evaluated in float32).
   virtual void set_type(at::ScalarType type) = 0;
   virtual at::ScalarType type() const = 0;
+  /// Where it lives, and so what it is given.
+  virtual at::Device device() const = 0;
   /// Makes products see the current values (after an optimizer step).
   void refresh_compute();
 };

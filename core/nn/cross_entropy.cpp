@@ -4,7 +4,7 @@
 #include "core/ops/cross_entropy.hpp"
 #include "core/tensor/accumulate_product.hpp"
 #include "core/tensor/dtype_map.hpp"
-#include "core/tensor/host_memory.hpp"
+#include "core/tensor/pointers.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -36,26 +36,26 @@ void block_cross_entropy(const at::Tensor& logits, const at::Tensor& targets, st
                      scales.defined() ? scales.narrow(0, 0, count) : scales);
 }
 
-// The weight is what products see of `source`, or a transformed one (see LinearFunction in linear.cpp). Gradients of what requires none are
+// The weight is what products see of `head`, or a transformed one (see LinearFunction in linear.cpp). Gradients of what requires none are
 // not made.
 struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropyFunction> {
-  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, Parameter* source,
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, Parameter* head, bool is_own,
                                                 const at::Tensor& targets, double scale, bool want_dx, bool want_dw, const char* term) {
-    const at::Tensor& w = source != nullptr ? source->compute : weight;
+    const at::Tensor w = is_own ? head->compute : weight.to(head->compute.scalar_type());
     const auto accumulate = at::TensorOptions().dtype(accumulate_type(w.scalar_type())).device(w.device());
     const at::Tensor nll = at::empty({x.size(0)}, accumulate), xp = x.to(w.scalar_type());
     at::Tensor dx, dw, scales;
     if (want_dx) dx = at::empty(x.sizes(), x.options().requires_grad(false));
     if (want_dx || want_dw) scales = at::full({loss_block_rows(w.size(0))}, scale, accumulate);
     std::optional<GradientWriter> writer;
-    if (want_dw && source != nullptr) writer.emplace(source->gradient);
+    if (want_dw && is_own) writer.emplace(head->gradient);
     else if (want_dw) dw = at::zeros(w.sizes(), accumulate);
-    Workspaces* const workspaces = source != nullptr ? source->gradient.workspaces() : nullptr;
+    Workspaces* const workspaces = head->gradient.workspaces();
     for_each_logit_block(xp, w, workspaces, [&](std::int64_t begin, const at::Tensor& logits) {
       block_cross_entropy(logits, targets, begin, nll, scales);
       const at::Tensor rows = xp.narrow(0, begin, logits.size(0));
       if (writer) writer->add_product(logits, rows);
-      if (dw.defined()) accumulate_product(dw, logits, rows, begin == 0 ? 0.0 : 1.0);
+      if (dw.defined()) accumulate_product(dw, logits, rows, begin == 0 ? 0.0 : 1.0, workspaces);
       if (!want_dx) return;
       at::Tensor out = dx.narrow(0, begin, logits.size(0));
       if (out.scalar_type() == logits.scalar_type()) at::mm_out(out, logits, w);
@@ -69,7 +69,7 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
     require_one(grads[0], ctx->saved_data["term"].toStringRef());
     const auto saved = ctx->get_saved_variables();
-    return {saved[0], saved[1], at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+    return {saved[0], saved[1], at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 
  private:
@@ -81,7 +81,7 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
       if (!incoming.is_meta()) at::_assert_async(incoming == 1.0, rule);
       return;
     }
-    const double value = incoming.scalar_type() == at::kDouble ? values_of<double>(incoming).front() : values_of<float>(incoming).front();
+    const double value = incoming.scalar_type() == at::kDouble ? *data_of<const double>(incoming) : *data_of<const float>(incoming);
     TORCH_CHECK(value == 1.0, rule, ", not ", value);
   }
 };
@@ -94,11 +94,11 @@ std::int64_t loss_block_rows(std::int64_t vocabulary) {
 
 at::Tensor linear_cross_entropy(const at::Tensor& x, const at::Tensor& targets, Parameter& head, double scale, at::Tensor* nll, const Numerics& numerics,
                                 const char* term) {
-  Parameter* source = numerics.empty() ? &head : nullptr;
   const at::Tensor input = numerics.input ? numerics.input(x) : x;
-  const at::Tensor weight = source != nullptr ? head.open_use() : transformed_weight(head, numerics.weight).contiguous();
+  const WeightInput weight = weight_input(head, numerics.weight);
   const bool records = at::GradMode::is_enabled();
-  auto result = LinearCrossEntropyFunction::apply(input, weight, source, targets, scale, records && input.requires_grad(), records && weight.requires_grad(), term);
+  auto result = LinearCrossEntropyFunction::apply(input, weight.tensor, &head, weight.is_own, targets, scale, records && input.requires_grad(),
+                                                  records && weight.tensor.requires_grad(), term);
   if (nll != nullptr) *nll = result[1];
   return result[0];
 }

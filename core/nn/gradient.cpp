@@ -24,6 +24,7 @@ at::Tensor Gradient::open_use() {
 
 void Gradient::close() {
   if (begin() == 0.0) sum_.zero_();
+  done_->store(opened_, std::memory_order_release);
 }
 
 double Gradient::begin() {

@@ -38,7 +38,7 @@ class Gradient {
   /// node's backward then runs whether or not its other inputs require a gradient.
   at::Tensor open_use();
   bool all_uses_done() const { return done_->load(std::memory_order_acquire) == opened_; }
-  /// Zeros if nothing was written.
+  /// Zeros if nothing was written. Uses that backward did not reach count as done.
   void close();
 
  private:

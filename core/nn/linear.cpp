@@ -5,28 +5,29 @@
 namespace sluice {
 namespace {
 
-// y = x W^T, where W [out, in] is what products see of `source`, whose own gradient backward writes; or, without a source, `weight` itself,
-// a transformed one, whose gradient goes on through autograd.
+// y = x W^T, where W [out, in] is what products see of `parameter`, whose own gradient backward writes (is_own); or `weight` itself, a
+// transformed one, rounded to the same type, whose gradient goes on through autograd.
 struct LinearFunction : torch::autograd::Function<LinearFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, Parameter* source) {
-    ctx->save_for_backward({x, source != nullptr ? at::Tensor() : weight});
-    ctx->saved_data["source"] = reinterpret_cast<std::int64_t>(source);
-    const at::Tensor& w = source != nullptr ? source->compute : weight;
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, Parameter* parameter, bool is_own) {
+    const at::Tensor w = is_own ? parameter->compute : weight.to(parameter->compute.scalar_type());
+    ctx->save_for_backward({x, is_own ? at::Tensor() : w});
+    ctx->saved_data["parameter"] = reinterpret_cast<std::int64_t>(parameter);
     return at::mm(x.to(w.scalar_type()), w.t()).to(x.scalar_type());
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
     const auto saved = ctx->get_saved_variables();
-    auto* source = reinterpret_cast<Parameter*>(ctx->saved_data["source"].toInt());
+    auto* parameter = reinterpret_cast<Parameter*>(ctx->saved_data["parameter"].toInt());
     const at::Tensor& x = saved[0];
-    const at::Tensor& w = source != nullptr ? source->compute : saved[1];
+    const bool is_own = !saved[1].defined();
+    const at::Tensor& w = is_own ? parameter->compute : saved[1];
     const at::Tensor dy = grads[0].contiguous().to(w.scalar_type());
     at::Tensor dx, dw;
     if (ctx->needs_input_grad(1)) {
-      if (source != nullptr) GradientWriter(source->gradient).add_product(dy, x.to(w.scalar_type()));
-      else dw = at::mm(dy.t(), x.to(w.scalar_type()));
+      if (is_own) GradientWriter(parameter->gradient).add_product(dy, x.to(w.scalar_type()));
+      else dw = at::mm(dy.t(), x.to(w.scalar_type())).to(parameter->value.scalar_type());
     }
     if (ctx->needs_input_grad(0)) dx = at::mm(dy, w).to(x.scalar_type());
-    return {dx, dw, at::Tensor()};
+    return {dx, dw, at::Tensor(), at::Tensor()};
   }
 };
 
@@ -35,7 +36,7 @@ struct WeightSource : torch::autograd::Function<WeightSource> {
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& use, Parameter* weight) {
     (void)use;
     ctx->saved_data["weight"] = reinterpret_cast<std::int64_t>(weight);
-    return weight->compute.detach();
+    return weight->compute.detach().to(weight->value.scalar_type());
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
     GradientWriter(reinterpret_cast<Parameter*>(ctx->saved_data["weight"].toInt())->gradient).add(grads[0].contiguous());
@@ -45,15 +46,19 @@ struct WeightSource : torch::autograd::Function<WeightSource> {
 
 }  // namespace
 
-at::Tensor transformed_weight(Parameter& weight, const std::function<at::Tensor(const at::Tensor&)>& transform) {
-  const at::Tensor source = WeightSource::apply(weight.open_use(), &weight);
-  return transform ? transform(source) : source;
+WeightInput weight_input(Parameter& weight, const std::function<at::Tensor(const at::Tensor&)>& transform) {
+  const at::Tensor use = weight.open_use();
+  if (!transform) return {use, true};
+  const at::Tensor source = WeightSource::apply(use, &weight);
+  const at::Tensor transformed = transform(source);
+  // Nothing was done: the use is the node's that multiplies, which adds to the gradient in the order that it has without a transform.
+  if (transformed.is_same(source)) return {use, true};
+  return {transformed.contiguous(), false};
 }
 
 at::Tensor linear(const at::Tensor& x, Parameter& weight, const Numerics& numerics) {
-  if (numerics.empty()) return LinearFunction::apply(x, weight.open_use(), &weight);
-  const at::Tensor y = LinearFunction::apply(numerics.input ? numerics.input(x) : x, transformed_weight(weight, numerics.weight), nullptr);
-  return y.to(x.scalar_type());
+  const WeightInput w = weight_input(weight, numerics.weight);
+  return LinearFunction::apply(numerics.input ? numerics.input(x) : x, w.tensor, &weight, w.is_own).to(x.scalar_type());
 }
 
 }  // namespace sluice

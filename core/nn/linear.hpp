@@ -10,7 +10,12 @@ namespace sluice {
 /// autograd. With a filled numerics slot the product is of what the transforms give.
 at::Tensor linear(const at::Tensor& x, Parameter& weight, const Numerics& numerics = {});
 
-/// What products see of `weight`, transformed, such that autograd's gradient of the result ends in weight.gradient. No transform: as it is.
-at::Tensor transformed_weight(Parameter& weight, const std::function<at::Tensor(const at::Tensor&)>& transform);
+/// A weight as a node takes it: what `transform` makes of what products see, in accumulation precision, such that autograd's gradient of it
+/// ends in the parameter's; or, without a transform and with one that returns what it was given, the parameter itself, whose gradient the node writes.
+struct WeightInput {
+  at::Tensor tensor;       // the node's input: the transformed weight, or what the parameter's open_use() gave
+  bool is_own;             // the latter
+};
+WeightInput weight_input(Parameter& weight, const std::function<at::Tensor(const at::Tensor&)>& transform);
 
 }  // namespace sluice

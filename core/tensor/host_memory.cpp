@@ -3,6 +3,7 @@
 #include "core/base/error.hpp"
 
 #include <ATen/Functions.h>
+#include <ATen/record_function.h>
 #include <c10/core/GradMode.h>
 
 #include <cstdlib>
@@ -44,7 +45,10 @@ void HostMemory::give_back() const {
 HostMemory to_host(const at::Tensor& tensor) {
   HostMemory memory(tensor);
   const at::NoGradGuard no_grad;
-  if (memory.is_staged()) memory.host_.copy_(tensor);
+  if (memory.is_staged()) {
+    RECORD_FUNCTION("sluice::to_host", std::vector<c10::IValue>());
+    memory.host_.copy_(tensor);
+  }
   return memory;
 }
 

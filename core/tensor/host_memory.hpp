@@ -42,7 +42,7 @@ class HostMemory {
   at::Tensor tensor_, host_;
 };
 
-/// Waits for a device. Throws c10::Error, one line, unless the tensor is there, has values (a meta tensor has none) and they lie one
+/// Waits for a device (an observer of LibTorch's functions sees such a copy as "sluice::to_host"). Throws c10::Error, one line, unless the tensor is there, has values (a meta tensor has none) and they lie one
 /// after the other in row-major order. Usage error if SLUICE_HOST_MEMORY is neither own nor staged.
 HostMemory to_host(const at::Tensor& tensor);
 /// Throws likewise. What it holds before it is written to is the tensor's values or nothing of meaning.

@@ -52,7 +52,9 @@ int generate_command(const GenerateOptions& options) {
     data::Utf8Repairer text("generated text");
     write_standard_output(prompt);
     for (std::int64_t produced = 0; produced < options.max_tokens && standard_output_error() == 0; ++produced) {
-      const Batch input = {at::tensor(pending, at::kInt).to(at::kLong), RowTable({static_cast<std::int64_t>(pending.size())}, {0})};
+      const at::Device device = loaded.model.decoder->device();
+      const Batch input = {at::tensor(pending, at::kInt).to(device, at::kLong),
+                           RowTable({static_cast<std::int64_t>(pending.size())}, {0}, 0, Modality::kText, device)};
       const at::Tensor hidden = loaded.model.decoder->forward(input, &state, {produced, "generate", false}).hidden;
       Parameter& head = loaded.model.decoder->head();
       const at::Tensor last = hidden.narrow(0, hidden.size(0) - 1, 1).to(head.compute.scalar_type());

@@ -14,7 +14,7 @@ LocalBatch LocalBatch::of_length(std::int64_t length, std::vector<std::int32_t> 
   return batch;
 }
 
-ModelInput make_input(const LocalBatch& batch, std::int64_t begin, std::int64_t count) {
+ModelInput make_input(const LocalBatch& batch, std::int64_t begin, std::int64_t count, at::Device device) {
   const auto first = batch.lengths.begin() + begin;
   const std::vector<std::int64_t> lengths(first, first + count);
   const auto sample = batch.sample_indices.begin() + begin;
@@ -28,7 +28,8 @@ ModelInput make_input(const LocalBatch& batch, std::int64_t begin, std::int64_t 
     targets.insert(targets.end(), token + 1, token + length + 1);
     token += length + 1;
   }
-  return {{at::tensor(ids, at::kLong), RowTable(lengths, {sample, sample + count})}, at::tensor(targets, at::kLong)};
+  const auto on_device = [&](const std::vector<std::int64_t>& integers) { return at::tensor(integers, at::kLong).to(device); };
+  return {{on_device(ids), RowTable(lengths, {sample, sample + count}, 0, Modality::kText, device)}, on_device(targets)};
 }
 
 }  // namespace sluice::recipes

@@ -27,7 +27,7 @@ struct ModelInput {
   at::Tensor targets;  // int64 [N]
 };
 
-/// Sequences [begin, begin + count) of a batch.
-ModelInput make_input(const LocalBatch& batch, std::int64_t begin, std::int64_t count);
+/// Sequences [begin, begin + count) of a batch, for a model that lives on `device`.
+ModelInput make_input(const LocalBatch& batch, std::int64_t begin, std::int64_t count, at::Device device = at::kCPU);
 
 }  // namespace sluice::recipes

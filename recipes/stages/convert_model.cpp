@@ -21,19 +21,19 @@ struct Rows {
   at::Tensor to, from;  // new and old row numbers, int64
 };
 
-Rows mapped_rows(const std::vector<std::int64_t>& rows) {
+Rows mapped_rows(const std::vector<std::int64_t>& rows, at::Device device) {
   std::vector<std::int64_t> to, from;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i] < 0) continue;
     to.push_back(static_cast<std::int64_t>(i));
     from.push_back(rows[i]);
   }
-  return {at::tensor(to, at::kLong), at::tensor(from, at::kLong)};
+  return {at::tensor(to, at::kLong).to(device), at::tensor(from, at::kLong).to(device)};
 }
 
 // out += factor^power * source[rows, columns]
 void add_term(at::Tensor out, const at::Tensor& source, const moe::LeafTerm& term, double factor) {
-  const Rows rows = mapped_rows(term.rows);
+  const Rows rows = mapped_rows(term.rows, out.device());
   const at::Tensor part = as_rows(source).narrow(1, term.column_begin, term.column_count).index_select(0, rows.from);
   out.index_add_(0, rows.to, part * factor);
 }
@@ -42,7 +42,7 @@ void add_term(at::Tensor out, const at::Tensor& source, const moe::LeafTerm& ter
 template <class Find>
 void fill_from_terms(const at::Tensor& value, const moe::LeafPlan& plan, const Find& old_value) {
   for (std::size_t i = 0; i < plan.terms.size(); ++i) {
-    if (i == 0) as_rows(value).index_fill_(0, mapped_rows(plan.terms[i].rows).to, 0.0);
+    if (i == 0) as_rows(value).index_fill_(0, mapped_rows(plan.terms[i].rows, value.device()).to, 0.0);
     add_term(as_rows(value), old_value(plan.terms[i].from), plan.terms[i], plan.terms[i].factor);
   }
 }
@@ -107,25 +107,26 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
     used.insert(name);
     return *found;
   };
-  TrainModel model = build_model(old.config, conversion.after, layout, old.decoder->type(), exchange, ModelUse::kTraining, old.trainable);
+  TrainModel model = build_model(old.config, conversion.after, layout, old.options(), exchange, ModelUse::kTraining, old.trainable);
   for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
     const std::optional<moe::LeafPlan> plan = moe::plan_leaf(conversion, name, view.leaf.shape);
     if (!plan) {
       const LeafView& same = source(name, name);
       view.value.copy_(same.value);
-      if (view.updates == nullptr) continue;
+      if (view.updates == nullptr || same.updates == nullptr) continue;  // what was frozen has no moments to hand on
       view.exp_avg.copy_(same.exp_avg);
       view.exp_avg_sq.copy_(same.exp_avg_sq);
       *view.updates = *same.updates;
       continue;
     }
-    const bool has_fresh_rows = plan->terms.empty() || !mapped_rows(plan->terms[0].rows).to.sizes().equals({static_cast<std::int64_t>(plan->terms[0].rows.size())});
+    const bool has_fresh_rows = plan->terms.empty() || std::count(plan->terms[0].rows.begin(), plan->terms[0].rows.end(), -1) > 0;
     if (has_fresh_rows && plan->fresh_std > 0) fill_normal(view.value, seed, name, plan->fresh_std, plan->tied_rows);
     fill_from_terms(view.value, *plan, [&](const std::string& from) { return source(from, name).value; });
     if (!plan->terms.empty() && view.updates != nullptr) {
       const moe::LeafTerm& term = plan->terms.front();
       const LeafView& from = source(term.from, name);
+      if (from.updates == nullptr) continue;
       // Without the shares, moments of a dense model hold n copies still until they have faded, some 2 ln(n) / (1 - beta2) steps.
       add_term(as_rows(view.exp_avg), from.exp_avg, term, plan->gradient_share / term.factor);
       add_term(as_rows(view.exp_avg_sq), from.exp_avg_sq, term, plan->squared_share / (term.factor * term.factor));
@@ -205,7 +206,7 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
       for (std::int64_t i = 0; i < count; ++i)
         columns.push_back(static_cast<std::int64_t>(random_permutation(key, static_cast<std::uint64_t>(width), static_cast<std::uint64_t>(i))));
       fill_normal(draw, seed, name + "#reinit", std);
-      const at::Tensor index = at::tensor(columns, at::kLong);
+      const at::Tensor index = at::tensor(columns, at::kLong).to(view.value.device());
       const std::int64_t dim = down ? 1 : 0;
       view.value.index_copy_(dim, index, draw.index_select(dim, index) + mean);
       if (view.updates == nullptr) continue;

@@ -18,11 +18,12 @@ std::vector<std::string> feed_forward_inputs(const std::vector<std::int64_t>& la
   return paths;
 }
 
-ModelInput evaluation_input(const EvaluationSet& set, std::int64_t begin, std::int64_t count) {
+ModelInput evaluation_input(const TrainModel& model, const EvaluationSet& set, std::int64_t begin, std::int64_t count) {
   const auto token = [&](std::int64_t sequence) { return set.tokens.begin() + sequence * (set.length + 1); };
   std::vector<std::int64_t> samples(static_cast<std::size_t>(count));
   std::iota(samples.begin(), samples.end(), begin);
-  return make_input(LocalBatch::of_length(set.length, {token(begin), token(begin + count)}, std::move(samples), count), 0, count);
+  return make_input(LocalBatch::of_length(set.length, {token(begin), token(begin + count)}, std::move(samples), count), 0, count,
+                    model.decoder->device());
 }
 
 InFloat32::InFloat32(TrainModel& model) : decoder_(*model.decoder), type_(decoder_.type()) {
@@ -41,7 +42,7 @@ Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet
   for (std::int64_t done = 0; done < most; done += batch) {
     const std::int64_t begin = std::min<std::int64_t>(done, mine.count);
     const std::int64_t count = std::min<std::int64_t>(batch, mine.count - begin);
-    const ModelInput input = evaluation_input(set, mine.first + begin, count);
+    const ModelInput input = evaluation_input(model, set, mine.first + begin, count);
     const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval", false});
     nats += token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics).sum(at::kDouble).item<double>();
   }
@@ -60,7 +61,7 @@ void with_held_output(TrainModel& model, const EvaluationSet& held, std::int64_t
                       const std::function<void(const ModelInput&, const ForwardOutput&)>& use) {
   at::NoGradGuard no_grad;
   const InFloat32 precision(model);
-  const ModelInput input = evaluation_input(held, 0, held.sequences());
+  const ModelInput input = evaluation_input(model, held, 0, held.sequences());
   use(input, model.decoder->forward(input.batch, nullptr, {step, "receipt", false}, request));
 }
 

@@ -27,8 +27,8 @@ struct EvaluationSet {
 /// What to capture of a forward pass (FeatureRequest::paths) for the inputs of these layers' feed-forwards, in their order.
 std::vector<std::string> feed_forward_inputs(const std::vector<std::int64_t>& layers);
 
-/// Sequences [begin, begin + count) of a set as model input; `count` may be 0.
-ModelInput evaluation_input(const EvaluationSet& set, std::int64_t begin, std::int64_t count);
+/// Sequences [begin, begin + count) of a set as the model's input; `count` may be 0.
+ModelInput evaluation_input(const TrainModel& model, const EvaluationSet& set, std::int64_t begin, std::int64_t count);
 
 /// A bfloat16 model computes in float32 as long as this lives.
 class InFloat32 {

@@ -7,6 +7,7 @@
 
 #include "recipes/stages/objective.hpp"
 #include "recipes/stages/train_model.hpp"
+#include "recipes/stages/training_step.hpp"
 
 namespace sluice::recipes {
 
@@ -15,5 +16,8 @@ bool reads_step_routing(const moe::MoeConfig& moe);
 
 /// For one step of `model`, whose settings and last step's routing it refers to.
 Objective language_objective(const TrainModel& model);
+
+/// The term "loss" of a step of that objective: cross-entropy, nats per token.
+inline double loss_of(const StepResult& result) { return result.terms.at("loss"); }
 
 }  // namespace sluice::recipes

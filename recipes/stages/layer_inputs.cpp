@@ -31,9 +31,9 @@ std::vector<at::Tensor> layer_inputs(TrainModel& model, const Layout& layout, co
     const std::int64_t end = std::min(count, begin + piece);
     std::vector<std::int64_t> picked;
     for (; next < kept && row(next) < end * set.length; ++next) picked.push_back(row(next) - begin * set.length);
-    const at::Tensor index = at::tensor(picked, at::kLong);
+    const at::Tensor index = at::tensor(picked, at::kLong).to(model.decoder->device());
     if (mine) request.keep = [&](const at::Tensor& x) { return x.index_select(0, index); };
-    const ModelInput input = evaluation_input(set, begin, mine ? end - begin : 0);
+    const ModelInput input = evaluation_input(model, set, begin, mine ? end - begin : 0);
     const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "inputs", false}, request);
     for (std::size_t i = 0; i < layers.size() && mine; ++i) pieces[i].push_back(output.features.at(request.paths[i]));
     progress(end);
@@ -53,7 +53,7 @@ std::vector<std::vector<std::int64_t>> expert_counts(TrainModel& model, const La
   std::vector<std::int64_t> sums(model.sparse.size() * experts);
   for (std::int64_t done = 0; done < most; done += batch) {
     const std::int64_t first = std::min<std::int64_t>(done, mine.count);
-    const ModelInput input = evaluation_input(set, begin + mine.first + first, std::min<std::int64_t>(batch, mine.count - first));
+    const ModelInput input = evaluation_input(model, set, begin + mine.first + first, std::min<std::int64_t>(batch, mine.count - first));
     const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "loads", false});
     for (std::size_t i = 0; i < model.sparse.size(); ++i) {
       const std::vector<std::int64_t> counts = integers_of(output.statistics[i].expert_counts);

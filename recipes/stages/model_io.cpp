@@ -45,7 +45,7 @@ std::optional<DenseOrigin> read_origin(const checkpoint::TensorIndex& routing, c
   if (!routing.contains("origin/shards")) return std::nullopt;
   const std::int64_t width = model.moe->expert_hidden_size, hidden = model.config.hidden_size;
   const auto read = [&](const checkpoint::TensorView& stored, std::int64_t rows, std::int64_t columns) {
-    at::Tensor tensor = to_tensor(stored);
+    at::Tensor tensor = to_tensor(stored).to(model.decoder->device());
     if (tensor.dim() != 3 || tensor.size(1) != rows || tensor.size(2) != columns)
       throw data_error("{}: {} has shape {}, expected shards x {} x {}", routing.folder().string(), stored.info.name, fmt::join(tensor.sizes(), "x"), rows, columns);
     return tensor;
@@ -129,10 +129,11 @@ std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& mo
   const StoredType type = model.dtype == DType::kFloat64 ? StoredType::kF64 : StoredType::kF32;
   std::vector<checkpoint::TensorInfo> tensors;
   for (const CanonicalTensor& tensor : canonical_tensors(model)) {
-    if (!is_trained(tensor) || state.frozen.contains(tensor.name)) continue;
+    if (!is_trained(tensor)) continue;
+    if (model.dtype == DType::kBFloat16) tensors.push_back({"master/" + tensor.name, type, tensor.shape});
+    if (state.frozen.contains(tensor.name)) continue;
     tensors.push_back({"exp_avg/" + tensor.name, type, tensor.shape});
     tensors.push_back({"exp_avg_sq/" + tensor.name, type, tensor.shape});
-    if (model.dtype == DType::kBFloat16) tensors.push_back({"master/" + tensor.name, type, tensor.shape});
     const auto sliced = state.slice_updates.find(tensor.name);
     if (sliced == state.slice_updates.end()) continue;
     const std::int64_t dim = sliced->second, dims = static_cast<std::int64_t>(tensor.shape.size());
@@ -157,7 +158,7 @@ void collect_updates(TrainModel& model, const Layout& layout, RunState& state) {
     else updates.push_back(found->updates->whole() ? found->updates->updates()[0] : -1 - found->updates->dim());
   }
   const parallel::OperationLabel label{"counts of updates", state.step, "", "save"};
-  layout.world->start_all_reduce(updates.data(), updates.size(), DType::kInt64, parallel::ReduceOp::kMax, label).finish();
+  layout.save->start_all_reduce(updates.data(), updates.size(), DType::kInt64, parallel::ReduceOp::kMax, label).finish();
   state.optimizer_steps = model.optimizer.steps();
   state.leaf_updates.clear();
   state.slice_updates.clear();
@@ -178,10 +179,9 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
   checkpoint::require_all_accounted(checkpoint::account_tensors(expected, found, checkpoint::TypeRule::kExact), (checkpoint / "state").string());
   const bool masters = model.decoder->type() == at::kBFloat16;
   for (const LeafView& view : owned_leaves_of(model)) {
-    if (then.frozen.contains(view.leaf.name)) continue;
     const auto stored = [&](const char* kind) { return view.owned_part(to_tensor(index.at(kind + view.leaf.name))); };
     if (masters) view.value.copy_(stored("master/"));
-    if (view.updates == nullptr) continue;
+    if (view.updates == nullptr || then.frozen.contains(view.leaf.name)) continue;
     view.exp_avg.copy_(stored("exp_avg/"));
     view.exp_avg_sq.copy_(stored("exp_avg_sq/"));
     const auto whole = then.leaf_updates.find(view.leaf.name), sliced = then.slice_updates.find(view.leaf.name);
@@ -202,12 +202,12 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
     if (router.has_bias()) router.correction_bias.copy_(to_tensor(of_slot(routing, "correction_bias", model, i)));
     router.bias_by_rows = then.bias_by_rows;
     if (!then.has_lagged_counts) continue;
-    last.push_back({model.sparse[i]->path(), to_tensor(of_slot(routing, "counts", model, i)).squeeze(0),
-                    to_tensor(of_slot(routing, "child_counts", model, i)).squeeze(0), {}, {}});
+    const auto counts = [&](const char* what) { return to_tensor(of_slot(routing, what, model, i)).squeeze(0).to(model.decoder->device()); };
+    last.push_back({model.sparse[i]->path(), counts("counts"), counts("child_counts"), {}, {}});
   }
   model.last_routing = RoutingLedger(std::move(last));
   model.origin = read_origin(routing, model);
-  if (routing.contains("held_choices")) model.held_choices = to_tensor(routing.at("held_choices"));
+  if (routing.contains("held_choices")) model.held_choices = to_tensor(routing.at("held_choices")).to(model.decoder->device());
 }
 
 void load_origin(TrainModel& model, const std::filesystem::path& checkpoint) {

@@ -41,8 +41,8 @@ void load_origin(TrainModel& model, const std::filesystem::path& checkpoint);
 /// Collective. The optimizer's counts of updates, of all ranks' leaves, for run.json (optimizer_steps, leaf_updates, slice_updates, frozen).
 void collect_updates(TrainModel& model, const Layout& layout, RunState& state);
 
-/// What state/optimizer*.safetensors of a model holds: exp_avg/NAME, exp_avg_sq/NAME, for bfloat16 models master/NAME, and
-/// updates/NAME [slices] of the leaves named in `state.slice_updates`; nothing of frozen leaves. Data error where slice_updates names what
+/// What state/optimizer*.safetensors of a model holds: exp_avg/NAME, exp_avg_sq/NAME, for bfloat16 models master/NAME (of frozen leaves too), and
+/// updates/NAME [slices] of the leaves named in `state.slice_updates`; nothing else of frozen leaves. Data error where slice_updates names what
 /// is no dimension of a leaf.
 std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& model, const RunState& state);
 

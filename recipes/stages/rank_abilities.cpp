@@ -1,6 +1,7 @@
 #include "recipes/stages/rank_abilities.hpp"
 
 #include "core/base/processor.hpp"
+#include "core/ops/backend.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/rank_list.hpp"
@@ -17,7 +18,7 @@ namespace {
 
 // As it travels.
 struct Message {
-  std::int64_t set = 0, native_bfloat16 = 0, avx512 = 0;
+  std::int64_t set = 0, native_bfloat16 = 0, avx512 = 0, composed = 0;
   char why_bfloat16[240] = {}, library[160] = {};
 };
 
@@ -47,6 +48,10 @@ bool all_alike(const std::vector<RankAbilities>& ranks, const Of& of) {
   return std::all_of(ranks.begin(), ranks.end(), [&](const RankAbilities& rank) { return of(rank) == of(ranks.front()); });
 }
 
+bool any_composed(const std::vector<RankAbilities>& ranks) {
+  return std::any_of(ranks.begin(), ranks.end(), [](const RankAbilities& rank) { return rank.composed; });
+}
+
 std::string_view set_of(const RankAbilities& rank) { return kernels::name_of(rank.set); }
 const std::string& library_of(const RankAbilities& rank) { return rank.library; }
 
@@ -59,6 +64,7 @@ std::vector<RankAbilities> use_common_abilities(parallel::World& world) {
     const Bfloat16Products products = best_bfloat16_products();
     mine.native_bfloat16 = products.native;
     mine.avx512 = this_processor().avx512;
+    mine.composed = ops::environment_says_composed();
     products.why.copy(mine.why_bfloat16, sizeof mine.why_bfloat16 - 1);
     library_of_this_rank().copy(mine.library, sizeof mine.library - 1);
   });
@@ -68,9 +74,10 @@ std::vector<RankAbilities> use_common_abilities(parallel::World& world) {
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
     const Message& m = all[rank];
     const auto set = static_cast<kernels::InstructionSet>(m.set);
-    ranks.push_back({world.layout().host_of_rank[rank], set, m.library, m.native_bfloat16 != 0, m.why_bfloat16, m.avx512 != 0});
+    ranks.push_back({world.layout().host_of_rank[rank], set, m.library, m.native_bfloat16 != 0, m.why_bfloat16, m.avx512 != 0, m.composed != 0});
   }
   kernels::limit_instruction_set(least_set(ranks));
+  ops::use_composed(any_composed(ranks));
   set_native_bfloat16(choose_bfloat16(ranks).native);
   return ranks;
 }
@@ -82,6 +89,7 @@ kernels::InstructionSet least_set(const std::vector<RankAbilities>& ranks) {
 std::string describe_processors(const std::vector<RankAbilities>& ranks) {
   std::string text = fmt::format("kernels {}", kernels::name_of(least_set(ranks)));
   if (!all_alike(ranks, set_of)) text += fmt::format(", the least of {}", who_has_what(ranks, set_of));
+  if (any_composed(ranks)) text = "operations composed, " + text;
   return text + fmt::format(", LibTorch {}", all_alike(ranks, library_of) ? ranks.front().library : who_has_what(ranks, library_of));
 }
 
@@ -111,7 +119,7 @@ ComputedWith computed_with(const std::vector<RankAbilities>& ranks, const Bfloat
   std::set<std::string> libraries;
   for (const RankAbilities& rank : ranks) libraries.insert(rank.library);
   return {std::string(kernels::name_of(least_set(ranks))), fmt::format("{}", fmt::join(libraries, ", ")),
-          bfloat16 == nullptr ? "" : bfloat16->native ? "native" : "float32"};
+          bfloat16 == nullptr ? "" : bfloat16->native ? "native" : "float32", any_composed(ranks) ? "composed" : ""};
 }
 
 std::string describe_changes(const ComputedWith& before, const ComputedWith& now) {
@@ -124,6 +132,8 @@ std::string describe_changes(const ComputedWith& before, const ComputedWith& now
   };
   compare("kernels", before.instruction_set, now.instruction_set);
   compare("LibTorch", before.library, now.library);
+  const auto operations = [](const ComputedWith& with) { return with.operations.empty() ? "on kernels" : with.operations; };
+  compare("operations", operations(before), operations(now));
   if (changes.empty()) return "";
   return fmt::format("other processors than before compute from here on ({}): bits may differ from those of a run that never stopped",
                      fmt::join(changes, "; "));

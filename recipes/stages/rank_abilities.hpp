@@ -20,13 +20,14 @@ struct RankAbilities {
   std::string library;  // LibTorch's own, with the processor, on which its libraries' choices depend: "AVX512 on AMD EPYC"
   bool native_bfloat16 = false;  // how it would multiply bfloat16 (core/tensor/dtype_map.hpp), and why
   std::string why_bfloat16;
-  bool avx512 = false;  // by which runs chose before their checkpoints told
+  bool avx512 = false;    // by which runs chose before their checkpoints told
+  bool composed = false;  // runs operations on their composed forms (core/ops/backend.hpp)
 
   bool operator==(const RankAbilities&) const = default;
 };
 
 /// Collective, before anything is computed: what each rank can do. From now on our kernels and bfloat16 products use on every rank what
-/// all of them can. LibTorch's own kernels cannot be told so late.
+/// all of them can, and operations run composed on all if one rank runs them so. LibTorch's own kernels cannot be told so late.
 std::vector<RankAbilities> use_common_abilities(parallel::World& world);
 
 /// What our kernels use on all ranks.

@@ -71,7 +71,7 @@ class Check {
   // `count` digests of each rank, in rank order.
   std::vector<Checksum> gather(const Checksum* mine, std::size_t count) {
     std::vector<Checksum> all(count * static_cast<std::size_t>(layout_.size()));
-    layout_.world->start_all_gather(mine, all.data(), count * sizeof(Checksum), {"replica digests", step_, "", "save"}).finish();
+    layout_.save->start_all_gather(mine, all.data(), count * sizeof(Checksum), {"replica digests", step_, "", "save"}).finish();
     return all;
   }
 
@@ -95,7 +95,7 @@ class Check {
     while (first < count && agree(all, ranks, count, first)) ++first;
     char name[256] = {};
     if (layout_.rank() == ranks.front() && first < count) shared.names[first].copy(name, sizeof name - 1);
-    layout_.world->start_broadcast(name, sizeof name, ranks.front(), {"replica that differs", step_, "", "save"}).finish();
+    layout_.save->start_broadcast(name, sizeof name, ranks.front(), {"replica that differs", step_, "", "save"}).finish();
     const auto groups = group_ranks(ranks, column(all, ranks, count, first));
     const std::vector<std::string>& hosts = world_.layout().host_of_rank;
     std::vector<std::string> lists;

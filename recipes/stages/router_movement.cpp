@@ -27,11 +27,11 @@ at::Tensor held_choices(TrainModel& model, const Layout& layout, const Evaluatio
   const parallel::IndexRange mine = parallel::shard_of(sequences, layout.size(), layout.rank());
   FeatureRequest request;
   request.paths = feed_forward_inputs(model.moe->layers);
-  const at::TensorOptions integers = at::TensorOptions().dtype(at::kLong);
+  const at::TensorOptions integers = at::TensorOptions().dtype(at::kLong).device(model.decoder->device());
   at::Tensor own = at::zeros({most * held.length, layers, k}, integers);
   for (std::int64_t done = 0; done < most; done += batch) {
     const std::int64_t begin = std::min<std::int64_t>(done, mine.count), count = std::min<std::int64_t>(batch, mine.count - begin);
-    const ModelInput input = evaluation_input(held, mine.first + begin, count);
+    const ModelInput input = evaluation_input(model, held, mine.first + begin, count);
     const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval", false}, request);
     for (std::int64_t i = 0; i < layers && count > 0; ++i) {
       const auto index = static_cast<std::size_t>(i);

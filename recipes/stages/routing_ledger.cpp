@@ -19,12 +19,17 @@ std::vector<std::vector<std::int64_t>> RoutingLedger::expert_counts() const {
   return counts;
 }
 
-bool RoutingLedger::same_choices(const RoutingLedger& other) const {
-  if (slots_.size() != other.slots_.size()) return false;
+at::Tensor RoutingLedger::differs_from(const RoutingLedger& other) const {
+  at::Tensor differs;
+  const auto add = [&](const at::Tensor& a, const at::Tensor& b) {
+    const at::Tensor here = a.ne(b).any();
+    differs = differs.defined() ? differs.bitwise_or(here) : here;
+  };
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (!at::equal(slots_[i].rows, other.slots_[i].rows) || !at::equal(slots_[i].children, other.slots_[i].children)) return false;
+    add(slots_[i].rows, other.slots_[i].rows);
+    add(slots_[i].children, other.slots_[i].children);
   }
-  return true;
+  return differs.defined() ? differs.to(at::kLong) : differs;
 }
 
 void RoutingLedger::add(const std::vector<SlotStatistics>& statistics) {

@@ -36,8 +36,9 @@ class RoutingLedger {
   std::int64_t dropped() const;
   /// Rows computed by each expert, by slot.
   std::vector<std::vector<std::int64_t>> expert_counts() const;
-  /// Whether every router row was chosen as often.
-  bool same_choices(const RoutingLedger& other) const;
+  /// Whether a router row was chosen another number of times: 1 or 0, int64 [], on the counts' device, which nobody has
+  /// waited for.
+  at::Tensor differs_from(const RoutingLedger& other) const;
 
   /// Adds a micro-batch.
   void add(const std::vector<SlotStatistics>& statistics);

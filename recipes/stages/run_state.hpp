@@ -15,6 +15,7 @@ struct ComputedWith {
   std::string instruction_set;    // of our kernels, on all ranks: "avx512"
   std::string library;            // LibTorch's, and the processors: "AVX512 on AMD EPYC"; several if ranks differ
   std::string bfloat16_products;  // "native" or "float32" in a run of that type; "" else
+  std::string operations;         // "composed" where they run on those forms; "" on kernels
 
   bool operator==(const ComputedWith&) const = default;
 };

@@ -44,12 +44,15 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
     auto slot = std::make_unique<moe::MoeFeedForward>(path, prefix, *moe, config.hidden_size,
                                                       moe::ExpertPlacement{layout.expert_group->rank(), layout.expert_group->size()}, model.exchange, options);
     model.sparse.push_back(slot.get());
-    model.rules.push_back([router = &slot->router, name = counts_name(slot->path())](const StepStatistics& statistics) { router->update_bias(statistics.at(name)); });
     return slot;
   });
   model.trainable = trainable;
   const std::vector<Parameter*> all = model.decoder->parameters();
   for (Parameter* p : all) p->trainable = !trainable || trainable(*p);
+  for (moe::MoeFeedForward* slot : model.sparse) {
+    if (!slot->router.gate.trainable) continue;  // a frozen router goes on choosing as it does
+    model.rules.push_back([router = &slot->router, name = counts_name(slot->path())](const StepStatistics& statistics) { router->update_bias(statistics.at(name)); });
+  }
   const Holders holders = {{layout.reduction->size(), layout.reduction->rank()}, {layout.replicas->size(), layout.replicas->rank()}};
   model.parameters = ParameterSet(all, use == ModelUse::kTraining, holders);
   if (use == ModelUse::kTraining) model.optimizer = AdamW(model.parameters);

@@ -36,6 +36,8 @@ struct TrainModel {
   at::Tensor held_choices;                   // at the stage's last logged step (router_movement.hpp); undefined before the first
   std::vector<UpdateRule> rules;             // after each optimizer step: the routers' selection bias
 
+  /// Its element type and where it lives.
+  at::TensorOptions options() const { return at::TensorOptions(decoder->type()).device(decoder->device()); }
   /// What its random numbers are drawn from in a run of that seed: a function of the two names, the run's and its own.
   std::uint64_t own_seed(std::uint64_t seed) const;
   /// Settings that belong to a stage and not to the shape: coefficients, capacity, bias rate, top_k.

@@ -45,11 +45,11 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   const std::int64_t tokens = stage.train.global_batch_size * stage.data.seq_length;
   const std::int64_t active = count_parameters(describe(*model_, -1)).active;
   meter_.add_step(tokens, seconds, static_cast<double>(tokens) * static_cast<double>(active));
-  row_.loss = result.loss();
+  row_.loss = loss_of(result);
   const parallel::ExchangeCounters now = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};
   std::int64_t sums[3] = {target_bytes(batch, token_bytes_), now.bytes_intra - before.bytes_intra, now.bytes_inter - before.bytes_inter};
   world_.world()->start_all_reduce(sums, 3, DType::kInt64, parallel::ReduceOp::kSum, {"bytes", state_.step, "", "between steps"}).finish();
-  if (sums[0] > 0) row_.bits_per_byte = result.loss() * static_cast<double>(tokens) / std::numbers::ln2 / static_cast<double>(sums[0]);
+  if (sums[0] > 0) row_.bits_per_byte = loss_of(result) * static_cast<double>(tokens) / std::numbers::ln2 / static_cast<double>(sums[0]);
   row_.grad_norm = result.grad_norm;
   row_.tokens_per_second = static_cast<double>(tokens) / seconds;
   row_.step_seconds = seconds;

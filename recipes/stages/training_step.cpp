@@ -2,10 +2,13 @@
 
 #include "core/base/clock.hpp"
 #include "core/base/error.hpp"
+#include "core/tensor/host_memory.hpp"
 #include "parallel/gradient_reduction.hpp"
 #include "parallel/plan/shards.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/stages/finite_check.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -32,7 +35,7 @@ class GradientStep {
     collect_routing();
     model_.parameters.clear_gradients();
     for (const parallel::IndexRange& range : micro_batches_) {
-      const ModelInput input = make_input(batch_, range.first, range.count);
+      const ModelInput input = make_input(batch_, range.first, range.count, network_.device());
       const ForwardOutput output = forward(input);
       backward(terms(input, output), &range == &micro_batches_.back());
     }
@@ -49,7 +52,7 @@ class GradientStep {
     if (!has_prepass()) return;
     at::NoGradGuard no_grad;
     for (const parallel::IndexRange& range : micro_batches_) {
-      const ModelInput input = make_input(batch_, range.first, range.count);
+      const ModelInput input = make_input(batch_, range.first, range.count, network_.device());
       step_routing_.add(network_.forward(input.batch, nullptr, {options_.step, "prepass", true}).statistics);
     }
     step_routing_.reduce(*layout_.world, options_.step, "prepass");
@@ -68,14 +71,13 @@ class GradientStep {
 
   void backward(const at::Tensor& share, bool last) {
     if (last) model_.parameters.all_uses_opened();
-    share.backward();
+    if (share.defined()) share.backward();
   }
 
   void close_routing() {
     if (has_prepass()) {
       const RoutingLedger again = over_all_ranks(seen_);
-      if (!again.same_choices(step_routing_))
-        throw diverged_error("step {}: the second pass routed otherwise than the first; this is a defect of Sluice", options_.step);
+      routed_otherwise_ = again.differs_from(step_routing_);
       step_routing_ = again;
     } else if (!objective_.reads_step_routing) {
       step_routing_ = over_all_ranks(seen_);
@@ -91,6 +93,8 @@ class GradientStep {
   }
 
   StepResult result() {
+    if (routed_otherwise_.defined() && values_of<std::int64_t>(routed_otherwise_).front() != 0)
+      throw diverged_error("step {}: the second pass routed otherwise than the first; this is a defect of Sluice", options_.step);
     StepResult result;
     for (const auto& term : objective_.terms) result.terms[term->name()] = term->shown(sums_.at(term->name()), totals_);
     if (options_.hooks.gradient) {
@@ -119,18 +123,22 @@ class GradientStep {
   StepReport report_;
   RoutingLedger seen_;          // of this rank's micro-batches so far
   RoutingLedger step_routing_;  // of the whole step and all ranks, once it is known
+  at::Tensor routed_otherwise_;  // than in the pre-pass; undefined without one
   std::map<std::string, double> sums_;
   double communication_seconds_ = 0.0;
 };
 
-// Loss and norm are the same on every rank, so all ranks stop at the same place.
-void require_finite(const TrainModel& model, const Layout& layout, const StepResult& result, std::int64_t step) {
-  if (std::isfinite(result.loss()) && std::isfinite(result.grad_norm)) return;
-  const std::string found = first_non_finite_gradient(model, layout, step), first = found.empty() ? "none, the loss alone is not finite" : found;
-  if (!std::isfinite(result.loss()))
-    throw diverged_error("step {}: the loss is {}; first non-finite gradient: {}", step, plain_number(result.loss()), first);
-  throw diverged_error("step {}: the gradient norm is {} (loss {}); first non-finite gradient: {}", step, plain_number(result.grad_norm),
-                       plain_number(result.loss()), first);
+// Terms and norm are the same on every rank, so all ranks stop at the same place.
+void require_finite(const TrainModel& model, const Layout& layout, const Objective& objective, const StepResult& result, std::int64_t step) {
+  const std::vector<std::string> names = objective.names();
+  const auto bad = std::find_if(names.begin(), names.end(), [&](const std::string& name) { return !std::isfinite(result.terms.at(name)); });
+  if (bad == names.end() && std::isfinite(result.grad_norm)) return;
+  const std::string found = first_non_finite_gradient(model, layout, step);
+  if (bad != names.end())
+    throw diverged_error("step {}: the {} is {}; first non-finite gradient: {}", step, *bad, plain_number(result.terms.at(*bad)),
+                         found.empty() ? fmt::format("none, the {} alone is not finite", *bad) : found);
+  const std::string first = names.empty() ? "" : fmt::format(" ({} {})", names.front(), plain_number(result.terms.at(names.front())));
+  throw diverged_error("step {}: the gradient norm is {}{}; first non-finite gradient: {}", step, plain_number(result.grad_norm), first, found);
 }
 
 // What gradients are multiplied by: PyTorch's clip_grad_norm_.
@@ -172,7 +180,7 @@ StepResult compute_gradients(TrainModel& model, const Layout& layout, const Loca
 
 StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch& batch, const Objective& objective, const StepOptions& options) {
   StepResult result = compute_gradients(model, layout, batch, objective, options);
-  require_finite(model, layout, result, options.step);
+  require_finite(model, layout, objective, result, options.step);
   at::NoGradGuard no_grad;
   update(model, options, clip(result.grad_norm, options.max_grad_norm));
   apply_rules(model, result.routing);

@@ -30,7 +30,6 @@ struct StepResult {
   RoutingLedger routing;                // of the whole step; empty for a dense model
   double communication_seconds = 0.0;   // this rank waited for reductions
 
-  double loss() const { return terms.at("loss"); }  // cross-entropy, nats per token
   /// Share of (token, k) pairs over capacity.
   double dropped_fraction(const TrainModel& model, const LocalBatch& batch) const;
 };

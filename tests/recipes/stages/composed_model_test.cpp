@@ -19,7 +19,7 @@ Digits digits(const DecoderConfig& config, const std::optional<moe::MoeConfig>& 
   TrainModel model = tiny_model(config, moe, at::kDouble);
   Digits result;
   const LocalBatch batch = tiny_batch(4, 8, config.vocab_size);
-  result.loss = gradients_of(model, batch).loss();
+  result.loss = loss_of(gradients_of(model, batch));
   for (const Parameter* p : model.parameters.trained()) result.gradients.push_back(p->gradient.sum().clone());
   AdamW(model.parameters).step(model.parameters, {}, 1e-3, 1.0);
   for (const Parameter* p : model.parameters.trained()) result.values.push_back(p->value.clone());

@@ -314,6 +314,22 @@ TEST_CASE("kept Adam moments follow the weights and are shared among copies; dra
   CHECK(sparse.optimizer.steps() == dense.optimizer.steps());
 }
 
+TEST_CASE("what was frozen has no moments to hand on: its copies begin without") {
+  const Trainable feed_forward_frozen = [](const Parameter& p) { return p.name.find("mlp") == p.name.npos; };
+  TrainModel dense = build_model(tiny_decoder(), std::nullopt, alone_layout(), at::kDouble, "auto", ModelUse::kTraining, feed_forward_frozen);
+  initialize(dense, 3);
+  dense.trainable = {};  // from the conversion on everything is trained
+  moe::MoeConfig moe = tiny_moe();
+  moe.expert_hidden_size = dense.config.intermediate_size;
+  const moe::ConversionShape shape{moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0};
+  TrainModel sparse = convert_model(dense, shape, alone_layout(), "auto", 21, true);
+  const LeafStore leaves = leaves_of(sparse);
+  const LeafView& copy = leaves.at("model.layers.1.mlp.experts.2.down_proj.weight");
+  CHECK(at::equal(copy.value, leaves_of(dense).at("model.layers.1.mlp.down_proj.weight").value));
+  CHECK(copy.exp_avg.abs().max().item<double>() == 0.0);
+  CHECK(*copy.updates == UpdateCounts());
+}
+
 TEST_CASE("the gradients of an expert's copies sum to their source's, and so do their kept moments") {
   moe::MoeConfig sparse_shape = copy_shape(), after = copy_shape();
   ConversionKind kind = ConversionKind::kSparsifyCopy;

@@ -24,7 +24,7 @@ double objective(TrainModel& model, const LocalBatch& batch, const Setting& sett
   options.micro_batch_size = setting.micro_batch_size;
   model.last_routing = setting.last;
   const StepResult r = gradients_of(model, batch, options);
-  double total = r.loss();
+  double total = loss_of(r);
   if (model.moe) {
     const auto layers = static_cast<double>(model.sparse.size());
     total += layers * (model.moe->aux_loss_coef * r.terms.at("load_balancing_loss") + model.moe->z_loss_coef * r.terms.at("z_loss"));

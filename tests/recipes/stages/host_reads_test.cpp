@@ -2,6 +2,7 @@
 // each exchange where experts are spread. Shown by a model without values (the meta device) and by an observer of LibTorch's functions.
 #include "core/ops/backend.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/staged_memory.hpp"
 #include "tests/support/tiny_model.hpp"
 
 #include <ATen/record_function.h>
@@ -17,18 +18,19 @@ using namespace sluice::testing;
 
 namespace {
 
-std::atomic<int> values_read{0}, counts_read{0};
+std::atomic<int> values_read{0}, counts_read{0}, copies_to_host{0};
 
 // While it lives, functions that give the host a value, or a shape that depends on values, are counted; every operation runs composed.
 class Observer {
  public:
   Observer() {
-    values_read = counts_read = 0;
+    values_read = counts_read = copies_to_host = 0;
     ops::use_composed(true);
     handle_ = at::addGlobalCallback(at::RecordFunctionCallback([](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
                                       const std::string_view name = function.name();
                                       if (name == "sluice::integers_of") ++counts_read;
-                                      for (const char* reader : {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select"})
+                                      if (name == "sluice::to_host") ++copies_to_host;
+                                      for (const char* reader : {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::equal", "aten::is_nonzero"})
                                         if (name == reader) ++values_read;
                                       return nullptr;
                                     }).scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
@@ -71,8 +73,7 @@ TEST_CASE("a sparse step runs where there are no values: routing, experts, terms
       for (const moe::BalanceLoss balance : {moe::BalanceLoss::kGlobal, moe::BalanceLoss::kSequence, moe::BalanceLoss::kLagged}) {
         INFO(at::toString(type) << ", families of " << family_size << ", balance " << static_cast<int>(balance));
         TrainModel model = build_model(tiny_decoder(), sparse(family_size, balance), alone_layout(), meta(type), "auto");
-        const at::Tensor ids = at::zeros({2 * 8}, meta(at::kLong));
-        const ModelInput input = {{ids, RowTable({8, 8}, {0, 1}, 0, Modality::kText, at::kMeta)}, ids};
+        const ModelInput input = make_input(tiny_batch(2, 8, model.config.vocab_size), 0, 2, model.decoder->device());
         model.parameters.clear_gradients();
         const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {1, "forward", true});
         RoutingLedger routing;
@@ -115,6 +116,43 @@ TEST_CASE("on composed operations a step reads its report alone, however many mi
   CHECK(reads[4] == reads[1]);
   // Three terms and the two sums of squares behind the norm.
   CHECK(reads[4] <= 5);
+}
+
+TEST_CASE("the real step needs no value of a device before its report") {
+  // Where there are no values it comes as far as that, and says what it wanted.
+  TrainModel model = build_model(tiny_decoder(), sparse(2, moe::BalanceLoss::kSequence), alone_layout(), at::TensorOptions(at::kFloat).device(at::kMeta), "auto");
+  StepOptions options;
+  options.micro_batch_size = 2;
+  std::string wanted;
+  try {
+    gradients_of(model, tiny_batch(4, 8, model.config.vocab_size), options);
+  } catch (const std::exception& error) {
+    wanted = error.what();
+  }
+  INFO(wanted);
+  CHECK(wanted.find("_local_scalar_dense") != std::string::npos);
+  for (const Parameter* p : model.parameters.trained()) {
+    INFO(p->name);
+    CHECK(model.parameters.is_final(*p));
+  }
+}
+
+TEST_CASE("copies to the host do not grow with micro-batches, but for rows on their way to other ranks") {
+  const testing::StagedMemory staged;  // as a device's tensors are
+  const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
+  std::map<std::int64_t, int> copies;
+  for (const std::int64_t micro_batch_size : {4, 2, 1}) {
+    TrainModel model = tiny_model(tiny_decoder(), sparse(2, moe::BalanceLoss::kSequence), at::kDouble);
+    StepOptions options;
+    options.micro_batch_size = micro_batch_size;
+    options.learning_rate = 1e-3;
+    const Observer observer;
+    step_of(model, batch, options);
+    copies[micro_batch_size] = copies_to_host;
+  }
+  CHECK(copies[4] == 0);
+  CHECK(copies[1] == 0);
+  CHECK(copies[2] == 0);
 }
 
 TEST_CASE("where experts are spread, the counts are read once a layer, micro-batch and pass forward, and never backward") {

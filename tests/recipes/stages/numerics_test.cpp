@@ -1,5 +1,6 @@
 // A numerics slot that changes nothing changes no bit: losses and gradients of whole models with a transform that passes weight and input
 // through in every product, against none.
+#include "core/nn/cross_entropy.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/tiny_model.hpp"
@@ -31,9 +32,13 @@ struct Digits {
   std::vector<at::Tensor> gradients;
 };
 
+// In several micro-batches, each of more rows than a block of logits has.
 Digits digits(TrainModel& model) {
-  const LocalBatch batch = tiny_batch(4, 8, model.config.vocab_size);
-  const double loss = gradients_of(model, batch).loss();
+  const LocalBatch batch = tiny_batch(16, 256, model.config.vocab_size);
+  StepOptions options;
+  options.micro_batch_size = 8;
+  CHECK(8 * 256 > loss_block_rows(model.config.vocab_size));
+  const double loss = loss_of(gradients_of(model, batch, options));
   std::vector<at::Tensor> gradients;
   for (const Parameter* p : model.parameters.trained()) gradients.push_back(p->gradient.sum().clone());
   return {loss, gradients};
@@ -50,7 +55,10 @@ TEST_CASE("a numerics slot that changes nothing changes no bit of a model") {
         INFO("native " << native << ", type " << at::toString(type) << ", sparse " << sparse);
         std::optional<moe::MoeConfig> moe;
         if (sparse) moe = tiny_moe(), moe->layers = {1}, moe->num_shared_experts = 1;
-        TrainModel model = tiny_model(tiny_decoder(), moe, type);
+        DecoderConfig config = tiny_decoder();
+        config.vocab_size = 2048;
+        config.max_position_embeddings = 256;
+        TrainModel model = tiny_model(config, moe, type);
         const Digits plain = digits(model);
         fill_every_slot(model);
         const Digits filled = digits(model);

@@ -67,10 +67,14 @@ TEST_CASE("a job whose ranks compute with different libraries is warned of once"
 TEST_CASE("what a checkpoint tells of processors is compared when the run goes on") {
   const Bfloat16Choice native{true, ""}, widened{false, ""};
   const ComputedWith zen = computed_with({kZen, kZen}, nullptr), mixed = computed_with({kZen, kOld, kAmx}, &widened);
-  CHECK(zen == ComputedWith{"avx512", "AVX512 on EPYC", ""});
-  CHECK(mixed == ComputedWith{"avx2", "AVX2 on Xeon, AVX512 on EPYC, AVX512 on Xeon", "float32"});
+  CHECK(zen == ComputedWith{"avx512", "AVX512 on EPYC", "", ""});
+  CHECK(mixed == ComputedWith{"avx2", "AVX2 on Xeon, AVX512 on EPYC, AVX512 on Xeon", "float32", ""});
   CHECK(computed_with({kAmx}, &native).bfloat16_products == "native");
   CHECK(describe_changes(zen, zen).empty());
+  RankAbilities composed = kZen;
+  composed.composed = true;
+  CHECK(describe_changes(zen, computed_with({kZen, composed}, nullptr)) ==
+        "other processors than before compute from here on (operations composed, before on kernels): bits may differ from those of a run that never stopped");
   CHECK(describe_changes(zen, computed_with({kOld}, nullptr)) ==
         "other processors than before compute from here on (kernels avx2, before avx512; LibTorch AVX2 on Xeon, before AVX512 on EPYC): "
         "bits may differ from those of a run that never stopped");

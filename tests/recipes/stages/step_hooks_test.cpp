@@ -147,6 +147,19 @@ at::Tensor share_of(const std::vector<Number>& numbers) {
   return objective_share(objective, {input, {}, {}, {}}, report);
 }
 
+// The mean square of what the head sees, which autograd differentiates.
+class SquareTerm : public Term {
+ public:
+  explicit SquareTerm(double coefficient) : Term("square", coefficient) {}
+  std::int64_t count(const StepCounts& totals) const override { return totals.tokens; }
+  at::Tensor share(const Pass& pass, const TermScale& scale, StepReport& report) override {
+    const at::Tensor sum = pass.output.hidden.square().sum();
+    report.add(name(), sum);
+    return scale.times(sum);
+  }
+  double shown(double sum, const StepCounts& totals) const override { return sum / static_cast<double>(totals.tokens); }
+};
+
 }  // namespace
 
 TEST_CASE("a term without a count is nothing, the others are coefficient times sum over count") {
@@ -156,18 +169,6 @@ TEST_CASE("a term without a count is nothing, the others are coefficient times s
 }
 
 TEST_CASE("a stage's own term enters the gradient and the report by its name, and no file of the step knows it") {
-  // The mean square of what the head sees, which autograd differentiates.
-  class SquareTerm : public Term {
-   public:
-    explicit SquareTerm(double coefficient) : Term("square", coefficient) {}
-    std::int64_t count(const StepCounts& totals) const override { return totals.tokens; }
-    at::Tensor share(const Pass& pass, const TermScale& scale, StepReport& report) override {
-      const at::Tensor sum = pass.output.hidden.square().sum();
-      report.add(name(), sum);
-      return scale.times(sum);
-    }
-    double shown(double sum, const StepCounts& totals) const override { return sum / static_cast<double>(totals.tokens); }
-  };
   const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
   TrainModel model = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble);
   const auto gradients = [&](double coefficient) {
@@ -189,4 +190,37 @@ TEST_CASE("a stage's own term enters the gradient and the report by its name, an
     CHECK((of_half - 0.5 * of_whole).abs().max().item<double>() <= 1e-12 * largest);
   }
   CHECK((whole[0] - plain[0]).abs().max().item<double>() > 0.0);
+}
+
+TEST_CASE("a step trains by whatever terms its stage has, and by none") {
+  TrainModel model = tiny_model(tiny_decoder(), tiny_moe(), at::kDouble);
+  const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
+  StepOptions options;
+  options.learning_rate = 1e-2;
+  options.micro_batch_size = 2;
+  options.adamw.weight_decay = 0.0;
+  Objective alone_in_it;
+  alone_in_it.terms.push_back(std::make_unique<SquareTerm>(1.0));
+  options.step = 1;
+  const double before = train_step(model, alone_layout(), batch, alone_in_it, options).terms.at("square");
+  options.step = 2;
+  CHECK(train_step(model, alone_layout(), batch, alone_in_it, options).terms.at("square") < before);
+  const StepResult nothing = compute_gradients(model, alone_layout(), batch, Objective{}, options);
+  CHECK(nothing.grad_norm == 0.0);
+  CHECK(nothing.terms.empty());
+}
+
+TEST_CASE("what is not finite is told by the name of its term") {
+  TrainModel model = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
+  Objective objective;
+  objective.terms.push_back(std::make_unique<SquareTerm>(1.0));
+  model.parameters.trained().front()->value.fill_(std::numeric_limits<double>::infinity());
+  StepOptions options;
+  std::string told;
+  try {
+    train_step(model, alone_layout(), tiny_batch(2, 8, tiny_decoder().vocab_size), objective, options);
+  } catch (const Error& error) {
+    told = error.what();
+  }
+  CHECK(told.find("the square is") != std::string::npos);
 }

@@ -148,3 +148,30 @@ TEST_CASE("models of one seed are drawn by their names") {
   CHECK(!at::equal(head(a), head(other)));
   CHECK(!at::equal(head(a), head(only)));
 }
+
+TEST_CASE("a frozen mixture costs no backward pass: only what is above it is recorded") {
+  const auto recorded = [](const Trainable& trainable) {
+    TrainModel model = build_model(tiny_decoder(), tiny_moe(), alone_layout(), at::kDouble, "flat", ModelUse::kTraining, trainable);
+    initialize(model, 5);
+    const ModelInput input = make_input(tiny_batch(2, 8, model.config.vocab_size), 0, 2);
+    return model.decoder->forward(input.batch, nullptr, {1, "forward", true}).hidden.requires_grad();
+  };
+  CHECK(recorded({}));
+  CHECK(!recorded([](const Parameter&) { return false; }));
+  CHECK(recorded([](const Parameter& p) { return p.name.find("experts") != p.name.npos; }));
+  CHECK(recorded([](const Parameter& p) { return p.name.find("layers.0.mlp.gate") != p.name.npos; }));
+}
+
+TEST_CASE("a frozen router goes on choosing as it does, and one that is trained has its bias moved") {
+  moe::MoeConfig moe = tiny_moe();
+  moe.bias_update_rate = 0.5;
+  const Trainable above_layer_0 = [](const Parameter& p) { return p.name.find("layers.0.") == p.name.npos; };
+  TrainModel model = build_model(tiny_decoder(), moe, alone_layout(), at::kDouble, "auto", ModelUse::kTraining, above_layer_0);
+  initialize(model, 5);
+  StepOptions options;
+  options.step = 1;
+  options.learning_rate = 1e-2;
+  train_step(model, alone_layout(), tiny_batch(4, 8, model.config.vocab_size), language_objective(model), options);
+  CHECK(model.sparse[0]->router.correction_bias.abs().max().item<double>() == 0.0);
+  CHECK(model.sparse[1]->router.correction_bias.abs().max().item<double>() > 0.0);
+}
