@@ -4,7 +4,7 @@
 #include "core/ops/cross_entropy.hpp"
 #include "core/tensor/accumulate_product.hpp"
 #include "core/tensor/dtype_map.hpp"
-#include "core/tensor/pointers.hpp"
+#include "core/tensor/host_memory.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -81,7 +81,7 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
       if (!incoming.is_meta()) at::_assert_async(incoming == 1.0, rule);
       return;
     }
-    const double value = incoming.scalar_type() == at::kDouble ? *data_of<const double>(incoming) : *data_of<const float>(incoming);
+    const double value = incoming.scalar_type() == at::kDouble ? cpu_element<double>(incoming) : cpu_element<float>(incoming);
     TORCH_CHECK(value == 1.0, rule, ", not ", value);
   }
 };

@@ -56,4 +56,10 @@ std::vector<T> values_of(const at::Tensor& tensor) {
   return {values.begin(), values.end()};
 }
 
+/// The one element of a CPU tensor, where it lies: no copy, whatever is staged.
+template <class T>
+T cpu_element(const at::Tensor& tensor) {
+  return *data_of<const T>(tensor);
+}
+
 }  // namespace sluice
