@@ -4,6 +4,7 @@
 // double top-k: methods that leave the function as it is (each twin pair computes what its parent computed).
 #pragma once
 
+#include "core/checkpoint/tensor_id.hpp"
 #include "core/models/decoder_config.hpp"
 #include "moe/moe_config.hpp"
 
@@ -25,7 +26,7 @@ enum class ConversionKind {
 
 /// One addend of a new leaf: factor * old[rows, columns]. rows[i] is the old row of new row i; -1 leaves that row to `fresh_std`.
 struct LeafTerm {
-  std::string from;
+  checkpoint::TensorId from;
   std::vector<std::int64_t> rows;
   std::int64_t column_begin = 0;
   std::int64_t column_count = 0;
@@ -53,7 +54,7 @@ struct ConversionShape {
 /// Parts that a dense model's routed feed-forward is cut into: expert e is made of part e % num_shards. 1 for copies.
 std::int64_t num_shards(const ConversionShape& conversion);
 
-/// Plan of the leaf `name` with shape `shape` of the new model; absent if the leaf goes over unchanged.
-std::optional<LeafPlan> plan_leaf(const ConversionShape& conversion, const std::string& name, const std::vector<std::int64_t>& shape);
+/// Plan of the leaf `leaf` with shape `shape` of the new model; absent if the leaf goes over unchanged.
+std::optional<LeafPlan> plan_leaf(const ConversionShape& conversion, const checkpoint::TensorId& leaf, const std::vector<std::int64_t>& shape);
 
 }  // namespace sluice::moe

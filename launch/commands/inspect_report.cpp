@@ -40,7 +40,7 @@ std::uint64_t elements_of(const TensorIndex& index) {
 }
 
 recipes::ArchitectureChoice architecture_of(const InspectedModel& model) {
-  if (!model.config) return {std::nullopt, model.problem};
+  if (!model.config) return {nullptr, model.problem};
   if (model.config->architecture) return {model.config->architecture, ""};
   return recipes::architecture_of(model.config->model);
 }

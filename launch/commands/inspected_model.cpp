@@ -7,7 +7,7 @@
 #include "core/base/file_kind.hpp"
 #include "core/base/files.hpp"
 #include "recipes/convert/model_folder.hpp"
-#include "recipes/convert/name_map.hpp"
+#include "recipes/convert/architecture.hpp"
 
 namespace sluice {
 namespace {
@@ -44,9 +44,12 @@ void read_tensors_alone(const fs::path& path, InspectedModel& model) {
   } catch (const Error&) {
     // `problem` has it already.
   }
-  const bool foreign_names = model.config && model.config->architecture;
-  for (const auto& [name, view] : model.stored.tensors())
-    model.tensors.emplace(foreign_names ? recipes::to_canonical_name(*model.config->architecture, name).value_or(name) : name, view);
+  // Under our names where the architecture's are others.
+  std::map<std::string, std::string> ours;
+  if (model.config)
+    for (const recipes::StoredTensor& tensor : recipes::stored_tensors(model.config->model, model.config->architecture, {}))
+      if (!tensor.parts.empty()) ours[tensor.info.name] = tensor.parts.front().tensor.name;
+  for (const auto& [name, view] : model.stored.tensors()) model.tensors.emplace(ours.count(name) != 0 ? ours.at(name) : name, view);
 }
 
 std::optional<checkpoint::TensorIndex> open_state(const fs::path& checkpoint, const checkpoint::Manifest& manifest,

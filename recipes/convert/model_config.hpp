@@ -2,9 +2,8 @@
 // "sluice", the whole description, so that our own checkpoints come back exactly: families, balance settings and all.
 #pragma once
 
-#include "recipes/convert/family.hpp"
+#include "recipes/convert/architecture.hpp"
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,12 +18,12 @@ std::string config_json(const ModelDescription& model);
 
 struct ParsedConfig {
   ModelDescription model;
-  std::optional<Architecture> architecture;  // how the folder's tensors are named
+  const Architecture* architecture = nullptr;  // how the folder's tensors are named
   bool ours = false;                         // written by Sluice: the description is complete, balance settings included
   std::vector<std::string> notes;            // what the file asks for that is left out and changes no evaluation
 };
 
-/// Reads a config.json of ours or of one of the five architectures, in the spelling of Transformers 4 or 5. What we do not compute is
+/// Reads a config.json of ours or of one of the architectures, in the spelling of Transformers 4 or 5. What we do not compute is
 /// refused by key and value (biases, rope scaling, partial rotary, sliding windows, expert groups, quantisation, …). In a file of ours
 /// that other tools changed since, a key that contradicts "sluice" is named. All errors are data errors that name `file`.
 /// Of a foreign sparse model: aux_loss_coef is the file's (times top_k, since f there sums to k), the other balance settings are off.

@@ -7,21 +7,23 @@
 namespace sluice::recipes {
 namespace {
 
-using checkpoint::Shape;
+using checkpoint::Shape, checkpoint::TensorId, checkpoint::TensorKind, checkpoint::TensorPart;
 
 class TensorList {
  public:
   explicit TensorList(DType dtype) : dtype_(dtype) {}
 
-  void add(std::string name, Shape shape, TensorRole role, std::int64_t layer = -1, std::int64_t expert = -1) {
-    tensors_.push_back(
-        {std::move(name), std::move(shape), role, role == TensorRole::kRouterBias ? DType::kFloat32 : dtype_, layer, expert});
+  void add(TensorId id, Shape shape) {
+    CanonicalTensor tensor{std::move(id), "", std::move(shape), dtype_};
+    tensor.name = name_of(tensor.id);
+    if (tensor.is_statistic()) tensor.dtype = DType::kFloat32;
+    tensors_.push_back(std::move(tensor));
   }
-  void add_swiglu(const std::string& prefix, std::int64_t hidden, std::int64_t width, TensorRole role, std::int64_t layer,
-                  std::int64_t expert = -1) {
-    add(prefix + "gate_proj.weight", {width, hidden}, role, layer, expert);
-    add(prefix + "up_proj.weight", {width, hidden}, role, layer, expert);
-    add(prefix + "down_proj.weight", {hidden, width}, role, layer, expert);
+  /// `part`: the gate's, up's and down's alike, whatever kind it says.
+  void add_swiglu(const TensorId& part, std::int64_t hidden, std::int64_t width) {
+    add(part.with(TensorKind::kGate), {width, hidden});
+    add(part.with(TensorKind::kUp), {width, hidden});
+    add(part.with(TensorKind::kDown), {hidden, width});
   }
   std::vector<CanonicalTensor> take() { return std::move(tensors_); }
 
@@ -30,29 +32,28 @@ class TensorList {
   std::vector<CanonicalTensor> tensors_;
 };
 
-void add_attention(TensorList& list, const DecoderConfig& config, const std::string& prefix, std::int64_t layer) {
-  const std::int64_t queries = config.num_attention_heads * config.head_dim;
-  const std::int64_t keys = config.num_key_value_heads * config.head_dim;
-  list.add(prefix + "q_proj.weight", {queries, config.hidden_size}, TensorRole::kAttention, layer);
-  list.add(prefix + "k_proj.weight", {keys, config.hidden_size}, TensorRole::kAttention, layer);
-  list.add(prefix + "v_proj.weight", {keys, config.hidden_size}, TensorRole::kAttention, layer);
-  list.add(prefix + "o_proj.weight", {config.hidden_size, queries}, TensorRole::kAttention, layer);
+void add_attention(TensorList& list, const DecoderConfig& config, const std::string& layer) {
+  const std::int64_t queries = config.num_attention_heads * config.head_dim, keys = config.num_key_value_heads * config.head_dim;
+  const auto add = [&](TensorKind kind, Shape shape) { list.add({layer, TensorPart::kAttention, kind}, std::move(shape)); };
+  add(TensorKind::kQuery, {queries, config.hidden_size});
+  add(TensorKind::kKey, {keys, config.hidden_size});
+  add(TensorKind::kValue, {keys, config.hidden_size});
+  add(TensorKind::kOutput, {config.hidden_size, queries});
   if (config.qk_norm == QkNorm::kNone) return;
   const bool per_head = config.qk_norm == QkNorm::kHead;
-  list.add(prefix + "q_norm.weight", {per_head ? config.head_dim : queries}, TensorRole::kNorm, layer);
-  list.add(prefix + "k_norm.weight", {per_head ? config.head_dim : keys}, TensorRole::kNorm, layer);
+  add(TensorKind::kQueryNorm, {per_head ? config.head_dim : queries});
+  add(TensorKind::kKeyNorm, {per_head ? config.head_dim : keys});
 }
 
-void add_moe(TensorList& list, const ModelDescription& model, const std::string& prefix, std::int64_t layer) {
+void add_moe(TensorList& list, const ModelDescription& model, const std::string& layer) {
   const moe::MoeConfig& moe = *model.moe;
   const std::int64_t hidden = model.decoder.hidden_size;
-  list.add(prefix + "gate.weight", {moe.num_families(), hidden}, TensorRole::kRouter, layer);
-  if (moe.family_size > 1) list.add(prefix + "family_gate.weight", {moe.num_child_rows(), hidden}, TensorRole::kFamilyGate, layer);
-  if (model.router_bias()) list.add(prefix + "gate.e_score_correction_bias", {moe.num_families()}, TensorRole::kRouterBias, layer);
+  list.add({layer, TensorPart::kRouter}, {moe.num_families(), hidden});
+  if (moe.family_size > 1) list.add({layer, TensorPart::kRouter, TensorKind::kFamilyRows}, {moe.num_child_rows(), hidden});
+  if (model.router_bias()) list.add({layer, TensorPart::kRouter, TensorKind::kSelectionBias}, {moe.num_families()});
   for (std::int64_t expert = 0; expert < moe.num_experts; ++expert)
-    list.add_swiglu(prefix + "experts." + std::to_string(expert) + ".", hidden, moe.expert_hidden_size, TensorRole::kExpert, layer, expert);
-  if (moe.num_shared_experts > 0)
-    list.add_swiglu(prefix + "shared_experts.", hidden, moe.num_shared_experts * moe.expert_hidden_size, TensorRole::kShared, layer);
+    list.add_swiglu({layer, TensorPart::kExpert, TensorKind::kGate, expert}, hidden, moe.expert_hidden_size);
+  if (moe.num_shared_experts > 0) list.add_swiglu({layer, TensorPart::kSharedExperts}, hidden, moe.num_shared_experts * moe.expert_hidden_size);
 }
 
 }  // namespace
@@ -104,17 +105,17 @@ void check_description(const ModelDescription& model, const std::string& where) 
 std::vector<CanonicalTensor> canonical_tensors(const ModelDescription& model) {
   const DecoderConfig& config = model.decoder;
   TensorList list(model.dtype);
-  list.add("model.embed_tokens.weight", {config.vocab_size, config.hidden_size}, TensorRole::kEmbedding);
-  for (std::int64_t layer = 0; layer < config.num_layers; ++layer) {
-    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-    list.add(prefix + "input_layernorm.weight", {config.hidden_size}, TensorRole::kNorm, layer);
-    add_attention(list, config, prefix + "self_attn.", layer);
-    list.add(prefix + "post_attention_layernorm.weight", {config.hidden_size}, TensorRole::kNorm, layer);
-    if (model.is_sparse(layer)) add_moe(list, model, prefix + "mlp.", layer);
-    else list.add_swiglu(prefix + "mlp.", config.hidden_size, config.intermediate_size, TensorRole::kMlp, layer);
+  list.add({"", TensorPart::kEmbedding}, {config.vocab_size, config.hidden_size});
+  for (std::int64_t number = 0; number < config.num_layers; ++number) {
+    const std::string layer = checkpoint::layer_path(number);
+    list.add({layer, TensorPart::kInputNorm}, {config.hidden_size});
+    add_attention(list, config, layer);
+    list.add({layer, TensorPart::kPostAttentionNorm}, {config.hidden_size});
+    if (model.is_sparse(number)) add_moe(list, model, layer);
+    else list.add_swiglu({layer, TensorPart::kFeedForward}, config.hidden_size, config.intermediate_size);
   }
-  list.add("model.norm.weight", {config.hidden_size}, TensorRole::kNorm);
-  if (!config.tie_word_embeddings) list.add("lm_head.weight", {config.vocab_size, config.hidden_size}, TensorRole::kHead);
+  list.add({"", TensorPart::kFinalNorm}, {config.hidden_size});
+  if (!config.tie_word_embeddings) list.add({"", TensorPart::kHead}, {config.vocab_size, config.hidden_size});
   return list.take();
 }
 
@@ -122,10 +123,10 @@ ParameterCount count_parameters(const ModelDescription& model) {
   ParameterCount count;
   std::int64_t experts = 0;
   for (const CanonicalTensor& tensor : canonical_tensors(model)) {
-    if (tensor.role == TensorRole::kRouterBias) continue;
+    if (tensor.is_statistic()) continue;
     const auto elements = static_cast<std::int64_t>(*checkpoint::element_count(tensor.shape));
     count.total += elements;
-    if (tensor.role == TensorRole::kExpert) experts += elements;
+    if (tensor.id.part == TensorPart::kExpert) experts += elements;
   }
   count.active = count.total - experts;
   if (model.moe) count.active += experts / model.moe->num_experts * model.moe->top_k;

@@ -1,9 +1,9 @@
-// A decoder, dense or sparse, as plain values, and the list of its tensors under their canonical names. Those are Hugging Face's
-// of Qwen3, Qwen3-MoE and Glm4Moe, experts one by one under their global number; other families' names are in name_map.hpp.
+// A decoder, dense or sparse, as plain values, and the list of its tensors under their canonical names (core/checkpoint/tensor_id.hpp).
 // D hidden, H/K heads and key-value heads, h head size, F width, V vocabulary, E experts, C child rows; a Linear is [out, in].
 #pragma once
 
 #include "core/base/dtype.hpp"
+#include "core/checkpoint/tensor_id.hpp"
 #include "core/checkpoint/tensor_info.hpp"
 #include "core/models/decoder_config.hpp"
 #include "moe/moe_config.hpp"
@@ -30,33 +30,24 @@ struct ModelDescription {
   bool operator==(const ModelDescription&) const = default;
 };
 
-enum class TensorRole {
-  kEmbedding,   // [V, D]
-  kNorm,        // [D], or a query/key norm [h] or [H*h], [K*h]
-  kAttention,   // q [H*h, D], k and v [K*h, D], o [D, H*h]
-  kMlp,         // gate and up [F, D], down [D, F] of a dense layer
-  kRouter,      // mlp.gate.weight [E, D]; with families [E/family_size, D]
-  kFamilyGate,  // mlp.family_gate.weight [C, D]: the children's rows, level after level, only with families
-  kRouterBias,  // mlp.gate.e_score_correction_bias, one per row of mlp.gate.weight, always F32
-  kExpert,      // gate and up [F, D], down [D, F] of one expert
-  kShared,      // the same of the shared expert, F = num_shared_experts * expert_hidden_size
-  kHead,        // lm_head.weight [V, D], only if untied
-};
-
 struct CanonicalTensor {
-  std::string name;
+  checkpoint::TensorId id;
+  std::string name;  // the id's
   checkpoint::Shape shape;
-  TensorRole role = TensorRole::kNorm;
   DType dtype = DType::kFloat32;
-  std::int64_t layer = -1;   // -1: not of a layer
-  std::int64_t expert = -1;  // global number; -1: not of an expert
+
+  /// A statistic that the optimizer knows nothing of: the router's selection bias, always F32.
+  bool is_statistic() const { return id.kind == checkpoint::TensorKind::kSelectionBias; }
 };
 
 /// Data error if the description cannot be a model (sizes below 1, heads that do not divide, sparse layers out of range, …), with
 /// the key and its value; `where` begins the message.
 void check_description(const ModelDescription& model, const std::string& where);
 
-/// Every tensor of the model, layer by layer.
+/// Every tensor of the model, layer by layer:
+///   embedding and head [V, D] (the head only if untied), norms [D], q [H*h, D], k and v [K*h, D], o [D, H*h], query and key norm [h] or
+///   [H*h], [K*h]; gate and up [F, D] and down [D, F] of a dense layer, of each expert and of the shared experts (F then num_shared_experts
+///   * expert_hidden_size); the router's rows [E/family_size, D], children's rows [C, D] only with families, one selection bias a row.
 std::vector<CanonicalTensor> canonical_tensors(const ModelDescription& model);
 
 struct ParameterCount {

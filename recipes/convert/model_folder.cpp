@@ -3,10 +3,10 @@
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "core/checkpoint/accounting.hpp"
-#include "recipes/convert/name_map.hpp"
+#include "recipes/convert/architecture.hpp"
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 namespace sluice::recipes {
 namespace {
@@ -29,12 +29,11 @@ void require_zeros(const std::string& name, const TensorView& view) {
         view.file->path(), name);
 }
 
-/// Experts of a layer stacked into one tensor, as Transformers 5 writes them only on request.
-void refuse_fused_experts(const ModelFolder& folder) {
-  for (const auto& [name, view] : folder.index.tensors())
-    if (name.ends_with(".experts.gate_up_proj"))
-      throw data_error("{}: tensor '{}': experts stacked in one tensor are not read; save the model with save_original_format=True",
-                       view.file->path(), name);
+/// One of our tensors in a stored one.
+TensorView view_of(const TensorView& stored, const StoredPart& part) {
+  const TensorInfo info{part.tensor.name, stored.info.type, part.tensor.shape};
+  const auto bytes_of = [&](std::uint64_t elements) { return *checkpoint::byte_count(info.type, {static_cast<std::int64_t>(elements)}); };
+  return {info, stored.bytes.subspan(bytes_of(static_cast<std::uint64_t>(part.offset)), *checkpoint::byte_count(info.type, info.shape)), stored.file};
 }
 
 }  // namespace
@@ -45,33 +44,38 @@ ModelFolder open_model_folder(const std::filesystem::path& path) {
   if (fs::exists(path / "adapter_config.json"))
     throw data_error("{}: has an adapter (adapter_config.json), which is not read and would be missing from the model: merge it first", path.string());
   folder.notes = folder.config.notes;
-  refuse_fused_experts(folder);
   const ModelDescription& model = folder.config.model;
-  const auto architecture = folder.config.architecture;
+  const Architecture* architecture = folder.config.architecture;
 
+  std::vector<std::string> names;
+  for (const auto& [name, view] : folder.index.tensors()) names.push_back(name);
   std::vector<TensorInfo> expected, found;
-  std::set<std::string> zeros;  // written for the architecture's sake, no part of the model
-  for (const StoredTensor& tensor : stored_tensors(model)) {
+  std::map<std::string, StoredTensor> by_name;
+  for (StoredTensor& tensor : stored_tensors(model, architecture, names)) {
     // A tensor of width 0 that is not there is not missing: some writers leave it out.
     const bool is_empty = std::ranges::find(tensor.info.shape, 0) != tensor.info.shape.end();
     if (is_empty && !folder.index.contains(tensor.info.name)) continue;
     expected.push_back(tensor.info);
-    if (!tensor.source) zeros.insert(tensor.info.name);
+    by_name.emplace(tensor.info.name, std::move(tensor));
   }
   for (const auto& [name, view] : folder.index.tensors()) {
-    const auto canonical = architecture ? to_canonical_name(*architecture, name) : std::optional(name);
-    if (const auto ignored = architecture && canonical ? ignored_on_load(model, *architecture, *canonical) : std::nullopt) {
-      if (ignored->is_tied_head && folder.index.contains(kEmbedding) && !same_bytes(view, folder.index.at(kEmbedding)))
+    const auto known = by_name.find(name);
+    const LeftAside aside = architecture != nullptr && known == by_name.end() ? left_aside(model, *architecture, name) : LeftAside{};
+    if (!aside.reason.empty()) {
+      if (aside.is_tied_head && folder.index.contains(kEmbedding) && !same_bytes(view, folder.index.at(kEmbedding)))
         throw data_error("{}: tensor '{}' differs from '{}', although tie_word_embeddings says they are one", view.file->path(), name,
                          kEmbedding);
-      folder.notes.push_back(name + " is left aside: " + ignored->reason);
+      folder.notes.push_back(name + " is left aside: " + aside.reason);
       continue;
     }
     found.push_back(view.info);
-    if (zeros.count(name) != 0) require_zeros(name, view);
-    else if (canonical) folder.tensors.emplace(*canonical, view);
   }
   checkpoint::require_all_accounted(checkpoint::account_tensors(expected, found), path.string());
+  for (const auto& [name, tensor] : by_name) {
+    const TensorView& view = folder.index.at(name);
+    if (tensor.parts.empty()) require_zeros(name, view);  // written for the architecture's sake, no part of the model
+    for (const StoredPart& part : tensor.parts) folder.tensors.emplace(part.tensor.name, view_of(view, part));
+  }
   return folder;
 }
 

@@ -165,7 +165,7 @@ std::vector<std::vector<at::Tensor>> evened_flat_rows(const BalancingText& from,
     for (const double scale : scales) {
       conversion.flatten_scale = scale;
       const at::Tensor flat = at::empty({experts, inputs.x.size(1)}, at::kDouble);
-      fill_flat_gate(from.old.sparse[i]->router, model.sparse[i]->router.gate.name, conversion, flat);
+      fill_flat_gate(from.old.sparse[i]->router, conversion, flat);
       rows.push_back(moe::evened_rows(inputs, flat, conversion.after.top_k, selection));
     }
     return at::cat(rows, 0);

@@ -2,6 +2,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
+#include "core/checkpoint/tensor_id.hpp"
 #include "core/tensor/host_memory.hpp"
 
 #include <fmt/format.h>
@@ -12,6 +13,8 @@
 
 namespace sluice::recipes {
 namespace {
+
+using checkpoint::TensorId, checkpoint::TensorKind, checkpoint::TensorPart;
 
 at::Tensor as_rows(const at::Tensor& leaf) {
   return leaf.dim() > 1 ? leaf : leaf.view({-1, 1});
@@ -57,22 +60,26 @@ DenseOrigin origin_of(const TrainModel& model, const moe::ConversionShape& conve
     const at::TensorOptions options = model.sparse[i]->experts.down.value.options();
     const at::Tensor gate_up = at::zeros({shards, 2 * width, hidden}, options), down = at::zeros({shards, hidden, width}, options);
     for (std::int64_t s = 0; s < shards; ++s) {
-      const auto fill = [&](const at::Tensor& part, const char* projection) {
-        const std::string name = fmt::format("model.layers.{}.mlp.experts.{}.{}.weight", conversion.after.layers[i], s, projection);
-        const auto plan = moe::plan_leaf(conversion, name, part.sizes().vec());
-        if (!plan) throw usage_error("conversion: {} is not made of a dense feed-forward", name);
+      const auto fill = [&](const at::Tensor& part, TensorKind kind) {
+        const TensorId expert{checkpoint::layer_path(conversion.after.layers[i]), TensorPart::kExpert, kind, s};
+        const auto plan = moe::plan_leaf(conversion, expert, part.sizes().vec());
+        if (!plan) throw usage_error("conversion: {} is not made of a dense feed-forward", name_of(expert));
         fill_from_terms(part, *plan, old_value);
       };
-      fill(gate_up[s].narrow(0, 0, width), "gate_proj");
-      fill(gate_up[s].narrow(0, width, width), "up_proj");
-      fill(down[s], "down_proj");
+      fill(gate_up[s].narrow(0, 0, width), TensorKind::kGate);
+      fill(gate_up[s].narrow(0, width, width), TensorKind::kUp);
+      fill(down[s], TensorKind::kDown);
     }
     origin.layers.push_back({gate_up.to(model.decoder->type()), down.to(model.decoder->type())});
   }
   return origin;
 }
 
-bool is_expert(const std::string& name) { return name.find(".mlp.experts.") != std::string::npos; }
+TensorId id_of(const Leaf& leaf) {
+  const auto id = checkpoint::parse_tensor_id(leaf.name);
+  if (!id) throw usage_error("{} is no tensor of a decoder", leaf.name);
+  return *id;
+}
 
 // Every conversion is made of all that was there; none drops a tensor.
 void require_none_lost(const LeafStore& sources, const std::set<std::string>& used) {
@@ -101,7 +108,8 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
   at::NoGradGuard no_grad;
   const LeafStore sources = leaves_of(old);
   std::set<std::string> used;
-  const auto source = [&](const std::string& name, const std::string& wanted_by) -> const LeafView& {
+  const auto source = [&](const TensorId& from, const std::string& wanted_by) -> const LeafView& {
+    const std::string name = name_of(from);
     const LeafView* found = sources.find(name);
     if (found == nullptr) throw data_error("conversion: {} needs {}, which the model before has not", wanted_by, name);
     used.insert(name);
@@ -110,9 +118,10 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
   TrainModel model = build_model(old.config, conversion.after, layout, old.options(), exchange, ModelUse::kTraining, old.trainable);
   for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
-    const std::optional<moe::LeafPlan> plan = moe::plan_leaf(conversion, name, view.leaf.shape);
+    const TensorId id = id_of(view.leaf);
+    const std::optional<moe::LeafPlan> plan = moe::plan_leaf(conversion, id, view.leaf.shape);
     if (!plan) {
-      const LeafView& same = source(name, name);
+      const LeafView& same = source(id, name);
       view.value.copy_(same.value);
       if (view.updates == nullptr || same.updates == nullptr) continue;  // what was frozen has no moments to hand on
       view.exp_avg.copy_(same.exp_avg);
@@ -122,7 +131,7 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
     }
     const bool has_fresh_rows = plan->terms.empty() || std::count(plan->terms[0].rows.begin(), plan->terms[0].rows.end(), -1) > 0;
     if (has_fresh_rows && plan->fresh_std > 0) fill_normal(view.value, seed, name, plan->fresh_std, plan->tied_rows);
-    fill_from_terms(view.value, *plan, [&](const std::string& from) { return source(from, name).value; });
+    fill_from_terms(view.value, *plan, [&](const TensorId& from) { return source(from, name).value; });
     if (!plan->terms.empty() && view.updates != nullptr) {
       const moe::LeafTerm& term = plan->terms.front();
       const LeafView& from = source(term.from, name);
@@ -133,7 +142,7 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
       *view.updates = from.updates->of_part(term.rows, term.column_begin, term.column_count);
     }
   }
-  if (!conversion.before) model.origin = origin_of(model, conversion, [&](const std::string& from) { return source(from, "the experts' origin").value; });
+  if (!conversion.before) model.origin = origin_of(model, conversion, [&](const TensorId& from) { return source(from, "the experts' origin").value; });
   else if (old.origin) model.origin = old.origin->grown(conversion.after.num_experts / conversion.before->num_experts);
   require_none_lost(sources, used);
   for (std::size_t i = 0; i < model.sparse.size() && conversion.before; ++i) {
@@ -155,11 +164,12 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
   return model;
 }
 
-void fill_flat_gate(const moe::Router& then, const std::string& name, const moe::ConversionShape& conversion, const at::Tensor& gate) {
-  const auto plan = moe::plan_leaf(conversion, name, gate.sizes().vec());
-  if (!plan) throw usage_error("conversion: {} is made otherwise than by flattening", name);
-  fill_from_terms(gate, *plan, [&](const std::string& from) {
-    return (from == then.gate.name ? then.gate.value : then.family_gate.value).to(gate.scalar_type());
+void fill_flat_gate(const moe::Router& then, const moe::ConversionShape& conversion, const at::Tensor& gate) {
+  const TensorId id = id_of(then.gate.leaves.front());
+  const auto plan = moe::plan_leaf(conversion, id, gate.sizes().vec());
+  if (!plan) throw usage_error("conversion: {} is made otherwise than by flattening", name_of(id));
+  fill_from_terms(gate, *plan, [&](const TensorId& from) {
+    return (from.kind == TensorKind::kWeight ? then.gate.value : then.family_gate.value).to(gate.scalar_type());
   });
 }
 
@@ -167,7 +177,7 @@ void rescale_flattened(TrainModel& old, TrainModel& model, const moe::Conversion
   at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     Parameter& gate = model.sparse[i]->router.gate;
-    fill_flat_gate(old.sparse[i]->router, gate.name, conversion, gate.value);
+    fill_flat_gate(old.sparse[i]->router, conversion, gate.value);
     gate.refresh_compute(model.decoder->type());
   }
 }
@@ -185,11 +195,8 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
   at::NoGradGuard no_grad;
   for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
-    if (!is_expert(name)) continue;
-    const std::size_t begin = name.find(".experts.") + 9;
-    const std::string expert = name.substr(0, name.find('.', begin));
-    const std::int64_t id = std::stoll(name.substr(begin));
-    if (copies > 1 && id % copies == 0) continue;
+    const TensorId id = id_of(view.leaf);
+    if (id.part != TensorPart::kExpert || (copies > 1 && id.expert % copies == 0)) continue;
     const double std = view.value.std(false).item<double>(), mean = view.value.mean().item<double>();
     at::Tensor draw = at::empty_like(view.value);
     if (relative_noise > 0) {
@@ -198,9 +205,9 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
     }
     if (reinit_fraction > 0) {
       // The same columns in gate, up and down: keyed by the expert, not by the leaf.
-      const bool down = name.find(".down_proj.") != std::string::npos;
+      const bool down = id.kind == TensorKind::kDown;
       const std::int64_t width = down ? view.value.size(1) : view.value.size(0);
-      const std::uint64_t key = random_key(seed, expert + "#reinit");
+      const std::uint64_t key = random_key(seed, fmt::format("model.{}.mlp.experts.{}#reinit", id.layer, id.expert));
       std::vector<std::int64_t> columns;
       const auto count = static_cast<std::int64_t>(reinit_fraction * static_cast<double>(width));
       for (std::int64_t i = 0; i < count; ++i)

@@ -14,8 +14,8 @@ namespace sluice::recipes {
 TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion, const Layout& layout, const std::string& exchange, std::uint64_t seed,
                          bool keep_moments);
 
-/// Fills the gate [E, D] named `name` of a flattened router from the family router `then`, as conversion_plan says.
-void fill_flat_gate(const moe::Router& then, const std::string& name, const moe::ConversionShape& conversion, const at::Tensor& gate);
+/// Fills the gate [E, D] of a flattened router from the family router `then`, as conversion_plan says.
+void fill_flat_gate(const moe::Router& then, const moe::ConversionShape& conversion, const at::Tensor& gate);
 
 /// Makes the routers of `model`, a conversion of `old`, anew for another `flatten_scale` than it was converted with.
 void rescale_flattened(TrainModel& old, TrainModel& model, const moe::ConversionShape& conversion);

@@ -87,15 +87,13 @@ class ModelFiles {
       FileJob job{folder_ + shard.file, {}};
       for (const checkpoint::TensorInfo& info : shard.tensors) {
         const StoredTensor& tensor = by_name.at(info.name);
-        Piece piece{info, tensor.source ? tensor.source->expert : -1, {}};
-        const std::string name = tensor.canonical_name;
-        const bool zeros = !tensor.source;
-        const bool bias = tensor.source && tensor.source->role == TensorRole::kRouterBias;
-        const std::int64_t layer = tensor.source ? tensor.source->layer : -1;
-        piece.make = [this, info, name, zeros, bias, layer] {
-          if (zeros) return at::zeros(info.shape, at::TensorOptions().dtype(torch_type(info.type)));
-          if (bias) return router(layer).correction_bias.to(torch_type(info.type));
-          return leaves_.at(name).value.to(torch_type(info.type));
+        std::optional<CanonicalTensor> ours;
+        if (!tensor.parts.empty()) ours = tensor.parts.front().tensor;
+        Piece piece{info, ours ? ours->id.expert : -1, {}};
+        piece.make = [this, info, ours] {
+          if (!ours) return at::zeros(info.shape, at::TensorOptions().dtype(torch_type(info.type)));
+          if (ours->is_statistic()) return router(ours->id.layer).correction_bias.to(torch_type(info.type));
+          return leaves_.at(ours->name).value.to(torch_type(info.type));
         };
         job.pieces.push_back(std::move(piece));
       }
@@ -107,7 +105,7 @@ class ModelFiles {
   void plan_optimizer() {
     const checkpoint::ShardPlan plan = checkpoint::plan_shards(optimizer_tensors(description_, state_), request_.max_file_bytes, "optimizer");
     std::map<std::string, std::int64_t> expert_of;
-    for (const CanonicalTensor& tensor : canonical_tensors(description_)) expert_of[tensor.name] = tensor.expert;
+    for (const CanonicalTensor& tensor : canonical_tensors(description_)) expert_of[tensor.name] = tensor.id.expert;
     for (const checkpoint::Shard& shard : plan.shards) {
       FileJob job{folder_ + "state/" + shard.file, {}};
       for (const checkpoint::TensorInfo& info : shard.tensors) {
@@ -134,11 +132,11 @@ class ModelFiles {
     jobs_.push_back(std::move(job));
   }
 
-  moe::Router& router(std::int64_t layer) {
-    for (std::size_t i = 0; i < model_.sparse.size(); ++i) {
-      if (model_.moe->layers[i] == layer) return model_.sparse[i]->router;
+  moe::Router& router(const std::string& layer) {
+    for (moe::MoeFeedForward* slot : model_.sparse) {
+      if (slot->path() == layer + ".feed_forward") return slot->router;
     }
-    throw data_error("layer {} has no router", layer);
+    throw data_error("{} has no router", layer);
   }
 
   TrainModel& model_;

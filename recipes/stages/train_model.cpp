@@ -2,6 +2,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
+#include "core/checkpoint/tensor_id.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/host_memory.hpp"
 #include "core/tensor/pointers.hpp"
@@ -79,17 +80,16 @@ void initialize(TrainModel& model, std::uint64_t run_seed) {
   at::NoGradGuard no_grad;
   const std::uint64_t seed = model.own_seed(run_seed);
   const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(model.config.num_layers));
-  const auto ends_with = [](const std::string& name, const std::string& end) {
-    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-  };
   for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
-    if (ends_with(name, "norm.weight")) {
+    const auto id = checkpoint::parse_tensor_id(name);
+    if (!id) throw usage_error("{} is no tensor of a decoder", name);
+    if (id->is_norm()) {
       view.value.fill_(1.0);
-    } else if (ends_with(name, "mlp.gate.weight") || ends_with(name, "family_gate.weight")) {
+    } else if (id->part == checkpoint::TensorPart::kRouter) {
       fill_normal(view.value, seed, name, model.moe->router_init_std);
     } else {
-      const bool into_residual = ends_with(name, "o_proj.weight") || ends_with(name, "down_proj.weight");
+      const bool into_residual = id->kind == checkpoint::TensorKind::kOutput || id->kind == checkpoint::TensorKind::kDown;
       fill_normal(view.value, seed, name, into_residual ? 0.02 * residual : 0.02);
     }
   }

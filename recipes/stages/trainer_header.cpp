@@ -1,5 +1,5 @@
 #include "core/base/log.hpp"
-#include "recipes/convert/family.hpp"
+#include "recipes/convert/architecture.hpp"
 #include "recipes/run/run_header.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/schema/conversion.hpp"

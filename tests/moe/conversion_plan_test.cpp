@@ -31,15 +31,21 @@ ConversionShape conversion(ConversionKind kind, std::int64_t before, std::int64_
   return c;
 }
 
+checkpoint::TensorId id_of(const std::string& name) {
+  const auto id = checkpoint::parse_tensor_id(name);
+  REQUIRE(id.has_value());
+  return *id;
+}
+
 LeafPlan plan_of(const ConversionShape& c, const std::string& rest, const Shape& shape) {
-  const std::optional<LeafPlan> plan = plan_leaf(c, kMlp + rest, shape);
+  const std::optional<LeafPlan> plan = plan_leaf(c, id_of(kMlp + rest), shape);
   REQUIRE(plan.has_value());
   return *plan;
 }
 
 void check_term(const LeafTerm& term, const std::string& from, const Rows& rows, std::int64_t column_begin, std::int64_t column_count,
                 double factor) {
-  CHECK(term.from == kMlp + from);
+  CHECK(name_of(term.from) == kMlp + from);
   CHECK(term.rows == rows);
   CHECK(term.column_begin == column_begin);
   CHECK(term.column_count == column_count);
@@ -54,9 +60,9 @@ const Rows kTwelve = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 TEST_CASE("what no conversion touches goes over unchanged") {
   for (const ConversionKind kind : {ConversionKind::kSparsifyCopy, ConversionKind::kGrowFamily, ConversionKind::kFlatten}) {
     const ConversionShape c = conversion(kind, kind == ConversionKind::kSparsifyCopy ? 0 : 4, 8);
-    CHECK(!plan_leaf(c, "model.embed_tokens.weight", {16, 4}));
-    CHECK(!plan_leaf(c, "model.layers.1.self_attn.q_proj.weight", {4, 4}));
-    CHECK(!plan_leaf(c, "model.layers.0.mlp.gate_proj.weight", {12, 4}));  // a dense layer's
+    CHECK(!plan_leaf(c, id_of("model.embed_tokens.weight"), {16, 4}));
+    CHECK(!plan_leaf(c, id_of("model.layers.1.self_attn.q_proj.weight"), {4, 4}));
+    CHECK(!plan_leaf(c, id_of("model.layers.0.mlp.gate_proj.weight"), {12, 4}));  // a dense layer's
   }
 }
 
@@ -97,7 +103,7 @@ TEST_CASE("grow by family, twice: the family's rows stay, a level of children's 
   ConversionShape c = conversion(ConversionKind::kGrowFamily, 4, 8);
   c.after.family_size = 2;
   c.after.router_init_std = 0.3;
-  CHECK(!plan_leaf(c, kMlp + "gate.weight", {4, 4}));
+  CHECK(!plan_leaf(c, id_of(kMlp + "gate.weight"), {4, 4}));
   const LeafPlan first = plan_of(c, "family_gate.weight", {8, 4});
   CHECK(first.terms.empty());
   CHECK(first.fresh_std == 0.3);  // as the recipe says of new router rows
@@ -127,7 +133,7 @@ TEST_CASE("grow in a flat router: replicas stand side by side under their parent
     check_term(gate.terms[0], "gate.weight", rows, 0, 4, 1.0);
     const std::string last = "experts." + std::to_string(2 * copies - 1) + ".gate_proj.weight";
     check_term(plan_of(c, last, {12, 4}).terms.at(0), "experts.1.gate_proj.weight", kTwelve, 0, 4, 1.0);
-    CHECK(!plan_leaf(c, kMlp + "shared_experts.gate_proj.weight", {12, 4}));
+    CHECK(!plan_leaf(c, id_of(kMlp + "shared_experts.gate_proj.weight"), {12, 4}));
   }
 }
 
@@ -140,5 +146,5 @@ TEST_CASE("flatten: a child's row is its family's plus those on its way down the
   check_term(gate.terms[0], "gate.weight", {0, 0, 0, 0, 1, 1, 1, 1}, 0, 4, 1.0);
   check_term(gate.terms[1], "family_gate.weight", {0, 0, 1, 1, 2, 2, 3, 3}, 0, 4, 2.0);
   check_term(gate.terms[2], "family_gate.weight", {4, 5, 6, 7, 8, 9, 10, 11}, 0, 4, 2.0);
-  CHECK(!plan_leaf(c, kMlp + "experts.3.up_proj.weight", {12, 4}));
+  CHECK(!plan_leaf(c, id_of(kMlp + "experts.3.up_proj.weight"), {12, 4}));
 }

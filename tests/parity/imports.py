@@ -1,6 +1,6 @@
 """Folders written by Transformers (save_pretrained of random tiny models) opened by the product."""
 import torch
-from transformers import AutoModelForCausalLM, Glm4MoeConfig, LlamaConfig, MixtralConfig, Qwen3Config, Qwen3MoeConfig
+from transformers import AutoModelForCausalLM, Glm4MoeConfig, LlamaConfig, MixtralConfig, OlmoeConfig, Qwen3Config, Qwen3MoeConfig
 
 import curves
 from export import LOGPROB
@@ -20,6 +20,7 @@ def configs():
     yield "mixtral", MixtralConfig(**SHARED, **rope(1e6), intermediate_size=40, num_local_experts=4, num_experts_per_tok=2, sliding_window=None)
     yield "qwen3_moe", Qwen3MoeConfig(**SHARED, **rope(1e4), intermediate_size=48, moe_intermediate_size=24, num_experts=6, num_experts_per_tok=3,
                                       norm_topk_prob=False, mlp_only_layers=[0])
+    yield "olmoe", OlmoeConfig(**SHARED, **rope(1e4), intermediate_size=24, num_experts=6, num_experts_per_tok=2, norm_topk_prob=False)
     for name, shared_experts in (("glm4_moe", 2), ("glm4_moe_alone", 0)):
         yield name, Glm4MoeConfig(**SHARED, rope_parameters={"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 1.0},
                                   intermediate_size=48, moe_intermediate_size=24, n_routed_experts=4, num_experts_per_tok=2,
@@ -39,6 +40,9 @@ def write(folder, config):
             else:
                 tensor.copy_(noise * (0.3 if name.endswith("mlp.gate.weight") or name.endswith("bias") else 0.1))
     model.save_pretrained(folder)
+    if hasattr(config, "num_experts_per_tok"):
+        # The experts of a layer in one tensor.
+        model.save_pretrained(folder.with_name(folder.name + "_stacked"), save_original_format=False)
 
 
 def compare(product, settings):
@@ -49,6 +53,10 @@ def compare(product, settings):
         difference = (product.logprobs(folder, ids) - log_probabilities(load(folder), ids)).abs().max().item()
         check(difference <= LOGPROB, f"{name} of Transformers: log-probabilities differ by {difference:.2e}")
         print(f"imports, {name}: log-probabilities within {difference:.1e}", flush=True)
+        stacked = folder.with_name(folder.name + "_stacked")
+        if stacked.exists():
+            same = bool((product.logprobs(stacked, ids) == product.logprobs(folder, ids)).all())
+            check(same, f"{name} of Transformers with stacked experts: other log-probabilities")
     for name, _ in configs():
         try:
             go_on(product, settings, name)

@@ -49,6 +49,12 @@ class Runs:
         moe = {"num_experts": 6, "top_k": 3, "layers": [1], "aux_loss_coef": 0.1, "z_loss_coef": 0.0}
         return self.product.train("qwen3_moe", two_stages(moe), None, PLAIN)
 
+    def olmoe(self):
+        """Sparse from the start: no dense architecture has query/key norms over the whole projection."""
+        moe = {"num_experts": 6, "top_k": 2, "norm_topk_prob": False, "expert_hidden_size": 24, "aux_loss_coef": 0.1, "z_loss_coef": 0.01}
+        stages = [{"name": "sparse", "type": "pretrain", "max_steps": DENSE}]
+        return self.product.train("olmoe", stages, {"qk_norm": "projection", "num_key_value_heads": 2, "moe": moe}, PLAIN)
+
     def glm4_moe(self):
         moe = {"num_experts": 4, "top_k": 2, "layers": [1], "score_func": "sigmoid", "bias_update_rate": GLM_BIAS_RATE, "num_shared_experts": 1,
                "expert_hidden_size": 24, "routed_scaling_factor": 1.5, "aux_loss_coef": 0.0, "z_loss_coef": 0.0}
@@ -84,6 +90,7 @@ def run_export(product, runs):
         (mixtral.checkpoint(SPARSE), "mixtral"),
         (qwen.checkpoint(DENSE), "qwen3"),
         (qwen.checkpoint(SPARSE), "qwen3_moe"),
+        (runs.get("olmoe").checkpoint(DENSE), "olmoe"),
         (glm.checkpoint(SPARSE), "glm4_moe"),
         (runs.get("glm4_moe_alone").checkpoint(SPARSE), "glm4_moe"),
         (runs.get("words").checkpoint(2), "qwen3"),
@@ -99,6 +106,7 @@ def run_gradients(product, runs):
         (runs.get("llama_mixtral"), stages(with_z)),
         (runs.get("mixtral_one_layer"), stages(without_z)),
         (runs.get("qwen3_moe"), stages(without_z)),
+        (runs.get("olmoe"), [(1, DENSE, with_z)]),
         (runs.get("glm4_moe"), stages(none)),
     ])
     for name in ("mixtral_one_layer", "qwen3_moe"):

@@ -78,7 +78,7 @@ TEST_CASE("the same files without our object describe the same model") {
       expected.moe->bias_update_rate = 0;
       expected.has_router_bias = model.model_type == "glm4_moe";
       if (model.model_type == "glm4_moe") expected.moe->aux_loss_coef = 0;
-      if (model.model_type == "mixtral") expected.decoder.intermediate_size = expected.moe->expert_hidden_size;
+      if (model.model_type == "mixtral" || model.model_type == "olmoe") expected.decoder.intermediate_size = expected.moe->expert_hidden_size;
     }
     CHECK(config.model == expected);
     // And it is named by the same architecture, so that the folder's tensors are found.
@@ -159,7 +159,7 @@ TEST_CASE("what is not computed is refused by key and value") {
     const char* part;
   };
   const std::vector<Case> cases = {
-      {"qwen3", "model_type", "olmoe", "'model_type' is \"olmoe\": supported are llama"},
+      {"qwen3", "model_type", "gpt2", "'model_type' is \"gpt2\": supported are llama, qwen3, mixtral, qwen3_moe, olmoe and glm4_moe"},
       {"qwen3", "model_type", "sluice", "'model_type' is \"sluice\""},
       {"qwen3", "attention_bias", true, "'attention_bias' is true"},
       {"llama", "mlp_bias", true, "'mlp_bias' is true"},

@@ -36,7 +36,7 @@ TEST_CASE("a dense model has Qwen3's tensors") {
   CHECK(tensors.at("model.layers.0.self_attn.q_norm.weight").shape == Shape{16});
   CHECK(tensors.at("model.layers.0.mlp.gate_proj.weight").shape == Shape{48, 32});
   CHECK(tensors.at("model.layers.0.mlp.down_proj.weight").shape == Shape{32, 48});
-  CHECK(tensors.at("model.layers.0.input_layernorm.weight").role == TensorRole::kNorm);
+  CHECK(tensors.at("model.layers.0.input_layernorm.weight").id.is_norm());
   CHECK(tensors.count("lm_head.weight") == 0);  // tied
 }
 
@@ -59,9 +59,9 @@ TEST_CASE("sparse layers have routers and experts under global numbers") {
   CHECK(tensors.at("model.layers.1.mlp.gate.weight").shape == Shape{6, 32});
   const CanonicalTensor& expert = tensors.at("model.layers.3.mlp.experts.5.down_proj.weight");
   CHECK(expert.shape == Shape{32, 24});
-  CHECK(expert.layer == 3);
-  CHECK(expert.expert == 5);
-  CHECK(expert.role == TensorRole::kExpert);
+  CHECK(expert.id.layer == "layers.3");
+  CHECK(expert.id.expert == 5);
+  CHECK(expert.id.part == checkpoint::TensorPart::kExpert);
   CHECK(expert.dtype == DType::kBFloat16);
   CHECK(tensors.at("model.layers.3.mlp.shared_experts.up_proj.weight").shape == Shape{48, 32});
   CHECK(tensors.count("model.layers.3.mlp.gate.e_score_correction_bias") == 0);
@@ -84,7 +84,7 @@ TEST_CASE("families have a row each, and the children theirs") {
     const auto tensors = by_name(model);
     CHECK(tensors.at("model.layers.0.mlp.gate.weight").shape == Shape{families, 32});
     CHECK(tensors.at("model.layers.0.mlp.family_gate.weight").shape == Shape{child_rows, 32});
-    CHECK(tensors.at("model.layers.0.mlp.family_gate.weight").role == TensorRole::kFamilyGate);
+    CHECK(tensors.at("model.layers.0.mlp.family_gate.weight").id.kind == checkpoint::TensorKind::kFamilyRows);
     CHECK(count_parameters(model).total == plain + (families - 8 + child_rows) * 32);
   }
 }

@@ -148,15 +148,42 @@ TEST_CASE("a foreign folder may leave out tensors of width 0") {
   CHECK(open_model_folder(folder.path()).tensors.size() == written.size());
 }
 
-TEST_CASE("stacked experts and missing files are named") {
+TEST_CASE("stacked experts are read part by part, and must all be there") {
+  const TemporaryFolder one_by_one, stacked;
+  const ModelDescription model = sparse_sample(QkNorm::kNone, {0, 1, 2, 3}, moe::ScoreFunction::kSoftmax);
+  const auto written = write_model(one_by_one.path(), model, checkpoint::kDefaultShardBytes);
+  const auto stacks = stored_tensors(model, architecture_of(model).architecture, {"model.layers.0.mlp.experts.gate_up_proj"});
+  const auto write = [&](const std::string& without) {
+    std::vector<TensorInfo> infos;
+    for (const StoredTensor& tensor : stacks)
+      if (tensor.info.name != without) infos.push_back(tensor.info);
+    SafetensorsWriter writer(stacked / "model.safetensors", checkpoint::plan_safetensors(infos));
+    for (const StoredTensor& tensor : stacks) {
+      if (tensor.info.name == without) continue;
+      std::vector<std::byte> bytes(*checkpoint::byte_count(tensor.info.type, tensor.info.shape));
+      for (const StoredPart& part : tensor.parts) std::ranges::copy(written.at(part.tensor.name), bytes.begin() + part.offset * 4);
+      writer.write(tensor.info.name, bytes);
+    }
+    writer.finish();
+  };
+  write_file_atomically(stacked / "config.json", config_json(model));
+  write("");
+  const ModelFolder folder = open_model_folder(stacked.path());
+  CHECK(folder.tensors.size() == written.size());
+  for (const auto& [name, bytes] : written) {
+    INFO(name);
+    CHECK(std::ranges::equal(folder.tensors.at(name).bytes, bytes));
+    CHECK(folder.tensors.at(name).info.name == name);
+  }
+  std::filesystem::remove(stacked / "model.safetensors");
+  write("model.layers.2.mlp.experts.down_proj");
+  CHECK(has(complaint(stacked.path()), "1 missing: model.layers.2.mlp.experts.down_proj"));
+}
+
+TEST_CASE("missing files are named") {
   const TemporaryFolder folder;
   CHECK(has(complaint(folder.path()), "config.json: cannot be read"));
   const ModelDescription model = sparse_sample(QkNorm::kNone, {0, 1, 2, 3}, moe::ScoreFunction::kSoftmax);
   write_file_atomically(folder / "config.json", config_json(model));
   CHECK(has(complaint(folder.path()), "no model.safetensors"));
-  SafetensorsWriter writer(folder / "model.safetensors",
-                           checkpoint::plan_safetensors({{"model.layers.0.mlp.experts.gate_up_proj", StoredType::kF32, {1}}}));
-  writer.write("model.layers.0.mlp.experts.gate_up_proj", checkpoint::some_bytes(4, 1));
-  writer.finish();
-  CHECK(has(complaint(folder.path()), "save the model with save_original_format=True"));
 }

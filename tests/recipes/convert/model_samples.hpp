@@ -76,6 +76,10 @@ inline std::vector<NamedModel> model_samples() {
   fours.model.moe->family_size = 4;
   samples.push_back(fours);
   samples.push_back({"projection", "", dense_sample(QkNorm::kProjection)});
+  NamedModel olmoe = {"olmoe", "olmoe", sparse_sample(QkNorm::kProjection, all, softmax)};
+  olmoe.model.decoder.head_dim = 8;  // hidden_size / heads
+  olmoe.model.moe->norm_topk_prob = false;
+  samples.push_back(olmoe);
   return samples;
 }
 

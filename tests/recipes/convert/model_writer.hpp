@@ -15,13 +15,14 @@
 
 namespace sluice::recipes {
 
-/// Small random numbers of the tensor's type, a function of the canonical name alone; norms lie around 1. Zeros where there is no source.
+/// Small random numbers of the tensor's type, a function of the canonical name alone; norms lie around 1. Zeros where it is none of ours.
 inline std::vector<std::byte> random_weights(const StoredTensor& tensor) {
-  const std::uint64_t key = random_key(17, tensor.canonical_name);
+  const bool ours = !tensor.parts.empty();
+  const std::uint64_t key = random_key(17, ours ? tensor.parts.front().tensor.name : "");
   const auto count = *checkpoint::element_count(tensor.info.shape);
-  const bool norm = tensor.source && tensor.source->role == TensorRole::kNorm;
+  const bool norm = ours && tensor.parts.front().tensor.id.is_norm();
   std::vector<std::byte> bytes(*checkpoint::byte_count(tensor.info.type, tensor.info.shape));
-  for (std::uint64_t i = 0; tensor.source && i < count; ++i) {
+  for (std::uint64_t i = 0; ours && i < count; ++i) {
     const auto value = static_cast<float>((norm ? 1.0 : 0.0) + 0.1 * random_normal(key, i));
     // The upper half of a float32 is a bfloat16 (rounded towards zero).
     if (tensor.info.type == checkpoint::StoredType::kBF16)
@@ -42,7 +43,7 @@ inline std::map<std::string, std::vector<std::byte>> write_model(const std::file
   for (const StoredTensor& tensor : stored) {
     infos.push_back(tensor.info);
     by_stored_name[tensor.info.name] = &tensor;
-    if (tensor.source) bytes[tensor.canonical_name] = random_weights(tensor);
+    if (!tensor.parts.empty()) bytes[tensor.parts.front().tensor.name] = random_weights(tensor);
   }
   const checkpoint::ShardPlan plan = checkpoint::plan_shards(infos, shard_bytes);
   for (const checkpoint::Shard& shard : plan.shards) {

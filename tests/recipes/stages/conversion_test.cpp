@@ -368,10 +368,10 @@ TEST_CASE("the gradients of an expert's copies sum to their source's, and so do 
   const moe::ConversionShape conversion{kind, old.config, old.moe, after, 1.0};
   for (const LeafView& view : leaves_of(made)) {
     if (view.leaf.name.find(".experts.") == std::string::npos) continue;
-    const moe::LeafTerm term = moe::plan_leaf(conversion, view.leaf.name, view.leaf.shape)->terms.front();
-    Sums& sum = sums[term.from];
+    const moe::LeafTerm term = moe::plan_leaf(conversion, *checkpoint::parse_tensor_id(view.leaf.name), view.leaf.shape)->terms.front();
+    Sums& sum = sums[name_of(term.from)];
     for (const LeafView& source : leaves_of(old)) {
-      if (source.leaf.name != term.from || sum.gradient.defined()) continue;
+      if (source.leaf.name != name_of(term.from) || sum.gradient.defined()) continue;
       sum = {at::zeros_like(source.value), at::zeros_like(source.value)};
     }
     const auto add = [&](at::Tensor& to, const at::Tensor& what) {
