@@ -47,8 +47,8 @@ TEST_CASE("names that differ only where they no longer fit still differ, and ope
   b.label.operation = "rowsf", b.label.phase = "orward";
   REQUIRE(header_of(a, 24).hash != header_of(b, 24).hash);
   a.label.operation = b.label.operation = "rows", a.label.phase = b.label.phase = "forward";
-  a.label.slot = "fusion.the_longest_path_that_a_model_may_have.1.feed_forward";
-  b.label.slot = "fusion.the_longest_path_that_a_model_may_have.2.feed_forward";
+  a.label.slot = "fusion.the_longest_path_that_any_model_may_ever_have.1.feed_forward";
+  b.label.slot = "fusion.the_longest_path_that_any_model_may_ever_have.2.feed_forward";
   REQUIRE_FALSE(agree(header_of(a, 24), header_of(b, 24)));
 }
 
