@@ -1,6 +1,9 @@
 #include "core/checkpoint/tensor_id.hpp"
 
+#include "core/base/error.hpp"
+
 #include <charconv>
+#include <utility>
 
 namespace sluice::checkpoint {
 namespace {
@@ -116,6 +119,12 @@ std::optional<TensorId> parse_tensor_id(std::string_view text) {
   id.part = name->part;
   id.kind = name->kind;
   return id;
+}
+
+TensorId tensor_id_of(std::string_view name) {
+  auto id = parse_tensor_id(name);
+  if (!id) throw usage_error("{} is no tensor of a decoder", name);
+  return *std::move(id);
 }
 
 std::string layer_path(std::int64_t number) { return std::string(kLayers) + std::to_string(number); }

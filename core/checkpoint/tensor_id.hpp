@@ -50,6 +50,8 @@ struct TensorId {
 std::string name_of(const TensorId& id);
 /// The tensor of that name; nothing if no tensor of a model has it.
 std::optional<TensorId> parse_tensor_id(std::string_view name);
+/// The same; usage error where there is none.
+TensorId tensor_id_of(std::string_view name);
 
 /// "layers.3" of 3, and the number back; -1 where the path is not one of these.
 std::string layer_path(std::int64_t number);

@@ -15,7 +15,6 @@ class TensorList {
 
   void add(TensorId id, Shape shape) {
     CanonicalTensor tensor{std::move(id), "", std::move(shape), dtype_};
-    tensor.name = name_of(tensor.id);
     if (tensor.is_statistic()) tensor.dtype = DType::kFloat32;
     tensors_.push_back(std::move(tensor));
   }
@@ -102,7 +101,9 @@ void check_description(const ModelDescription& model, const std::string& where) 
                        checkpoint::to_string(moe.layers));
 }
 
-std::vector<CanonicalTensor> canonical_tensors(const ModelDescription& model) {
+namespace {
+
+std::vector<CanonicalTensor> without_names(const ModelDescription& model) {
   const DecoderConfig& config = model.decoder;
   TensorList list(model.dtype);
   list.add({"", TensorPart::kEmbedding}, {config.vocab_size, config.hidden_size});
@@ -119,10 +120,18 @@ std::vector<CanonicalTensor> canonical_tensors(const ModelDescription& model) {
   return list.take();
 }
 
+}  // namespace
+
+std::vector<CanonicalTensor> canonical_tensors(const ModelDescription& model) {
+  std::vector<CanonicalTensor> tensors = without_names(model);
+  for (CanonicalTensor& tensor : tensors) tensor.name = name_of(tensor.id);
+  return tensors;
+}
+
 ParameterCount count_parameters(const ModelDescription& model) {
   ParameterCount count;
   std::int64_t experts = 0;
-  for (const CanonicalTensor& tensor : canonical_tensors(model)) {
+  for (const CanonicalTensor& tensor : without_names(model)) {  // asked each step
     if (tensor.is_statistic()) continue;
     const auto elements = static_cast<std::int64_t>(*checkpoint::element_count(tensor.shape));
     count.total += elements;

@@ -75,12 +75,6 @@ DenseOrigin origin_of(const TrainModel& model, const moe::ConversionShape& conve
   return origin;
 }
 
-TensorId id_of(const Leaf& leaf) {
-  const auto id = checkpoint::parse_tensor_id(leaf.name);
-  if (!id) throw usage_error("{} is no tensor of a decoder", leaf.name);
-  return *id;
-}
-
 // Every conversion is made of all that was there; none drops a tensor.
 void require_none_lost(const LeafStore& sources, const std::set<std::string>& used) {
   constexpr std::size_t shown = 8;
@@ -118,7 +112,7 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
   TrainModel model = build_model(old.config, conversion.after, layout, old.options(), exchange, ModelUse::kTraining, old.trainable);
   for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
-    const TensorId id = id_of(view.leaf);
+    const TensorId id = checkpoint::tensor_id_of(view.leaf.name);
     const std::optional<moe::LeafPlan> plan = moe::plan_leaf(conversion, id, view.leaf.shape);
     if (!plan) {
       const LeafView& same = source(id, name);
@@ -165,7 +159,7 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
 }
 
 void fill_flat_gate(const moe::Router& then, const moe::ConversionShape& conversion, const at::Tensor& gate) {
-  const TensorId id = id_of(then.gate.leaves.front());
+  const TensorId id = checkpoint::tensor_id_of(then.gate.name);
   const auto plan = moe::plan_leaf(conversion, id, gate.sizes().vec());
   if (!plan) throw usage_error("conversion: {} is made otherwise than by flattening", name_of(id));
   fill_from_terms(gate, *plan, [&](const TensorId& from) {
@@ -195,7 +189,7 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
   at::NoGradGuard no_grad;
   for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
-    const TensorId id = id_of(view.leaf);
+    const TensorId id = checkpoint::tensor_id_of(view.leaf.name);
     if (id.part != TensorPart::kExpert || (copies > 1 && id.expert % copies == 0)) continue;
     const double std = view.value.std(false).item<double>(), mean = view.value.mean().item<double>();
     at::Tensor draw = at::empty_like(view.value);

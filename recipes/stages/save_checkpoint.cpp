@@ -134,7 +134,7 @@ class ModelFiles {
 
   moe::Router& router(const std::string& layer) {
     for (moe::MoeFeedForward* slot : model_.sparse) {
-      if (slot->path() == layer + ".feed_forward") return slot->router;
+      if (slot->path() == feed_forward_path(checkpoint::layer_number(layer))) return slot->router;
     }
     throw data_error("{} has no router", layer);
   }

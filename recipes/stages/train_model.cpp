@@ -82,14 +82,13 @@ void initialize(TrainModel& model, std::uint64_t run_seed) {
   const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(model.config.num_layers));
   for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
-    const auto id = checkpoint::parse_tensor_id(name);
-    if (!id) throw usage_error("{} is no tensor of a decoder", name);
-    if (id->is_norm()) {
+    const checkpoint::TensorId id = checkpoint::tensor_id_of(name);
+    if (id.is_norm()) {
       view.value.fill_(1.0);
-    } else if (id->part == checkpoint::TensorPart::kRouter) {
+    } else if (id.part == checkpoint::TensorPart::kRouter) {
       fill_normal(view.value, seed, name, model.moe->router_init_std);
     } else {
-      const bool into_residual = id->kind == checkpoint::TensorKind::kOutput || id->kind == checkpoint::TensorKind::kDown;
+      const bool into_residual = id.kind == checkpoint::TensorKind::kOutput || id.kind == checkpoint::TensorKind::kDown;
       fill_normal(view.value, seed, name, into_residual ? 0.02 * residual : 0.02);
     }
   }

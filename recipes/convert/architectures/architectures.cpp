@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 namespace sluice::recipes {
 namespace {
@@ -26,10 +27,11 @@ std::vector<StoredTensor> with_stacks(const ModelDescription& model, std::vector
   const moe::MoeConfig& moe = *model.moe;
   const std::int64_t matrix = moe.expert_hidden_size * model.decoder.hidden_size;
   std::vector<StoredTensor> stored;
+  std::map<std::string, std::size_t> places;  // of the stacks, by name
   const auto stack = [&](const TensorId& id, std::string_view name, checkpoint::Shape shape) -> StoredTensor& {
     const std::string whole = "model." + id.layer + std::string(name);
-    const auto found = std::find_if(stored.begin(), stored.end(), [&](const StoredTensor& each) { return each.info.name == whole; });
-    if (found != stored.end()) return *found;
+    const auto [place, is_new] = places.emplace(whole, stored.size());
+    if (!is_new) return stored[place->second];
     return stored.emplace_back(StoredTensor{{whole, checkpoint::stored_type_of(model.dtype), std::move(shape)}, {}});
   };
   for (StoredTensor& tensor : tensors) {

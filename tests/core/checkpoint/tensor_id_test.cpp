@@ -1,5 +1,6 @@
 #include "core/checkpoint/tensor_id.hpp"
 
+#include "core/base/error.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace sluice::checkpoint;
@@ -24,6 +25,7 @@ TEST_CASE("every name is printed and parsed back") {
     INFO(name);
     CHECK(name_of(id) == name);
     CHECK(parse_tensor_id(name) == id);
+    CHECK(tensor_id_of(name) == id);
   }
 }
 
@@ -34,6 +36,7 @@ TEST_CASE("what is no name of a model's tensor is none") {
                            "model.layers.99999999999999999999.mlp.gate.weight", "model.embed_tokens", "lm_head.bias", "model.layers.3.mlp.gate.weight.x"}) {
     INFO(name);
     CHECK(!parse_tensor_id(name));
+    CHECK_THROWS_AS(tensor_id_of(name), sluice::Error);
   }
 }
 

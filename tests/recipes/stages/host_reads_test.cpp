@@ -59,6 +59,16 @@ moe::MoeConfig sparse(std::int64_t family_size, moe::BalanceLoss balance) {
   return moe;
 }
 
+// A step of four sequences on one rank; the counters tell of it afterwards.
+void observe_step(std::int64_t micro_batch_size, moe::BalanceLoss balance) {
+  TrainModel model = tiny_model(tiny_decoder(), sparse(2, balance), at::kDouble);
+  StepOptions options;
+  options.micro_batch_size = micro_batch_size;
+  options.learning_rate = 1e-3;
+  const Observer observer;
+  step_of(model, tiny_batch(4, 8, tiny_decoder().vocab_size), options);
+}
+
 // LibTorch's logsumexp needs it, which it has for this device in Python only.
 at::Tensor& abs_out(const at::Tensor&, at::Tensor& out) { return out; }
 
@@ -101,15 +111,9 @@ TEST_CASE("a sparse step runs where there are no values: routing, experts, terms
 }
 
 TEST_CASE("on composed operations a step reads its report alone, however many micro-batches it has") {
-  const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
   std::map<std::int64_t, int> reads;
   for (const std::int64_t micro_batch_size : {4, 1}) {
-    TrainModel model = tiny_model(tiny_decoder(), sparse(2, moe::BalanceLoss::kGlobal), at::kDouble);
-    StepOptions options;
-    options.micro_batch_size = micro_batch_size;
-    options.learning_rate = 1e-3;
-    const Observer observer;
-    step_of(model, batch, options);
+    observe_step(micro_batch_size, moe::BalanceLoss::kGlobal);
     reads[micro_batch_size] = values_read;
     CHECK(counts_read == 0);
   }
@@ -139,15 +143,9 @@ TEST_CASE("the real step needs no value of a device before its report") {
 
 TEST_CASE("copies to the host do not grow with micro-batches, but for rows on their way to other ranks") {
   const testing::StagedMemory staged;  // as a device's tensors are
-  const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
   std::map<std::int64_t, int> copies;
   for (const std::int64_t micro_batch_size : {4, 2, 1}) {
-    TrainModel model = tiny_model(tiny_decoder(), sparse(2, moe::BalanceLoss::kSequence), at::kDouble);
-    StepOptions options;
-    options.micro_batch_size = micro_batch_size;
-    options.learning_rate = 1e-3;
-    const Observer observer;
-    step_of(model, batch, options);
+    observe_step(micro_batch_size, moe::BalanceLoss::kSequence);
     copies[micro_batch_size] = copies_to_host;
   }
   CHECK(copies[4] == 0);
