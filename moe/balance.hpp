@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/nn/feed_forward.hpp"
-#include "moe/moe_config.hpp"
+#include "moe/plan/moe_config.hpp"
 
 namespace sluice::moe {
 

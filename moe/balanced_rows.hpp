@@ -11,7 +11,7 @@
 #pragma once
 
 #include "core/tensor/tensor.hpp"
-#include "moe/moe_config.hpp"
+#include "moe/plan/moe_config.hpp"
 
 #include <cstdint>
 

@@ -6,8 +6,7 @@
 #include "core/ops/grouped_product.hpp"
 #include "core/ops/swiglu.hpp"
 #include "core/tensor/accumulate_product.hpp"
-
-#include <fmt/core.h>
+#include "moe/plan/moe_tensors.hpp"
 
 #include <optional>
 
@@ -137,18 +136,19 @@ at::Tensor grouped_linear(const at::Tensor& rows, Parameter& weight, const at::T
   return GroupedLinearFunction::apply(input, w.tensor, &weight, w.is_own, counts).to(rows.scalar_type());
 }
 
-GroupedExperts::GroupedExperts(const std::string& prefix, std::int64_t first_expert, std::int64_t count, std::int64_t hidden_size,
-                               std::int64_t expert_hidden_size, const at::TensorOptions& options) {
+GroupedExperts::GroupedExperts(const MoeConfig& config, std::int64_t hidden_size, const std::string& layer, std::int64_t first_expert, std::int64_t count,
+                               const at::TensorOptions& options) {
+  const std::int64_t width = config.expert_hidden_size, size = hidden_size * width;
   std::vector<Leaf> in, out;
-  const std::int64_t size = hidden_size * expert_hidden_size;
   for (std::int64_t e = 0; e < count; ++e) {
-    const std::string expert = fmt::format("{}.experts.{}", prefix, first_expert + e);
-    in.push_back({expert + ".gate_proj.weight", 2 * e * size, {expert_hidden_size, hidden_size}});
-    in.push_back({expert + ".up_proj.weight", (2 * e + 1) * size, {expert_hidden_size, hidden_size}});
-    out.push_back({expert + ".down_proj.weight", e * size, {hidden_size, expert_hidden_size}});
+    const std::vector<ModelTensor> expert = expert_tensors(config, hidden_size, layer, first_expert + e);
+    in.push_back({name_of(expert[0].id), 2 * e * size, expert[0].shape});
+    in.push_back({name_of(expert[1].id), (2 * e + 1) * size, expert[1].shape});
+    out.push_back({name_of(expert[2].id), e * size, expert[2].shape});
   }
-  gate_up = Parameter::make(prefix + ".experts.gate_up", {count, 2 * expert_hidden_size, hidden_size}, options, std::move(in));
-  down = Parameter::make(prefix + ".experts.down", {count, hidden_size, expert_hidden_size}, options, std::move(out));
+  const std::string experts = layer_prefix(layer) + ".experts";
+  gate_up = Parameter::make(experts + ".gate_up", {count, 2 * width, hidden_size}, options, std::move(in));
+  down = Parameter::make(experts + ".down", {count, hidden_size, width}, options, std::move(out));
   gate_up.replication = down.replication = Replication::kExpert;
   gate_up.rate_group = down.rate_group = RateGroup::kExpert;
 }

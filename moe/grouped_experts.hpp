@@ -4,6 +4,7 @@
 
 #include "core/nn/numerics.hpp"
 #include "core/nn/parameter.hpp"
+#include "moe/plan/moe_config.hpp"
 #include "parallel/token_exchange.hpp"
 
 #include <cstdint>
@@ -17,9 +18,9 @@ at::Tensor grouped_linear(const at::Tensor& rows, Parameter& weight, const at::T
 
 class GroupedExperts {
  public:
-  /// Experts first_expert .. first_expert + count - 1 of the layer with prefix e.g. "model.layers.3.mlp"; leaves carry global ids.
+  /// Experts first_expert .. first_expert + count - 1 of a layer, by their numbers in the whole model. `layer`: its path, "layers.3".
   /// options: the model's (Parameter::make).
-  GroupedExperts(const std::string& prefix, std::int64_t first_expert, std::int64_t count, std::int64_t hidden_size, std::int64_t expert_hidden_size,
+  GroupedExperts(const MoeConfig& config, std::int64_t hidden_size, const std::string& layer, std::int64_t first_expert, std::int64_t count,
                  const at::TensorOptions& options);
 
   /// Weighted rows: down(w * silu(gate(x)) * up(x)). One fused function on the CPU's kernels while the numerics slots are empty.

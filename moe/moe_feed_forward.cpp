@@ -1,22 +1,19 @@
 #include "moe/moe_feed_forward.hpp"
 
 #include "core/base/error.hpp"
+#include "moe/plan/moe_tensors.hpp"
 
 namespace sluice::moe {
 
-MoeFeedForward::MoeFeedForward(const std::string& path, const std::string& prefix, const MoeConfig& shape, std::int64_t hidden_size,
+MoeFeedForward::MoeFeedForward(const std::string& path, const std::string& layer, const MoeConfig& config, std::int64_t hidden_size,
                                ExpertPlacement placement, std::shared_ptr<parallel::TokenExchange> exchange, const at::TensorOptions& options)
-    : config(shape),
-      router(prefix, shape, hidden_size, options),
-      experts(prefix, placement.group_rank * (shape.num_experts / placement.group_size), shape.num_experts / placement.group_size, hidden_size,
-              shape.expert_hidden_size, options),
+    : router(config, hidden_size, layer, options),
+      experts(config, hidden_size, layer, placement.group_rank * (config.num_experts / placement.group_size), config.num_experts / placement.group_size, options),
       path_(path),
       exchange_(std::move(exchange)) {
-  if (shape.num_experts % placement.group_size != 0)
-    throw usage_error("{}: num_experts({}) is not a multiple of parallel.expert({})", prefix, shape.num_experts, placement.group_size);
-  if (shape.num_shared_experts > 0)
-    shared = std::make_unique<DenseFeedForward>(prefix + ".shared_experts", hidden_size, shape.num_shared_experts * shape.expert_hidden_size,
-                                                options);
+  if (config.num_experts % placement.group_size != 0)
+    throw usage_error("{}: num_experts({}) is not a multiple of parallel.expert({})", path, config.num_experts, placement.group_size);
+  if (config.num_shared_experts > 0) shared = std::make_unique<DenseFeedForward>(shared_expert_tensors(config, hidden_size, layer), options);
 }
 
 SlotOutput MoeFeedForward::forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) {

@@ -4,7 +4,7 @@
 #include "core/nn/feed_forward.hpp"
 #include "core/nn/swiglu.hpp"
 #include "moe/grouped_experts.hpp"
-#include "moe/moe_config.hpp"
+#include "moe/plan/moe_config.hpp"
 #include "moe/router.hpp"
 #include "parallel/token_exchange.hpp"
 
@@ -21,15 +21,16 @@ struct ExpertPlacement {
 
 class MoeFeedForward : public FeedForward {
  public:
-  /// Fills the slot `path`, "layers.3.feed_forward", with leaves that begin with `prefix`.
-  MoeFeedForward(const std::string& path, const std::string& prefix, const MoeConfig& config, std::int64_t hidden_size, ExpertPlacement placement,
+  /// Fills the slot `path`, "layers.3.feed_forward", of the layer `layer`, "layers.3". Usage error if the group's ranks do not divide the experts.
+  MoeFeedForward(const std::string& path, const std::string& layer, const MoeConfig& config, std::int64_t hidden_size, ExpertPlacement placement,
                  std::shared_ptr<parallel::TokenExchange> exchange, const at::TensorOptions& options);
 
   SlotOutput forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) override;
   void collect(std::vector<Parameter*>& parameters) override;
   const std::string& path() const { return path_; }
 
-  const MoeConfig config;
+  const MoeConfig& config() const { return router.config(); }
+
   Router router;
   GroupedExperts experts;
   std::unique_ptr<DenseFeedForward> shared;  // null without shared experts

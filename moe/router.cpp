@@ -4,6 +4,7 @@
 #include "core/ops/expert_slots.hpp"
 #include "core/ops/router.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "moe/plan/moe_tensors.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -92,19 +93,19 @@ class RowGroups {
 
 }  // namespace
 
-Router::Router(const std::string& prefix, const MoeConfig& config, std::int64_t hidden_size, const at::TensorOptions& options)
-    : gate(Parameter::make(prefix + ".gate.weight", {config.num_families(), hidden_size}, options)),
-      correction_bias(at::zeros({config.num_families()}, accumulate_options(options))),
-      path_(prefix),
-      config_(config) {
+Router::Router(const MoeConfig& config, std::int64_t hidden_size, const std::string& layer, const at::TensorOptions& options)
+    : correction_bias(at::zeros({config.num_families()}, accumulate_options(options))), config_(config) {
   if ((config.family_size & (config.family_size - 1)) != 0)
-    throw usage_error("{}: family_size({}) is not a power of two: families grow by doubling", prefix, config.family_size);
-  gate.decay = false;
-  gate.rate_group = RateGroup::kRouter;
-  if (config.family_size == 1) return;
-  family_gate = Parameter::make(prefix + ".family_gate.weight", {config.num_child_rows(), hidden_size}, options);
-  family_gate.decay = false;
-  family_gate.rate_group = RateGroup::kRouter;
+    throw usage_error("{}: family_size({}) is not a power of two: families grow by doubling", layer, config.family_size);
+  const std::vector<ModelTensor> tensors = router_tensors(config, hidden_size, layer);
+  const auto rows = [&](const ModelTensor& tensor) {
+    Parameter p = Parameter::of(tensor, options);
+    p.decay = false;
+    p.rate_group = RateGroup::kRouter;
+    return p;
+  };
+  gate = rows(tensors[0]);
+  if (config.family_size > 1) family_gate = rows(tensors[1]);
 }
 
 void Router::collect(std::vector<Parameter*>& parameters) {

@@ -7,7 +7,7 @@
 
 #include "core/nn/feed_forward.hpp"
 #include "core/nn/parameter.hpp"
-#include "moe/moe_config.hpp"
+#include "moe/plan/moe_config.hpp"
 #include "parallel/routing_plan.hpp"
 
 #include <string>
@@ -23,13 +23,15 @@ struct Routing {
 
 class Router {
  public:
-  /// `prefix` e.g. "model.layers.3.mlp"; leaves PREFIX.gate.weight, PREFIX.family_gate.weight. options: the model's (Parameter::make).
-  Router(const std::string& prefix, const MoeConfig& config, std::int64_t hidden_size, const at::TensorOptions& options);
+  /// `layer`: its path, "layers.3". options: the model's (Parameter::make). Usage error if families are not of a power of two.
+  Router(const MoeConfig& config, std::int64_t hidden_size, const std::string& layer, const at::TensorOptions& options);
 
   Routing route(const at::Tensor& x, const RowTable& rows) const;
   void collect(std::vector<Parameter*>& parameters);
 
-  /// Settings of the same shape (coefficients, capacity, top_k) from the next route() on. A bias that was there stays.
+  /// The settings of the whole layer.
+  const MoeConfig& config() const { return config_; }
+  /// Others of the same shape (coefficients, capacity, top_k) from the next route() on. A bias that was there stays.
   void set_config(const MoeConfig& config) {
     bias_loaded = has_bias();
     config_ = config;
@@ -53,7 +55,6 @@ class Router {
   /// Without the pairs over capacity in each sequence: expert_capacity() of its length per expert, kept in order of (token, k).
   at::Tensor within_capacity(const at::Tensor& experts, const RowTable& rows) const;
 
-  std::string path_;
   MoeConfig config_;
 };
 

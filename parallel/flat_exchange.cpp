@@ -109,8 +109,6 @@ class FlatExchange : public TokenExchange {
  public:
   FlatExchange(CommunicatorPtr group, std::vector<int> nodes) : group_(std::move(group)), nodes_(std::move(nodes)) {}
 
-  const char* name() const override { return "flat"; }
-
  protected:
   RoutePtr open_route(const RoutingPlan& plan, const StepContext& context, const std::string& slot) override {
     auto route = c10::make_intrusive<FlatRoute>(group_, nodes_, counters_, context, slot);
@@ -126,18 +124,6 @@ class FlatExchange : public TokenExchange {
 
 }  // namespace
 
-ExchangeCounters predicted_bytes(const std::vector<std::int64_t>& counts, const std::vector<int>& node_of_member, int self, std::int64_t row_bytes) {
-  ExchangeCounters predicted;
-  const auto rows = rows_per_member(counts, static_cast<int>(node_of_member.size()));
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (static_cast<int>(i) == self) continue;
-    (node_of_member[i] == node_of_member[static_cast<std::size_t>(self)] ? predicted.bytes_intra : predicted.bytes_inter) += rows[i] * row_bytes;
-  }
-  return predicted;
-}
-
-std::shared_ptr<TokenExchange> make_flat_exchange(CommunicatorPtr group, std::vector<int> node_of_member) {
-  return std::make_shared<FlatExchange>(std::move(group), std::move(node_of_member));
-}
+std::shared_ptr<TokenExchange> make_flat_exchange(const ExchangeGroup& group) { return std::make_shared<FlatExchange>(group.ranks, group.node_of_member); }
 
 }  // namespace sluice::parallel

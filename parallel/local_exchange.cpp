@@ -12,8 +12,6 @@ class LocalRoute : public Route {
 
 class LocalExchange : public TokenExchange {
  public:
-  const char* name() const override { return "local"; }
-
  protected:
   RoutePtr open_route(const RoutingPlan& plan, const StepContext&, const std::string&) override {
     RoutePtr route = c10::make_intrusive<LocalRoute>();
@@ -25,8 +23,6 @@ class LocalExchange : public TokenExchange {
 
 }  // namespace
 
-std::shared_ptr<TokenExchange> make_local_exchange() {
-  return std::make_shared<LocalExchange>();
-}
+std::shared_ptr<TokenExchange> make_local_exchange(const ExchangeGroup&) { return std::make_shared<LocalExchange>(); }
 
 }  // namespace sluice::parallel

@@ -11,6 +11,7 @@
 #include "core/nn/feed_forward.hpp"
 #include "core/tensor/tensor.hpp"
 #include "parallel/comm/communicator.hpp"
+#include "parallel/plan/exchange_kind.hpp"
 #include "parallel/routing_plan.hpp"
 
 #include <cstdint>
@@ -36,9 +37,6 @@ struct ExchangeCounters {
   double seconds = 0.0;          // spent waiting for the wire
 };
 
-/// What a plan with these counts of rows per expert will cost this rank, one way: bytes to each level for `row_bytes` a row.
-ExchangeCounters predicted_bytes(const std::vector<std::int64_t>& counts, const std::vector<int>& node_of_member, int self, std::int64_t row_bytes);
-
 class Route;
 
 class TokenExchange {
@@ -49,7 +47,6 @@ class TokenExchange {
   /// Backward runs where x, the weights or (`experts_learn`) what `experts` reads want a gradient, which all ranks must agree on.
   at::Tensor run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts,
                  const StepContext& context, const std::string& slot, bool experts_learn = true);
-  virtual const char* name() const = 0;
   const ExchangeCounters& counters() const { return *counters_; }
 
  protected:
@@ -59,10 +56,14 @@ class TokenExchange {
   std::shared_ptr<ExchangeCounters> counters_ = std::make_shared<ExchangeCounters>();
 };
 
-/// All experts are here.
-std::shared_ptr<TokenExchange> make_local_exchange();
+/// The ranks that share one set of experts.
+struct ExchangeGroup {
+  CommunicatorPtr ranks;            // null: this rank alone
+  std::vector<int> node_of_member;  // [group size]
+};
 
-/// Counts point to point, then one all-to-all of rows within the expert group. `node_of_member` [group size].
-std::shared_ptr<TokenExchange> make_flat_exchange(CommunicatorPtr group, std::vector<int> node_of_member);
+/// The exchange of that kind, where auto is what the group asks for: `local` where all experts are here, else `flat`: counts point to
+/// point, then one all-to-all of rows. Usage error for one that does not reach all ranks of the group.
+std::shared_ptr<TokenExchange> make_exchange(ExchangeKind kind, const ExchangeGroup& group = {});
 
 }  // namespace sluice::parallel

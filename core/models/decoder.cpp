@@ -6,32 +6,31 @@
 #include "core/nn/swiglu.hpp"
 #include "core/tensor/dtype_map.hpp"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 
 namespace sluice {
 
 Decoder::Decoder(const DecoderConfig& shape, const at::TensorOptions& options, const SlotFactory& slots) : config(shape), type_(type_of(options)) {
-  const auto norm = [&](const std::string& name) {
-    Parameter p = Parameter::make(name, {config.hidden_size}, options);
+  const auto norm = [&](const ModelTensor& tensor) {
+    Parameter p = Parameter::of(tensor, options);
     p.decay = false;
     return p;
   };
-  embedding = Parameter::make("model.embed_tokens.weight", {config.vocab_size, config.hidden_size}, options);
+  embedding = Parameter::of(embedding_tensor(config), options);
   const auto rope = std::make_shared<RopeTable>(config.rope_theta, config.head_dim, accumulate_options(options));
   for (std::int64_t i = 0; i < config.num_layers; ++i) {
-    const std::string prefix = fmt::format("model.layers.{}", i);
+    const std::string path = layer_path(i);
     Layer layer;
-    layer.input_norm = norm(prefix + ".input_layernorm.weight");
-    layer.attention = std::make_unique<Attention>(prefix + ".self_attn", config, rope, options);
-    layer.post_attention_norm = norm(prefix + ".post_attention_layernorm.weight");
-    if (slots) layer.feed_forward = slots(feed_forward_path(i), prefix + ".mlp");
-    if (!layer.feed_forward) layer.feed_forward = std::make_unique<DenseFeedForward>(prefix + ".mlp", config.hidden_size, config.intermediate_size, options);
+    layer.input_norm = norm(input_norm_tensor(config, path));
+    layer.attention = std::make_unique<Attention>(path, config, rope, options);
+    layer.post_attention_norm = norm(post_attention_norm_tensor(config, path));
+    if (slots) layer.feed_forward = slots(feed_forward_path(i), path);
+    if (!layer.feed_forward)
+      layer.feed_forward = std::make_unique<DenseFeedForward>(swiglu_tensors({path, TensorPart::kFeedForward}, config.hidden_size, config.intermediate_size), options);
     layers_.push_back(std::move(layer));
   }
-  final_norm_ = norm("model.norm.weight");
-  if (!config.tie_word_embeddings) lm_head = Parameter::make("lm_head.weight", {config.vocab_size, config.hidden_size}, options);
+  final_norm_ = norm(final_norm_tensor(config));
+  if (!config.tie_word_embeddings) lm_head = Parameter::of(head_tensor(config), options);
 }
 
 std::vector<Parameter*> Decoder::parameters() {
@@ -58,7 +57,7 @@ FeedForward& Decoder::slot(const std::string& path) {
   throw usage_error("this decoder of {} layers has no slot '{}'", layers_.size(), path);
 }
 
-std::string feed_forward_path(std::int64_t layer) { return fmt::format("layers.{}.feed_forward", layer); }
+std::string feed_forward_path(std::int64_t layer) { return layer_path(layer) + ".feed_forward"; }
 
 ForwardOutput Decoder::forward(const Batch& batch, ModelState* state, const StepContext& context, const FeatureRequest& request) {
   ForwardOutput output;
@@ -80,7 +79,7 @@ ForwardOutput Decoder::forward(const Batch& batch, ModelState* state, const Step
     at::Tensor normed;
     if (delta.defined()) std::tie(residual, normed) = add_rms_norm(delta, residual, layer.input_norm, config.rms_norm_eps);
     else normed = rms_norm(residual, layer.input_norm, config.rms_norm_eps);
-    if (i > 0) capture(fmt::format("layers.{}", i - 1), residual);
+    if (i > 0) capture(layer_path(static_cast<std::int64_t>(i) - 1), residual);
     delta = layer.attention->forward(normed, rows, state != nullptr ? &state->layers[i] : nullptr);
     std::tie(residual, normed) = add_rms_norm(delta, residual, layer.post_attention_norm, config.rms_norm_eps);
     capture(feed_forward_path(static_cast<std::int64_t>(i)) + ".input", normed);
@@ -89,7 +88,7 @@ ForwardOutput Decoder::forward(const Batch& batch, ModelState* state, const Step
     delta = slot.y;
   }
   std::tie(residual, output.hidden) = add_rms_norm(delta, residual, final_norm_, config.rms_norm_eps);
-  capture(fmt::format("layers.{}", layers_.size() - 1), residual);
+  capture(layer_path(static_cast<std::int64_t>(layers_.size()) - 1), residual);
   if (state != nullptr) state->length = rows.last_position() + 1;
   return output;
 }

@@ -2,7 +2,7 @@
 // Legend: N rows, D model width, V vocabulary, L layers.
 #pragma once
 
-#include "core/models/decoder_config.hpp"
+#include "core/shape/decoder_config.hpp"
 #include "core/models/model.hpp"
 #include "core/nn/numerics.hpp"
 
@@ -15,8 +15,8 @@ namespace sluice {
 
 class Decoder : public Model {
  public:
-  /// Fills the slot of a path ("layers.3.feed_forward"), whose leaves begin with `prefix` ("model.layers.3.mlp"); null for "dense".
-  using SlotFactory = std::function<std::unique_ptr<FeedForward>(const std::string& path, const std::string& prefix)>;
+  /// Fills the slot of a path, "layers.3.feed_forward", in a layer of a path, "layers.3"; null for a dense one.
+  using SlotFactory = std::function<std::unique_ptr<FeedForward>(const std::string& path, const std::string& layer)>;
 
   /// options: the element type, and the device that everything of the model lives on.
   Decoder(const DecoderConfig& config, const at::TensorOptions& options, const SlotFactory& slots = nullptr);

@@ -78,19 +78,14 @@ at::Tensor expand_heads(const at::Tensor& x, std::int64_t query_heads) {
 
 }  // namespace
 
-Attention::Attention(const std::string& prefix, const DecoderConfig& config, std::shared_ptr<RopeTable> rope,
-                     const at::TensorOptions& options)
+Attention::Attention(const std::string& layer, const DecoderConfig& config, std::shared_ptr<RopeTable> rope, const at::TensorOptions& options)
     : config_(config), rope_(std::move(rope)) {
-  const std::int64_t width = config.hidden_size, q = config.num_attention_heads * config.head_dim, k = config.num_key_value_heads * config.head_dim;
-  qkv = Parameter::make(prefix + ".qkv", {q + 2 * k, width}, options,
-                        {{prefix + ".q_proj.weight", 0, {q, width}},
-                         {prefix + ".k_proj.weight", q * width, {k, width}},
-                         {prefix + ".v_proj.weight", (q + k) * width, {k, width}}});
-  out = Parameter::make(prefix + ".o_proj.weight", {width, q}, options);
+  const std::vector<ModelTensor> tensors = attention_tensors(config, layer);
+  qkv = Parameter::of_rows(layer_prefix(layer) + ".self_attn.qkv", {tensors[0], tensors[1], tensors[2]}, options);
+  out = Parameter::of(tensors[3], options);
   if (config.qk_norm == QkNorm::kNone) return;
-  const bool head = config.qk_norm == QkNorm::kHead;
-  q_norm = Parameter::make(prefix + ".q_norm.weight", {head ? config.head_dim : q}, options);
-  k_norm = Parameter::make(prefix + ".k_norm.weight", {head ? config.head_dim : k}, options);
+  q_norm = Parameter::of(tensors[4], options);
+  k_norm = Parameter::of(tensors[5], options);
   q_norm.decay = k_norm.decay = false;
 }
 

@@ -2,7 +2,7 @@
 // Legend: N = B*T rows, B sequences, T length, D model width, H query heads, K key/value heads, h head width.
 #pragma once
 
-#include "core/models/decoder_config.hpp"
+#include "core/shape/decoder_config.hpp"
 #include "core/nn/feed_forward.hpp"
 #include "core/nn/numerics.hpp"
 #include "core/nn/parameter.hpp"
@@ -20,8 +20,8 @@ struct AttentionCache {
 
 class Attention {
  public:
-  /// `prefix` e.g. "model.layers.3.self_attn"; options: those of the model (Parameter::make).
-  Attention(const std::string& prefix, const DecoderConfig& config, std::shared_ptr<RopeTable> rope, const at::TensorOptions& options);
+  /// `layer`: its path, "layers.3". options: those of the model (Parameter::make).
+  Attention(const std::string& layer, const DecoderConfig& config, std::shared_ptr<RopeTable> rope, const at::TensorOptions& options);
 
   /// x [N, D] -> [N, D]: each row attends to the rows of its sequence, if `causal` to itself and those before it. With a cache (inference
   /// only; causal, sequences of one length) the rows continue it and it grows by them.

@@ -27,6 +27,18 @@ Parameter Parameter::make(std::string name, std::vector<std::int64_t> shape, con
   return p;
 }
 
+Parameter Parameter::of(const ModelTensor& tensor, const at::TensorOptions& options) { return make(name_of(tensor.id), tensor.shape, options); }
+
+Parameter Parameter::of_rows(std::string name, const std::vector<ModelTensor>& tensors, const at::TensorOptions& options) {
+  std::vector<Leaf> leaves;
+  std::int64_t rows = 0;
+  for (const ModelTensor& tensor : tensors) {
+    leaves.push_back({name_of(tensor.id), rows * tensor.shape[1], tensor.shape});
+    rows += tensor.shape[0];
+  }
+  return make(std::move(name), {rows, tensors.front().shape[1]}, options, std::move(leaves));
+}
+
 at::Tensor Parameter::open_use() {
   if (at::GradMode::is_enabled() && gradient.placed()) return gradient.open_use();
   static const at::Tensor unused = at::zeros({});

@@ -3,6 +3,7 @@
 
 #include "core/nn/derived_forms.hpp"
 #include "core/nn/gradient.hpp"
+#include "core/shape/model_tensors.hpp"
 #include "core/tensor/tensor.hpp"
 
 #include <cstdint>
@@ -41,6 +42,10 @@ struct Parameter {
 
   /// Allocates `value` as zeros. options: the model's element type, and the device that it lives on.
   static Parameter make(std::string name, std::vector<std::int64_t> shape, const at::TensorOptions& options, std::vector<Leaf> leaves = {});
+  /// The parameter that is this tensor of the model.
+  static Parameter of(const ModelTensor& tensor, const at::TensorOptions& options);
+  /// Several matrices with as many columns, the rows of one behind those of the other: each is a leaf.
+  static Parameter of_rows(std::string name, const std::vector<ModelTensor>& tensors, const at::TensorOptions& options);
 
   /// For a function of nn/ that multiplies by, or adds, this parameter: the input that its node takes beside its tensors (Gradient::open_use),
   /// which requires a gradient exactly if the node's backward is to write this parameter's.

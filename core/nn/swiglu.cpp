@@ -28,12 +28,8 @@ at::Tensor swiglu_activation(const at::Tensor& gate_up, const at::Tensor& row_we
   return SwigluFunction::apply(gate_up.contiguous(), weights);
 }
 
-DenseFeedForward::DenseFeedForward(const std::string& prefix, std::int64_t hidden_size, std::int64_t intermediate_size,
-                                   const at::TensorOptions& options)
-    : gate_up(Parameter::make(prefix + ".gate_up", {2 * intermediate_size, hidden_size}, options,
-                              {{prefix + ".gate_proj.weight", 0, {intermediate_size, hidden_size}},
-                               {prefix + ".up_proj.weight", intermediate_size * hidden_size, {intermediate_size, hidden_size}}})),
-      down(Parameter::make(prefix + ".down_proj.weight", {hidden_size, intermediate_size}, options)) {}
+DenseFeedForward::DenseFeedForward(const std::vector<ModelTensor>& tensors, const at::TensorOptions& options)
+    : gate_up(Parameter::of_rows(name_of(tensors[0].id) + "+up", {tensors[0], tensors[1]}, options)), down(Parameter::of(tensors[2], options)) {}
 
 SlotOutput DenseFeedForward::forward(const at::Tensor& x, const RowTable&, const StepContext&) {
   return {linear(swiglu_activation(linear(x, gate_up, gate_up_numerics)), down, down_numerics), std::nullopt};

@@ -10,8 +10,8 @@ at::Tensor swiglu_activation(const at::Tensor& gate_up, const at::Tensor& row_we
 
 class DenseFeedForward : public FeedForward {
  public:
-  /// `prefix` e.g. "model.layers.3.mlp"; leaves are PREFIX.{gate,up,down}_proj.weight. options: those of the model (Parameter::make).
-  DenseFeedForward(const std::string& prefix, std::int64_t hidden_size, std::int64_t intermediate_size, const at::TensorOptions& options);
+  /// `tensors`: gate, up and down (swiglu_tensors). options: those of the model (Parameter::make).
+  DenseFeedForward(const std::vector<ModelTensor>& tensors, const at::TensorOptions& options);
   SlotOutput forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) override;
   void collect(std::vector<Parameter*>& parameters) override;
 

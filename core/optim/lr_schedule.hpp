@@ -1,11 +1,16 @@
 // Learning rate as a pure function of the step within a horizon.
 #pragma once
 
+#include "core/base/enum_names.hpp"
+
 #include <cstdint>
 
 namespace sluice {
 
 enum class LrShape { kConstant, kLinear, kCosine, kWsd };
+inline constexpr EnumName<LrShape> kLrShapeNames[] = {
+    {LrShape::kConstant, "constant"}, {LrShape::kLinear, "linear"}, {LrShape::kCosine, "cosine"}, {LrShape::kWsd, "wsd"}};
+constexpr std::span<const EnumName<LrShape>> names_of(LrShape) { return kLrShapeNames; }
 
 struct LrSchedule {
   LrShape shape = LrShape::kConstant;

@@ -9,6 +9,7 @@
 
 #include "core/checkpoint/name_order.hpp"
 #include "recipes/run/units.hpp"
+#include "recipes/schema/conversion.hpp"
 
 namespace sluice {
 namespace {
@@ -114,8 +115,8 @@ std::string run_state_text(const ordered_json& state) {
 
 std::string receipt_text(const recipes::Receipt& receipt) {
   return fmt::format(
-      "step {}, stage '{}': {}{}{}: loss {:.6f} -> {:.6f}, max |logit difference| {:.2e}, {} -> {} parameters ({} -> {} active){}",
-      receipt.step, receipt.stage, receipt.kind, receipt.method.empty() ? "" : " by " + receipt.method, receipt.exact ? ", exact" : "",
+      "step {}, stage '{}': {}{}: loss {:.6f} -> {:.6f}, max |logit difference| {:.2e}, {} -> {} parameters ({} -> {} active){}",
+      receipt.step, receipt.stage, recipes::describe(receipt.conversion), receipt.exact ? ", exact" : "",
       receipt.loss_before, receipt.loss_after, receipt.max_abs_logit_difference,
       human_count(static_cast<double>(receipt.parameters_before)), human_count(static_cast<double>(receipt.parameters_after)),
       human_count(static_cast<double>(receipt.active_parameters_before)), human_count(static_cast<double>(receipt.active_parameters_after)),

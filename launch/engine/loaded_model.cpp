@@ -28,7 +28,7 @@ LoadedModel load_model(parallel::World& world, const std::string& name, const re
   });
   recipes::on_all_ranks(world, "loading the model", [&] {
     loaded.description = folder.config.model;
-    loaded.model = recipes::build_model(loaded.description.decoder, loaded.description.moe, layout, to_torch(loaded.description.dtype), "auto",
+    loaded.model = recipes::build_model(loaded.description.decoder, loaded.description.moe, layout, to_torch(loaded.description.dtype), parallel::ExchangeKind::kAuto,
                                         recipes::ModelUse::kEvaluation);
     recipes::load_weights(loaded.model, folder);
   });

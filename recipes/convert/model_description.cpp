@@ -1,62 +1,12 @@
 #include "recipes/convert/model_description.hpp"
 
 #include "core/base/error.hpp"
+#include "core/shape/model_tensors.hpp"
+#include "moe/plan/moe_tensors.hpp"
 
 #include <algorithm>
 
 namespace sluice::recipes {
-namespace {
-
-using checkpoint::Shape, checkpoint::TensorId, checkpoint::TensorKind, checkpoint::TensorPart;
-
-class TensorList {
- public:
-  explicit TensorList(DType dtype) : dtype_(dtype) {}
-
-  void add(TensorId id, Shape shape) {
-    CanonicalTensor tensor{std::move(id), "", std::move(shape), dtype_};
-    if (tensor.is_statistic()) tensor.dtype = DType::kFloat32;
-    tensors_.push_back(std::move(tensor));
-  }
-  /// `part`: the gate's, up's and down's alike, whatever kind it says.
-  void add_swiglu(const TensorId& part, std::int64_t hidden, std::int64_t width) {
-    add(part.with(TensorKind::kGate), {width, hidden});
-    add(part.with(TensorKind::kUp), {width, hidden});
-    add(part.with(TensorKind::kDown), {hidden, width});
-  }
-  std::vector<CanonicalTensor> take() { return std::move(tensors_); }
-
- private:
-  DType dtype_;
-  std::vector<CanonicalTensor> tensors_;
-};
-
-void add_attention(TensorList& list, const DecoderConfig& config, const std::string& layer) {
-  const std::int64_t queries = config.num_attention_heads * config.head_dim, keys = config.num_key_value_heads * config.head_dim;
-  const auto add = [&](TensorKind kind, Shape shape) { list.add({layer, TensorPart::kAttention, kind}, std::move(shape)); };
-  add(TensorKind::kQuery, {queries, config.hidden_size});
-  add(TensorKind::kKey, {keys, config.hidden_size});
-  add(TensorKind::kValue, {keys, config.hidden_size});
-  add(TensorKind::kOutput, {config.hidden_size, queries});
-  if (config.qk_norm == QkNorm::kNone) return;
-  const bool per_head = config.qk_norm == QkNorm::kHead;
-  add(TensorKind::kQueryNorm, {per_head ? config.head_dim : queries});
-  add(TensorKind::kKeyNorm, {per_head ? config.head_dim : keys});
-}
-
-void add_moe(TensorList& list, const ModelDescription& model, const std::string& layer) {
-  const moe::MoeConfig& moe = *model.moe;
-  const std::int64_t hidden = model.decoder.hidden_size;
-  list.add({layer, TensorPart::kRouter}, {moe.num_families(), hidden});
-  if (moe.family_size > 1) list.add({layer, TensorPart::kRouter, TensorKind::kFamilyRows}, {moe.num_child_rows(), hidden});
-  if (model.router_bias()) list.add({layer, TensorPart::kRouter, TensorKind::kSelectionBias}, {moe.num_families()});
-  for (std::int64_t expert = 0; expert < moe.num_experts; ++expert)
-    list.add_swiglu({layer, TensorPart::kExpert, TensorKind::kGate, expert}, hidden, moe.expert_hidden_size);
-  if (moe.num_shared_experts > 0) list.add_swiglu({layer, TensorPart::kSharedExperts}, hidden, moe.num_shared_experts * moe.expert_hidden_size);
-}
-
-}  // namespace
-
 bool ModelDescription::is_sparse(std::int64_t layer) const {
   return moe && std::binary_search(moe->layers.begin(), moe->layers.end(), layer);
 }
@@ -103,39 +53,31 @@ void check_description(const ModelDescription& model, const std::string& where) 
 
 namespace {
 
-std::vector<CanonicalTensor> without_names(const ModelDescription& model) {
-  const DecoderConfig& config = model.decoder;
-  TensorList list(model.dtype);
-  list.add({"", TensorPart::kEmbedding}, {config.vocab_size, config.hidden_size});
-  for (std::int64_t number = 0; number < config.num_layers; ++number) {
-    const std::string layer = checkpoint::layer_path(number);
-    list.add({layer, TensorPart::kInputNorm}, {config.hidden_size});
-    add_attention(list, config, layer);
-    list.add({layer, TensorPart::kPostAttentionNorm}, {config.hidden_size});
-    if (model.is_sparse(number)) add_moe(list, model, layer);
-    else list.add_swiglu({layer, TensorPart::kFeedForward}, config.hidden_size, config.intermediate_size);
-  }
-  list.add({"", TensorPart::kFinalNorm}, {config.hidden_size});
-  if (!config.tie_word_embeddings) list.add({"", TensorPart::kHead}, {config.vocab_size, config.hidden_size});
-  return list.take();
+std::vector<ModelTensor> tensors_of(const ModelDescription& model) {
+  return decoder_tensors(model.decoder, [&](std::int64_t layer) {
+    return model.is_sparse(layer) ? moe::moe_tensors(*model.moe, model.decoder.hidden_size, layer_path(layer), model.router_bias()) : std::vector<ModelTensor>();
+  });
 }
 
 }  // namespace
 
 std::vector<CanonicalTensor> canonical_tensors(const ModelDescription& model) {
-  std::vector<CanonicalTensor> tensors = without_names(model);
-  for (CanonicalTensor& tensor : tensors) tensor.name = name_of(tensor.id);
+  std::vector<CanonicalTensor> tensors;
+  for (ModelTensor& tensor : tensors_of(model)) {
+    const DType dtype = tensor.id.is_statistic() ? DType::kFloat32 : model.dtype;
+    std::string name = name_of(tensor.id);
+    tensors.push_back({std::move(tensor.id), std::move(name), std::move(tensor.shape), dtype});
+  }
   return tensors;
 }
 
 ParameterCount count_parameters(const ModelDescription& model) {
   ParameterCount count;
   std::int64_t experts = 0;
-  for (const CanonicalTensor& tensor : without_names(model)) {  // asked each step
-    if (tensor.is_statistic()) continue;
-    const auto elements = static_cast<std::int64_t>(*checkpoint::element_count(tensor.shape));
-    count.total += elements;
-    if (tensor.id.part == TensorPart::kExpert) experts += elements;
+  for (const ModelTensor& tensor : tensors_of(model)) {
+    if (tensor.id.is_statistic()) continue;
+    count.total += tensor.count();
+    if (tensor.id.part == TensorPart::kExpert) experts += tensor.count();
   }
   count.active = count.total - experts;
   if (model.moe) count.active += experts / model.moe->num_experts * model.moe->top_k;

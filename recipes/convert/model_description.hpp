@@ -1,12 +1,12 @@
-// A decoder, dense or sparse, as plain values, and the list of its tensors under their canonical names (core/checkpoint/tensor_id.hpp).
+// A decoder, dense or sparse, as plain values, and the list of its tensors under their canonical names (core/shape/tensor_id.hpp).
 // D hidden, H/K heads and key-value heads, h head size, F width, V vocabulary, E experts, C child rows; a Linear is [out, in].
 #pragma once
 
 #include "core/base/dtype.hpp"
-#include "core/checkpoint/tensor_id.hpp"
+#include "core/shape/tensor_id.hpp"
 #include "core/checkpoint/tensor_info.hpp"
-#include "core/models/decoder_config.hpp"
-#include "moe/moe_config.hpp"
+#include "core/shape/decoder_config.hpp"
+#include "moe/plan/moe_config.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -31,13 +31,10 @@ struct ModelDescription {
 };
 
 struct CanonicalTensor {
-  checkpoint::TensorId id;
+  TensorId id;
   std::string name;  // the id's
   checkpoint::Shape shape;
-  DType dtype = DType::kFloat32;
-
-  /// A statistic that the optimizer knows nothing of: the router's selection bias, always F32.
-  bool is_statistic() const { return id.kind == checkpoint::TensorKind::kSelectionBias; }
+  DType dtype = DType::kFloat32;  // of statistics always float32
 };
 
 /// Data error if the description cannot be a model (sizes below 1, heads that do not divide, sparse layers out of range, …), with

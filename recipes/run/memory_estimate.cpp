@@ -38,7 +38,7 @@ double attention(const Sizes& n, const MemoryShape& shape) {
 double dense_feed_forward(const Sizes& n, double F) { return n.N * (n.a * (2 * n.D + 3 * F) + n.s); }
 
 double routed(const Sizes& n, const MemoryShape& shape) {
-  return n.pairs * (n.a * (n.D + 2 * n.F) + n.s + (shape.flat_exchange ? 16 : 0));
+  return n.pairs * (n.a * (n.D + 2 * n.F) + n.s + (shape.spanning_exchange ? 16 : 0));
 }
 
 // Rows of gate and up that an expert has beyond its own: half a step of the grid of row counts (core/ops/row_grid.hpp) on average.
@@ -94,7 +94,7 @@ double moe_backward(const Sizes& n, const MemoryShape& shape) {
   const double at_once = std::min(owned, static_cast<double>(shape.threads));
   // Rows going back to their experts: sorted, arrived, in expert order. There the gradient of the rows is made beside that of the output,
   // and for the experts at work those of gate, up and their product, and the product.
-  const double rows_back = n.pairs * n.a * n.D * (shape.flat_exchange ? 3 : 1);
+  const double rows_back = n.pairs * n.a * n.D * (shape.spanning_exchange ? 3 : 1);
   const double of_row = 4 * n.a * n.F + n.c * (n.D + 2 * n.F + std::max(n.D, n.F));
   const double experts = 2 * n.pairs * n.a * n.D + at_once * (n.pairs / owned * of_row + (n.rounds ? 2 * n.D * n.F * n.p : 0));
   double bytes = std::max(rows_back, experts);

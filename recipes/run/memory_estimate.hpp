@@ -19,7 +19,7 @@
 //                   N k (24 + 7 s) for each doubling      of a family's children
 //                   R (a (D + 2 F) + s)                   R = N k rows at even load: in expert order, gate and up, weights
 //                   2 a F max(8 E / expert, R / 40)       with bfloat16 products: rows of gate and up up to the grid of row counts
-//                   R 16                                  with the flat exchange: the order of arrival and its inverse
+//                   R 16                                  with an exchange that spans ranks: the order of arrival and its inverse
 //   the ends        N (3 a D + 2 s + 16)                  last residual, its norm and the gradient of that; scale, losses; ids, targets
 //   RoPE            seq_length h s                        cosines and sines
 // Beside them at the worst moment (`buffers`), the most of
@@ -69,7 +69,7 @@ struct MemoryShape {
   std::int64_t top_k = 0;
   std::int64_t expert_hidden_size = 0;
   std::int64_t shared_hidden_size = 0;  // of all shared experts of a layer together
-  bool flat_exchange = false;
+  bool spanning_exchange = false;       // rows travel: one that spans ranks (parallel/plan/exchange_kind.hpp)
 };
 
 /// Bytes on one rank.

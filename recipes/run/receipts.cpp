@@ -5,6 +5,7 @@
 #include "recipes/run/expert_load.hpp"
 #include "recipes/run/jsonl.hpp"
 #include "recipes/run/units.hpp"
+#include "recipes/schema/conversion.hpp"
 
 #include <fmt/core.h>
 
@@ -20,8 +21,16 @@ namespace sluice::recipes {
 namespace {
 
 std::string headline(const Receipt& receipt) {
-  const std::string by = receipt.method.empty() ? "" : " by " + receipt.method;
-  return fmt::format("stage '{}': {}{} at step {}", receipt.stage, receipt.kind, by, receipt.step);
+  return fmt::format("stage '{}': {} at step {}", receipt.stage, describe(receipt.conversion), receipt.step);
+}
+
+moe::ConversionKind conversion_of(const JsonRow& row) {
+  const std::string kind = row.text("kind"), method = row.text("method");
+  if (const auto type = value_of<StageType>(kind)) {
+    for (const moe::ConversionKind conversion : conversions_of(*type))
+      if (method_of(conversion) == method) return conversion;
+  }
+  throw data_error("a receipt of stage '{}' tells of the conversion '{}', method '{}', which is none", row.text("stage"), kind, method);
 }
 
 double loss_difference(const Receipt& receipt) {
@@ -30,7 +39,7 @@ double loss_difference(const Receipt& receipt) {
 
 // Numbers may differ in their last digits between layouts.
 bool same_conversion(const Receipt& a, const Receipt& b) {
-  return a.stage == b.stage && a.step == b.step && a.kind == b.kind && a.method == b.method && a.note == b.note &&
+  return a.stage == b.stage && a.step == b.step && a.conversion == b.conversion && a.note == b.note &&
          a.parameters_after == b.parameters_after && a.active_parameters_after == b.active_parameters_after &&
          a.held_batch_sha256 == b.held_batch_sha256;
 }
@@ -134,8 +143,8 @@ JsonRow receipt_row(const Receipt& receipt) {
   JsonRow row;
   row.set("stage", receipt.stage)
       .set("step", receipt.step)
-      .set("kind", receipt.kind)
-      .set("method", receipt.method)
+      .set("kind", name_of(stage_type_of(receipt.conversion)))
+      .set("method", method_of(receipt.conversion))
       .set("exact", receipt.exact);
   row.set("loss_before", receipt.loss_before).set("loss_after", receipt.loss_after);
   row.set("max_abs_logit_difference", receipt.max_abs_logit_difference);
@@ -157,8 +166,7 @@ Receipt receipt_from_row(const JsonRow& row) {
   Receipt receipt;
   receipt.stage = row.text("stage");
   receipt.step = row.integer("step", 0);
-  receipt.kind = row.text("kind");
-  receipt.method = row.text("method");
+  receipt.conversion = conversion_of(row);
   const JsonRow::Value* exact = row.find("exact");
   receipt.exact = exact != nullptr && std::holds_alternative<bool>(*exact) && std::get<bool>(*exact);
   receipt.loss_before = row.number("loss_before");

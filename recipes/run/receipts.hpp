@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/base/dtype.hpp"
+#include "moe/plan/conversion.hpp"
 #include "recipes/run/json_row.hpp"
 
 #include <cstdint>
@@ -25,8 +26,7 @@ struct ReceiptLoad {
 struct Receipt {
   std::string stage;
   std::int64_t step = 0;     // steps finished over all stages when the conversion took place
-  std::string kind;          // sparsify, grow, flatten
-  std::string method;        // copy, virtual_group, family, double_top_k; "" where there is no choice
+  moe::ConversionKind conversion = moe::ConversionKind::kSparsifyCopy;
   bool exact = false;        // promised by the recipe (a pure function decides), not measured
   double loss_before = 0.0;  // nats per token on the held batch, cross-entropy alone
   double loss_after = 0.0;
@@ -68,7 +68,9 @@ void judge_receipt(const Receipt& receipt, DType model_dtype, bool allow_jump);
 /// A few aligned lines for the terminal.
 std::vector<std::string> format_receipt(const Receipt& receipt, DType model_dtype);
 
+/// The conversion is told as "kind", its stage's type, and "method", "" where such stages have no choice.
 JsonRow receipt_row(const Receipt& receipt);
+/// Data error if kind and method are no conversion.
 Receipt receipt_from_row(const JsonRow& row);
 
 /// receipts.jsonl, on rank 0. A replayed conversion writes no second receipt.

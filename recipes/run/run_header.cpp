@@ -2,6 +2,7 @@
 
 #include "core/base/log.hpp"
 #include "recipes/run/units.hpp"
+#include "recipes/schema/conversion.hpp"
 
 #include <fmt/core.h>
 
@@ -24,9 +25,7 @@ std::string parameters_text(const StageLine& stage) {
   return text;
 }
 
-std::string kind_text(const StageLine& stage) {
-  return stage.method.empty() ? stage.type : stage.type + " by " + stage.method;
-}
+std::string kind_text(const StageLine& stage) { return stage.conversion ? describe(*stage.conversion) : std::string(name_of(stage.type)); }
 
 std::string memory_text(const MemoryEstimate& memory) {
   std::string text = fmt::format("{} a rank, estimated (parameters {}", human_bytes(memory.total()), human_bytes(memory.parameters));

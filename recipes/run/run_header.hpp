@@ -3,6 +3,7 @@
 #pragma once
 
 #include "recipes/run/memory_estimate.hpp"
+#include "recipes/schema/recipe.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -13,8 +14,8 @@ namespace sluice::recipes {
 
 struct StageLine {
   std::string name;
-  std::string type;
-  std::string method;  // "" where there is none
+  StageType type = StageType::kPretrain;
+  std::optional<moe::ConversionKind> conversion = {};
   std::int64_t steps = 0;
   std::int64_t tokens = 0;             // trained on in all its steps
   std::int64_t parameters = 0;         // after its conversion

@@ -78,7 +78,7 @@ std::vector<std::string> stage_table(const std::vector<StageSummary>& stages) {
       loss = from_to(first.loss, last->loss, moved);
       bits = from_to(first.bits_per_byte, last->bits_per_byte, moved);
     }
-    rows.push_back({stage.name, stage.type, std::to_string(stage.steps), loss, bits});
+    rows.push_back({stage.name, std::string(name_of(stage.type)), std::to_string(stage.steps), loss, bits});
   }
   std::array<std::size_t, 5> widths = {5, 8, 7, 16, 16};
   for (const auto& row : rows)

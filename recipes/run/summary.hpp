@@ -6,6 +6,7 @@
 
 #include "core/base/dtype.hpp"
 #include "recipes/run/receipts.hpp"
+#include "recipes/schema/recipe.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -19,7 +20,7 @@ namespace sluice::recipes {
 /// A stage as the recipe has it: it trains steps first_step+1 .. last_step, counted over all stages.
 struct StagePlan {
   std::string name;
-  std::string type;
+  StageType type = StageType::kPretrain;
   std::int64_t first_step = 0;
   std::int64_t last_step = 0;
   std::string from = "";  // the stage it goes on from; "" = the one before it in the list
@@ -43,7 +44,7 @@ struct WindowSummary {
 
 struct StageSummary {
   std::string name;
-  std::string type;
+  StageType type = StageType::kPretrain;
   std::int64_t steps = 0;
   std::optional<Validation> first_validation;  // the earliest of the stage
   std::optional<Validation> last_validation;

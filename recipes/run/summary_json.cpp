@@ -75,10 +75,11 @@ ConversionSummary to_conversion(const Json& object) {
           optional_number(object, "validation_loss_after_50_steps")};
 }
 
-DType dtype_named(const std::string& name) {
-  for (const DType type : {DType::kFloat32, DType::kBFloat16, DType::kFloat64})
-    if (name == name_of(type)) return type;
-  throw std::runtime_error("unknown dtype '" + name + "'");
+template <class E>
+E named(const Json& object, const char* key) {
+  const std::string name = object.at(key).get<std::string>();
+  if (const std::optional<E> value = value_of<E>(name)) return *value;
+  throw std::runtime_error(std::string("unknown ") + key + " '" + name + "'");
 }
 
 }  // namespace
@@ -91,7 +92,7 @@ void write_summary(const std::filesystem::path& path, const RunSummary& summary)
   json["stages"] = Json::array();
   for (const StageSummary& stage : summary.stages) {
     json["stages"].push_back({{"name", stage.name},
-                              {"type", stage.type},
+                              {"type", std::string(name_of(stage.type))},
                               {"steps", stage.steps},
                               {"first_validation", from_validation(stage.first_validation)},
                               {"last_validation", from_validation(stage.last_validation)}});
@@ -110,12 +111,12 @@ RunSummary read_summary(const std::filesystem::path& path) {
     summary.finished = json.at("finished").get<bool>();
     summary.name = json.at("name").get<std::string>();
     summary.directory = json.at("directory").get<std::string>();
-    summary.dtype = dtype_named(json.at("dtype").get<std::string>());
+    summary.dtype = named<DType>(json, "dtype");
     summary.steps = json.at("steps").get<std::int64_t>();
     summary.tokens = json.at("tokens").get<std::int64_t>();
     summary.seconds = number(json.at("seconds"));
     for (const Json& stage : json.at("stages"))
-      summary.stages.push_back({stage.at("name").get<std::string>(), stage.at("type").get<std::string>(),
+      summary.stages.push_back({stage.at("name").get<std::string>(), named<StageType>(stage, "type"),
                                 stage.at("steps").get<std::int64_t>(), to_validation(stage.at("first_validation")),
                                 to_validation(stage.at("last_validation")), to_window(stage)});
     for (const Json& conversion : json.at("conversions")) summary.conversions.push_back(to_conversion(conversion));

@@ -1,44 +1,53 @@
 #include "recipes/schema/conversion.hpp"
 
-#include "recipes/schema/key.hpp"
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace sluice::recipes {
 namespace {
 
-// An expert can be sent at most T tokens of a sequence, so a capacity of T drops none.
-bool may_drop(const moe::MoeConfig& moe) {
-  return moe.capacity_factor > 0 && moe.capacity_factor * static_cast<double>(moe.top_k) < static_cast<double>(moe.num_experts);
-}
+struct Method {
+  moe::ConversionKind kind;
+  StageType stage;
+  std::string_view name;
+};
 
-Exactness exact_sparsify(const Conversion& c) {
-  if (!c.after.norm_topk_prob) return {false, "without norm_topk_prob the weights of the chosen experts do not sum to 1"};
-  if (c.method == ConversionMethod::kCopy) return {true, "every expert is the dense layer and the weights sum to 1 (a routed_scaling_factor is folded into down_proj)"};
-  const std::int64_t shards = routed_columns(c.model, c.after) / c.after.expert_hidden_size;
-  if (c.after.top_k % shards != 0) {
-    return {false,
-            fmt::format("top_k({}) is not a multiple of the {} shards, so not every shard is chosen equally often", c.after.top_k, shards)};
-  }
-  return {true, fmt::format("tied router rows choose each of the {} shards equally often", shards)};
-}
+constexpr Method kMethods[] = {
+#define SLUICE_CONVERSION(kind, stage, method, rule) {moe::ConversionKind::kind, StageType::stage, method},
+#include "moe/plan/conversions/list.inc"
+};
 
-Exactness exact_grow(const Conversion& c) {
-  switch (c.method) {
-    case ConversionMethod::kFamily:
-      return {true, "the family's row alone decides, and its children are equal"};
-    case ConversionMethod::kDoubleTopK:
-      // Softmax over twins halves each probability by itself; sigmoid scores only do so when renormalised.
-      if (!c.after.norm_topk_prob && c.after.score_func != moe::ScoreFunction::kSoftmax) {
-        return {false, "sigmoid scores without norm_topk_prob count every twin in full"};
-      }
-      return {true, "both twins of every chosen expert are chosen and share its weight"};
-    default:
-      return {false, "top_k stays, so the chosen experts become copies of fewer ones"};
-  }
+const Method& find(moe::ConversionKind kind) {
+  return *std::find_if(std::begin(kMethods), std::end(kMethods), [&](const Method& method) { return method.kind == kind; });
 }
 
 }  // namespace
+
+StageType stage_type_of(moe::ConversionKind kind) { return find(kind).stage; }
+
+std::string_view method_of(moe::ConversionKind kind) { return find(kind).name; }
+
+std::string describe(moe::ConversionKind conversion) {
+  const std::string_view method = method_of(conversion);
+  return fmt::format("{}{}{}", name_of(stage_type_of(conversion)), method.empty() ? "" : " by ", method);
+}
+
+std::vector<moe::ConversionKind> conversions_of(StageType type) {
+  std::vector<moe::ConversionKind> kinds;
+  for (const Method& method : kMethods)
+    if (method.stage == type) kinds.push_back(method.kind);
+  return kinds;
+}
+
+std::vector<ChoiceName> method_choices() {
+  std::vector<ChoiceName> choices;
+  for (const Method& method : kMethods) {
+    const bool known = std::any_of(choices.begin(), choices.end(), [&](const ChoiceName& choice) { return choice.name == method.name; });
+    if (!known && !method.name.empty()) choices.push_back({static_cast<int>(choices.size()), std::string(method.name)});
+  }
+  return choices;
+}
 
 moe::MoeConfig with_coefficients_of(const moe::MoeConfig& other, moe::MoeConfig shape) {
   shape.balance_loss = other.balance_loss;
@@ -51,25 +60,6 @@ moe::MoeConfig with_coefficients_of(const moe::MoeConfig& other, moe::MoeConfig 
   return shape;
 }
 
-std::int64_t shared_columns(const moe::MoeConfig& moe) {
-  return moe.num_shared_experts * moe.expert_hidden_size;
-}
-
-std::int64_t routed_columns(const DecoderConfig& model, const moe::MoeConfig& moe) {
-  return model.intermediate_size - shared_columns(moe);
-}
-
-Exactness exact(const Conversion& c) {
-  if (c.type == StageType::kFlatten) {
-    return {false, "a plain router cannot reproduce a family router, whose family row alone decides"};
-  }
-  if (may_drop(c.after) || (c.before && may_drop(*c.before))) {
-    return {false, fmt::format("capacity_factor({}) drops tokens",
-                               write_number(may_drop(c.after) ? c.after.capacity_factor : c.before->capacity_factor))};
-  }
-  return c.type == StageType::kSparsify ? exact_sparsify(c) : exact_grow(c);
-}
-
 std::optional<std::size_t> parent_of(const Recipe& recipe, std::size_t stage) {
   for (std::size_t i = 0; i < stage; ++i) {
     if (recipe.stages[i].name == recipe.stages[stage].from) return i;
@@ -80,7 +70,7 @@ std::optional<std::size_t> parent_of(const Recipe& recipe, std::size_t stage) {
 
 bool made_of_dense(const Recipe& recipe, std::size_t stage) {
   for (std::optional<std::size_t> at = stage; at; at = parent_of(recipe, *at))
-    if (recipe.stages[*at].type == StageType::kSparsify) return true;
+    if (const auto& kind = recipe.stages[*at].conversion; kind && moe::rule_of(*kind).starts_dense()) return true;
   return false;
 }
 
@@ -92,13 +82,13 @@ std::optional<moe::MoeConfig> shape_before(const Recipe& recipe, std::size_t sta
 
 std::optional<moe::MoeConfig> shape_after(const Stage& stage) {
   std::optional<moe::MoeConfig> moe = stage.moe;
-  if (moe && stage.method == ConversionMethod::kDoubleTopK && stage.top_k_anneal_steps > 0) moe->top_k /= 2;
+  if (moe && stage.conversion && moe::rule_of(*stage.conversion).doubles_top_k() && stage.top_k_anneal_steps > 0) moe->top_k /= 2;
   return moe;
 }
 
-Conversion conversion_of(const Recipe& recipe, std::size_t stage) {
+moe::Conversion conversion_of(const Recipe& recipe, std::size_t stage) {
   const Stage& s = recipe.stages[stage];
-  return {s.type, s.method, recipe.model, shape_before(recipe, stage), s.moe.value_or(moe::MoeConfig{})};
+  return {*s.conversion, recipe.model, shape_before(recipe, stage), s.moe.value_or(moe::MoeConfig{}), 1.0};
 }
 
 }  // namespace sluice::recipes

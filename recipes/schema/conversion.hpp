@@ -1,31 +1,29 @@
-// What a stage does to the shape of the model, and whether the function stays the same. Pure functions of a recipe.
+// The conversion at the start of a stage: what type and method of a recipe mean, and the sparse shapes before and after. Pure functions of a
+// recipe; what a conversion does is in moe/plan/conversion.hpp.
 #pragma once
 
+#include "recipes/schema/key.hpp"
 #include "recipes/schema/recipe.hpp"
 
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace sluice::recipes {
 
-/// One conversion: the dense shape, the sparse shape before (absent: dense) and after.
-struct Conversion {
-  StageType type = StageType::kSparsify;
-  ConversionMethod method = ConversionMethod::kNone;
-  DecoderConfig model;
-  std::optional<moe::MoeConfig> before;
-  moe::MoeConfig after;
-};
+/// The type of stage that does it, and what recipes and receipts call it there: "" where such stages have no choice.
+StageType stage_type_of(moe::ConversionKind kind);
+std::string_view method_of(moe::ConversionKind kind);
+/// "grow by family", "flatten".
+std::string describe(moe::ConversionKind kind);
 
-struct Exactness {
-  bool exact = false;
-  std::string reason;  // why it is, or is not; half a sentence
-};
+/// The conversions that a type of stage can do; the first is what it does where the recipe names no method. None for pretrain.
+std::vector<moe::ConversionKind> conversions_of(StageType type);
 
-/// Whether the converted model computes the same function (up to rounding) before noise and re-initialisation.
-/// The widths are taken to add up; validate() sees to that.
-Exactness exact(const Conversion& conversion);
+/// The names of all methods, each once.
+std::vector<ChoiceName> method_choices();
 
 /// The stage that `stage` starts from, or nothing for the first one. An unknown `from` counts as the stage before.
 std::optional<std::size_t> parent_of(const Recipe& recipe, std::size_t stage);
@@ -39,15 +37,11 @@ std::optional<moe::MoeConfig> shape_before(const Recipe& recipe, std::size_t sta
 /// The sparse shape a stage ends with (absent: dense). A double_top_k stage that anneals ends with half its top_k.
 std::optional<moe::MoeConfig> shape_after(const Stage& stage);
 
-/// The conversion of a sparsify, grow or flatten stage whose `moe` is resolved.
-Conversion conversion_of(const Recipe& recipe, std::size_t stage);
+/// The conversion of a stage that has one and whose `moe` is resolved.
+moe::Conversion conversion_of(const Recipe& recipe, std::size_t stage);
 
 /// `shape` with the coefficients of `other`: what belongs to a run and not to the function of the model (balance and z loss,
 /// bias update, capacity, how new router rows are made). Shapes are compared without them.
 moe::MoeConfig with_coefficients_of(const moe::MoeConfig& other, moe::MoeConfig shape);
-
-/// Columns of the dense feed-forward that shared experts take, and those left for the routed ones.
-std::int64_t shared_columns(const moe::MoeConfig& moe);
-std::int64_t routed_columns(const DecoderConfig& model, const moe::MoeConfig& moe);
 
 }  // namespace sluice::recipes

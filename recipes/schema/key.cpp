@@ -136,8 +136,10 @@ int read_choice(const Node& node, const Choices& choices) {
   const std::string expected = choices.names.size() == 1 ? choices.list() : "one of " + choices.list();
   if (!node.is_scalar()) refuse(node, expected);
   std::vector<std::string> spellings;
+  const auto other = std::find_if(choices.also.begin(), choices.also.end(), [&](const auto& spelling) { return spelling.first == node.text; });
+  const std::string& said = other == choices.also.end() ? node.text : other->second;
   for (const ChoiceName& choice : choices.names) {
-    if (node.text == choice.name || std::find(choice.also.begin(), choice.also.end(), node.text) != choice.also.end()) return choice.value;
+    if (said == choice.name) return choice.value;
     spellings.push_back(choice.name);
   }
   if (std::find(choices.unavailable.begin(), choices.unavailable.end(), node.text) != choices.unavailable.end()) {

@@ -2,10 +2,13 @@
 // reads a recipe, writes the resolved one, compares two and makes the reference page; defaults are those of the structs.
 #pragma once
 
+#include "core/base/enum_names.hpp"
 #include "recipes/schema/document.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <vector>
@@ -43,21 +46,31 @@ std::string read_text(const Node& node);
 struct ChoiceName {
   int value = 0;
   std::string name;
-  std::vector<std::string> also = {};  // other spellings that are accepted
 };
 
-/// The values an enum key may take. `unavailable` are values that the contract knows and this build does not have.
+/// The values an enum key may take, by default those of the enum's table of names (core/base/enum_names.hpp). `unavailable` are values that the contract knows and this build does not have.
 struct Choices {
-  std::vector<ChoiceName> names;
+  std::vector<ChoiceName> names = {};
   std::vector<std::string> unavailable = {};
   std::string why = {};                                           // why they are unavailable; may be empty
   std::vector<std::pair<std::string, std::string>> aliases = {};  // {name elsewhere, name here}: suggested, not accepted
+  std::vector<std::pair<std::string, std::string>> also = {};     // {other spelling, name}: accepted
   std::string number_key = {};                                    // the key that a number was probably meant for; may be empty
 
   std::string list() const;  // "auto, local, flat"
   std::string name_of(int value) const;
 };
 int read_choice(const Node& node, const Choices& choices);
+
+/// The names of an enum as choices, those of `values` alone where some are given.
+template <NamedEnum E>
+std::vector<ChoiceName> choices_of(std::initializer_list<E> values = {}) {
+  std::vector<ChoiceName> choices;
+  for (const EnumName<E>& each : names_of(E{}))
+    if (values.size() == 0 || std::find(values.begin(), values.end(), each.value) != values.end())
+      choices.push_back({static_cast<int>(each.value), std::string(each.name)});
+  return choices;
+}
 
 /// What people are told about a key.
 struct KeyInfo {
@@ -122,6 +135,7 @@ Key<T> text_key(std::string name, std::string T::*member, std::string doc, std::
 
 template <class T, class E>
 Key<T> choice_key(std::string name, E T::*member, Choices choices, std::string doc, std::vector<std::string> aliases = {}) {
+  if (choices.names.empty()) choices.names = choices_of<E>();
   return {{std::move(name), "one of", choices.list(), std::move(doc), std::move(aliases)},
           [member, choices](T& out, const Node& node, const ReadContext&) { out.*member = static_cast<E>(read_choice(node, choices)); },
           [member, choices](const T& in) { return choices.name_of(static_cast<int>(in.*member)); }};

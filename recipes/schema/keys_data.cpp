@@ -20,10 +20,7 @@ constexpr std::int64_t kSmallestBpe = 257;  // 256 bytes and the end-of-text tok
 constexpr std::int64_t kLargestBpe = 1 << 20;
 
 const Choices& tokenizer_types() {
-  static const Choices choices{{{static_cast<int>(TokenizerType::kBytes), "bytes", {"byte"}},
-                                {static_cast<int>(TokenizerType::kBpe), "bpe"},
-                                {static_cast<int>(TokenizerType::kFile), "file"}},
-                               {"sentencepiece", "unigram", "wordpiece"}};
+  static const Choices choices{.names = choices_of<TokenizerType>(), .unavailable = {"sentencepiece", "unigram", "wordpiece"}, .also = {{"byte", "bytes"}}};
   return choices;
 }
 
@@ -142,7 +139,7 @@ const Keys<DataConfig>& data_keys() {
       text_key("text_key", &DataConfig::text_key, "the field of a .jsonl line that holds the text",
                {"text_field", "text_column", "json_keys", "column"}),
       choice_key("invalid_utf8", &DataConfig::invalid_utf8,
-                 {{{static_cast<int>(InvalidUtf8::kReplace), "replace"}, {static_cast<int>(InvalidUtf8::kError), "error", {"strict"}}}},
+                 {.also = {{"strict", "error"}}},
                  "replace by U+FFFD (counted and located), or stop"),
       {{"tokenizer",
         "bytes, bpe or a map",
@@ -156,7 +153,7 @@ const Keys<DataConfig>& data_keys() {
                   {"seq_len", "sequence_len", "sequence_length", "cutoff_len", "max_seq_len", "max_seq_length", "context_length",
                    "max_context_length", "block_size", "encoder_seq_length"}),
       choice_key("order", &DataConfig::order,
-                 {{{static_cast<int>(Order::kShuffled), "shuffled", {"shuffle"}}, {static_cast<int>(Order::kContiguous), "contiguous"}}},
+                 {.also = {{"shuffle", "shuffled"}}},
                  "of samples: shuffled, or contiguous lanes (sample i is segment i div G of lane i mod G, G = global_batch_size)",
                  {"shuffle"}),
   };

@@ -73,7 +73,7 @@ std::vector<std::int64_t> read_layers(const Node& node, const ReadContext& conte
 const Keys<DecoderConfig>& model_keys() {
   static const Keys<DecoderConfig> keys = [] {
     Keys<DecoderConfig> list = {
-        fixed_key<DecoderConfig>("type", {{{0, "decoder"}}, {"transformer_xl", "encoder"}}, "a Llama/Qwen3-shaped decoder",
+        fixed_key<DecoderConfig>("type", {.names = {{0, "decoder"}}, .unavailable = {"transformer_xl", "encoder"}}, "a Llama/Qwen3-shaped decoder",
                                  {"model_type", "architecture", "flavor", "name"}),
         integer_key("hidden_size", &DecoderConfig::hidden_size, {1, kLargestWidth}, "width of the residual stream",
                     {"d_model", "n_embd", "dim", "model_dim", "embed_dim", "hidden_dim"}),
@@ -88,9 +88,10 @@ const Keys<DecoderConfig>& model_keys() {
         integer_key("intermediate_size", &DecoderConfig::intermediate_size, {1, kLargestWidth}, "width of a dense SwiGLU",
                     {"ffn_hidden_size", "ffn_dim", "d_ff", "inter_dim", "n_inner", "mlp_hidden_size"}),
         choice_key("qk_norm", &DecoderConfig::qk_norm,
-                   {{{static_cast<int>(QkNorm::kNone), "false", {"none"}},
-                     {static_cast<int>(QkNorm::kHead), "head", {"true"}},
-                     {static_cast<int>(QkNorm::kProjection), "projection"}}},
+                   {.names = {{static_cast<int>(QkNorm::kNone), "false"},  // as YAML writes it
+                              {static_cast<int>(QkNorm::kHead), "head"},
+                              {static_cast<int>(QkNorm::kProjection), "projection"}},
+                    .also = {{"none", "false"}, {"true", "head"}}},
                    "RMSNorm of queries and keys before RoPE: none, per head (Qwen3) or over the projection (OLMoE)",
                    {"use_qk_norm", "qk_layernorm"}),
         number_key("rope_theta", &DecoderConfig::rope_theta, {.low = 0, .without_low = true}, "base of the rotary embedding",
@@ -138,22 +139,13 @@ const Keys<moe::MoeConfig>& moe_keys() {
            for (const std::int64_t layer : in.layers) all += (all.empty() ? "" : ", ") + std::to_string(layer);
            return "[" + all + "]";
          }},
-        choice_key(
-            "score_func", &MoeConfig::score_func,
-            {{{static_cast<int>(moe::ScoreFunction::kSoftmax), "softmax"}, {static_cast<int>(moe::ScoreFunction::kSigmoid), "sigmoid"}},
-             {"sqrtsoftplus"}},
-            "scores of the router", {"moe_router_score_function", "scoring_func", "gating_function", "score_function"}),
+        choice_key("score_func", &MoeConfig::score_func, {.unavailable = {"sqrtsoftplus"}}, "scores of the router", {"moe_router_score_function", "scoring_func", "gating_function", "score_function"}),
         boolean_key("norm_topk_prob", &MoeConfig::norm_topk_prob, "the chosen experts' weights are divided by their sum",
                     {"route_norm", "normalize_expert_weights", "moe_renormalize", "renormalize", "moe_router_pre_softmax"}),
         number_key("routed_scaling_factor", &MoeConfig::routed_scaling_factor, {.low = 0, .without_low = true},
                    "factor of the routed experts' sum", {"moe_router_topk_scaling_factor", "route_scale"}),
         choice_key("balance_loss", &MoeConfig::balance_loss,
-                   {{{static_cast<int>(moe::BalanceLoss::kGlobal), "global"},
-                     {static_cast<int>(moe::BalanceLoss::kSequence), "sequence"},
-                     {static_cast<int>(moe::BalanceLoss::kLagged), "lagged"}},
-                    {},
-                    "",
-                    {{"aux_loss", "global"}, {"global_aux_loss", "global"}, {"seq_aux_loss", "sequence"}}},
+                   {.aliases = {{"aux_loss", "global"}, {"global_aux_loss", "global"}, {"seq_aux_loss", "sequence"}}},
                    "whose token counts balance the experts: of the whole step, of each sequence, or of the previous step",
                    {"moe_router_load_balancing_type", "load_balancing", "load_balancing_type"}),
         number_key("aux_loss_coef", &MoeConfig::aux_loss_coef, {.low = 0}, "coefficient of the balance loss",
@@ -168,8 +160,7 @@ const Keys<moe::MoeConfig>& moe_keys() {
                    "an expert takes ceil(T x top_k x factor / num_experts) tokens of a sequence; 0 drops none",
                    {"moe_expert_capacity_factor", "expert_capacity_factor", "moe_capacity_factor"}),
         choice_key("router_init", &MoeConfig::router_init,
-                   {.names = {{static_cast<int>(moe::RouterInit::kBalanced), "balanced"}, {static_cast<int>(moe::RouterInit::kNormal), "normal"}},
-                    .number_key = "router_init_std"},
+                   {.number_key = "router_init_std"},
                    "what the router rows that a conversion adds are made of: balanced rows share out the training text evenly at the "
                    "start, chosen on conversion_sequences of it; normal ones are drawn blind. sparsify makes such rows, grow by family the "
                    "children's, grow by copy and double_top_k what parts replicas; flatten also tries rows shifted so"),

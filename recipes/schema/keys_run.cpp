@@ -1,4 +1,5 @@
 // Keys of `train:`, `parallel:`, `stages:`, `checkpoint:` and of the top level.
+#include "recipes/schema/conversion.hpp"
 #include "recipes/schema/keys.hpp"
 
 #include <fmt/format.h>
@@ -33,22 +34,16 @@ Key<T> name_key(std::string T::*member, std::string_view more, std::string doc, 
           [member](const T& in) { return write_text(in.*member); }};
 }
 
-// A method is written only where there is one.
+// Its meaning depends on the stage's type: read_stages.cpp makes a conversion of the two. Written only where there is a choice.
 Key<Stage> method_key() {
-  Key<Stage> key =
-      choice_key("method", &Stage::method,
-                 {{{static_cast<int>(ConversionMethod::kCopy), "copy", {}},
-                   {static_cast<int>(ConversionMethod::kVirtualGroup), "virtual_group", {}},
-                   {static_cast<int>(ConversionMethod::kFamily), "family", {}},
-                   {static_cast<int>(ConversionMethod::kDoubleTopK), "double_top_k", {}}},
-                  {"drop_upcycling"},
-                  "",
-                  {{"upcycling", "copy"}, {"sparse_upcycling", "copy"}, {"virtual_groups", "virtual_group"}, {"split", "virtual_group"}}},
-                 "sparsify: copy or virtual_group; grow: family, double_top_k or copy; the last two part the replicas' router rows after "
-                 "their receipt",
-                 {"upcycling_method"});
-  key.info.default_value = "copy for sparsify, family for grow";
-  return key;
+  const Choices choices{.names = method_choices(),
+                        .unavailable = {"drop_upcycling"},
+                        .aliases = {{"upcycling", "copy"}, {"sparse_upcycling", "copy"}, {"virtual_groups", "virtual_group"}, {"split", "virtual_group"}}};
+  return {{"method", "one of", choices.list(),
+           "sparsify: copy or virtual_group; grow: family, double_top_k or copy; the last two part the replicas' router rows after their receipt",
+           {"upcycling_method"}, "copy for sparsify, family for grow"},
+          [choices](Stage&, const Node& node, const ReadContext&) { read_choice(node, choices); },
+          [](const Stage& in) { return std::string(in.conversion ? method_of(*in.conversion) : ""); }};
 }
 
 }  // namespace
@@ -69,17 +64,12 @@ const Keys<TrainConfig>& train_keys() {
                               {"min_lr", "cosine_min_lr_ratio", "min_lr_factor", "min_lr_ratio", "alpha_f", "end_lr"}),
                    write_number(TrainConfig{}.min_learning_rate) + ", or learning_rate where that is smaller"),
       choice_key("lr_scheduler", &TrainConfig::lr_scheduler,
-                 {{{static_cast<int>(LrSchedule::kConstant), "constant"},
-                   {static_cast<int>(LrSchedule::kLinear), "linear"},
-                   {static_cast<int>(LrSchedule::kCosine), "cosine"},
-                   {static_cast<int>(LrSchedule::kWsd), "wsd"}},
-                  {"inverse_sqrt", "inverse-square-root", "polynomial"},
-                  "",
-                  {{"WSD", "wsd"},
-                   {"warmup_stable_decay", "wsd"},
-                   {"CosWithWarmup", "cosine"},
-                   {"LinearWithWarmup", "linear"},
-                   {"constant_with_warmup", "constant"}}},
+                 {.unavailable = {"inverse_sqrt", "inverse-square-root", "polynomial"},
+                  .aliases = {{"WSD", "wsd"},
+                              {"warmup_stable_decay", "wsd"},
+                              {"CosWithWarmup", "cosine"},
+                              {"LinearWithWarmup", "linear"},
+                              {"constant_with_warmup", "constant"}}},
                  "over all stages together; a stage that names its own has its own horizon",
                  {"lr_scheduler_type", "lr_decay_style", "decay_type", "scheduler", "schedule"}),
       integer_key("warmup_steps", &TrainConfig::warmup_steps, {0, kMostSteps}, "steps of linear warm-up",
@@ -112,32 +102,24 @@ const Keys<ParallelConfig>& parallel_keys() {
                   {"expert_model_parallel_size", "expert_parallel_degree", "expert_parallel_size", "expert_parallel", "ep", "ep_size",
                    "ep_config", "ep_degree"}),
       choice_key("backend", &ParallelConfig::backend,
-                 {{{static_cast<int>(Backend::kAuto), "auto"},
-                   {static_cast<int>(Backend::kLoopback), "loopback"},
-                   {static_cast<int>(Backend::kMpi), "mpi"}},
-                  {"nccl", "mpi_cuda", "gloo"}},
+                 {.unavailable = {"nccl", "mpi_cuda", "gloo"}},
                  "what carries data between ranks", {"distributed_backend", "comm_backend", "dist_backend"}),
       number_key(
           "timeout_seconds", &ParallelConfig::timeout_seconds, {.low = 0, .without_low = true},
           "a rank that is later than this, or whose save gets on no more for so long, is named and the job ends",
           {"distributed_timeout_minutes", "distributed_timeout_seconds", "timeout", "comm_timeout", "ddp_timeout", "init_timeout_seconds"}),
       choice_key("exchange", &ParallelConfig::exchange,
-                 {{{static_cast<int>(Exchange::kAuto), "auto"},
-                   {static_cast<int>(Exchange::kLocal), "local"},
-                   {static_cast<int>(Exchange::kFlat), "flat"}},
-                  {"hierarchical", "hierarchical_dedup"},
-                  "",
-                  {{"alltoall", "flat"}, {"all_to_all", "flat"}, {"none", "local"}}},
+                 {.unavailable = {"hierarchical", "hierarchical_dedup"}, .aliases = {{"alltoall", "flat"}, {"all_to_all", "flat"}, {"none", "local"}}},
                  "how tokens travel to their experts: inside the rank, or by all-to-all-v",
                  {"moe_token_dispatcher_type", "token_dispatcher", "dispatcher", "token_dispatcher_type"}),
-      fixed_key<ParallelConfig>("overlap", {{{0, "false"}}, {"true"}}, "computing while tokens travel",
+      fixed_key<ParallelConfig>("overlap", {.names = {{0, "false"}}, .unavailable = {"true"}}, "computing while tokens travel",
                                 {"moe_shared_expert_overlap", "comm_overlap"}),
-      fixed_key<ParallelConfig>("chunks", {{{0, "auto"}, {1, "1"}}, {"2", "3", "4", "8", "16"}}, "pieces of an exchange",
+      fixed_key<ParallelConfig>("chunks", {.names = {{0, "auto"}, {1, "1"}}, .unavailable = {"2", "3", "4", "8", "16"}}, "pieces of an exchange",
                                 {"num_chunks", "moe_chunks"}),
-      fixed_key<ParallelConfig>("wire_dtype", {{{0, "same"}}, {"float32", "bfloat16", "float16", "float8"}}, "element type on the wire",
+      fixed_key<ParallelConfig>("wire_dtype", {.names = {{0, "same"}}, .unavailable = {"float32", "bfloat16", "float16", "float8"}}, "element type on the wire",
                                 {"dispatch_dtype", "comm_dtype"}),
       fixed_key<ParallelConfig>(
-          "shard_optimizer", {{{0, "false"}}, {"true"}}, "optimizer state spread over the ranks that hold a copy (ZeRO-1)",
+          "shard_optimizer", {.names = {{0, "false"}}, .unavailable = {"true"}}, "optimizer state spread over the ranks that hold a copy (ZeRO-1)",
           {"use_distributed_optimizer", "zero_stage", "zero", "fsdp", "dp_config", "data_parallel_shard_degree", "dp_shard_size"}),
       integer_key("threads", &ParallelConfig::threads, {0, 4096},
                   "compute threads of a rank; 0: OMP_NUM_THREADS, else the processors it may run on / ranks of the node that may run there "
@@ -153,13 +135,8 @@ const Keys<Stage>& stage_keys() {
         name_key(&Stage::name, "", "unique; overrides address a stage by it: stages.NAME.max_steps=20", {"stage_name", "id"}),
         choice_key(
             "type", &Stage::type,
-            {{{static_cast<int>(StageType::kPretrain), "pretrain"},
-              {static_cast<int>(StageType::kSparsify), "sparsify"},
-              {static_cast<int>(StageType::kGrow), "grow"},
-              {static_cast<int>(StageType::kFlatten), "flatten"}},
-             {"align", "distil", "quantise", "export"},
-             "",
-             {{"upcycle", "sparsify"}, {"train", "pretrain"}, {"dense", "pretrain"}, {"distill", "distil"}, {"quantize", "quantise"}}},
+            {.unavailable = {"align", "distil", "quantise", "export"},
+             .aliases = {{"upcycle", "sparsify"}, {"train", "pretrain"}, {"dense", "pretrain"}, {"distill", "distil"}, {"quantize", "quantise"}}},
             "pretrain trains; sparsify, grow and flatten convert the model first and then train", {"stage_type", "kind"}),
         integer_key("max_steps", &Stage::max_steps, {1, kMostSteps}, "optimizer steps of this stage",
                     {"train_iters", "steps", "train_steps", "max_iters", "num_steps", "total_steps", "train_samples", "num_train_epochs",
@@ -167,8 +144,7 @@ const Keys<Stage>& stage_keys() {
         text_key("from", &Stage::from, "an earlier stage to start from; the one before unless given", {"start_from", "parent", "base"}),
         method_key(),
         choice_key("optimizer_state", &Stage::optimizer_state,
-                   {{{static_cast<int>(OptimizerState::kKeep), "keep"}, {static_cast<int>(OptimizerState::kReset), "reset"}}},
-                   "Adam moments over a conversion; reset warms up anew", {"reset_optimizer", "no_load_optim"}),
+                   {}, "Adam moments over a conversion; reset warms up anew", {"reset_optimizer", "no_load_optim"}),
         boolean_key("allow_jump", &Stage::allow_jump, "accept a conversion that is not exact", {"allow_inexact"}),
         integer_key("conversion_sequences", &Stage::conversion_sequences, {1, 1 << 20},
                     "sequences of data.train on which balanced router rows are chosen, and as many others on which the receipt tells the "
@@ -211,24 +187,21 @@ const Keys<Recipe>& recipe_keys() {
                  {"output_dir", "dump_folder", "save_folder", "save", "save_dir", "out_dir", "log_dir"}),
         seed,
         choice_key("dtype", &Recipe::dtype,
-                   {{{static_cast<int>(DType::kFloat32), "float32"},
-                     {static_cast<int>(DType::kBFloat16), "bfloat16"},
-                     {static_cast<int>(DType::kFloat64), "float64"}},
-                    {"float16"},
-                    "",
-                    {{"bf16", "bfloat16"},
-                     {"fp32", "float32"},
-                     {"fp64", "float64"},
-                     {"double", "float64"},
-                     {"float", "float32"},
-                     {"fp16", "bfloat16"}}},
+                   {.names = choices_of({DType::kFloat32, DType::kBFloat16, DType::kFloat64}),
+                    .unavailable = {"float16"},
+                    .aliases = {{"bf16", "bfloat16"},
+                                {"fp32", "float32"},
+                                {"fp64", "float64"},
+                                {"double", "float64"},
+                                {"float", "float32"},
+                                {"fp16", "bfloat16"}}},
                    "of parameters and exchange; float64 is for tests",
                    {"precision", "torch_dtype", "bf16", "fp16", "mixed_precision_param", "autocast_precision", "mixed_precision"}),
         choice_key("device", &Recipe::device,
-                   {{{static_cast<int>(Device::kAuto), "auto"}, {static_cast<int>(Device::kCpu), "cpu"}},
-                    {"cuda"},
-                    "it was built without CUDA",
-                    {{"gpu", "cpu"}}},
+                   {.names = choices_of({Device::kAuto, Device::kCpu}),
+                    .unavailable = {"cuda"},
+                    .why = "it was built without CUDA",
+                    .aliases = {{"gpu", "cpu"}}},
                    "what computes", {"device_type", "accelerator"}),
         text_key("init_from", &Recipe::init_from, "a checkpoint of ours or a Hugging Face folder; model and tokenizer then come from there",
                  {"load", "model_name_or_path", "base_model", "pretrained_model_name_or_path", "pretrained_checkpoint", "load_path"}),

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace sluice::recipes {
 namespace {
 
@@ -14,42 +16,40 @@ const Node& or_empty(const Node* node) {
   return node ? *node : empty;
 }
 
-// The widths that make the conversion the same function, where the recipe does not say; 0 where they do not divide.
-std::int64_t derived_width(const DecoderConfig& model, const moe::MoeConfig& moe, ConversionMethod method) {
-  const std::int64_t parts = (method == ConversionMethod::kVirtualGroup ? moe.top_k : 1) + moe.num_shared_experts;
-  return model.intermediate_size % parts == 0 ? model.intermediate_size / parts : 0;
+// "family, double_top_k and copy"
+std::string methods_text(const std::vector<moe::ConversionKind>& kinds) {
+  std::string text;
+  for (std::size_t i = 0; i < kinds.size(); ++i) text += fmt::format("{}{}", i == 0 ? "" : i + 1 == kinds.size() ? " and " : ", ", method_of(kinds[i]));
+  return text;
+}
+
+// What type and method of a stage mean together.
+std::optional<moe::ConversionKind> read_conversion(const Node* method, StageType type, const std::string& title) {
+  const std::vector<moe::ConversionKind> kinds = conversions_of(type);
+  const bool has_choice = kinds.size() > 1;
+  if (method && !has_choice) fail_at(method->mark, fmt::format("{}: 'method' means nothing in a {} stage; leave it out", title, name_of(type)));
+  if (kinds.empty()) return std::nullopt;
+  if (!method) return kinds.front();
+  const auto found = std::find_if(kinds.begin(), kinds.end(), [&](moe::ConversionKind kind) { return method_of(kind) == method->text; });
+  if (found == kinds.end()) fail_at(method->mark, fmt::format("{}: {} has the methods {}, found {}", title, name_of(type), methods_text(kinds), method->text));
+  return *found;
 }
 
 void resolve_moe(const Node* node, const std::string& title, const ReadContext& context, std::size_t index, Recipe& recipe) {
   Stage& stage = recipe.stages[index];
   std::optional<moe::MoeConfig> shape = shape_before(recipe, index);
   const bool sparse_before = shape.has_value();
-  switch (stage.type) {
-    case StageType::kPretrain:
-      if (!shape && node)
-        fail_at(node->key_mark, fmt::format("'moe' means nothing in {}: its model is dense; use a sparsify stage", title));
-      break;
-    case StageType::kSparsify:
-      if (stage.method == ConversionMethod::kNone) stage.method = ConversionMethod::kCopy;
-      if (sparse_before) break;
-      shape = moe::MoeConfig{};
-      for (std::int64_t layer = 0; layer < recipe.model.num_layers; ++layer) shape->layers.push_back(layer);
-      break;
-    case StageType::kGrow:
-      if (stage.method == ConversionMethod::kNone) stage.method = ConversionMethod::kFamily;
-      if (!shape) break;
-      shape->num_experts *= 2;
-      if (stage.method == ConversionMethod::kFamily) shape->family_size *= 2;
-      if (stage.method == ConversionMethod::kDoubleTopK) shape->top_k *= 2;
-      break;
-    case StageType::kFlatten:
-      if (shape) shape->family_size = 1;
-      break;
+  if (!stage.conversion && !shape && node)
+    fail_at(node->key_mark, fmt::format("'moe' means nothing in {}: its model is dense; use a sparsify stage", title));
+  const moe::ConversionRule* rule = stage.conversion ? &moe::rule_of(*stage.conversion) : nullptr;
+  const bool becomes_sparse = rule != nullptr && rule->starts_dense() && !sparse_before;
+  if (becomes_sparse) {
+    shape = moe::MoeConfig{};
+    for (std::int64_t layer = 0; layer < recipe.model.num_layers; ++layer) shape->layers.push_back(layer);
   }
+  if (rule != nullptr && shape) shape = rule->shape_after(*shape);
   if (shape) read_keys(or_empty(node), moe_keys(), *shape, "moe", "'moe'", {}, context);
-  if (stage.type == StageType::kSparsify && !sparse_before && !or_empty(node).find("expert_hidden_size")) {
-    shape->expert_hidden_size = derived_width(recipe.model, *shape, stage.method);
-  }
+  if (becomes_sparse && !or_empty(node).find("expert_hidden_size")) shape->expert_hidden_size = rule->expert_width(recipe.model, *shape);
   stage.moe = shape;
 }
 
@@ -84,6 +84,7 @@ void read_stages(const Node& root, bool shape_known, Recipe& recipe) {
     for (const char* key : {"name", "type", "max_steps"}) {
       if (!node.find(key)) fail_at(node.mark, fmt::format("'{}' is missing in {}", key, name ? title : "a stage"));
     }
+    stage.conversion = read_conversion(node.find("method"), stage.type, title);
     const Node& train = or_empty(node.find("train"));
     read_keys(or_empty(node.find("data")), data_keys(), stage.data, "data", "'data'");
     read_keys(train, train_keys(), stage.train, "train", "'train'");

@@ -3,8 +3,11 @@
 #pragma once
 
 #include "core/base/dtype.hpp"
-#include "core/models/decoder_config.hpp"
-#include "moe/moe_config.hpp"
+#include "core/optim/lr_schedule.hpp"
+#include "core/shape/decoder_config.hpp"
+#include "moe/plan/conversion.hpp"
+#include "moe/plan/moe_config.hpp"
+#include "parallel/plan/exchange_kind.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -20,6 +23,9 @@ struct DataSource {
 };
 
 enum class TokenizerType { kBytes, kBpe, kFile };
+inline constexpr EnumName<TokenizerType> kTokenizerNames[] = {{TokenizerType::kBytes, "bytes"}, {TokenizerType::kBpe, "bpe"}, {TokenizerType::kFile, "file"}};
+constexpr std::span<const EnumName<TokenizerType>> names_of(TokenizerType) { return kTokenizerNames; }
+
 struct TokenizerConfig {
   TokenizerType type = TokenizerType::kBpe;
   std::int64_t vocab_size = 4096;  // bpe: 256 bytes + merges + 1 end-of-text token
@@ -28,7 +34,12 @@ struct TokenizerConfig {
 };
 
 enum class InvalidUtf8 { kReplace, kError };
+inline constexpr EnumName<InvalidUtf8> kInvalidUtf8Names[] = {{InvalidUtf8::kReplace, "replace"}, {InvalidUtf8::kError, "error"}};
+constexpr std::span<const EnumName<InvalidUtf8>> names_of(InvalidUtf8) { return kInvalidUtf8Names; }
+
 enum class Order { kShuffled, kContiguous };
+inline constexpr EnumName<Order> kOrderNames[] = {{Order::kShuffled, "shuffled"}, {Order::kContiguous, "contiguous"}};
+constexpr std::span<const EnumName<Order>> names_of(Order) { return kOrderNames; }
 
 struct DataConfig {
   std::vector<DataSource> train;
@@ -43,13 +54,12 @@ struct DataConfig {
   bool operator==(const DataConfig&) const = default;
 };
 
-enum class LrSchedule { kConstant, kLinear, kCosine, kWsd };
 struct TrainConfig {
   std::int64_t global_batch_size = 32;
   std::int64_t micro_batch_size = 8;
   double learning_rate = 1e-3;
   double min_learning_rate = 1e-4;
-  LrSchedule lr_scheduler = LrSchedule::kWsd;
+  LrShape lr_scheduler = LrShape::kWsd;
   std::int64_t warmup_steps = 50;
   double decay_fraction = 0.2;
   double weight_decay = 0.1;
@@ -64,26 +74,33 @@ struct TrainConfig {
 };
 
 enum class Backend { kAuto, kLoopback, kMpi };
-enum class Exchange { kAuto, kLocal, kFlat };
+inline constexpr EnumName<Backend> kBackendNames[] = {{Backend::kAuto, "auto"}, {Backend::kLoopback, "loopback"}, {Backend::kMpi, "mpi"}};
+constexpr std::span<const EnumName<Backend>> names_of(Backend) { return kBackendNames; }
+
 struct ParallelConfig {
   std::int64_t expert = 1;
   Backend backend = Backend::kAuto;
   double timeout_seconds = 600.0;
-  Exchange exchange = Exchange::kAuto;
+  parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
   std::int64_t threads = 0;  // per rank; 0: its share of the processors it may run on
   bool operator==(const ParallelConfig&) const = default;
 };
 
 enum class StageType { kPretrain, kSparsify, kGrow, kFlatten };
-enum class ConversionMethod { kNone, kCopy, kVirtualGroup, kFamily, kDoubleTopK };
+inline constexpr EnumName<StageType> kStageTypeNames[] = {
+    {StageType::kPretrain, "pretrain"}, {StageType::kSparsify, "sparsify"}, {StageType::kGrow, "grow"}, {StageType::kFlatten, "flatten"}};
+constexpr std::span<const EnumName<StageType>> names_of(StageType) { return kStageTypeNames; }
+
 enum class OptimizerState { kKeep, kReset };
+inline constexpr EnumName<OptimizerState> kOptimizerStateNames[] = {{OptimizerState::kKeep, "keep"}, {OptimizerState::kReset, "reset"}};
+constexpr std::span<const EnumName<OptimizerState>> names_of(OptimizerState) { return kOptimizerStateNames; }
 
 struct Stage {
   std::string name;
   StageType type = StageType::kPretrain;
   std::int64_t max_steps = 0;
   std::string from;  // "" = the stage before; else an earlier stage's name
-  ConversionMethod method = ConversionMethod::kNone;
+  std::optional<moe::ConversionKind> conversion;  // of the model before the stage trains: what `type` and `method` say; absent for pretrain
   OptimizerState optimizer_state = OptimizerState::kKeep;
   bool allow_jump = false;
   std::int64_t conversion_sequences = 64; // of the training text: so many choose the rows of balanced routers, as many others tell the experts' load
@@ -106,6 +123,8 @@ struct CheckpointConfig {
 };
 
 enum class Device { kAuto, kCpu, kCuda };
+inline constexpr EnumName<Device> kDeviceNames[] = {{Device::kAuto, "auto"}, {Device::kCpu, "cpu"}, {Device::kCuda, "cuda"}};
+constexpr std::span<const EnumName<Device>> names_of(Device) { return kDeviceNames; }
 
 struct Recipe {
   std::string name;

@@ -28,7 +28,7 @@ std::string untaught(const Recipe& recipe, std::size_t index) {
   const moe::MoeConfig moe = *shape_after(stage);
   // Without renormalisation the weight is below 1, so a conversion from a dense layer changes the function (exact()).
   std::string instead;  // a model of init_from is what it is
-  if (stage.type == StageType::kSparsify) instead = "norm_topk_prob: false with allow_jump: true, since the conversion is not exact then";
+  if (stage.conversion && moe::rule_of(*stage.conversion).starts_dense()) instead = "norm_topk_prob: false with allow_jump: true, since the conversion is not exact then";
   else if (recipe.init_from.empty()) instead = "norm_topk_prob: false in model.moe";
   if (!instead.empty()) instead = "; a router with top_k of 2 or more learns from it, or one with " + instead;
   return fmt::format(
@@ -62,7 +62,7 @@ std::vector<std::string> routing_warnings(const Recipe& recipe) {
       lines.push_back(untaught(recipe, i));
     }
   }
-  const bool converts = std::any_of(recipe.stages.begin(), recipe.stages.end(), [](const Stage& stage) { return stage.type != StageType::kPretrain; });
+  const bool converts = std::any_of(recipe.stages.begin(), recipe.stages.end(), [](const Stage& stage) { return stage.conversion.has_value(); });
   if (!converts && recipe.init_from.empty() && recipe.initial_moe && recipe.initial_moe->router_init == moe::RouterInit::kBalanced)
     lines.push_back("model.moe.router_init(balanced) chooses the router rows that conversions add, and no stage converts: this model starts with normal rows");
   return lines;

@@ -74,10 +74,10 @@ std::optional<Problem> find_problem(const Recipe& recipe) {
       return Problem{key + "data.tokenizer", prefix + "the tokenizer cannot change between stages; set 'data.tokenizer' at the top level"};
     }
     const bool own = stage.parallel.expert != recipe.parallel.expert || stage.parallel.exchange != recipe.parallel.exchange;
-    if (stage.parallel.exchange == Exchange::kLocal && stage.parallel.expert > 1) {
+    if (!parallel::spans_ranks(stage.parallel.exchange) && stage.parallel.expert > 1) {
       return Problem{stage_key(stage, "parallel.exchange", own),
-                     fmt::format("{}exchange local keeps tokens inside a rank, so it needs expert(1), found expert({})",
-                                 stage_prefix(stage, own), stage.parallel.expert)};
+                     fmt::format("{}exchange {} keeps tokens inside a rank, so it needs expert(1), found expert({})", stage_prefix(stage, own),
+                                 name_of(stage.parallel.exchange), stage.parallel.expert)};
     }
     const auto before = shape_before(recipe, i);
     const std::vector<std::string> both = {key + "moe.num_experts", key + "parallel.expert"};

@@ -107,10 +107,10 @@ double balancing_bytes(const ModelDescription& model, std::int64_t tokens) {
   return static_cast<double>(layers * rows * width * 4 + 8 * (rows * (2 * width + 2 * experts) + 3 * width * width));
 }
 
-void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::ConversionShape& conversion, bool same, std::uint64_t seed) {
-  const bool family = conversion.kind == moe::ConversionKind::kGrowFamily;
-  const bool sparsify = conversion.kind == moe::ConversionKind::kSparsifyCopy || conversion.kind == moe::ConversionKind::kSparsifyVirtualGroup;
-  if (!family && !sparsify) return;
+void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::Conversion& conversion, bool same, std::uint64_t seed) {
+  const moe::NewRows new_rows = moe::rule_of(conversion.kind).new_rows();
+  if (new_rows == moe::NewRows::kNone) return;
+  const bool family = new_rows == moe::NewRows::kFamilyGate;
   at::NoGradGuard no_grad;
   const moe::MoeConfig& after = conversion.after;
   const std::int64_t width = from.old.config.hidden_size;
@@ -154,7 +154,7 @@ void part_evenly(const BalancingText& from, TrainModel& model, std::int64_t copi
   });
 }
 
-std::vector<std::vector<at::Tensor>> evened_flat_rows(const BalancingText& from, TrainModel& model, moe::ConversionShape conversion,
+std::vector<std::vector<at::Tensor>> evened_flat_rows(const BalancingText& from, TrainModel& model, moe::Conversion conversion,
                                                       const std::vector<double>& scales) {
   at::NoGradGuard no_grad;
   const std::int64_t experts = conversion.after.num_experts;

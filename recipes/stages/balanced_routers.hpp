@@ -3,7 +3,7 @@
 // others take them over, so that no layout changes them.
 #pragma once
 
-#include "moe/conversion_plan.hpp"
+#include "moe/plan/conversion.hpp"
 #include "parallel/comm/world.hpp"
 #include "recipes/convert/model_description.hpp"
 #include "recipes/stages/evaluation.hpp"
@@ -32,7 +32,7 @@ struct BalancingText {
 /// of the family gates of growth by families, each pair of which parts the tokens of its node; nothing for other conversions.
 /// Where `model` does not compute the `same` as the model before it (the conversion is not exact, or experts were drawn anew since), a layer's
 /// inputs are those that `model` computes with the rows of the layers before it. Draws are a function of (seed, leaf name).
-void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::ConversionShape& conversion, bool same, std::uint64_t seed);
+void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::Conversion& conversion, bool same, std::uint64_t seed);
 
 /// Parts the equal router rows of replicas, layer by layer, so that each parent's tokens are shared out evenly among its `copies`: by rows that
 /// are 0 over a parent's copies together, whose logits spread relative * sqrt((copies - 1) / copies) times as far as the parent's. A row is
@@ -42,7 +42,7 @@ void part_evenly(const BalancingText& from, TrainModel& model, std::int64_t copi
 
 /// For each of `scales` and each sparse layer, the gate [E, D] of `model` flattened at that scale (conversion_plan.hpp) with each row
 /// shifted so that tokens are shared out evenly.
-std::vector<std::vector<at::Tensor>> evened_flat_rows(const BalancingText& from, TrainModel& model, moe::ConversionShape conversion,
+std::vector<std::vector<at::Tensor>> evened_flat_rows(const BalancingText& from, TrainModel& model, moe::Conversion conversion,
                                                       const std::vector<double>& scales);
 
 }  // namespace sluice::recipes

@@ -18,21 +18,6 @@
 namespace sluice::recipes {
 namespace {
 
-const char* method_name(const Stage& stage) {
-  switch (stage.method) {
-    case ConversionMethod::kNone: return "";
-    case ConversionMethod::kCopy: return "copy";
-    case ConversionMethod::kVirtualGroup: return "virtual_group";
-    case ConversionMethod::kFamily: return "family";
-    case ConversionMethod::kDoubleTopK: return "double_top_k";
-  }
-  return "";
-}
-
-std::string exchange_name(const Stage& stage) {
-  return stage.parallel.exchange == Exchange::kFlat ? "flat" : stage.parallel.exchange == Exchange::kLocal ? "local" : "auto";
-}
-
 // Replicas of growth by copy are equal in everything, and would stay so for ever: their router rows are parted by so much of their size.
 constexpr double kReplicaNoise = 0.1;
 
@@ -47,9 +32,9 @@ constexpr double kTwinNoise = 1.0;  // and twins' by as much as families are apa
 // A flat router can only approximate a family's: of the scales tried, as they are and, where rows are to be balanced, also shifted so
 // that tokens are shared out evenly, the one with the lowest held loss. They differ in the routers alone, so one model is made, and its
 // routers for each.
-TrainModel flatten_best(const BalancingText& from, moe::ConversionShape shape, const Stage& stage, const EvaluationSet& held, std::uint64_t seed, std::string& choice) {
+TrainModel flatten_best(const BalancingText& from, moe::Conversion shape, const Stage& stage, const EvaluationSet& held, std::uint64_t seed, std::string& choice) {
   static const std::vector<double> kScales = {1.0, 2.0, 4.0, 8.0, 16.0, 32.0};
-  TrainModel model = convert_model(from.old, shape, from.layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
+  TrainModel model = convert_model(from.old, shape, from.layout, stage.parallel.exchange, seed, stage.optimizer_state == OptimizerState::kKeep);
   std::vector<std::vector<at::Tensor>> evened;
   if (shape.after.router_init == moe::RouterInit::kBalanced) evened = evened_flat_rows(from, model, shape, kScales);
   double best_loss = std::numeric_limits<double>::infinity();
@@ -123,17 +108,16 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
                                  const ConversionText& text, std::int64_t step) {
   const EvaluationSet& held = text.held;
   const Stage& stage = recipe.stages[stage_index];
-  static constexpr const char* kKinds[] = {"pretrain", "sparsify", "grow", "flatten"};
   const std::uint64_t seed = old.own_seed(recipe.seed + 1000 * (stage_index + 1));
-  const moe::ConversionShape shape{*conversion_kind(stage), old.config, old.moe, *stage.moe, 1.0};
+  const moe::Conversion shape{*stage.conversion, old.config, old.moe, *stage.moe, 1.0};
+  const moe::ConversionRule& rule = moe::rule_of(shape.kind);
   const HeldOutput before = run_held_batch(old, held, step);
 
   Receipt receipt;
   receipt.stage = stage.name;
   receipt.step = step;
-  receipt.kind = kKinds[static_cast<std::size_t>(stage.type)];
-  receipt.method = method_name(stage);
-  receipt.exact = exact(conversion_of(recipe, stage_index)).exact;
+  receipt.conversion = shape.kind;
+  receipt.exact = moe::exactness(conversion_of(recipe, stage_index)).exact;
   receipt.held_batch_sha256 = held_sha256(held);
   receipt.loss_before = of_rank0(before.loss, layout, step);
   const ParameterCount count_before = count_parameters(describe(old, -1));
@@ -144,12 +128,12 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
   const bool balanced = stage.moe->router_init == moe::RouterInit::kBalanced;
   const std::int64_t half = text.sequences.sequences() / 2;
   const BalancingText balancing{world, layout, old, text.sequences, half, step};
-  if (stage.type == StageType::kFlatten) outcome.model = flatten_best(balancing, shape, stage, held, seed, receipt.choice);
-  else outcome.model = convert_model(old, shape, layout, exchange_name(stage), seed, stage.optimizer_state == OptimizerState::kKeep);
+  if (shape.kind == moe::ConversionKind::kFlatten) outcome.model = flatten_best(balancing, shape, stage, held, seed, receipt.choice);
+  else outcome.model = convert_model(old, shape, layout, stage.parallel.exchange, seed, stage.optimizer_state == OptimizerState::kKeep);
   const bool perturbed = stage.weight_noise > 0 || stage.reinit_fraction > 0;
   // An exact conversion computes the same with any rows: balanced ones are chosen once, behind the perturbed experts.
   if (balanced && !(perturbed && receipt.exact)) balance_new_rows(balancing, outcome.model, shape, receipt.exact, seed);
-  if (!balanced) spread_tokens(old, outcome.model, shape.kind, layout, held, step);
+  if (!balanced) spread_tokens(old, outcome.model, rule.new_rows(), layout, held, step);
   const ParameterCount count_after = count_parameters(describe(outcome.model, -1));
   receipt.parameters_after = count_after.total;
   receipt.active_parameters_after = count_after.active;
@@ -168,7 +152,7 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
     // Later layers' inputs are others now: rows chosen on those before would not share them out.
     if (balanced) balance_new_rows(balancing, outcome.model, shape, false, seed);
   }
-  if (stage.method == ConversionMethod::kDoubleTopK) {
+  if (rule.replicas() == moe::Replicas::kTwins) {
     // Twins that share every token get the same gradients for ever; rows parted as far as families are apart let them specialise
     // before top_k anneals, so that top-k does not collapse onto twins.
     // The difference of two rows spreads by the root of 2 as far as one.
@@ -176,7 +160,7 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
     else part_twins(outcome.model, kTwinNoise, seed);
     notes.push_back(balanced ? "twins' router rows parted evenly" : "twins' router rows parted");
   }
-  if (shape.kind == moe::ConversionKind::kGrowCopy) {
+  if (rule.replicas() == moe::Replicas::kCopies) {
     if (balanced) part_evenly(balancing, outcome.model, copies, kReplicaNoise, seed);
     else part_replicas(outcome.model, copies, kReplicaNoise, seed);
     notes.push_back(fmt::format("replicas' router rows parted {}by noise {}", balanced ? "evenly " : "", kReplicaNoise));
@@ -189,7 +173,7 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
   }
   const auto counts = expert_counts(outcome.model, layout, text.sequences, half, 2 * half, stage.train.micro_batch_size, step);
   add_loads(outcome.receipts.back(), *outcome.model.moe, counts, inputs_of(text.sequences, half, 2 * half));
-  if (shape.kind == moe::ConversionKind::kGrowFamily && layout.rank() == 0) warn_of_unreached(stage, outcome.model, counts, outcome.receipts.back().load_tokens);
+  if (rule.new_rows() == moe::NewRows::kFamilyGate && layout.rank() == 0) warn_of_unreached(stage, outcome.model, counts, outcome.receipts.back().load_tokens);
   return outcome;
 }
 

@@ -2,7 +2,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
-#include "core/checkpoint/tensor_id.hpp"
+#include "core/shape/tensor_id.hpp"
 #include "core/tensor/host_memory.hpp"
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@
 namespace sluice::recipes {
 namespace {
 
-using checkpoint::TensorId, checkpoint::TensorKind, checkpoint::TensorPart;
+
 
 at::Tensor as_rows(const at::Tensor& leaf) {
   return leaf.dim() > 1 ? leaf : leaf.view({-1, 1});
@@ -52,7 +52,7 @@ void fill_from_terms(const at::Tensor& value, const moe::LeafPlan& plan, const F
 
 // What the expert of every shard is made of, whichever rank owns it.
 template <class Find>
-DenseOrigin origin_of(const TrainModel& model, const moe::ConversionShape& conversion, const Find& old_value) {
+DenseOrigin origin_of(const TrainModel& model, const moe::Conversion& conversion, const Find& old_value) {
   const std::int64_t shards = moe::num_shards(conversion), width = conversion.after.expert_hidden_size, hidden = model.config.hidden_size;
   DenseOrigin origin;
   for (std::int64_t e = 0; e < conversion.after.num_experts; ++e) origin.shard_of_expert.push_back(e % shards);
@@ -61,7 +61,7 @@ DenseOrigin origin_of(const TrainModel& model, const moe::ConversionShape& conve
     const at::Tensor gate_up = at::zeros({shards, 2 * width, hidden}, options), down = at::zeros({shards, hidden, width}, options);
     for (std::int64_t s = 0; s < shards; ++s) {
       const auto fill = [&](const at::Tensor& part, TensorKind kind) {
-        const TensorId expert{checkpoint::layer_path(conversion.after.layers[i]), TensorPart::kExpert, kind, s};
+        const TensorId expert{layer_path(conversion.after.layers[i]), TensorPart::kExpert, kind, s};
         const auto plan = moe::plan_leaf(conversion, expert, part.sizes().vec());
         if (!plan) throw usage_error("conversion: {} is not made of a dense feed-forward", name_of(expert));
         fill_from_terms(part, *plan, old_value);
@@ -97,7 +97,7 @@ void add_relative_noise(at::Tensor rows, const at::Tensor& noise) {
 
 }  // namespace
 
-TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion, const Layout& layout, const std::string& exchange, std::uint64_t seed,
+TrainModel convert_model(TrainModel& old, const moe::Conversion& conversion, const Layout& layout, parallel::ExchangeKind exchange, std::uint64_t seed,
                          bool keep_moments) {
   at::NoGradGuard no_grad;
   const LeafStore sources = leaves_of(old);
@@ -112,7 +112,7 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
   TrainModel model = build_model(old.config, conversion.after, layout, old.options(), exchange, ModelUse::kTraining, old.trainable);
   for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
-    const TensorId id = checkpoint::tensor_id_of(view.leaf.name);
+    const TensorId id = tensor_id_of(view.leaf.name);
     const std::optional<moe::LeafPlan> plan = moe::plan_leaf(conversion, id, view.leaf.shape);
     if (!plan) {
       const LeafView& same = source(id, name);
@@ -158,8 +158,8 @@ TrainModel convert_model(TrainModel& old, const moe::ConversionShape& conversion
   return model;
 }
 
-void fill_flat_gate(const moe::Router& then, const moe::ConversionShape& conversion, const at::Tensor& gate) {
-  const TensorId id = checkpoint::tensor_id_of(then.gate.name);
+void fill_flat_gate(const moe::Router& then, const moe::Conversion& conversion, const at::Tensor& gate) {
+  const TensorId id = tensor_id_of(then.gate.name);
   const auto plan = moe::plan_leaf(conversion, id, gate.sizes().vec());
   if (!plan) throw usage_error("conversion: {} is made otherwise than by flattening", name_of(id));
   fill_from_terms(gate, *plan, [&](const TensorId& from) {
@@ -167,7 +167,7 @@ void fill_flat_gate(const moe::Router& then, const moe::ConversionShape& convers
   });
 }
 
-void rescale_flattened(TrainModel& old, TrainModel& model, const moe::ConversionShape& conversion) {
+void rescale_flattened(TrainModel& old, TrainModel& model, const moe::Conversion& conversion) {
   at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     Parameter& gate = model.sparse[i]->router.gate;
@@ -189,7 +189,7 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
   at::NoGradGuard no_grad;
   for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
-    const TensorId id = checkpoint::tensor_id_of(view.leaf.name);
+    const TensorId id = tensor_id_of(view.leaf.name);
     if (id.part != TensorPart::kExpert || (copies > 1 && id.expert % copies == 0)) continue;
     const double std = view.value.std(false).item<double>(), mean = view.value.mean().item<double>();
     at::Tensor draw = at::empty_like(view.value);
@@ -201,7 +201,7 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
       // The same columns in gate, up and down: keyed by the expert, not by the leaf.
       const bool down = id.kind == TensorKind::kDown;
       const std::int64_t width = down ? view.value.size(1) : view.value.size(0);
-      const std::uint64_t key = random_key(seed, fmt::format("model.{}.mlp.experts.{}#reinit", id.layer, id.expert));
+      const std::uint64_t key = random_key(seed, expert_prefix(id.layer, id.expert) + "#reinit");
       std::vector<std::int64_t> columns;
       const auto count = static_cast<std::int64_t>(reinit_fraction * static_cast<double>(width));
       for (std::int64_t i = 0; i < count; ++i)
@@ -220,10 +220,9 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
   model.decoder->refresh_compute();
 }
 
-void spread_tokens(TrainModel& old, TrainModel& model, moe::ConversionKind kind, const Layout& layout, const EvaluationSet& held,
-                   std::int64_t step) {
-  const bool family = kind == moe::ConversionKind::kGrowFamily;
-  if (!family && kind != moe::ConversionKind::kSparsifyCopy && kind != moe::ConversionKind::kSparsifyVirtualGroup) return;
+void spread_tokens(TrainModel& old, TrainModel& model, moe::NewRows new_rows, const Layout& layout, const EvaluationSet& held, std::int64_t step) {
+  if (new_rows == moe::NewRows::kNone) return;
+  const bool family = new_rows == moe::NewRows::kFamilyGate;
   at::NoGradGuard no_grad;
   const std::vector<std::string> paths = feed_forward_inputs(model.moe->layers);
   const auto means = held_means(old, held, paths, step);

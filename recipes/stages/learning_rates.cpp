@@ -10,26 +10,16 @@
 namespace sluice::recipes {
 namespace {
 
-LrShape shape_of(recipes::LrSchedule schedule) {
-  switch (schedule) {
-    case recipes::LrSchedule::kConstant: return LrShape::kConstant;
-    case recipes::LrSchedule::kLinear: return LrShape::kLinear;
-    case recipes::LrSchedule::kCosine: return LrShape::kCosine;
-    case recipes::LrSchedule::kWsd: return LrShape::kWsd;
-  }
-  return LrShape::kConstant;
-}
-
 // A stage's schedule, and the steps of its horizon that earlier stages took.
 struct StageSchedule {
-  sluice::LrSchedule schedule;
+  LrSchedule schedule;
   std::int64_t before = 0;
 };
 
 StageSchedule schedule_of(const Recipe& recipe, std::size_t stage) {
   const Stage& now = recipe.stages[stage];
   StageSchedule of;
-  of.schedule.shape = shape_of(now.train.lr_scheduler);
+  of.schedule.shape = now.train.lr_scheduler;
   of.schedule.peak = now.train.learning_rate;
   of.schedule.minimum = now.train.min_learning_rate;
   of.schedule.warmup_steps = now.train.warmup_steps;
@@ -46,7 +36,7 @@ StageSchedule schedule_of(const Recipe& recipe, std::size_t stage) {
 }
 
 bool warms_up_again(const Stage& stage) {
-  return stage.type != StageType::kPretrain && stage.optimizer_state == OptimizerState::kReset;
+  return stage.conversion && stage.optimizer_state == OptimizerState::kReset;
 }
 
 // Short, but never the same text for two rates.
@@ -57,7 +47,7 @@ std::string text_of(double rate, double other) {
 std::string text_of(double rate) { return text_of(rate, rate); }
 
 // What does not fit, without the name of the stage.
-std::string misfit(const sluice::LrSchedule& s) {
+std::string misfit(const LrSchedule& s) {
   const std::int64_t decay = s.total_steps - s.decay_begin(), wanted = std::llround(s.decay_fraction * static_cast<double>(s.total_steps));
   const bool falls = s.shape != LrShape::kConstant && !(s.shape == LrShape::kWsd && s.decay_fraction == 0);
   if (s.warmup_steps > s.total_steps) {
@@ -117,7 +107,7 @@ std::vector<std::string> schedule_warnings(const Recipe& recipe) {
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
     const Stage& stage = recipe.stages[i];
-    const sluice::LrSchedule schedule = schedule_of(recipe, i).schedule;
+    const LrSchedule schedule = schedule_of(recipe, i).schedule;
     // What all stages of a horizon share is said once, without a name.
     bool shared = !stage.own_lr_schedule;
     for (std::size_t j = 0; j < recipe.stages.size() && shared; ++j)

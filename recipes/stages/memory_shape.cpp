@@ -37,7 +37,7 @@ MemoryShape memory_shape(const ModelDescription& model, const Layout& layout, co
     shape.top_k = moe.top_k;
     shape.expert_hidden_size = moe.expert_hidden_size;
     shape.shared_hidden_size = moe.num_shared_experts * moe.expert_hidden_size;
-    shape.flat_exchange = load.flat_exchange || shape.expert > 1;
+    shape.spanning_exchange = parallel::spans_ranks(parallel::resolve(load.exchange, static_cast<int>(shape.expert)));
     shape.expert_parameters = 3 * decoder.hidden_size * moe.expert_hidden_size * moe.num_experts * shape.num_moe_layers;
     shape.dense_parameters -= shape.expert_parameters;
   }

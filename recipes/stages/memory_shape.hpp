@@ -1,6 +1,7 @@
 // What the memory estimate needs to know of a stage's model, its layout and its batch.
 #pragma once
 
+#include "parallel/plan/exchange_kind.hpp"
 #include "recipes/convert/model_description.hpp"
 #include "recipes/run/memory_estimate.hpp"
 #include "recipes/stages/layout.hpp"
@@ -15,7 +16,7 @@ struct RankLoad {
   std::int64_t local_batch_size = 1;
   std::int64_t seq_length = 1;
   std::int64_t threads = 1;
-  bool flat_exchange = false;         // asked for; with more than one owner of experts there is no other
+  parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
 };
 
 MemoryShape memory_shape(const ModelDescription& model, const Layout& layout, const RankLoad& load);

@@ -1,7 +1,7 @@
 // How much of the processors' matrix speed a step uses (MFU, Chowdhery et al., 2022: PaLM, appendix B).
 #pragma once
 
-#include "core/models/decoder_config.hpp"
+#include "core/shape/decoder_config.hpp"
 #include "parallel/comm/communicator.hpp"
 
 #include <ATen/core/Tensor.h>

@@ -115,7 +115,7 @@ void load_weights(TrainModel& model, const ModelFolder& folder) {
   }
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     moe::Router& router = model.sparse[i]->router;
-    const auto found = folder.tensors.find(name_of(checkpoint::TensorId{checkpoint::layer_path(model.moe->layers[i]), checkpoint::TensorPart::kRouter, checkpoint::TensorKind::kSelectionBias}));
+    const auto found = folder.tensors.find(name_of(TensorId{layer_path(model.moe->layers[i]), TensorPart::kRouter, TensorKind::kSelectionBias}));
     if (found == folder.tensors.end()) continue;
     router.correction_bias.copy_(to_tensor(found->second));
     router.bias_loaded = true;  // it goes on choosing whether or not this run updates it
@@ -127,7 +127,7 @@ std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& mo
   const StoredType type = model.dtype == DType::kFloat64 ? StoredType::kF64 : StoredType::kF32;
   std::vector<checkpoint::TensorInfo> tensors;
   for (const CanonicalTensor& tensor : canonical_tensors(model)) {
-    if (tensor.is_statistic()) continue;
+    if (tensor.id.is_statistic()) continue;
     if (model.dtype == DType::kBFloat16) tensors.push_back({"master/" + tensor.name, type, tensor.shape});
     if (state.frozen.contains(tensor.name)) continue;
     tensors.push_back({"exp_avg/" + tensor.name, type, tensor.shape});
@@ -148,7 +148,7 @@ void collect_updates(TrainModel& model, const Layout& layout, RunState& state) {
   std::vector<std::string> names;
   std::vector<std::int64_t> updates;
   for (const CanonicalTensor& tensor : canonical_tensors(describe(model, -1))) {
-    if (tensor.is_statistic()) continue;
+    if (tensor.id.is_statistic()) continue;
     names.push_back(tensor.name);
     const LeafView* found = mine.find(tensor.name);
     if (found == nullptr) updates.push_back(kElsewhere);

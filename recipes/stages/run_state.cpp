@@ -24,7 +24,6 @@ void visit_fields(State& s, Visit visit) {
   visit("seed", s.seed);
   visit("corpus_fingerprints", s.corpus_fingerprints);
   visit("tokenizer_sha256", s.tokenizer_sha256);
-  visit("exchange", s.exchange);
   visit("has_lagged_counts", s.has_lagged_counts);
   visit("bias_by_rows", s.bias_by_rows, true);
   visit("window_steps", s.window.steps, true);

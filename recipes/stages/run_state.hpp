@@ -36,7 +36,6 @@ struct RunState {
   std::uint64_t seed = 0;
   std::map<std::string, std::string> corpus_fingerprints;  // by stage name; of data/, as text
   std::string tokenizer_sha256;
-  std::string exchange;               // the chosen one; reused in the same layout
   bool has_lagged_counts = false;
   bool bias_by_rows = false;          // the routers' rule of that name; false in checkpoints from before it
   BalanceWindow window;               // so far; checkpoints from before there were any begin one

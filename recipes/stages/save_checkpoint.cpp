@@ -92,7 +92,7 @@ class ModelFiles {
         Piece piece{info, ours ? ours->id.expert : -1, {}};
         piece.make = [this, info, ours] {
           if (!ours) return at::zeros(info.shape, at::TensorOptions().dtype(torch_type(info.type)));
-          if (ours->is_statistic()) return router(ours->id.layer).correction_bias.to(torch_type(info.type));
+          if (ours->id.is_statistic()) return router(ours->id.layer).correction_bias.to(torch_type(info.type));
           return leaves_.at(ours->name).value.to(torch_type(info.type));
         };
         job.pieces.push_back(std::move(piece));
@@ -134,7 +134,7 @@ class ModelFiles {
 
   moe::Router& router(const std::string& layer) {
     for (moe::MoeFeedForward* slot : model_.sparse) {
-      if (slot->path() == feed_forward_path(checkpoint::layer_number(layer))) return slot->router;
+      if (slot->path() == feed_forward_path(layer_number(layer))) return slot->router;
     }
     throw data_error("{} has no router", layer);
   }

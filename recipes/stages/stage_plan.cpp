@@ -5,12 +5,12 @@
 #include <algorithm>
 
 namespace sluice::recipes {
+
 std::vector<StagePlan> plan_stages(const Recipe& recipe) {
-  static constexpr const char* kNames[] = {"pretrain", "sparsify", "grow", "flatten"};
   std::vector<StagePlan> plans;
   std::int64_t step = 0;
   for (const Stage& stage : recipe.stages) {
-    plans.push_back({stage.name, kNames[static_cast<std::size_t>(stage.type)], step, step + stage.max_steps, stage.from});
+    plans.push_back({stage.name, stage.type, step, step + stage.max_steps, stage.from});
     step += stage.max_steps;
   }
   return plans;
@@ -25,7 +25,7 @@ std::int64_t total_steps(const Recipe& recipe) {
 std::int64_t top_k(const Recipe& recipe, std::size_t stage, std::int64_t stage_step) {
   const Stage& now = recipe.stages[stage];
   if (!now.moe) return 0;
-  if (now.method != ConversionMethod::kDoubleTopK || now.top_k_anneal_steps <= 0) return now.moe->top_k;
+  if (!now.conversion || !moe::rule_of(*now.conversion).doubles_top_k() || now.top_k_anneal_steps <= 0) return now.moe->top_k;
   const std::int64_t target = now.moe->top_k / 2;
   // Counted with the step at hand, so that the last of them trains, and leaves behind, the value before.
   const std::int64_t lost = target * std::min(stage_step + 1, now.top_k_anneal_steps) / now.top_k_anneal_steps;
@@ -38,7 +38,7 @@ namespace {
 bool soon_after_conversion(const Recipe& recipe, std::size_t stage, std::int64_t stage_step) {
   std::int64_t steps = stage_step;
   for (std::optional<std::size_t> at = stage; at && steps <= 50;) {
-    if (recipe.stages[*at].type != StageType::kPretrain && (steps == 10 || steps == 50)) return true;
+    if (recipe.stages[*at].conversion && (steps == 10 || steps == 50)) return true;
     at = parent_of(recipe, *at);
     if (at) steps += recipe.stages[*at].max_steps;
   }
@@ -52,19 +52,6 @@ bool validation_due(const Recipe& recipe, std::size_t stage, std::int64_t stage_
   if (stage_step == now.max_steps) return true;
   if (recipe.eval_interval > 0 && global_step % recipe.eval_interval == 0) return true;
   return soon_after_conversion(recipe, stage, stage_step);
-}
-
-std::optional<moe::ConversionKind> conversion_kind(const Stage& stage) {
-  switch (stage.type) {
-    case StageType::kPretrain: return std::nullopt;
-    case StageType::kSparsify:
-      return stage.method == ConversionMethod::kVirtualGroup ? moe::ConversionKind::kSparsifyVirtualGroup : moe::ConversionKind::kSparsifyCopy;
-    case StageType::kGrow:
-      if (stage.method == ConversionMethod::kDoubleTopK) return moe::ConversionKind::kGrowDoubleTopK;
-      return stage.method == ConversionMethod::kCopy ? moe::ConversionKind::kGrowCopy : moe::ConversionKind::kGrowFamily;
-    case StageType::kFlatten: return moe::ConversionKind::kFlatten;
-  }
-  return std::nullopt;
 }
 
 }  // namespace sluice::recipes

@@ -2,8 +2,7 @@
 // learning_rates.hpp.
 #pragma once
 
-#include "core/models/decoder_config.hpp"
-#include "moe/conversion_plan.hpp"
+#include "core/shape/decoder_config.hpp"
 #include "recipes/run/summary.hpp"
 #include "recipes/schema/recipe.hpp"
 
@@ -24,8 +23,5 @@ std::int64_t top_k(const Recipe& recipe, std::size_t stage, std::int64_t stage_s
 /// Whether a validation is due after `stage_step` finished steps of the stage: at intervals of global steps, at the ends of
 /// stages, and 10 and 50 steps after a conversion, in the stages that go on from a shorter one if need be.
 bool validation_due(const Recipe& recipe, std::size_t stage, std::int64_t stage_step, std::int64_t global_step);
-
-/// The conversion at the start of a stage; nothing for pretrain.
-std::optional<moe::ConversionKind> conversion_kind(const Stage& stage);
 
 }  // namespace sluice::recipes

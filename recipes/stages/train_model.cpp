@@ -2,7 +2,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
-#include "core/checkpoint/tensor_id.hpp"
+#include "core/shape/tensor_id.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/host_memory.hpp"
 #include "core/tensor/pointers.hpp"
@@ -29,20 +29,17 @@ void TrainModel::set_moe(const moe::MoeConfig& settings) {
 }
 
 TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, const at::TensorOptions& options,
-                       const std::string& exchange, ModelUse use, const Trainable& trainable) {
+                       parallel::ExchangeKind exchange, ModelUse use, const Trainable& trainable) {
   TrainModel model;
   model.name = layout.model;
   model.config = config;
   model.moe = moe;
-  if (moe) {
-    const bool local = layout.expert_group->size() == 1 && exchange != "flat";
-    model.exchange = local ? parallel::make_local_exchange() : parallel::make_flat_exchange(layout.expert_group, layout.node_of_member);
-  }
-  model.decoder = std::make_unique<Decoder>(config, options, [&](const std::string& path, const std::string& prefix) -> std::unique_ptr<FeedForward> {
+  if (moe) model.exchange = parallel::make_exchange(exchange, {layout.expert_group, layout.node_of_member});
+  model.decoder = std::make_unique<Decoder>(config, options, [&](const std::string& path, const std::string& layer) -> std::unique_ptr<FeedForward> {
     if (!moe) return nullptr;
-    const auto layer = std::find_if(moe->layers.begin(), moe->layers.end(), [&](std::int64_t each) { return feed_forward_path(each) == path; });
-    if (layer == moe->layers.end()) return nullptr;
-    auto slot = std::make_unique<moe::MoeFeedForward>(path, prefix, *moe, config.hidden_size,
+    const auto found = std::find_if(moe->layers.begin(), moe->layers.end(), [&](std::int64_t each) { return feed_forward_path(each) == path; });
+    if (found == moe->layers.end()) return nullptr;
+    auto slot = std::make_unique<moe::MoeFeedForward>(path, layer, *moe, config.hidden_size,
                                                       moe::ExpertPlacement{layout.expert_group->rank(), layout.expert_group->size()}, model.exchange, options);
     model.sparse.push_back(slot.get());
     return slot;
@@ -82,13 +79,13 @@ void initialize(TrainModel& model, std::uint64_t run_seed) {
   const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(model.config.num_layers));
   for (const LeafView& view : leaves_of(model)) {
     const std::string& name = view.leaf.name;
-    const checkpoint::TensorId id = checkpoint::tensor_id_of(name);
+    const TensorId id = tensor_id_of(name);
     if (id.is_norm()) {
       view.value.fill_(1.0);
-    } else if (id.part == checkpoint::TensorPart::kRouter) {
+    } else if (id.part == TensorPart::kRouter) {
       fill_normal(view.value, seed, name, model.moe->router_init_std);
     } else {
-      const bool into_residual = id.kind == checkpoint::TensorKind::kOutput || id.kind == checkpoint::TensorKind::kDown;
+      const bool into_residual = id.kind == TensorKind::kOutput || id.kind == TensorKind::kDown;
       fill_normal(view.value, seed, name, into_residual ? 0.02 * residual : 0.02);
     }
   }

@@ -51,9 +51,9 @@ std::string counts_name(const std::string& slot);
 enum class ModelUse { kTraining, kEvaluation };
 
 /// Allocates the model with zero weights; every rank makes the same dense parameters and its own experts.
-/// `exchange`: "local" or "flat"; "auto" takes local when this rank owns all experts. `options`: its element type and device.
+/// `options`: its element type and device.
 TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, const at::TensorOptions& options,
-                       const std::string& exchange, ModelUse use = ModelUse::kTraining, const Trainable& trainable = {});
+                       parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto, ModelUse use = ModelUse::kTraining, const Trainable& trainable = {});
 
 /// Fresh weights, a function of (seed, model name, leaf name, element) alone: N(0, 0.02^2), projections into the residual stream scaled by
 /// 1/sqrt(2L), norms 1, routers N(0, router_init_std^2).

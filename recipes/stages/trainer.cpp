@@ -59,11 +59,11 @@ ExitCode Trainer::run() {
 void Trainer::enter_stage(std::size_t index) {
   const Stage& stage = recipe_.stages[index];
   const bool resumed_inside = stage_ && *stage_ == index;
-  StageLine line{stage.name, plans_[index].type, "", stage.max_steps, stage.max_steps * stage.train.global_batch_size * stage.data.seq_length, 0, 0, ""};
+  StageLine line{stage.name, plans_[index].type, stage.conversion, stage.max_steps, stage.max_steps * stage.train.global_batch_size * stage.data.seq_length, 0, 0, ""};
   if (!resumed_inside) {
     if (!stage.from.empty() && index > 0 && stage.from != recipe_.stages[index - 1].name) load_checkpoint(last_checkpoint_of(stage), stage);
     else place_experts(stage);
-    if (conversion_kind(stage)) convert(index);
+    if (stage.conversion) convert(index);
     model_->held_choices = at::Tensor();  // a stage is compared with itself
     state_.window = {};                   // and its loads are its own
     stage_ = index;
@@ -79,7 +79,7 @@ void Trainer::enter_stage(std::size_t index) {
   if (speaks()) {
     log_info("{}", format_stage_banner({line, plans_[index].first_step, plans_[index].last_step, static_cast<std::int64_t>(index) + 1, static_cast<std::int64_t>(plans_.size())}));
   }
-  if (!resumed_inside && data_of(index).has_validation && (state_.step == 0 || conversion_kind(stage))) {
+  if (!resumed_inside && data_of(index).has_validation && (state_.step == 0 || stage.conversion)) {
     row_ = StepMetrics{};
     row_.step = state_.step;
     row_.stage = stage.name;
@@ -112,7 +112,6 @@ void Trainer::convert(std::size_t index) {
   for (const Receipt& receipt : outcome.receipts) judge_receipt(receipt, recipe_.dtype, stage.allow_jump);
   model_ = std::move(outcome.model);
   placed_ = stage.parallel;
-  state_.exchange = model_->exchange ? model_->exchange->name() : "";
 }
 
 StepOptions Trainer::step_options(std::size_t index) const {

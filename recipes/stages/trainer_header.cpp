@@ -61,14 +61,14 @@ MemoryEstimate Trainer::estimate_stage(std::size_t index) const {
     description.dtype = recipe_.dtype;
     description.moe = moe;
     const RankLoad load{stage.train.micro_batch_size, stage.train.global_batch_size / world_.size(), stage.data.seq_length, threads_,
-                        stage.parallel.exchange == Exchange::kFlat};
+                        stage.parallel.exchange};
     MemoryShape shape = memory_shape(description, layouts_.at(stage.parallel.expert), load);
-    if (has_origin) shape.origin_parameters = 3 * shape_.hidden_size * routed_columns(shape_, *moe) * shape.num_moe_layers;
+    if (has_origin) shape.origin_parameters = 3 * shape_.hidden_size * moe::routed_columns(shape_, *moe) * shape.num_moe_layers;
     return estimate_memory(shape);
   };
   const Stage& stage = recipe_.stages[index];
   MemoryEstimate estimate = of(stage, stage.moe, stage.moe && made_of_dense(recipe_, index));
-  if (!conversion_kind(stage)) return estimate;
+  if (!stage.conversion) return estimate;
   // Both models are there then, and no activations yet.
   std::optional<moe::MoeConfig> before = index == 0 ? recipe_.initial_moe : recipe_.stages[index - 1].moe;
   for (std::size_t i = 0; i < index; ++i)
@@ -104,7 +104,7 @@ void Trainer::print_header() {
     const std::optional<moe::MoeConfig> after = shape_after(stage);
     description.moe = after;
     const ParameterCount count = count_parameters(description);
-    StageLine line{stage.name, plans_[i].type, "", stage.max_steps, stage.max_steps * stage.train.global_batch_size * stage.data.seq_length, count.total, count.active, ""};
+    StageLine line{stage.name, plans_[i].type, stage.conversion, stage.max_steps, stage.max_steps * stage.train.global_batch_size * stage.data.seq_length, count.total, count.active, ""};
     if (stage.moe) {
       const moe::MoeConfig& moe = *stage.moe;
       line.shape = fmt::format("{} experts, top-{}", moe.num_experts, moe.top_k);
@@ -123,9 +123,10 @@ void Trainer::print_header() {
   for (const Stage& stage : recipe_.stages) header.expert = std::max(header.expert, stage.parallel.expert);
   header.threads = threads_;
   header.backend = world_.backend();
-  const bool flat = std::any_of(recipe_.stages.begin(), recipe_.stages.end(),
-                                [](const Stage& stage) { return stage.parallel.expert > 1 || stage.parallel.exchange == Exchange::kFlat; });
-  header.exchange = flat ? "flat" : "local";
+  for (const Stage& stage : recipe_.stages) {
+    const parallel::ExchangeKind exchange = parallel::resolve(stage.parallel.exchange, static_cast<int>(stage.parallel.expert));
+    if (header.exchange.empty() || parallel::spans_ranks(exchange)) header.exchange = std::string(name_of(exchange));
+  }
   header.processor = describe_processors(abilities_);
   if (recipe_.dtype == DType::kBFloat16) header.processor += "; bfloat16 products " + bfloat16_.text;
   header.global_batch_size = first.train.global_batch_size;

@@ -30,8 +30,6 @@
 namespace sluice::recipes {
 namespace {
 
-const char* exchange_of(const Stage& stage) { return stage.parallel.exchange == Exchange::kFlat ? "flat" : "auto"; }
-
 checkpoint::VerifyProgress verifying(const Heartbeat& heartbeat) {
   return [heartbeat](const std::string& file) { heartbeat.progress("verifying checkpoints: " + file); };
 }
@@ -218,7 +216,7 @@ void Trainer::start_fresh() {
   print_header();
   const Stage& first = recipe_.stages.front();
   const Layout& layout = layouts_.at(first.parallel.expert);
-  on_all_ranks(world_, "build model", [&] { model_ = build_model(shape_, recipe_.initial_moe, layout, to_torch(recipe_.dtype), exchange_of(first)); });
+  on_all_ranks(world_, "build model", [&] { model_ = build_model(shape_, recipe_.initial_moe, layout, to_torch(recipe_.dtype), first.parallel.exchange); });
   placed_ = first.parallel;
   if (recipe_.init_from.empty()) {
     initialize(*model_, recipe_.seed);
@@ -249,7 +247,7 @@ void Trainer::load_checkpoint(const std::filesystem::path& checkpoint, const Sta
   on_all_ranks(world_, "load checkpoint", [&] {
     const ModelFolder folder = open_model_folder(checkpoint);
     model_ = build_model(folder.config.model.decoder, folder.config.model.moe, layouts_.at(placed_for.parallel.expert), to_torch(recipe_.dtype),
-                         exchange_of(placed_for));
+                         placed_for.parallel.exchange);
     load_weights(*model_, folder);
     load_state(*model_, checkpoint, then);
   });

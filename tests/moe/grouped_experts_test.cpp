@@ -79,8 +79,14 @@ Shapes shapes_of_products(const std::function<void()>& work) {
 }
 
 // Experts of width F over rows of width 16 whose weights are numbers of bfloat16.
+MoeConfig of_width(std::int64_t width) {
+  MoeConfig config;
+  config.expert_hidden_size = width;
+  return config;
+}
+
 GroupedExperts experts_of(std::int64_t count, std::int64_t width, at::ScalarType type) {
-  GroupedExperts experts("model.layers.0.mlp", 0, count, 16, width, type);
+  GroupedExperts experts(of_width(width), 16, "layers.0", 0, count, type);
   experts.gate_up.value.copy_(normal({count, 2 * width, 16}, "gate_up", at::kBFloat16));
   experts.down.value.copy_(normal({count, 16, width}, "down", at::kBFloat16));
   experts.gate_up.refresh_compute(type);
@@ -108,7 +114,7 @@ at::Tensor plain_experts(const GroupedExperts& experts, const std::vector<std::i
 
 TEST_CASE("fused experts equal the composed ones to the last bit, uneven and empty groups included") {
   for (const auto& [type, tolerance] : {std::pair{at::kDouble, 1e-13}, {at::kFloat, 2e-5}, {at::kBFloat16, 3e-2}}) {
-    GroupedExperts experts("model.layers.0.mlp", 4, 4, 16, 12, type);
+    GroupedExperts experts(of_width(12), 16, "layers.0", 4, 4, type);
     experts.gate_up.value.copy_(normal({4, 24, 16}, "gate_up", experts.gate_up.value.scalar_type()));
     experts.down.value.copy_(normal({4, 16, 12}, "down", experts.gate_up.value.scalar_type()));
     experts.gate_up.refresh_compute(type);
@@ -210,7 +216,7 @@ TEST_CASE("gradients of grouped_linear, with and without numerics, an empty grou
 
 TEST_CASE("experts with filled numerics slots: the composed form, differentiated through the transforms") {
   const auto bend = [](const at::Tensor& w) { return at::tanh(w) * 1.5; };
-  GroupedExperts experts("model.layers.0.mlp", 0, 2, 3, 4, at::kDouble);
+  GroupedExperts experts(of_width(4), 3, "layers.0", 0, 2, at::kDouble);
   experts.gate_up.value.copy_(normal({2, 8, 3}, "gate_up", at::kDouble));
   experts.down.value.copy_(normal({2, 3, 4}, "down", at::kDouble));
   experts.gate_up_numerics.weight = bend;
@@ -233,7 +239,7 @@ TEST_CASE("experts with filled numerics slots: the composed form, differentiated
 }
 
 TEST_CASE("leaves carry global expert ids") {
-  GroupedExperts experts("model.layers.0.mlp", 4, 2, 16, 12, at::kFloat);
+  GroupedExperts experts(of_width(12), 16, "layers.0", 4, 2, at::kFloat);
   CHECK(experts.gate_up.leaves[0].name == "model.layers.0.mlp.experts.4.gate_proj.weight");
   CHECK(experts.gate_up.leaves[3].name == "model.layers.0.mlp.experts.5.up_proj.weight");
   CHECK(experts.down.leaves[1].name == "model.layers.0.mlp.experts.5.down_proj.weight");

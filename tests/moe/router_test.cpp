@@ -27,7 +27,7 @@ MoeConfig flat(std::int64_t num_experts, std::int64_t top_k) {
 
 // A router over D = 2 whose rows are the given ones.
 Router router_of(const MoeConfig& config, const std::vector<double>& rows) {
-  Router router("mlp", config, 2, at::kDouble);
+  Router router(config, 2, "layers.0", at::kDouble);
   router.gate.value.copy_(at::tensor(rows, at::kDouble).view_as(router.gate.value));
   router.gate.refresh_compute(at::kDouble);
   return router;
@@ -66,7 +66,7 @@ TEST_CASE("the bias moves by the sign of T*k - E*count, in integers") {
   MoeConfig config = flat(4, 2);
   config.bias_update_rate = 0.25;
   config.score_func = ScoreFunction::kSigmoid;
-  Router router("mlp", config, 2, at::kDouble);
+  Router router(config, 2, "layers.0", at::kDouble);
   router.update_bias(at::tensor(std::vector<std::int64_t>{5, 4, 3, 4}, at::kLong));  // 16 pairs, 4 when even
   CHECK(values_of(router.correction_bias) == std::vector<double>{-0.25, 0, 0.25, 0});
   // 2^53 + 1 pairs cannot be told from 2^53 in floating point.
@@ -89,7 +89,7 @@ TEST_CASE("a bias step is the rate for sigmoid scores, its share of a row for so
     config.family_size = family_size;
     config.score_func = score;
     config.bias_update_rate = 0.5;
-    Router router("mlp", config, 2, at::kDouble);
+    Router router(config, 2, "layers.0", at::kDouble);
     router.bias_by_rows = by_rows;
     std::vector<std::int64_t> counts(static_cast<std::size_t>(config.num_families()), 1);
     counts.front() = 0;
@@ -141,7 +141,7 @@ TEST_CASE("sigmoid scores that are all zero give finite shares, weights and grad
   MoeConfig config = flat(3, 2);
   config.score_func = ScoreFunction::kSigmoid;
   for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
-    Router router("mlp", config, 2, type);
+    Router router(config, 2, "layers.0", type);
     router.gate.value.fill_(-1000.0);
     router.gate.refresh_compute(type);
     ParameterSet parameters({&router.gate});
@@ -159,7 +159,7 @@ TEST_CASE("sigmoid scores that are all zero give finite shares, weights and grad
 TEST_CASE("a family's pick has the value 1 and the gradient of its logarithm") {
   MoeConfig config = flat(8, 2);
   config.family_size = 4;  // two families: 4 child rows of the first level, then 8
-  Router router("mlp", config, 3, at::kDouble);
+  Router router(config, 3, "layers.0", at::kDouble);
   const auto draw = [](const at::Tensor& t, const char* name) {
     double* out = t.mutable_data_ptr<double>();
     for (std::int64_t i = 0; i < t.numel(); ++i) out[i] = random_normal(random_key(4, name), static_cast<std::uint64_t>(i));
@@ -207,7 +207,7 @@ TEST_CASE("equal router rows choose the lowest experts, whatever N, E and the el
       for (const std::int64_t num_experts : {3, 8, 11, 21, 37}) {
         MoeConfig config = flat(num_experts, k);
         config.score_func = score;
-        Router router("mlp", config, width, type);
+        Router router(config, width, "layers.0", type);
         router.gate.value.copy_(row.expand({num_experts, width}));
         router.gate.refresh_compute(type);
         int wrong = 0;
@@ -230,7 +230,7 @@ TEST_CASE("a token's choice and weights do not depend on the tokens beside it") 
   MoeConfig config = flat(21, 3);
   for (const ScoreFunction score : {ScoreFunction::kSoftmax, ScoreFunction::kSigmoid}) {
     config.score_func = score;
-    Router router("mlp", config, 32, at::kFloat);
+    Router router(config, 32, "layers.0", at::kFloat);
     at::Tensor x = at::empty({40, 32}, at::kFloat);
     for (at::Tensor* t : {&router.gate.value, &x})
       for (std::int64_t i = 0; i < t->numel(); ++i) t->view({-1})[i] = random_normal(random_key(7, t == &x ? "x" : "w"), static_cast<std::uint64_t>(i));

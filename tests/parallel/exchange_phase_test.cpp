@@ -49,7 +49,7 @@ class Recorder final : public Communicator {
 
 Labels labels_of(const StepContext& context, bool backward) {
   const auto recorder = std::make_shared<Recorder>();
-  const auto exchange = make_flat_exchange(recorder, {0});
+  const auto exchange = make_exchange(ExchangeKind::kFlat, {recorder, {0}});
   const at::Tensor x = at::ones({3, 2}, at::kDouble).set_requires_grad(backward);
   const at::Tensor weights = at::ones({3, 1}, at::kDouble).set_requires_grad(backward);
   const RoutingPlan plan = make_routing_plan(at::tensor({1, 0, 1}, at::kLong).view({3, 1}), 2);

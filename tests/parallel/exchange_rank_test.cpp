@@ -47,7 +47,7 @@ void check_exchange(const std::vector<int>& node_of_member) {
   for (std::int64_t n = 0; n < tokens; ++n) x[n][0] = 64.0 * rank + static_cast<double>(n);  // the token's global order
   x.set_requires_grad(true);
   at::Tensor w = numbers(tokens, kTopK, rank, "w").set_requires_grad(true);
-  const auto exchange = make_flat_exchange(group, node_of_member);
+  const auto exchange = make_exchange(ExchangeKind::kFlat, {group, node_of_member});
   bool ordered = true;
   const at::Tensor y = exchange->run(
       x, w, plan,
@@ -86,8 +86,17 @@ void check_exchange(const std::vector<int>& node_of_member) {
 
   // Rows travel four times (there and back, forward and backward), weights and their gradients once each.
   // What one rank sends back another had sent there, so the sums over ranks are equal.
-  const ExchangeCounters rows = predicted_bytes(counts, node_of_member, rank, kWidth * 8);
-  const ExchangeCounters weights = predicted_bytes(counts, node_of_member, rank, 8);
+  const auto predicted = [&](std::int64_t row_bytes) {
+    ExchangeCounters bytes;
+    const auto rows = rows_per_member(counts, static_cast<int>(node_of_member.size()));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (static_cast<int>(i) == rank) continue;
+      (node_of_member[i] == node_of_member[static_cast<std::size_t>(rank)] ? bytes.bytes_intra : bytes.bytes_inter) += rows[i] * row_bytes;
+    }
+    return bytes;
+  };
+  const ExchangeCounters rows = predicted(kWidth * 8);
+  const ExchangeCounters weights = predicted(8);
   std::int64_t totals[4] = {exchange->counters().bytes_intra, 4 * rows.bytes_intra + 2 * weights.bytes_intra,
                             exchange->counters().bytes_inter, 4 * rows.bytes_inter + 2 * weights.bytes_inter};
   group->start_all_reduce(totals, 4, DType::kInt64, ReduceOp::kSum, {"bytes"}).finish();

@@ -65,7 +65,7 @@ inline recipes::EvaluationSet tiny_evaluation(std::int64_t sequences, std::int64
 
 /// Larger weights than training starts from, so that every nonlinearity is in play.
 inline recipes::TrainModel tiny_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, at::ScalarType type, std::uint64_t seed = 11) {
-  recipes::TrainModel model = recipes::build_model(config, moe, alone_layout(), type, "auto");
+  recipes::TrainModel model = recipes::build_model(config, moe, alone_layout(), type);
   recipes::initialize(model, seed);
   at::NoGradGuard no_grad;
   for (const LeafView& view : recipes::leaves_of(model)) {

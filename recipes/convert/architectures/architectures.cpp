@@ -6,9 +6,13 @@
 #include <map>
 
 namespace sluice::recipes {
+
+#define SLUICE_ARCHITECTURE(name) const Architecture& name();
+#include "recipes/convert/architectures/list.inc"
+
 namespace {
 
-using checkpoint::TensorId, checkpoint::TensorKind, checkpoint::TensorPart;
+
 
 constexpr std::string_view kStackedIn = ".mlp.experts.gate_up_proj", kStackedOut = ".mlp.experts.down_proj";
 
@@ -57,12 +61,8 @@ std::vector<StoredTensor> with_stacks(const ModelDescription& model, std::vector
 
 const std::vector<const Architecture*>& architectures() {
   static const std::vector<const Architecture*> all = {
-      &llama(),
-      &qwen3(),
-      &mixtral(),
-      &qwen3_moe(),
-      &olmoe(),
-      &glm4_moe(),
+#define SLUICE_ARCHITECTURE(name) &name(),
+#include "recipes/convert/architectures/list.inc"
   };
   return all;
 }

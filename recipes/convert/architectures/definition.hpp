@@ -1,5 +1,5 @@
 // What makes an architecture: when it fits, its config.json both ways, its tensors. Private to recipes/convert.
-// To add one: a file beside this with a class and a function that returns its only object, and a line in architectures.cpp.
+// To add one: a file beside this with a class and a function that returns its only object, and a line in list.inc.
 #pragma once
 
 #include "recipes/convert/architecture.hpp"
@@ -39,13 +39,5 @@ class Architecture {
   /// Why a tensor of its checkpoints is left aside; "" if it must be accounted for.
   virtual std::string left_aside(const ModelDescription& model, std::string_view name) const;
 };
-
-// One function a file; their order is in architectures.cpp.
-const Architecture& llama();
-const Architecture& qwen3();
-const Architecture& mixtral();
-const Architecture& qwen3_moe();
-const Architecture& olmoe();
-const Architecture& glm4_moe();
 
 }  // namespace sluice::recipes

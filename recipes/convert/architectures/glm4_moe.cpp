@@ -6,7 +6,7 @@
 namespace sluice::recipes {
 namespace {
 
-using checkpoint::TensorKind, checkpoint::TensorPart;
+
 
 bool sparse_layers_are_last(const ModelDescription& model) {
   return model.moe->layers.back() - model.moe->layers.front() + 1 == static_cast<std::int64_t>(model.moe->layers.size()) &&
@@ -16,7 +16,7 @@ bool sparse_layers_are_last(const ModelDescription& model) {
 // A selection bias and shared experts are always there: zeros, and of width 0 where config.json counts none.
 void add_expected(const ModelDescription& model, const std::string& layer, std::vector<StoredTensor>& stored) {
   const auto add = [&](TensorPart part, TensorKind kind, DType dtype, checkpoint::Shape shape) {
-    stored.push_back({{checkpoint::name_of({layer, part, kind}), checkpoint::stored_type_of(dtype), std::move(shape)}, {}});
+    stored.push_back({{name_of(TensorId{layer, part, kind}), checkpoint::stored_type_of(dtype), std::move(shape)}, {}});
   };
   if (!model.router_bias()) add(TensorPart::kRouter, TensorKind::kSelectionBias, DType::kFloat32, {model.moe->num_experts});
   if (model.moe->num_shared_experts > 0) return;
@@ -78,7 +78,7 @@ class Glm4Moe : public Architecture {
   std::vector<StoredTensor> tensors(const ModelDescription& model) const override {
     std::vector<StoredTensor> stored;
     for (StoredTensor& tensor : Architecture::tensors(model)) {
-      const checkpoint::TensorId id = tensor.parts.front().tensor.id;
+      const TensorId id = tensor.parts.front().tensor.id;
       stored.push_back(std::move(tensor));
       if (id.part == TensorPart::kRouter && id.kind == TensorKind::kWeight) add_expected(model, id.layer, stored);
     }
@@ -87,7 +87,7 @@ class Glm4Moe : public Architecture {
 
   // The block of multi-token prediction is stored as one more layer.
   std::string left_aside(const ModelDescription& model, std::string_view name) const override {
-    const bool behind = name.starts_with("model." + checkpoint::layer_path(model.decoder.num_layers) + ".");
+    const bool behind = name.starts_with("model." + layer_path(model.decoder.num_layers) + ".");
     return behind ? "multi-token prediction is not part of the model" : "";
   }
 };

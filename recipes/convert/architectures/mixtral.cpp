@@ -7,7 +7,7 @@
 namespace sluice::recipes {
 namespace {
 
-using checkpoint::TensorId, checkpoint::TensorKind, checkpoint::TensorPart;
+
 
 std::string own_name(const CanonicalTensor& tensor) {
   const TensorId& id = tensor.id;

@@ -50,13 +50,14 @@ struct Layer {
 struct Layers {
   Parameter matrix = drawn("matrix", {6, 4}), transformed = drawn("transformed", {6, 4}), norm = drawn("norm", {4}), added_norm = drawn("added norm", {4}),
             head = drawn("head", {6, 4}), transformed_head = drawn("transformed head", {6, 4}), grouped = drawn("grouped", {2, 3, 4});
-  moe::GroupedExperts experts{"mlp", 0, 2, 4, 3, at::kDouble};
-  moe::Router router{"mlp", router_shape(), 4, at::kDouble};
+  moe::GroupedExperts experts{router_shape(), 4, "layers.0", 0, 2, at::kDouble};
+  moe::Router router{router_shape(), 4, "layers.0", at::kDouble};
   at::Tensor row_weights = normal({5}, "row weights");
 
   static moe::MoeConfig router_shape() {
     moe::MoeConfig config;
     config.num_experts = 4;
+    config.expert_hidden_size = 3;
     config.family_size = 2;
     config.top_k = 1;
     config.norm_topk_prob = false;

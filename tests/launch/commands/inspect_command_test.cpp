@@ -104,8 +104,7 @@ TEST_CASE("inspect shows a run: checksums, state, receipts; damage is told and a
   recipes::Receipt receipt;
   receipt.stage = "sparse";
   receipt.step = 100;
-  receipt.kind = "sparsify";
-  receipt.method = "copy";
+  receipt.conversion = moe::ConversionKind::kSparsifyCopy;
   receipt.exact = true;
   receipt.loss_before = receipt.loss_after = 3.25;
   recipes::ReceiptLog(last / "state" / "receipts.jsonl", 200).append(receipt);
@@ -113,7 +112,7 @@ TEST_CASE("inspect shows a run: checksums, state, receipts; damage is told and a
   recipes::ReceiptLog of_the_run(run / "receipts.jsonl", 200);
   of_the_run.append(receipt);
   receipt.step = 200;
-  receipt.kind = "grow";
+  receipt.conversion = moe::ConversionKind::kGrowFamily;
   of_the_run.append(receipt);
 
   json shown = inspect_json(run);

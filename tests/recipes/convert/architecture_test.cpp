@@ -124,7 +124,7 @@ TEST_CASE("stacked experts are ours part by part") {
   std::set<std::int64_t> offsets;
   for (const StoredPart& part : in.parts) {
     CHECK(offsets.insert(part.offset).second);
-    CHECK(part.offset == (2 * part.tensor.id.expert + (part.tensor.id.kind == checkpoint::TensorKind::kUp)) * matrix);
+    CHECK(part.offset == (2 * part.tensor.id.expert + (part.tensor.id.kind == TensorKind::kUp)) * matrix);
   }
   for (const StoredPart& part : out.parts) CHECK(part.offset == part.tensor.id.expert * matrix);
   CHECK(find("model.layers.2.mlp.gate.weight").parts.size() == 1);  // as Transformers 5 writes it then

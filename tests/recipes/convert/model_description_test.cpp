@@ -61,7 +61,7 @@ TEST_CASE("sparse layers have routers and experts under global numbers") {
   CHECK(expert.shape == Shape{32, 24});
   CHECK(expert.id.layer == "layers.3");
   CHECK(expert.id.expert == 5);
-  CHECK(expert.id.part == checkpoint::TensorPart::kExpert);
+  CHECK(expert.id.part == TensorPart::kExpert);
   CHECK(expert.dtype == DType::kBFloat16);
   CHECK(tensors.at("model.layers.3.mlp.shared_experts.up_proj.weight").shape == Shape{48, 32});
   CHECK(tensors.count("model.layers.3.mlp.gate.e_score_correction_bias") == 0);
@@ -84,7 +84,7 @@ TEST_CASE("families have a row each, and the children theirs") {
     const auto tensors = by_name(model);
     CHECK(tensors.at("model.layers.0.mlp.gate.weight").shape == Shape{families, 32});
     CHECK(tensors.at("model.layers.0.mlp.family_gate.weight").shape == Shape{child_rows, 32});
-    CHECK(tensors.at("model.layers.0.mlp.family_gate.weight").id.kind == checkpoint::TensorKind::kFamilyRows);
+    CHECK(tensors.at("model.layers.0.mlp.family_gate.weight").id.kind == TensorKind::kFamilyRows);
     CHECK(count_parameters(model).total == plain + (families - 8 + child_rows) * 32);
   }
 }

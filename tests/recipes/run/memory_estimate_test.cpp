@@ -85,7 +85,7 @@ TEST_CASE("activations, worked out by hand for 10 rows") {
   other.shared_hidden_size = 32;
   CHECK(estimate_memory(other).activations == estimate_memory(of).activations + 2 * 10 * 4 * 3 * 32);
   other = of;
-  other.flat_exchange = true;
+  other.spanning_exchange = true;
   CHECK(estimate_memory(other).activations == estimate_memory(of).activations + 2 * 20 * 16);
   other.expert = 4;
   CHECK(estimate_memory(other).worst_load == 3 * (routed + 20 * 16) * 2);

@@ -16,8 +16,7 @@ Receipt example() {
   Receipt receipt;
   receipt.stage = "sparse";
   receipt.step = 300;
-  receipt.kind = "sparsify";
-  receipt.method = "virtual_group";
+  receipt.conversion = moe::ConversionKind::kSparsifyVirtualGroup;
   receipt.exact = true;
   receipt.loss_before = 3.25;
   receipt.loss_after = 3.25 + 1e-7;
@@ -101,8 +100,7 @@ TEST_CASE("a refusal says what jumped, by how much, and what to do") {
         "1e-04), |loss difference| "
         "0.25 (limit 1e-05) in float32; this conversion is exact by its recipe, so a weight is wrong (allow_jump: true goes on all the "
         "same)");
-  receipt.kind = "grow";
-  receipt.method = "copy";
+  receipt.conversion = moe::ConversionKind::kGrowCopy;
   receipt.exact = false;
   CHECK(contains(message_of<Error>([&] { judge_receipt(receipt, DType::kFloat32, false); }),
                  "this method is not exact: say allow_jump: true"));
@@ -148,8 +146,7 @@ TEST_CASE("the log keeps receipts over a resume and gives a replayed conversion 
   noisy.note = "after weight_noise 0.01";
   Receipt later = example();
   later.stage = "wide";
-  later.kind = "grow";
-  later.method = "family";
+  later.conversion = moe::ConversionKind::kGrowFamily;
   later.step = 500;
   {
     ReceiptLog log(path, -1);

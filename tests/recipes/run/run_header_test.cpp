@@ -11,7 +11,7 @@ namespace {
 StageLine dense() {
   StageLine stage;
   stage.name = "dense";
-  stage.type = "pretrain";
+  stage.type = StageType::kPretrain;
   stage.steps = 300;
   stage.tokens = 300 * 32 * 256;
   stage.parameters = stage.active_parameters = 5300000;
@@ -21,8 +21,8 @@ StageLine dense() {
 StageLine sparse() {
   StageLine stage = dense();
   stage.name = "wide";
-  stage.type = "grow";
-  stage.method = "family";
+  stage.type = StageType::kGrow;
+  stage.conversion = sluice::moe::ConversionKind::kGrowFamily;
   stage.steps = 200;
   stage.tokens = 200 * 32 * 256;
   stage.parameters = 34500000;

@@ -16,7 +16,7 @@ using namespace sluice::testing;
 
 namespace {
 
-const std::vector<StagePlan> kStages = {{"dense", "pretrain", 0, 300}, {"sparse", "sparsify", 300, 500}, {"flat", "flatten", 500, 550}};
+const std::vector<StagePlan> kStages = {{"dense", StageType::kPretrain, 0, 300}, {"sparse", StageType::kSparsify, 300, 500}, {"flat", StageType::kFlatten, 500, 550}};
 
 void log_validation(MetricsLog& log, const char* stage, std::int64_t step, double loss) {
   StepMetrics metrics;
@@ -33,8 +33,7 @@ Receipt conversion() {
   Receipt receipt;
   receipt.stage = "sparse";
   receipt.step = 300;
-  receipt.kind = "sparsify";
-  receipt.method = "copy";
+  receipt.conversion = moe::ConversionKind::kSparsifyCopy;
   receipt.exact = true;
   receipt.loss_before = receipt.loss_after = 3.0;
   receipt.parameters_before = receipt.active_parameters_before = 1000000;
@@ -94,11 +93,11 @@ TEST_CASE("a summary is gathered from the files of the run") {
 TEST_CASE("validation after a conversion is looked for in the stages that go on from it") {
   const TemporaryDirectory folder;
   // 'sparse' has 8 steps: 10 steps after it is step 2 of 'more', 50 steps after it step 12 of 'last'. 'aside' starts from 'dense'.
-  const std::vector<StagePlan> stages = {{"dense", "pretrain", 0, 300},
-                                         {"sparse", "sparsify", 300, 308},
-                                         {"aside", "sparsify", 308, 318, "dense"},
-                                         {"more", "pretrain", 318, 348, "sparse"},
-                                         {"last", "pretrain", 348, 400}};
+  const std::vector<StagePlan> stages = {{"dense", StageType::kPretrain, 0, 300},
+                                         {"sparse", StageType::kSparsify, 300, 308},
+                                         {"aside", StageType::kSparsify, 308, 318, "dense"},
+                                         {"more", StageType::kPretrain, 318, 348, "sparse"},
+                                         {"last", StageType::kPretrain, 348, 400}};
   MetricsLog log(folder.path() / "metrics.jsonl", -1);
   log_validation(log, "sparse", 308, 4.0);
   log_validation(log, "aside", 310, 3.8);

@@ -47,7 +47,7 @@ TEST_CASE("every kind of value is read") {
   CHECK(r.model.intermediate_size == 240);
   CHECK(r.model.qk_norm == QkNorm::kNone);
   CHECK(r.model.rope_theta == 5e5);
-  CHECK(r.train.lr_scheduler == LrSchedule::kCosine);
+  CHECK(r.train.lr_scheduler == LrShape::kCosine);
   CHECK(r.train.learning_rate == 2e-3);
   CHECK(r.parallel.backend == Backend::kMpi);
   CHECK(r.checkpoint.keep == 9);

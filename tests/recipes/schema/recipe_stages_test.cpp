@@ -25,24 +25,24 @@ TEST_CASE("the shape of the main job is resolved stage by stage") {
   CHECK(r.model.head_dim == 16);
   CHECK(r.model.num_key_value_heads == 4);
   CHECK(!r.stages[0].moe);
-  CHECK(r.stages[0].method == ConversionMethod::kNone);
+  CHECK(!r.stages[0].conversion);
   const moe::MoeConfig& sparse = *r.stages[1].moe;
-  CHECK(r.stages[1].method == ConversionMethod::kCopy);
+  CHECK(r.stages[1].conversion == moe::ConversionKind::kSparsifyCopy);
   CHECK(sparse.num_experts == 8);
   CHECK(sparse.expert_hidden_size == 256);
   CHECK(sparse.family_size == 1);
   CHECK(sparse.layers == std::vector<std::int64_t>{0, 1, 2, 3});
   const moe::MoeConfig& wide = *r.stages[2].moe;
-  CHECK(r.stages[2].method == ConversionMethod::kFamily);
+  CHECK(r.stages[2].conversion == moe::ConversionKind::kGrowFamily);
   CHECK(wide.num_experts == 16);
   CHECK(wide.family_size == 2);
   CHECK(wide.top_k == 2);
   const moe::MoeConfig& flat = *r.stages[3].moe;
   CHECK(flat.num_experts == 16);
   CHECK(flat.family_size == 1);
-  CHECK(exact(conversion_of(r, 1)).exact);
-  CHECK(exact(conversion_of(r, 2)).exact);
-  CHECK(!exact(conversion_of(r, 3)).exact);
+  CHECK(moe::exactness(conversion_of(r, 1)).exact);
+  CHECK(moe::exactness(conversion_of(r, 2)).exact);
+  CHECK(!moe::exactness(conversion_of(r, 3)).exact);
 }
 
 TEST_CASE("a second growth makes families of four, and stages keep what they do not change") {
@@ -269,7 +269,7 @@ TEST_CASE("double_top_k doubles top_k, and a stage that anneals hands on the old
   CHECK(kept.stages[2].moe->top_k == 4);
   CHECK(kept.stages[2].moe->family_size == 1);
   CHECK(kept.stages[3].moe->top_k == 4);
-  CHECK(exact(conversion_of(kept, 2)).exact);
+  CHECK(moe::exactness(conversion_of(kept, 2)).exact);
   const Recipe back = read_text_recipe(kHead + kDense + kSparse + twice + "  - {name: more, type: pretrain, max_steps: 5}\n",
                                        {"stages.twice.top_k_anneal_steps=10"});
   CHECK(back.stages[2].moe->top_k == 4);
@@ -282,19 +282,18 @@ TEST_CASE("double_top_k doubles top_k, and a stage that anneals hands on the old
 }
 
 TEST_CASE("exactness of growth without renormalisation depends on the scores") {
-  Conversion c;
-  c.type = StageType::kGrow;
-  c.method = ConversionMethod::kDoubleTopK;
+  moe::Conversion c;
+  c.kind = moe::ConversionKind::kGrowDoubleTopK;
   c.before = moe::MoeConfig{};
   c.before->norm_topk_prob = false;
   c.after = *c.before;
-  CHECK(exact(c).exact);
+  CHECK(moe::exactness(c).exact);
   c.after.score_func = moe::ScoreFunction::kSigmoid;
-  CHECK(!exact(c).exact);
+  CHECK(!moe::exactness(c).exact);
   c.after.norm_topk_prob = true;
-  CHECK(exact(c).exact);
+  CHECK(moe::exactness(c).exact);
   c.before->capacity_factor = 1.0;  // the model before drops tokens that the one after does not
-  CHECK(!exact(c).exact);
+  CHECK(!moe::exactness(c).exact);
 }
 
 TEST_CASE("a run that starts sparse says its widths") {

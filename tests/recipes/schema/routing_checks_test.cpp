@@ -55,7 +55,7 @@ TEST_CASE("top-1 with renormalised weights is warned of, whatever the scores, wi
     CHECK(warnings(sparsify(moe + ", norm_topk_prob: false", "allow_jump: true, ")).empty());
     CHECK(refusal(recipe_text(sparsify(moe + ", norm_topk_prob: false"))).find("set allow_jump: true") != std::string::npos);
     const Recipe recipe = read_text_recipe(recipe_text(sparsify(moe)));
-    CHECK(exact(conversion_of(recipe, 1)).exact);
+    CHECK(sluice::moe::exactness(conversion_of(recipe, 1)).exact);
   }
   CHECK(warnings(sparsify("num_experts: 8, top_k: 2")).empty());
   CHECK(warnings(sparsify("num_experts: 1, top_k: 1")).empty());  // nothing to choose

@@ -42,9 +42,9 @@ TEST_CASE("the main job is dense, sparse, wider, flat, and fits every layout of 
     CHECK(!recipe.stages[0].moe);
     CHECK(recipe.stages[1].moe->num_experts == 8);
     CHECK(recipe.stages[1].moe->top_k == 2);
-    CHECK(exact(conversion_of(recipe, 1)).exact);
+    CHECK(moe::exactness(conversion_of(recipe, 1)).exact);
     CHECK(recipe.stages[2].moe->num_experts == 16);
-    CHECK(exact(conversion_of(recipe, 2)).exact);
+    CHECK(moe::exactness(conversion_of(recipe, 2)).exact);
     CHECK(recipe.stages[3].moe->family_size == 1);
     CHECK(recipe.stages[3].allow_jump);
     for (const char* expert : {"1", "2", "4", "8"}) {
@@ -60,7 +60,7 @@ TEST_CASE("two percent is reached by exact doublings of a plain router, and an e
     INFO(recipe.stages[i].name);
     CHECK(recipe.stages[i].moe->num_experts == std::int64_t{8} << (i - 1));
     CHECK(recipe.stages[i].moe->family_size == 1);
-    CHECK(exact(conversion_of(recipe, i)).exact);
+    CHECK(moe::exactness(conversion_of(recipe, i)).exact);
   }
   const Stage& last = recipe.stages.back();
   CHECK(last.moe->num_experts == 128);

@@ -21,11 +21,11 @@ EvaluationSet held(int rank) {
 
 EvaluationSet sequences() { return testing::tiny_evaluation(32, 8, testing::tiny_decoder().vocab_size, 31); }
 
-Stage stage(const char* name, StageType type, ConversionMethod method, const moe::MoeConfig& after) {
+Stage stage(const char* name, StageType type, moe::ConversionKind conversion, const moe::MoeConfig& after) {
   Stage s;
   s.name = name;
   s.type = type;
-  s.method = method;
+  s.conversion = conversion;
   s.moe = after;
   return s;
 }
@@ -76,10 +76,10 @@ TEST_CASE("receipts, router rows and the scale of flatten are rank 0's on every 
     wide.family_size = 2;
     moe::MoeConfig flat = wide;
     flat.family_size = 1;
-    recipe.stages = {stage("sparse", StageType::kSparsify, ConversionMethod::kCopy, sparse),
-                     stage("wide", StageType::kGrow, ConversionMethod::kFamily, wide),
-                     stage("flat", StageType::kFlatten, ConversionMethod::kNone, flat)};
-    TrainModel model = build_model(recipe.model, std::nullopt, layout, at::kDouble, "auto");
+    recipe.stages = {stage("sparse", StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, sparse),
+                     stage("wide", StageType::kGrow, moe::ConversionKind::kGrowFamily, wide),
+                     stage("flat", StageType::kFlatten, moe::ConversionKind::kFlatten, flat)};
+    TrainModel model = build_model(recipe.model, std::nullopt, layout, at::kDouble);
     initialize(model, 11);
     for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
       ConversionOutcome outcome = run_conversion(world(), model, recipe, i, layout, {held(rank), sequences()}, 0);
@@ -116,15 +116,15 @@ TEST_CASE("balanced rows are the same bits on every layout") {
   wider.num_experts = 32;
   wider.family_size = 4;
   copied.num_experts = 16;
-  recipe.stages = {stage("sparse", StageType::kSparsify, ConversionMethod::kCopy, base), stage("copied", StageType::kGrow, ConversionMethod::kCopy, copied),
-                   stage("wide", StageType::kGrow, ConversionMethod::kFamily, wide), stage("flat", StageType::kFlatten, ConversionMethod::kNone, flat),
-                   stage("wider", StageType::kGrow, ConversionMethod::kFamily, wider)};
+  recipe.stages = {stage("sparse", StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, base), stage("copied", StageType::kGrow, moe::ConversionKind::kGrowCopy, copied),
+                   stage("wide", StageType::kGrow, moe::ConversionKind::kGrowFamily, wide), stage("flat", StageType::kFlatten, moe::ConversionKind::kFlatten, flat),
+                   stage("wider", StageType::kGrow, moe::ConversionKind::kGrowFamily, wider)};
   recipe.stages[2].from = recipe.stages[0].name;
   recipe.stages[4].from = recipe.stages[2].name;
   // The router rows of every conversion, each from the model before it of the same layout.
   const auto rows_on = [&](const Layout& layout) {
     std::vector<TrainModel> models;
-    models.push_back(build_model(recipe.model, std::nullopt, layout, at::kDouble, "auto"));
+    models.push_back(build_model(recipe.model, std::nullopt, layout, at::kDouble));
     initialize(models[0], 11);
     constexpr std::size_t kFrom[] = {0, 1, 1, 3, 3};
     std::vector<double> rows;

@@ -30,14 +30,14 @@ moe::MoeConfig shape(std::int64_t num_experts, std::int64_t top_k, std::int64_t 
 }
 
 // A recipe whose first stage starts from `before` (absent: dense) and makes `after`.
-Recipe recipe_of(StageType type, ConversionMethod method, const std::optional<moe::MoeConfig>& before, const moe::MoeConfig& after) {
+Recipe recipe_of(StageType type, moe::ConversionKind conversion, const std::optional<moe::MoeConfig>& before, const moe::MoeConfig& after) {
   Recipe recipe;
   recipe.model = tiny_decoder();
   recipe.initial_moe = before;
   Stage stage;
   stage.name = "converted";
   stage.type = type;
-  stage.method = method;
+  stage.conversion = conversion;
   stage.moe = after;
   recipe.stages = {stage};
   return recipe;
@@ -51,7 +51,7 @@ std::vector<Receipt> receipts_of(TrainModel& old, const Recipe& recipe) {
 
 TEST_CASE("an exact conversion has one receipt, and what comes on top of it another that promises nothing") {
   TrainModel dense = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
-  Recipe recipe = recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, shape(4, 2, 1));
+  Recipe recipe = recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, std::nullopt, shape(4, 2, 1));
   std::vector<Receipt> receipts = receipts_of(dense, recipe);
   REQUIRE(receipts.size() == 1);
   CHECK(receipts[0].exact);
@@ -73,7 +73,7 @@ TEST_CASE("an exact conversion has one receipt, and what comes on top of it anot
 TEST_CASE("growth in a flat router parts its replicas by default, after the receipt of the conversion") {
   const moe::MoeConfig before = shape(4, 2, 1);
   TrainModel sparse = tiny_model(tiny_decoder(), before, at::kDouble);
-  const Recipe twice = recipe_of(StageType::kGrow, ConversionMethod::kDoubleTopK, before, shape(8, 4, 1));
+  const Recipe twice = recipe_of(StageType::kGrow, moe::ConversionKind::kGrowDoubleTopK, before, shape(8, 4, 1));
   const std::vector<Receipt> doubled = receipts_of(sparse, twice);
   REQUIRE(doubled.size() == 2);
   CHECK(doubled[0].exact);
@@ -81,7 +81,7 @@ TEST_CASE("growth in a flat router parts its replicas by default, after the rece
   CHECK(!doubled[1].exact);
   CHECK(doubled[1].note == "after twins' router rows parted");
 
-  Recipe copy = recipe_of(StageType::kGrow, ConversionMethod::kCopy, before, shape(8, 2, 1));
+  Recipe copy = recipe_of(StageType::kGrow, moe::ConversionKind::kGrowCopy, before, shape(8, 2, 1));
   copy.stages[0].weight_noise = 0.01;
   const ConversionOutcome outcome = run_conversion(alone(), sparse, copy, 0, alone_layout(), {held(), sequences()}, 7);
   REQUIRE(outcome.receipts.size() == 2);
@@ -114,7 +114,7 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
   const auto convert = [&](TrainModel& old, const Recipe& recipe) { return run_conversion(alone(), old, recipe, 0, alone_layout(), {held(), text}, 7); };
 
   const moe::MoeConfig eight = balanced(shape(8, 2, 1));
-  ConversionOutcome sparse = convert(dense, recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, eight));
+  ConversionOutcome sparse = convert(dense, recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, std::nullopt, eight));
   REQUIRE(sparse.receipts.size() == 1);
   REQUIRE(sparse.receipts[0].loads.size() == 2);
   CHECK(within_limits(sparse.receipts[0], DType::kFloat64));
@@ -125,23 +125,23 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
   // One expert that is not renormalised changes the function: each layer's rows are chosen behind the new layers before it.
   moe::MoeConfig one = balanced(shape(8, 1, 1));
   one.norm_topk_prob = false;
-  const ConversionOutcome switched = convert(dense, recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, one));
+  const ConversionOutcome switched = convert(dense, recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, std::nullopt, one));
   CHECK(!switched.receipts[0].exact);
   CHECK(starved(switched.receipts[0]) == 0);
   CHECK(worst(switched.receipts[0]) < 1.6);
 
   TrainModel half = tiny_model(tiny_decoder(), std::nullopt, at::kBFloat16);
-  const ConversionOutcome rounded = convert(half, recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, eight));
+  const ConversionOutcome rounded = convert(half, recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, std::nullopt, eight));
   CHECK(within_limits(rounded.receipts[0], DType::kBFloat16));
   CHECK(starved(rounded.receipts[0]) == 0);
 
   const moe::MoeConfig sixteen = balanced(shape(16, 2, 2));
-  ConversionOutcome wide = convert(sparse.model, recipe_of(StageType::kGrow, ConversionMethod::kFamily, eight, sixteen));
+  ConversionOutcome wide = convert(sparse.model, recipe_of(StageType::kGrow, moe::ConversionKind::kGrowFamily, eight, sixteen));
   CHECK(within_limits(wide.receipts[0], DType::kFloat64));
   CHECK(starved(wide.receipts[0]) == 0);
   CHECK(worst(wide.receipts[0]) < 1.8);
 
-  ConversionOutcome wider = convert(wide.model, recipe_of(StageType::kGrow, ConversionMethod::kFamily, sixteen, balanced(shape(32, 2, 4))));
+  ConversionOutcome wider = convert(wide.model, recipe_of(StageType::kGrow, moe::ConversionKind::kGrowFamily, sixteen, balanced(shape(32, 2, 4))));
   CHECK(within_limits(wider.receipts[0], DType::kFloat64));
   CHECK(starved(wider.receipts[0]) == 0);
   CHECK(worst(wider.receipts[0]) < 2.2);
@@ -150,14 +150,14 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
 
   moe::MoeConfig thirds = balanced(shape(12, 3, 1));
   thirds.expert_hidden_size = 8;
-  ConversionOutcome groups = convert(dense, recipe_of(StageType::kSparsify, ConversionMethod::kVirtualGroup, std::nullopt, thirds));
+  ConversionOutcome groups = convert(dense, recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyVirtualGroup, std::nullopt, thirds));
   CHECK(within_limits(groups.receipts[0], DType::kFloat64));
   CHECK(starved(groups.receipts[0]) == 0);
   CHECK(worst(groups.receipts[0]) < 1.5);
   const at::Tensor tied = groups.model.sparse[0]->router.gate.value.unflatten(0, {-1, 3});
   for (const int i : {1, 2}) CHECK(at::equal(tied.select(1, 0), tied.select(1, i)));
 
-  ConversionOutcome doubled = convert(sparse.model, recipe_of(StageType::kGrow, ConversionMethod::kDoubleTopK, eight, balanced(shape(16, 4, 1))));
+  ConversionOutcome doubled = convert(sparse.model, recipe_of(StageType::kGrow, moe::ConversionKind::kGrowDoubleTopK, eight, balanced(shape(16, 4, 1))));
   REQUIRE(doubled.receipts.size() == 2);
   CHECK(within_limits(doubled.receipts[0], DType::kFloat64));
   CHECK(doubled.receipts[0].loads.empty());  // it is parted before it trains
@@ -165,28 +165,28 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
   CHECK(starved(doubled.receipts[1]) == 0);
   CHECK(worst(doubled.receipts[1]) < 1.8);
 
-  ConversionOutcome copied = convert(sparse.model, recipe_of(StageType::kGrow, ConversionMethod::kCopy, eight, balanced(shape(24, 2, 1))));
+  ConversionOutcome copied = convert(sparse.model, recipe_of(StageType::kGrow, moe::ConversionKind::kGrowCopy, eight, balanced(shape(24, 2, 1))));
   CHECK(starved(copied.receipts[1]) == 0);
   CHECK(worst(copied.receipts[1]) < 1.8);
 
   // Of parents with uneven loads too.
   for (moe::MoeFeedForward* slot : sparse.model.sparse) slot->router.gate.value[0].mul_(2);
   sparse.model.decoder->refresh_compute();
-  doubled = convert(sparse.model, recipe_of(StageType::kGrow, ConversionMethod::kDoubleTopK, eight, balanced(shape(16, 4, 1))));
-  copied = convert(sparse.model, recipe_of(StageType::kGrow, ConversionMethod::kCopy, eight, balanced(shape(24, 2, 1))));
+  doubled = convert(sparse.model, recipe_of(StageType::kGrow, moe::ConversionKind::kGrowDoubleTopK, eight, balanced(shape(16, 4, 1))));
+  copied = convert(sparse.model, recipe_of(StageType::kGrow, moe::ConversionKind::kGrowCopy, eight, balanced(shape(24, 2, 1))));
   for (const ConversionOutcome* outcome : {&doubled, &copied}) {
     CHECK(starved(outcome->receipts[1]) == 0);
     CHECK(worst(outcome->receipts[1]) < 1.5);
   }
 
-  ConversionOutcome flat = convert(wide.model, recipe_of(StageType::kFlatten, ConversionMethod::kNone, sixteen, balanced(shape(16, 2, 1))));
+  ConversionOutcome flat = convert(wide.model, recipe_of(StageType::kFlatten, moe::ConversionKind::kFlatten, sixteen, balanced(shape(16, 2, 1))));
   CHECK(flat.receipts[0].choice.find("children's router rows at scale ") == 0);
   moe::MoeConfig plain = shape(16, 2, 1);
-  const ConversionOutcome unshifted = convert(wide.model, recipe_of(StageType::kFlatten, ConversionMethod::kNone, sixteen, plain));
+  const ConversionOutcome unshifted = convert(wide.model, recipe_of(StageType::kFlatten, moe::ConversionKind::kFlatten, sixteen, plain));
   CHECK(flat.receipts[0].loss_after <= unshifted.receipts[0].loss_after);
 
   // What normal rows do with the same text, for comparison.
-  const ConversionOutcome normal = convert(dense, recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, shape(8, 2, 1)));
+  const ConversionOutcome normal = convert(dense, recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, std::nullopt, shape(8, 2, 1)));
   CHECK(worst(normal.receipts[0]) > worst(sparse.receipts[0]));
 
   // Where experts are drawn anew in part, what later layers get is not what rows of the exact conversion would be chosen on. Feed-forwards
@@ -198,18 +198,18 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
     recipe.stages[0].reinit_fraction = 0.5;
     return recipe;
   };
-  for (const Recipe& recipe : {recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, eight),
-                               recipe_of(StageType::kSparsify, ConversionMethod::kVirtualGroup, std::nullopt, thirds)}) {
+  for (const Recipe& recipe : {recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, std::nullopt, eight),
+                               recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyVirtualGroup, std::nullopt, thirds)}) {
     const ConversionOutcome parted = convert(dense, drawn_anew(recipe));
     REQUIRE(parted.receipts.size() == 2);
     CHECK(within_limits(parted.receipts[0], DType::kFloat64));
     CHECK(starved(parted.receipts[1]) == 0);
     CHECK(worst(parted.receipts[1]) < 1.3);
   }
-  ConversionOutcome strong = convert(dense, recipe_of(StageType::kSparsify, ConversionMethod::kCopy, std::nullopt, eight));
-  for (const Recipe& recipe : {recipe_of(StageType::kGrow, ConversionMethod::kDoubleTopK, eight, balanced(shape(16, 4, 1))),
-                               recipe_of(StageType::kGrow, ConversionMethod::kCopy, eight, balanced(shape(24, 2, 1))),
-                               recipe_of(StageType::kGrow, ConversionMethod::kFamily, eight, sixteen)}) {
+  ConversionOutcome strong = convert(dense, recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, std::nullopt, eight));
+  for (const Recipe& recipe : {recipe_of(StageType::kGrow, moe::ConversionKind::kGrowDoubleTopK, eight, balanced(shape(16, 4, 1))),
+                               recipe_of(StageType::kGrow, moe::ConversionKind::kGrowCopy, eight, balanced(shape(24, 2, 1))),
+                               recipe_of(StageType::kGrow, moe::ConversionKind::kGrowFamily, eight, sixteen)}) {
     const ConversionOutcome parted = convert(strong.model, drawn_anew(recipe));
     CHECK(starved(parted.receipts.back()) == 0);
     CHECK(worst(parted.receipts.back()) < 1.4);
@@ -222,7 +222,7 @@ TEST_CASE("growth says when the text does not part families") {
   // All tokens go to the first two.
   for (moe::MoeFeedForward* slot : sparse.sparse) slot->router.gate.value.zero_();
   sparse.decoder->refresh_compute();
-  const Recipe recipe = recipe_of(StageType::kGrow, ConversionMethod::kFamily, before, shape(16, 2, 2));
+  const Recipe recipe = recipe_of(StageType::kGrow, moe::ConversionKind::kGrowFamily, before, shape(16, 2, 2));
   const std::string said = captured(STDERR_FILENO, [&] { receipts_of(sparse, recipe); });
   CHECK(said.find("stage 'converted': 12 of all layers' 16 family nodes (in layers: 0, 1) are reached by fewer than 3 of 128 tokens") != std::string::npos);
 }
@@ -231,12 +231,12 @@ TEST_CASE("flatten gives what the best of six conversions gives, bit for bit") {
   const moe::MoeConfig before = shape(8, 2, 2), after = shape(8, 2, 1);
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
     TrainModel families = tiny_model(tiny_decoder(), before, type);
-    const Recipe recipe = recipe_of(StageType::kFlatten, ConversionMethod::kNone, before, after);
+    const Recipe recipe = recipe_of(StageType::kFlatten, moe::ConversionKind::kFlatten, before, after);
     TrainModel best;
     double best_loss = std::numeric_limits<double>::infinity();
     for (const double scale : {1.0, 2.0, 4.0, 8.0, 16.0, 32.0}) {
-      const moe::ConversionShape flat{moe::ConversionKind::kFlatten, families.config, before, after, scale};
-      TrainModel candidate = convert_model(families, flat, alone_layout(), "auto", recipe.seed, true);
+      const moe::Conversion flat{moe::ConversionKind::kFlatten, families.config, before, after, scale};
+      TrainModel candidate = convert_model(families, flat, alone_layout(), parallel::ExchangeKind::kAuto, recipe.seed, true);
       const double loss = run_held_batch(candidate, held(), 7).loss;
       if (loss >= best_loss) continue;
       best_loss = loss;
@@ -261,7 +261,7 @@ TEST_CASE("a conversion holds one model beside the one it starts from") {
   const EvaluationSet set = tiny_evaluation(3, 8, decoder.vocab_size, 9);
   struct Case {
     StageType type;
-    ConversionMethod method;
+    moe::ConversionKind conversion;
     moe::MoeConfig before, after;
   };
   const auto wide = [](std::int64_t num_experts, std::int64_t family_size) {
@@ -269,14 +269,14 @@ TEST_CASE("a conversion holds one model beside the one it starts from") {
     config.expert_hidden_size = 64;
     return config;
   };
-  for (const Case& c : {Case{StageType::kFlatten, ConversionMethod::kNone, wide(16, 2), wide(16, 1)},
-                        Case{StageType::kGrow, ConversionMethod::kFamily, wide(8, 1), wide(16, 2)}}) {
-    Recipe recipe = recipe_of(c.type, c.method, c.before, c.after);
+  for (const Case& c : {Case{StageType::kFlatten, moe::ConversionKind::kFlatten, wide(16, 2), wide(16, 1)},
+                        Case{StageType::kGrow, moe::ConversionKind::kGrowFamily, wide(8, 1), wide(16, 2)}}) {
+    Recipe recipe = recipe_of(c.type, c.conversion, c.before, c.after);
     recipe.model = decoder;
     recipe.stages[0].optimizer_state = OptimizerState::kReset;  // the moments are made anew, in the place of the first ones
     TrainModel old = tiny_model(decoder, c.before, at::kFloat);
     TrainModel one;
-    const std::int64_t model = peak_bytes_of([&] { one = build_model(decoder, c.after, alone_layout(), at::kFloat, "auto"); });
+    const std::int64_t model = peak_bytes_of([&] { one = build_model(decoder, c.after, alone_layout(), at::kFloat); });
     CHECK(model > 8'000'000);
     one = {};
     // What the held batch takes is the run's own: it is evaluated anyway.
@@ -308,7 +308,7 @@ TEST_CASE("flattening a model that has diverged says so") {
   twins.decoder->embedding.value.fill_(std::numeric_limits<double>::quiet_NaN());
   twins.decoder->refresh_compute();
   try {
-    receipts_of(twins, recipe_of(StageType::kFlatten, ConversionMethod::kNone, before, shape(8, 2, 1)));
+    receipts_of(twins, recipe_of(StageType::kFlatten, moe::ConversionKind::kFlatten, before, shape(8, 2, 1)));
     FAIL("a model without a finite loss was flattened");
   } catch (const Error& error) {
     CHECK(error.code() == ExitCode::kDiverged);

@@ -40,7 +40,7 @@ void train_a_little(TrainModel& model, int steps) {
 }
 
 TrainModel convert(TrainModel& old, ConversionKind kind, const moe::MoeConfig& after) {
-  return convert_model(old, {kind, old.config, old.moe, after, 1.0}, alone_layout(), "auto", 21, true);
+  return convert_model(old, {kind, old.config, old.moe, after, 1.0}, alone_layout(), parallel::ExchangeKind::kAuto, 21, true);
 }
 
 // Four experts, trained a little.
@@ -169,7 +169,7 @@ TEST_CASE("top_k does not collapse onto twins while it anneals step by step") {
   Recipe recipe;
   Stage twice;
   twice.type = StageType::kGrow;
-  twice.method = ConversionMethod::kDoubleTopK;
+  twice.conversion = moe::ConversionKind::kGrowDoubleTopK;
   twice.max_steps = twice.top_k_anneal_steps = 12;
   twice.moe = copy_shape();
   twice.moe->num_experts = 8;
@@ -316,13 +316,13 @@ TEST_CASE("kept Adam moments follow the weights and are shared among copies; dra
 
 TEST_CASE("what was frozen has no moments to hand on: its copies begin without") {
   const Trainable feed_forward_frozen = [](const Parameter& p) { return p.name.find("mlp") == p.name.npos; };
-  TrainModel dense = build_model(tiny_decoder(), std::nullopt, alone_layout(), at::kDouble, "auto", ModelUse::kTraining, feed_forward_frozen);
+  TrainModel dense = build_model(tiny_decoder(), std::nullopt, alone_layout(), at::kDouble, parallel::ExchangeKind::kAuto, ModelUse::kTraining, feed_forward_frozen);
   initialize(dense, 3);
   dense.trainable = {};  // from the conversion on everything is trained
   moe::MoeConfig moe = tiny_moe();
   moe.expert_hidden_size = dense.config.intermediate_size;
-  const moe::ConversionShape shape{moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0};
-  TrainModel sparse = convert_model(dense, shape, alone_layout(), "auto", 21, true);
+  const moe::Conversion shape{moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0};
+  TrainModel sparse = convert_model(dense, shape, alone_layout(), parallel::ExchangeKind::kAuto, 21, true);
   const LeafStore leaves = leaves_of(sparse);
   const LeafView& copy = leaves.at("model.layers.1.mlp.experts.2.down_proj.weight");
   CHECK(at::equal(copy.value, leaves_of(dense).at("model.layers.1.mlp.down_proj.weight").value));
@@ -365,10 +365,10 @@ TEST_CASE("the gradients of an expert's copies sum to their source's, and so do 
     at::Tensor gradient, moment;
   };
   std::map<std::string, Sums> sums;  // by source: of factor * what its copies have
-  const moe::ConversionShape conversion{kind, old.config, old.moe, after, 1.0};
+  const moe::Conversion conversion{kind, old.config, old.moe, after, 1.0};
   for (const LeafView& view : leaves_of(made)) {
     if (view.leaf.name.find(".experts.") == std::string::npos) continue;
-    const moe::LeafTerm term = moe::plan_leaf(conversion, *checkpoint::parse_tensor_id(view.leaf.name), view.leaf.shape)->terms.front();
+    const moe::LeafTerm term = moe::plan_leaf(conversion, *parse_tensor_id(view.leaf.name), view.leaf.shape)->terms.front();
     Sums& sum = sums[name_of(term.from)];
     for (const LeafView& source : leaves_of(old)) {
       if (source.leaf.name != name_of(term.from) || sum.gradient.defined()) continue;

@@ -31,7 +31,7 @@ void train(TrainModel& model, std::int64_t steps) {
 }
 
 TrainModel convert(TrainModel& old, ConversionKind kind, const moe::MoeConfig& after, bool keep_moments = true) {
-  return convert_model(old, {kind, old.config, old.moe, after, 1.0}, alone_layout(), "auto", 21, keep_moments);
+  return convert_model(old, {kind, old.config, old.moe, after, 1.0}, alone_layout(), parallel::ExchangeKind::kAuto, 21, keep_moments);
 }
 
 std::map<std::string, UpdateCounts> updates_of(TrainModel& model) {

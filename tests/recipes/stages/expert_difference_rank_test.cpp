@@ -22,13 +22,13 @@ struct Told {
 
 // Sixteen experts, shards of a dense feed-forward that are no longer equal, on ranks that share them as the layout says.
 Told told_with(const Layout& layout) {
-  TrainModel dense = build_model(testing::tiny_decoder(), std::nullopt, layout, at::kDouble, "auto");
+  TrainModel dense = build_model(testing::tiny_decoder(), std::nullopt, layout, at::kDouble);
   initialize(dense, 11);
   moe::MoeConfig moe = testing::tiny_moe();
   moe.num_experts = 16;
   moe.expert_hidden_size = 12;
-  const moe::ConversionShape shape{moe::ConversionKind::kSparsifyVirtualGroup, dense.config, std::nullopt, moe, 1.0};
-  TrainModel sparse = convert_model(dense, shape, layout, "auto", 21, true);
+  const moe::Conversion shape{moe::ConversionKind::kSparsifyVirtualGroup, dense.config, std::nullopt, moe, 1.0};
+  TrainModel sparse = convert_model(dense, shape, layout, parallel::ExchangeKind::kAuto, 21, true);
   perturb_experts(sparse, 0.5, 0.0, 1, 3);
   const ExpertDifference difference = expert_difference(sparse, layout, 0);
   Told told{difference.cosine, {}};

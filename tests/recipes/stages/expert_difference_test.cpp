@@ -24,7 +24,7 @@ moe::MoeConfig shape(std::int64_t num_experts, std::int64_t width, std::int64_t 
 }
 
 TrainModel convert(TrainModel& old, ConversionKind kind, const moe::MoeConfig& after) {
-  return convert_model(old, {kind, old.config, old.moe, after, 1.0}, alone_layout(), "auto", 21, true);
+  return convert_model(old, {kind, old.config, old.moe, after, 1.0}, alone_layout(), parallel::ExchangeKind::kAuto, 21, true);
 }
 
 void train_a_little(TrainModel& model) {

@@ -82,7 +82,7 @@ TEST_CASE("a sparse step runs where there are no values: routing, experts, terms
     for (const std::int64_t family_size : {1, 2}) {
       for (const moe::BalanceLoss balance : {moe::BalanceLoss::kGlobal, moe::BalanceLoss::kSequence, moe::BalanceLoss::kLagged}) {
         INFO(at::toString(type) << ", families of " << family_size << ", balance " << static_cast<int>(balance));
-        TrainModel model = build_model(tiny_decoder(), sparse(family_size, balance), alone_layout(), meta(type), "auto");
+        TrainModel model = build_model(tiny_decoder(), sparse(family_size, balance), alone_layout(), meta(type));
         const ModelInput input = make_input(tiny_batch(2, 8, model.config.vocab_size), 0, 2, model.decoder->device());
         model.parameters.clear_gradients();
         const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {1, "forward", true});
@@ -124,7 +124,7 @@ TEST_CASE("on composed operations a step reads its report alone, however many mi
 
 TEST_CASE("the real step needs no value of a device before its report") {
   // Where there are no values it comes as far as that, and says what it wanted.
-  TrainModel model = build_model(tiny_decoder(), sparse(2, moe::BalanceLoss::kSequence), alone_layout(), at::TensorOptions(at::kFloat).device(at::kMeta), "auto");
+  TrainModel model = build_model(tiny_decoder(), sparse(2, moe::BalanceLoss::kSequence), alone_layout(), at::TensorOptions(at::kFloat).device(at::kMeta));
   StepOptions options;
   options.micro_batch_size = 2;
   std::string wanted;
@@ -157,7 +157,7 @@ TEST_CASE("where experts are spread, the counts are read once a layer, micro-bat
   const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
   for (const std::int64_t micro_batch_size : {4, 2}) {
     const moe::MoeConfig moe = sparse(1, moe::BalanceLoss::kGlobal);
-    TrainModel model = build_model(tiny_decoder(), moe, alone_layout(), at::kDouble, "flat");
+    TrainModel model = build_model(tiny_decoder(), moe, alone_layout(), at::kDouble, parallel::ExchangeKind::kFlat);
     initialize(model, 3);
     StepOptions options;
     options.micro_batch_size = micro_batch_size;

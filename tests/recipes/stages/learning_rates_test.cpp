@@ -1,6 +1,7 @@
 // The learning rate of every step, what is said of schedules that do not fit, and what a restart changes.
 #include "recipes/stages/learning_rates.hpp"
 
+#include "recipes/schema/conversion.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace sluice;
@@ -12,16 +13,17 @@ Stage stage(const char* name, StageType type, std::int64_t max_steps) {
   Stage s;
   s.name = name;
   s.type = type;
+  if (const auto kinds = conversions_of(type); !kinds.empty()) s.conversion = kinds.front();
   s.max_steps = max_steps;
   s.train.learning_rate = 1.0;
   s.train.min_learning_rate = 0.0;
-  s.train.lr_scheduler = recipes::LrSchedule::kConstant;
+  s.train.lr_scheduler = LrShape::kConstant;
   s.train.warmup_steps = 0;
   return s;
 }
 
 // Stages 'a', 'b', ... of so many steps under one horizon.
-Recipe sharing(recipes::LrSchedule schedule, const std::vector<std::int64_t>& steps, std::int64_t warmup = 0) {
+Recipe sharing(LrShape schedule, const std::vector<std::int64_t>& steps, std::int64_t warmup = 0) {
   Recipe recipe;
   for (const std::int64_t max_steps : steps) {
     const std::string name(1, static_cast<char>('a' + recipe.stages.size()));
@@ -40,7 +42,7 @@ TEST_CASE("stages share a horizon unless they have their own") {
   Recipe recipe;
   recipe.stages = {stage("a", StageType::kPretrain, 6), stage("b", StageType::kSparsify, 4), stage("own", StageType::kGrow, 4),
                    stage("d", StageType::kPretrain, 10)};
-  for (Stage& s : recipe.stages) s.train.lr_scheduler = recipes::LrSchedule::kLinear;
+  for (Stage& s : recipe.stages) s.train.lr_scheduler = LrShape::kLinear;
   recipe.stages[2].own_lr_schedule = true;
   CHECK(learning_rate(recipe, 0, 0) == Approx(1.0 - 1.0 / 20));
   CHECK(learning_rate(recipe, 1, 0) == Approx(1.0 - 7.0 / 20));
@@ -75,7 +77,7 @@ TEST_CASE("an optimizer that starts over warms up once") {
 }
 
 TEST_CASE("a warm-up or a decay that does not fit its horizon is told with the rate it ends at") {
-  using S = recipes::LrSchedule;
+  using S = LrShape;
   CHECK(schedule_warnings(sharing(S::kWsd, {60, 40}, 20)).empty());
   CHECK(schedule_warnings(sharing(S::kWsd, {60, 40}, 80)).empty());
   CHECK(schedule_warnings(sharing(S::kConstant, {8}, 8)).empty());
@@ -106,7 +108,7 @@ TEST_CASE("a warm-up or a decay that does not fit its horizon is told with the r
 }
 
 TEST_CASE("a horizon of one stage is told with its name") {
-  using S = recipes::LrSchedule;
+  using S = LrShape;
   Recipe recipe = sharing(S::kWsd, {60, 40, 10}, 20);
   recipe.stages[2].own_lr_schedule = true;
   const std::string own =
@@ -119,6 +121,7 @@ TEST_CASE("a horizon of one stage is told with its name") {
               "decays; lower warmup_steps", own});
   Recipe reset = sharing(S::kConstant, {60, 10}, 20);
   reset.stages[1].type = StageType::kSparsify;
+  reset.stages[1].conversion = moe::ConversionKind::kSparsifyCopy;
   CHECK(schedule_warnings(reset).empty());
   reset.stages[1].optimizer_state = OptimizerState::kReset;
   CHECK(schedule_warnings(reset) ==
@@ -127,7 +130,7 @@ TEST_CASE("a horizon of one stage is told with its name") {
 }
 
 TEST_CASE("a restart tells the rates that changed later stages give the stage at hand") {
-  using S = recipes::LrSchedule;
+  using S = LrShape;
   const Recipe one = sharing(S::kWsd, {100}), two = sharing(S::kWsd, {100, 100}), longer = sharing(S::kWsd, {100, 400});
   const std::string moved = "the stages after 'a' move its learning rate, for the horizon they share was 100 steps and is 200: ";
   CHECK(describe_schedule_change(one, one, 0, 90).empty());
@@ -157,7 +160,7 @@ TEST_CASE("a restart tells the rates that changed later stages give the stage at
 }
 
 TEST_CASE("a stage that ended is under way as long as its horizon is") {
-  using S = recipes::LrSchedule;
+  using S = LrShape;
   const Recipe one = sharing(S::kWsd, {100}), two = sharing(S::kWsd, {100, 100});
   CHECK(describe_schedule_change(one, two, 0, 100) ==
         "the stages after 'a' move its learning rate, for the horizon they share was 100 steps and is 200: step 100, its last, has 0 before and 1 now, and the next step "
@@ -167,7 +170,7 @@ TEST_CASE("a stage that ended is under way as long as its horizon is") {
 }
 
 TEST_CASE("two rates that differ are never the same text") {
-  using S = recipes::LrSchedule;
+  using S = LrShape;
   const std::string text = describe_schedule_change(sharing(S::kWsd, {100000000}), sharing(S::kWsd, {100000000, 100000000}), 0, 10);
   CHECK(text.find("but step 80000001 has 0.99999995 before and 1 now") != std::string::npos);
 }

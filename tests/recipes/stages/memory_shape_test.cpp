@@ -49,7 +49,7 @@ struct Case {
   std::string name;
   ModelDescription model;
   std::int64_t sequences = 8, micro_batch_size = 8;
-  std::string exchange = "auto";
+  parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
   bool native = false;  // bfloat16 products
   int threads = 1;
 };
@@ -79,7 +79,7 @@ void check(const Case& c) {
     for (options.step = 1; options.step <= 2; ++options.step) step_of(model, batch, options);
   });
   at::set_num_threads(threads);
-  const RankLoad load{c.micro_batch_size, c.sequences, kLength, c.threads, c.exchange == "flat"};
+  const RankLoad load{c.micro_batch_size, c.sequences, kLength, c.threads, c.exchange};
   const MemoryShape shape = memory_shape(c.model, alone_layout(), load);
   set_native_bfloat16(native);
   const MemoryEstimate told = estimate_memory(shape);
@@ -134,7 +134,7 @@ TEST_CASE("sparse models take what is told, within a twentieth") {
   narrow_type.native = true;
   check(narrow_type);
   Case flat = of("flat exchange", decoder(), plain, DType::kFloat32);
-  flat.exchange = "flat";
+  flat.exchange = parallel::ExchangeKind::kFlat;
   check(flat);
   flat.name = "flat exchange, two threads";
   flat.threads = 2;
@@ -147,7 +147,7 @@ TEST_CASE("a large vocabulary's logits are never whole, and the estimate knows i
   large.hidden_size = 32;
   large.num_layers = 2;
   const Case c = of("large vocabulary", large, std::nullopt, DType::kFloat32);
-  const MemoryEstimate told = estimate_memory(memory_shape(c.model, alone_layout(), {8, 8, kLength, 1, false}));
+  const MemoryEstimate told = estimate_memory(memory_shape(c.model, alone_layout(), {8, 8, kLength, 1, parallel::ExchangeKind::kAuto}));
   CHECK(told.buffers < 0.2 * 8 * kLength * 30'000 * 4);
   check(c);
   Case narrow_type = of("large vocabulary, bfloat16", large, std::nullopt, DType::kBFloat16);
@@ -162,5 +162,5 @@ TEST_CASE("accumulation takes what one micro-batch takes, with a pre-pass too") 
   c.sequences = 12;
   c.micro_batch_size = 5;
   check(c);
-  CHECK(memory_shape(c.model, alone_layout(), {5, 12, kLength, 1, false}).micro_batch_size == 4);
+  CHECK(memory_shape(c.model, alone_layout(), {5, 12, kLength, 1, parallel::ExchangeKind::kAuto}).micro_batch_size == 4);
 }

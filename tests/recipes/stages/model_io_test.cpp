@@ -20,7 +20,7 @@ namespace {
 TrainModel load_without_update(const ModelFolder& folder) {
   moe::MoeConfig settings = *folder.config.model.moe;
   settings.bias_update_rate = 0.0;
-  TrainModel model = build_model(folder.config.model.decoder, settings, alone_layout(), at::kFloat, "auto");
+  TrainModel model = build_model(folder.config.model.decoder, settings, alone_layout(), at::kFloat);
   load_weights(model, folder);
   return model;
 }
@@ -41,7 +41,7 @@ std::filesystem::path save(TrainModel& model, const std::filesystem::path& check
 
 TrainModel load(const std::filesystem::path& checkpoint, const RunState& then) {
   const ModelFolder folder = open_model_folder(checkpoint);
-  TrainModel model = build_model(folder.config.model.decoder, folder.config.model.moe, alone_layout(), at::kDouble, "auto");
+  TrainModel model = build_model(folder.config.model.decoder, folder.config.model.moe, alone_layout(), at::kDouble);
   load_weights(model, folder);
   load_state(model, checkpoint, then);
   return model;
@@ -69,8 +69,8 @@ TrainModel partly_fresh() {
   train(dense, 1, 3);
   moe::MoeConfig moe = tiny_moe();
   moe.expert_hidden_size = dense.config.intermediate_size;
-  const moe::ConversionShape shape{moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0};
-  TrainModel sparse = convert_model(dense, shape, alone_layout(), "auto", 21, true);
+  const moe::Conversion shape{moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0};
+  TrainModel sparse = convert_model(dense, shape, alone_layout(), parallel::ExchangeKind::kAuto, 21, true);
   perturb_experts(sparse, 0.0, 0.5, 2, 21);
   train(sparse, 4, 1);
   return sparse;
@@ -107,7 +107,7 @@ TEST_CASE("counts of updates are saved where they are no steps of the optimizer,
 
 TEST_CASE("each tensor of a checkpoint is the leaf of its name, and each leaf loaded is the tensor of its name") {
   const checkpoint::TemporaryFolder temporary;
-  TrainModel model = build_model(tiny_decoder(), tiny_moe(), alone_layout(), at::kBFloat16, "auto");
+  TrainModel model = build_model(tiny_decoder(), tiny_moe(), alone_layout(), at::kBFloat16);
   // Drawn by the leaf's name: no two leaves, nor a leaf's value and moments, have numbers in common.
   const auto numbers = [](const LeafView& view, const std::string& kind) {
     at::Tensor values = at::empty(view.leaf.shape, at::kFloat);
@@ -126,7 +126,7 @@ TEST_CASE("each tensor of a checkpoint is the leaf of its name, and each leaf lo
   const std::filesystem::path folder = save(model, temporary.path(), state);
   const ModelFolder weights = open_model_folder(folder);
   const auto optimizer = checkpoint::TensorIndex::open(folder / "state", "optimizer");
-  TrainModel loaded = build_model(tiny_decoder(), tiny_moe(), alone_layout(), at::kBFloat16, "auto");
+  TrainModel loaded = build_model(tiny_decoder(), tiny_moe(), alone_layout(), at::kBFloat16);
   load_weights(loaded, weights);
   for (const LeafView& view : leaves_of(loaded)) {
     INFO(view.leaf.name);
@@ -152,7 +152,7 @@ TEST_CASE("a rank that owns part of the buffers loads its part of the state, and
   state.step = 4;
   const std::filesystem::path folder = save(model, temporary.path(), state);
   const ModelFolder opened = open_model_folder(folder);
-  TrainModel part = build_model(opened.config.model.decoder, opened.config.model.moe, alone_layout(), at::kDouble, "auto");
+  TrainModel part = build_model(opened.config.model.decoder, opened.config.model.moe, alone_layout(), at::kDouble);
   const ElementRange dense{501, 2003}, expert{77, 1234};
   part.optimizer = AdamW(part.parameters, dense, expert);
   load_state(part, folder, saved_state(folder));
@@ -194,7 +194,7 @@ TEST_CASE("the state alone makes products of a dense bfloat16 model see its mast
   RunState state;
   state.step = 2;
   const std::filesystem::path folder = save(model, temporary.path(), state);
-  TrainModel loaded = build_model(model.config, std::nullopt, alone_layout(), at::kBFloat16, "auto");
+  TrainModel loaded = build_model(model.config, std::nullopt, alone_layout(), at::kBFloat16);
   load_state(loaded, folder, saved_state(folder));
   for (std::size_t i = 0; i < model.parameters.all().size(); ++i)
     CHECK(at::equal(loaded.parameters.all()[i]->compute, model.parameters.all()[i]->compute));
@@ -204,7 +204,7 @@ TEST_CASE("of what is frozen a checkpoint holds the weights alone; training goes
   const checkpoint::TemporaryFolder temporary;
   const Trainable above = [](const Parameter& p) { return p.name.find("layers.0") == p.name.npos && p.name.find("experts") == p.name.npos; };
   for (const at::ScalarType type : {at::kDouble, at::kBFloat16}) {
-    TrainModel model = build_model(tiny_decoder(), tiny_moe(), alone_layout(), type, "auto", ModelUse::kTraining, above);
+    TrainModel model = build_model(tiny_decoder(), tiny_moe(), alone_layout(), type, parallel::ExchangeKind::kAuto, ModelUse::kTraining, above);
     initialize(model, 11);
     const at::Tensor frozen_before = model.sparse[0]->experts.down.value.clone(), trained_before = model.sparse[1]->router.gate.value.clone();
     train(model, 1, 3);
@@ -222,7 +222,7 @@ TEST_CASE("of what is frozen a checkpoint holds the weights alone; training goes
     CHECK(stored.contains("exp_avg/model.layers.1.mlp.gate.weight"));
     const ModelFolder opened = open_model_folder(folder);
     const auto load_again = [&](const Trainable& trainable) {
-      TrainModel loaded = build_model(opened.config.model.decoder, opened.config.model.moe, alone_layout(), type, "auto", ModelUse::kTraining, trainable);
+      TrainModel loaded = build_model(opened.config.model.decoder, opened.config.model.moe, alone_layout(), type, parallel::ExchangeKind::kAuto, ModelUse::kTraining, trainable);
       load_weights(loaded, opened);
       load_state(loaded, folder, saved_state(folder));
       return loaded;
@@ -266,7 +266,7 @@ TEST_CASE("what experts were made of, and the choices last looked at, come back 
   }
   // A run that begins with its weights takes along what they were made of.
   const ModelFolder opened = open_model_folder(folder);
-  TrainModel begun = build_model(opened.config.model.decoder, opened.config.model.moe, alone_layout(), at::kDouble, "auto");
+  TrainModel begun = build_model(opened.config.model.decoder, opened.config.model.moe, alone_layout(), at::kDouble);
   load_weights(begun, opened);
   load_origin(begun, opened.index.folder());
   REQUIRE(begun.origin);
@@ -295,7 +295,7 @@ TEST_CASE("state that names sparse slots by the number of their layer, as earlie
   moe.bias_update_rate = 0.5;
   TrainModel dense = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
   moe.expert_hidden_size = dense.config.intermediate_size;
-  TrainModel model = convert_model(dense, {moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0}, alone_layout(), "auto", 21, true);
+  TrainModel model = convert_model(dense, {moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0}, alone_layout(), parallel::ExchangeKind::kAuto, 21, true);
   train(model, 1, 1);
   REQUIRE(model.origin);
   RunState state;
@@ -353,7 +353,7 @@ TEST_CASE("a run that began with whole bias steps for softmax scores keeps them,
   moe::MoeConfig wide = moe;
   wide.num_experts = 8;
   wide.family_size = 2;
-  TrainModel grown = convert_model(old, {moe::ConversionKind::kGrowFamily, old.config, moe, wide, 1.0}, alone_layout(), "auto", 3, true);
+  TrainModel grown = convert_model(old, {moe::ConversionKind::kGrowFamily, old.config, moe, wide, 1.0}, alone_layout(), parallel::ExchangeKind::kAuto, 3, true);
   CHECK(grown.sparse.front()->router.bias_step() == 0.125);
 }
 

@@ -19,7 +19,7 @@ namespace {
 TrainModel sparse_model(const Layout& layout, at::ScalarType type) {
   moe::MoeConfig sparse = testing::tiny_moe();
   sparse.bias_update_rate = 0.01;
-  TrainModel model = build_model(testing::tiny_decoder(), sparse, layout, type, "auto");
+  TrainModel model = build_model(testing::tiny_decoder(), sparse, layout, type);
   initialize(model, 11);
   return model;
 }

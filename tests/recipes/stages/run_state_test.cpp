@@ -25,7 +25,6 @@ RunState example() {
   state.seed = ~std::uint64_t{0};
   state.corpus_fingerprints = {{"dense", "{}"}};
   state.tokenizer_sha256 = "ab";
-  state.exchange = "flat";
   state.has_lagged_counts = true;
   state.bias_by_rows = true;
   state.window.add({{3, 0, 1}, {1, 2, 1}});

@@ -1,6 +1,7 @@
 // What each step of a recipe uses: ranges of steps, the annealing of top_k, when validation is due.
 #include "recipes/stages/stage_plan.hpp"
 
+#include "recipes/schema/conversion.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace sluice;
@@ -13,13 +14,15 @@ Stage stage(const char* name, StageType type, std::int64_t max_steps) {
   s.name = name;
   s.type = type;
   s.max_steps = max_steps;
-  if (type != StageType::kPretrain) s.moe = moe::MoeConfig{};
+  if (type == StageType::kPretrain) return s;
+  s.conversion = conversions_of(type).front();
+  s.moe = moe::MoeConfig{};
   return s;
 }
 
 Stage doubling(std::int64_t max_steps, std::int64_t anneal_steps, std::int64_t doubled) {
   Stage s = stage("twice", StageType::kGrow, max_steps);
-  s.method = ConversionMethod::kDoubleTopK;
+  s.conversion = moe::ConversionKind::kGrowDoubleTopK;
   s.top_k_anneal_steps = anneal_steps;
   s.moe->top_k = doubled;
   return s;
@@ -51,7 +54,7 @@ TEST_CASE("stages are ranges of global steps") {
   const std::vector<StagePlan> plans = plan_stages(recipe);
   REQUIRE(plans.size() == 3);
   CHECK(plans[1].name == "b");
-  CHECK(plans[1].type == "sparsify");
+  CHECK(plans[1].type == StageType::kSparsify);
   CHECK(plans[1].first_step == 30);
   CHECK(plans[1].last_step == 50);
   CHECK(plans[1].from.empty());

@@ -33,7 +33,7 @@ stages:
   DecoderConfig decoder = recipe.model;
   decoder.vocab_size = 257;
   TrainModel one;
-  const std::int64_t model = peak_bytes_of([&] { one = build_model(decoder, recipe.stages[0].moe, alone_layout(), at::kFloat, "auto"); });
+  const std::int64_t model = peak_bytes_of([&] { one = build_model(decoder, recipe.stages[0].moe, alone_layout(), at::kFloat); });
   one = {};
   std::int64_t peak = 0;
   std::string why;

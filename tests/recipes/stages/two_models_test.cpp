@@ -25,7 +25,7 @@ constexpr std::int64_t kSteps = 3;
 struct Trainee {
   Trainee(const Layout& its_layout, const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, std::uint64_t seed,
           const Trainable& trainable, double rate, double clip)
-      : layout(its_layout), model(build_model(config, moe, layout, at::kDouble, "auto", ModelUse::kTraining, trainable)), data_seed(seed) {
+      : layout(its_layout), model(build_model(config, moe, layout, at::kDouble, parallel::ExchangeKind::kAuto, ModelUse::kTraining, trainable)), data_seed(seed) {
     INFO(model.name);
     initialize(model, seed);
     options.learning_rate = rate;
@@ -151,7 +151,7 @@ TEST_CASE("models of one seed are drawn by their names") {
 
 TEST_CASE("a frozen mixture costs no backward pass: only what is above it is recorded") {
   const auto recorded = [](const Trainable& trainable) {
-    TrainModel model = build_model(tiny_decoder(), tiny_moe(), alone_layout(), at::kDouble, "flat", ModelUse::kTraining, trainable);
+    TrainModel model = build_model(tiny_decoder(), tiny_moe(), alone_layout(), at::kDouble, parallel::ExchangeKind::kFlat, ModelUse::kTraining, trainable);
     initialize(model, 5);
     const ModelInput input = make_input(tiny_batch(2, 8, model.config.vocab_size), 0, 2);
     return model.decoder->forward(input.batch, nullptr, {1, "forward", true}).hidden.requires_grad();
@@ -166,7 +166,7 @@ TEST_CASE("a frozen router goes on choosing as it does, and one that is trained 
   moe::MoeConfig moe = tiny_moe();
   moe.bias_update_rate = 0.5;
   const Trainable above_layer_0 = [](const Parameter& p) { return p.name.find("layers.0.") == p.name.npos; };
-  TrainModel model = build_model(tiny_decoder(), moe, alone_layout(), at::kDouble, "auto", ModelUse::kTraining, above_layer_0);
+  TrainModel model = build_model(tiny_decoder(), moe, alone_layout(), at::kDouble, parallel::ExchangeKind::kAuto, ModelUse::kTraining, above_layer_0);
   initialize(model, 5);
   StepOptions options;
   options.step = 1;

@@ -1,12 +1,17 @@
 // The shape of the sparse feed-forward layers, as plain values.
 #pragma once
 
+#include "core/base/enum_names.hpp"
+#include "core/shape/decoder_config.hpp"
+
 #include <cstdint>
 #include <vector>
 
 namespace sluice::moe {
 
 enum class ScoreFunction { kSoftmax, kSigmoid };
+inline constexpr EnumName<ScoreFunction> kScoreNames[] = {{ScoreFunction::kSoftmax, "softmax"}, {ScoreFunction::kSigmoid, "sigmoid"}};
+constexpr std::span<const EnumName<ScoreFunction>> names_of(ScoreFunction) { return kScoreNames; }
 
 /// Whose counts make f_i of the balance loss E * sum_i f_i P_i (Switch/GShard form, f_i = count_i/(T*k)).
 enum class BalanceLoss {
@@ -14,12 +19,17 @@ enum class BalanceLoss {
   kSequence,  // of each sequence alone
   kLagged,    // of the previous step
 };
+inline constexpr EnumName<BalanceLoss> kBalanceNames[] = {
+    {BalanceLoss::kGlobal, "global"}, {BalanceLoss::kSequence, "sequence"}, {BalanceLoss::kLagged, "lagged"}};
+constexpr std::span<const EnumName<BalanceLoss>> names_of(BalanceLoss) { return kBalanceNames; }
 
 /// What the router rows that a conversion adds are made of.
 enum class RouterInit {
   kNormal,    // drawn at random
   kBalanced,  // drawn and shifted so that they share out the text evenly (balanced_rows.hpp)
 };
+inline constexpr EnumName<RouterInit> kRouterInitNames[] = {{RouterInit::kBalanced, "balanced"}, {RouterInit::kNormal, "normal"}};
+constexpr std::span<const EnumName<RouterInit>> names_of(RouterInit) { return kRouterInitNames; }
 
 struct MoeConfig {
   std::int64_t num_experts = 8;         // E; with families, all children counted
@@ -44,5 +54,9 @@ struct MoeConfig {
   std::int64_t num_child_rows() const { return num_families() * (2 * family_size - 2); }
   bool operator==(const MoeConfig&) const = default;
 };
+
+/// Columns of a dense feed-forward that shared experts take, and those of `decoder` left for the routed ones.
+inline std::int64_t shared_columns(const MoeConfig& moe) { return moe.num_shared_experts * moe.expert_hidden_size; }
+inline std::int64_t routed_columns(const DecoderConfig& decoder, const MoeConfig& moe) { return decoder.intermediate_size - shared_columns(moe); }
 
 }  // namespace sluice::moe

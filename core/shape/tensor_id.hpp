@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace sluice::checkpoint {
+namespace sluice {
 
 enum class TensorPart {
   kEmbedding,
@@ -42,12 +42,17 @@ struct TensorId {
 
   bool operator==(const TensorId&) const = default;
   bool is_norm() const;
+  /// A statistic that the optimizer knows nothing of: the router's selection bias.
+  bool is_statistic() const { return kind == TensorKind::kSelectionBias; }
   /// The same part's other tensor.
   TensorId with(TensorKind other) const;
 };
 
 /// The canonical name.
 std::string name_of(const TensorId& id);
+/// What the names of a layer's tensors begin with, "model.layers.3"; and those of one of its experts, "model.layers.3.mlp.experts.7".
+std::string layer_prefix(const std::string& layer);
+std::string expert_prefix(const std::string& layer, std::int64_t expert);
 /// The tensor of that name; nothing if no tensor of a model has it.
 std::optional<TensorId> parse_tensor_id(std::string_view name);
 /// The same; usage error where there is none.
@@ -57,4 +62,4 @@ TensorId tensor_id_of(std::string_view name);
 std::string layer_path(std::int64_t number);
 std::int64_t layer_number(std::string_view path);
 
-}  // namespace sluice::checkpoint
+}  // namespace sluice

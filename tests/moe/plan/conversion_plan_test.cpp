@@ -1,5 +1,5 @@
 // Where each leaf of a converted model comes from: plans as values, for every conversion.
-#include "moe/conversion_plan.hpp"
+#include "moe/plan/conversion.hpp"
 
 #include "tests/support/catch.hpp"
 
@@ -14,8 +14,8 @@ using Shape = std::vector<std::int64_t>;
 const std::string kMlp = "model.layers.1.mlp.";
 
 // Width 4, feed-forward 12, two layers, of which layer 1 is sparse.
-ConversionShape conversion(ConversionKind kind, std::int64_t before, std::int64_t after) {
-  ConversionShape c;
+Conversion conversion(ConversionKind kind, std::int64_t before, std::int64_t after) {
+  Conversion c;
   c.kind = kind;
   c.decoder.hidden_size = 4;
   c.decoder.num_layers = 2;
@@ -31,13 +31,13 @@ ConversionShape conversion(ConversionKind kind, std::int64_t before, std::int64_
   return c;
 }
 
-checkpoint::TensorId id_of(const std::string& name) {
-  const auto id = checkpoint::parse_tensor_id(name);
+TensorId id_of(const std::string& name) {
+  const auto id = parse_tensor_id(name);
   REQUIRE(id.has_value());
   return *id;
 }
 
-LeafPlan plan_of(const ConversionShape& c, const std::string& rest, const Shape& shape) {
+LeafPlan plan_of(const Conversion& c, const std::string& rest, const Shape& shape) {
   const std::optional<LeafPlan> plan = plan_leaf(c, id_of(kMlp + rest), shape);
   REQUIRE(plan.has_value());
   return *plan;
@@ -59,7 +59,7 @@ const Rows kTwelve = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 
 TEST_CASE("what no conversion touches goes over unchanged") {
   for (const ConversionKind kind : {ConversionKind::kSparsifyCopy, ConversionKind::kGrowFamily, ConversionKind::kFlatten}) {
-    const ConversionShape c = conversion(kind, kind == ConversionKind::kSparsifyCopy ? 0 : 4, 8);
+    const Conversion c = conversion(kind, kind == ConversionKind::kSparsifyCopy ? 0 : 4, 8);
     CHECK(!plan_leaf(c, id_of("model.embed_tokens.weight"), {16, 4}));
     CHECK(!plan_leaf(c, id_of("model.layers.1.self_attn.q_proj.weight"), {4, 4}));
     CHECK(!plan_leaf(c, id_of("model.layers.0.mlp.gate_proj.weight"), {12, 4}));  // a dense layer's
@@ -67,7 +67,7 @@ TEST_CASE("what no conversion touches goes over unchanged") {
 }
 
 TEST_CASE("sparsify by copy: every expert is the dense layer, the router is drawn") {
-  ConversionShape c = conversion(ConversionKind::kSparsifyCopy, 0, 4);
+  Conversion c = conversion(ConversionKind::kSparsifyCopy, 0, 4);
   c.after.router_init_std = 0.3;
   const LeafPlan gate = plan_of(c, "gate.weight", {4, 4});
   CHECK(gate.terms.empty());
@@ -87,7 +87,7 @@ TEST_CASE("sparsify by copy: every expert is the dense layer, the router is draw
 }
 
 TEST_CASE("sparsify by virtual groups: expert e is shard e mod G, scaled by G, router rows tied in runs of G") {
-  ConversionShape c = conversion(ConversionKind::kSparsifyVirtualGroup, 0, 6);
+  Conversion c = conversion(ConversionKind::kSparsifyVirtualGroup, 0, 6);
   c.after.expert_hidden_size = 4;  // 3 shards
   const LeafPlan gate = plan_of(c, "gate.weight", {6, 4});
   CHECK(gate.terms.empty());
@@ -100,7 +100,7 @@ TEST_CASE("sparsify by virtual groups: expert e is shard e mod G, scaled by G, r
 }
 
 TEST_CASE("grow by family, twice: the family's rows stay, a level of children's rows is drawn") {
-  ConversionShape c = conversion(ConversionKind::kGrowFamily, 4, 8);
+  Conversion c = conversion(ConversionKind::kGrowFamily, 4, 8);
   c.after.family_size = 2;
   c.after.router_init_std = 0.3;
   CHECK(!plan_leaf(c, id_of(kMlp + "gate.weight"), {4, 4}));
@@ -109,7 +109,7 @@ TEST_CASE("grow by family, twice: the family's rows stay, a level of children's 
   CHECK(first.fresh_std == 0.3);  // as the recipe says of new router rows
   check_term(plan_of(c, "experts.5.up_proj.weight", {12, 4}).terms.at(0), "experts.2.up_proj.weight", kTwelve, 0, 4, 1.0);
 
-  ConversionShape again = c;
+  Conversion again = c;
   again.before = c.after;
   again.after.num_experts = 16;
   again.after.family_size = 4;
@@ -124,7 +124,7 @@ TEST_CASE("grow by family, twice: the family's rows stay, a level of children's 
 
 TEST_CASE("grow in a flat router: replicas stand side by side under their parent's row") {
   for (const auto& [kind, copies] : {std::pair{ConversionKind::kGrowDoubleTopK, 2}, {ConversionKind::kGrowCopy, 3}}) {
-    ConversionShape c = conversion(kind, 2, 2 * copies);
+    Conversion c = conversion(kind, 2, 2 * copies);
     c.after.num_shared_experts = 1;
     Rows rows;
     for (std::int64_t e = 0; e < 2 * copies; ++e) rows.push_back(e / copies);
@@ -138,7 +138,7 @@ TEST_CASE("grow in a flat router: replicas stand side by side under their parent
 }
 
 TEST_CASE("flatten: a child's row is its family's plus those on its way down the tree, scaled") {
-  ConversionShape c = conversion(ConversionKind::kFlatten, 8, 8);
+  Conversion c = conversion(ConversionKind::kFlatten, 8, 8);
   c.before->family_size = 4;
   c.flatten_scale = 2.0;
   const LeafPlan gate = plan_of(c, "gate.weight", {8, 4});

@@ -1,9 +1,9 @@
-#include "core/checkpoint/tensor_id.hpp"
+#include "core/shape/tensor_id.hpp"
 
 #include "core/base/error.hpp"
 #include "tests/support/catch.hpp"
 
-using namespace sluice::checkpoint;
+using namespace sluice;
 
 TEST_CASE("every name is printed and parsed back") {
   const std::pair<TensorId, const char*> all[] = {

@@ -1,11 +1,11 @@
-#include "core/checkpoint/tensor_id.hpp"
+#include "core/shape/tensor_id.hpp"
 
 #include "core/base/error.hpp"
 
 #include <charconv>
 #include <utility>
 
-namespace sluice::checkpoint {
+namespace sluice {
 namespace {
 
 constexpr std::string_view kModel = "model.", kLayers = "layers.", kExperts = "mlp.experts.";
@@ -93,10 +93,16 @@ std::string name_of(const TensorId& id) {
     const Name* name = find(kOfModel, id);
     return name != nullptr ? std::string(name->text) : std::string();
   }
-  std::string text = std::string(kModel) + id.layer + ".";
-  if (id.part == TensorPart::kExpert) text += std::string(kExperts) + std::to_string(id.expert) + ".";
-  const Name* name = id.part == TensorPart::kExpert ? find(kOfExpert, id) : find(kOfLayer, id);
-  return name != nullptr ? text.append(name->text) : std::string();
+  const bool of_expert = id.part == TensorPart::kExpert;
+  const Name* name = of_expert ? find(kOfExpert, id) : find(kOfLayer, id);
+  if (name == nullptr) return "";
+  return (of_expert ? expert_prefix(id.layer, id.expert) : layer_prefix(id.layer)).append(".").append(name->text);
+}
+
+std::string layer_prefix(const std::string& layer) { return std::string(kModel) + layer; }
+
+std::string expert_prefix(const std::string& layer, std::int64_t expert) {
+  return layer_prefix(layer) + "." + std::string(kExperts) + std::to_string(expert);
 }
 
 std::optional<TensorId> parse_tensor_id(std::string_view text) {
@@ -137,4 +143,4 @@ std::int64_t layer_number(std::string_view path) {
   return number && rest.empty() ? *number : -1;
 }
 
-}  // namespace sluice::checkpoint
+}  // namespace sluice

@@ -1,12 +1,16 @@
 // The shape of a dense decoder (Llama/Qwen3), as plain values; the model is in decoder.hpp.
 #pragma once
 
+#include "core/base/enum_names.hpp"
+
 #include <cstdint>
 
 namespace sluice {
 
 /// RMSNorm of queries and keys before RoPE: per head (Qwen3, Glm4Moe), over the whole projection (OLMoE), or none.
 enum class QkNorm { kNone, kHead, kProjection };
+inline constexpr EnumName<QkNorm> kQkNormNames[] = {{QkNorm::kNone, "none"}, {QkNorm::kHead, "head"}, {QkNorm::kProjection, "projection"}};
+constexpr std::span<const EnumName<QkNorm>> names_of(QkNorm) { return kQkNormNames; }
 
 struct DecoderConfig {
   std::int64_t vocab_size = 0;               // V; from the tokenizer
