@@ -1,5 +1,5 @@
-// The element types Sluice stores, independent of LibTorch. Names are those of recipes; safetensors
-// and torch have maps of their own beside them.
+// The element types that Sluice stores, independent of LibTorch. LibTorch's types are translated in core/tensor/dtype_map.hpp, the names
+// of the safetensors format in core/checkpoint.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@ namespace sluice {
 
 enum class DType { kFloat32, kBFloat16, kFloat64, kInt64, kInt32, kUInt8 };
 
+/// Bytes of one element.
 constexpr std::size_t size_of(DType type) {
   switch (type) {
     case DType::kFloat64:
@@ -21,6 +22,7 @@ constexpr std::size_t size_of(DType type) {
   return 0;
 }
 
+/// The name that recipes use.
 constexpr std::string_view name_of(DType type) {
   switch (type) {
     case DType::kFloat32: return "float32";
