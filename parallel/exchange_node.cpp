@@ -9,14 +9,14 @@
 namespace sluice::parallel {
 namespace {
 
-// Rows of `x` as they go on their way.
+// The rows of `x` [N, D] in the order in which they are sent, [S, D].
 at::Tensor sorted(const at::Tensor& x, const RoutingPlan& plan) { return ops::gather_rows(x, plan.token); }
 
-// Rows back from their way, summed by token.
+// The rows that came back [S, D], added up per token to [N, D].
 at::Tensor summed(const at::Tensor& rows, const RoutingPlan& plan) { return ops::combine_rows(rows, plan.slot); }
 
-// What backward needs of a forward pass: the way, and the experts' own nodes, a graph that ends in what arrived. It begins at an edge and
-// not at their result, which nobody reads again.
+// What the backward pass needs: the route, and the graph of the experts' own nodes, whose leaves are `rows` and `row_weights`. The graph is
+// held by its edge `result`, so that the memory of the experts' result can be freed.
 struct Experts : torch::CustomClassHolder {
   RoutePtr route;
   at::Tensor rows, row_weights;
@@ -24,7 +24,8 @@ struct Experts : torch::CustomClassHolder {
 };
 
 struct ExchangeFunction : torch::autograd::Function<ExchangeFunction> {
-  // `recorded` requires a gradient wherever one is recorded, so that every rank has the node, whatever its rows and their weights require.
+  // `recorded` is a dummy that requires a gradient if the pass is recorded. So every rank gets this node, even if on that rank neither x
+  // nor the weights require a gradient.
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weights, const at::Tensor& recorded,
                             const RoutePtr& route, const ExpertFunction& experts) {
     const bool records = recorded.requires_grad();
@@ -59,7 +60,7 @@ struct ExchangeFunction : torch::autograd::Function<ExchangeFunction> {
   }
 
  private:
-  // Of what arrived, which is needed no more; zeros where the experts did not depend on it.
+  // Returns the gradient of `leaf` and releases the leaf; zeros if the experts did not depend on it.
   static at::Tensor take_gradient(at::Tensor& leaf) {
     const at::Tensor arrived = std::exchange(leaf, at::Tensor());
     return arrived.grad().defined() ? arrived.grad().contiguous() : at::zeros_like(arrived);

@@ -19,8 +19,8 @@ class FlatRoute : public Route {
     phase = context.phase;
   }
 
-  /// Tells every owner how many rows it gets for each of its experts, and works out where received rows belong. Reads the counts of the
-  /// plan: the one time in a layer's forward pass that the host waits for the rows' device.
+  /// Tells every owner how many rows it gets for each of its experts, and finds the order of the rows received. It reads the counts of the
+  /// plan on the host, which is the only time in a layer's forward pass that the host waits for the device of the rows.
   void exchange_counts() {
     const auto size = static_cast<std::size_t>(group_->size());
     const std::vector<std::int64_t> sent = integers_of(plan.counts);

@@ -12,11 +12,11 @@ namespace sluice::parallel {
 namespace {
 
 constexpr std::int64_t kBucketBytes = std::int64_t{16} << 20;
-// A bucket under way holds receive buffers of up to half its size (all of it in groups of 32 ranks and more). With four, one can be
-// collected, one added up and one given back while the step thread is on its way to start the next.
+// A bucket under way has receive buffers of up to half its size (of all of it in groups of 32 ranks and more). With four buckets, one can
+// be received, one added up and one sent back while the thread of the step starts the next.
 constexpr std::size_t kBucketsUnderWay = 4;
 
-// Reductions in the order in which they were started, of which the oldest is waited for before there would be too many.
+// The reductions under way, in the order in which they were started. Before there are too many, the oldest is waited for.
 class Window {
  public:
   void start(at::Tensor& flat, Communicator& group, const char* operation, std::int64_t step) {
@@ -41,7 +41,7 @@ class Window {
     under_way_.pop_front();
   }
 
-  // The handle is destroyed first: an operation that was not finished ends before its memory does.
+  // The handle is the last member and is therefore destroyed first: an unfinished operation ends before its memory is freed.
   struct Bucket {
     HostMemory memory;
     Handle handle;
@@ -61,7 +61,7 @@ void reduce_gradients(ParameterSet& parameters, Communicator& world, Communicato
 
 std::int64_t reduction_buffer_bytes(std::int64_t dense_bytes, const Communicator& world, std::int64_t expert_bytes,
                                     const Communicator& replicas) {
-  // Whatever buckets are under way together, none holds more than the largest.
+  // An upper bound: every bucket under way is counted with the buffers of the largest one.
   std::int64_t buckets = 0, largest = 0;
   const auto add = [&](std::int64_t bytes, const Communicator& group) {
     if (group.size() == 1) return;

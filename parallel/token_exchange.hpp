@@ -1,11 +1,12 @@
-// Token exchange: rows go to the ranks that own their experts and come back weighted, differentiably, as one node of autograd's graph.
-// Legend: N local tokens, K experts per token, D width, R rows received here, L experts owned here.
+// Token exchange: sends rows to the ranks that own their experts, and brings the weighted results back. It is differentiable: one node of
+// autograd's graph.
+// Legend: N tokens of this rank, K experts per token, D width, R rows that this rank receives, L experts that it owns.
 //
 //   x [N, D], weights [N, K] --dispatch--> rows [R, D], row weights [R], sorted by (expert, source rank, token, k)
 //       --experts(chunk)--> weighted rows [R, D] --combine--> y [N, D], summed over k in order
 //
-// The plan holds integers only; the weights travel with the rows and are applied, and their gradient made, where the expert is.
-// Every rank enters every exchange, with zero rows if need be; the backward pass mirrors the forward one.
+// The weights are sent with the rows: the owner of the expert applies them and computes their gradient.
+// Every rank must enter every exchange, even with zero rows. The backward pass sends gradients the same ways.
 #pragma once
 
 #include "core/nn/feed_forward.hpp"
@@ -22,35 +23,39 @@
 
 namespace sluice::parallel {
 
+/// The rows that the experts of a rank compute.
 struct ExpertChunk {
-  at::Tensor rows;         // [R, D]
-  at::Tensor row_weights;  // [R], accumulation precision
-  at::Tensor counts;       // int64 [L] rows per owned expert; rows behind them are of none, and their results zeros
+  at::Tensor rows;         // [R, D], sorted by expert
+  at::Tensor row_weights;  // [R], in the accumulation type (core/tensor/dtype_map.hpp)
+  at::Tensor counts;       // int64 [L] rows of each expert; rows after those belong to no expert, and their results are zeros
 };
-/// Rows of a chunk -> weighted rows [R, D]: w * expert(row). Differentiable; it may be called without recording.
+/// Returns the weighted rows [R, D] of a chunk: row_weight * expert(row). It must be differentiable, and is also called without recording.
 using ExpertFunction = std::function<at::Tensor(const ExpertChunk&)>;
 
-/// Bytes sent to other ranks so far, by level; rows and their weights, forward and backward, not headers.
+/// What the exchanges have cost this rank so far. The bytes are those of rows and their weights, sent to other ranks in forward and
+/// backward passes; counts and headers of messages are left out.
 struct ExchangeCounters {
-  std::int64_t bytes_intra = 0;  // to ranks of this node
-  std::int64_t bytes_inter = 0;  // to other nodes
-  double seconds = 0.0;          // spent waiting for the wire
+  std::int64_t bytes_intra = 0;  // sent to ranks of the same node
+  std::int64_t bytes_inter = 0;  // sent to other nodes
+  double seconds = 0.0;          // spent waiting for messages, those with counts included
 };
 
 class Route;
 
+/// A way of exchanging rows; the ways are in parallel/plan/exchange_kind.hpp.
 class TokenExchange {
  public:
   virtual ~TokenExchange() = default;
-  /// y [N, D]. One node owns dispatch, experts and combine; what `experts` records is inside of it. `slot`: the path that operations are
-  /// labelled with.
-  /// Backward runs where x, the weights or (`experts_learn`) what `experts` reads want a gradient, which all ranks must agree on.
+  /// Returns y [N, D], y[n] = sum over k of weights[n, k] * expert(x[n]), for x [N, D] and weights [N, K]. Dispatch, experts and combine
+  /// are one autograd node; what `experts` records is kept inside it. `slot` is the path of the layer, for the labels of the operations.
+  /// If gradients are recorded, there is a backward pass if x or weights require a gradient, or if `experts_learn` (parameters that
+  /// `experts` uses are trained); this must come out the same on all ranks. Throws what the operations throw (comm/communicator.hpp).
   at::Tensor run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts,
                  const StepContext& context, const std::string& slot, bool experts_learn = true);
   const ExchangeCounters& counters() const { return *counters_; }
 
  protected:
-  /// The way of one plan, forward and back. Where experts are spread, the owners have been told by then how many rows come.
+  /// Returns the route of one plan, for the forward and the backward pass. The owners of the experts then know how many rows will come.
   virtual c10::intrusive_ptr<Route> open_route(const RoutingPlan& plan, const StepContext& context, const std::string& slot) = 0;
 
   std::shared_ptr<ExchangeCounters> counters_ = std::make_shared<ExchangeCounters>();

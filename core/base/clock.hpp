@@ -12,14 +12,14 @@ double monotonic_seconds();
 /// Seconds since 1970 (UTC), with fractions.
 double wall_seconds();
 
-/// "2026-11-23 22:04:05" in the local time zone.
+/// Formats a time (seconds since 1970, UTC) in the local time zone, e.g. "2026-11-23 22:04:05".
 std::string local_time_stamp(double wall_seconds);
 
-/// Seconds since it was made or restarted.
+/// Measures the seconds since it was constructed or restarted.
 class Stopwatch {
  public:
   double seconds() const { return monotonic_seconds() - start_; }
-  /// The seconds so far; starts again from now.
+  /// Returns the seconds so far and starts again from 0.
   double restart() {
     const double now = monotonic_seconds();
     const double passed = now - start_;

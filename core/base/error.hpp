@@ -1,5 +1,5 @@
 // Errors that reach the user: one clear line each, with the exit code the command must end with.
-// Gives: ExitCode, Error, usage_error(), data_error(), communication_error(), diverged_error(), stopped().
+// Gives: ExitCode, Error, usage_error(), data_error(), communication_error(), diverged_error().
 #pragma once
 
 #include <fmt/core.h>
@@ -10,17 +10,17 @@
 
 namespace sluice {
 
-/// Exit codes of the command (stable contract).
+/// Exit codes of the command. Scripts rely on them: they do not change.
 enum class ExitCode : int {
   kDone = 0,
   kUsage = 2,          // bad usage or recipe
   kData = 3,           // bad data or checkpoint
   kCommunication = 4,  // a rank is late, dead or disagrees
-  kDiverged = 5,       // NaN, infinite loss, or a conversion that is not what it promised
+  kDiverged = 5,       // a NaN, an infinite loss, or a conversion that is less exact than it promised
   kStopped = 75,       // stopped on request, with a checkpoint
 };
 
-/// Says what is wrong, where, what was expected and what to do, in one line with the values in it.
+/// An exception whose text, one line, tells the user what is wrong, where, what was expected and what to do, with the values.
 class Error : public std::runtime_error {
  public:
   Error(ExitCode code, const std::string& what) : std::runtime_error(what), code_(code) {}
@@ -30,6 +30,7 @@ class Error : public std::runtime_error {
   ExitCode code_;
 };
 
+// These functions format a text and return the Error with the exit code of their name; the caller throws it.
 template <class... Args>
 Error usage_error(fmt::format_string<Args...> text, Args&&... args) {
   return Error(ExitCode::kUsage, fmt::format(text, std::forward<Args>(args)...));

@@ -20,7 +20,7 @@ struct Signature {
 
 constexpr std::string_view kAnnexRemedy = "git annex get";
 
-/// The longer of two that begin alike comes first.
+/// If one signature begins with another, the longer one stands first.
 constexpr Signature kSignatures[] = {
     {"\xFF\xFE\0\0"sv, {"UTF-32 text", "iconv -f UTF-32 -t UTF-8"}},
     {"\0\0\xFE\xFF"sv, {"UTF-32 text", "iconv -f UTF-32 -t UTF-8"}},
@@ -47,7 +47,7 @@ constexpr Signature kSignatures[] = {
      {"a program or library (ELF)", ""}},
 };
 
-/// `bytes` begin with `word`, written in small letters, in any case.
+/// Whether `bytes` begin with `word`, without regard to case; `word` is in lower case.
 bool begins_with(std::string_view bytes, std::string_view word) {
   return bytes.size() >= word.size() && std::equal(word.begin(), word.end(), bytes.begin(), [](char small, char byte) {
            return small == static_cast<char>(std::tolower(static_cast<unsigned char>(byte)));
@@ -60,7 +60,8 @@ bool is_page(std::string_view bytes) {
   return begins_with(bytes, "<!doctype html") || begins_with(bytes, "<html");
 }
 
-/// What git-annex leaves in place of a file whose content is elsewhere: a pointer, or a link's target where there are no links.
+/// Whether the bytes are what git-annex leaves in place of a file whose content is elsewhere: a pointer file, or, on file systems without
+/// symbolic links, a file that holds the target of the link.
 bool is_annexed(std::string_view bytes) {
   if (bytes.size() > 32768 || bytes.find('\n') < bytes.size() - 1) return false;
   while (bytes.starts_with("../")) bytes.remove_prefix(3);

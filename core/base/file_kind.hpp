@@ -1,5 +1,5 @@
-// What a file is by its first bytes where it is not what was asked for: pointers that stand for files kept elsewhere, pages that a
-// failed download left in a file's place, archives and formats of other programs under a wrong name.
+// Recognises, by their first bytes, files that are not what the user meant to give: pointers of Git LFS or git-annex, HTML pages that a
+// failed download left in place of a file, archives, and files of other programs under a wrong name.
 // Gives: kByteOrderMark, FileKind, foreign_kind(), refuse_foreign(), require_no_dangling_link().
 #pragma once
 
@@ -10,25 +10,27 @@
 
 namespace sluice {
 
-/// U+FEFF in UTF-8, as editors and exports leave it at the start of a text; no part of it.
+/// U+FEFF in UTF-8. Editors and exports put it at the start of a text; it is not part of the text.
 inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
+/// A kind of file that foreign_kind() knows.
 struct FileKind {
-  std::string_view name;    // "a Git LFS pointer"
-  std::string_view remedy;  // "git lfs pull"; "" where it depends on what was asked for
-  bool is_page = false;     // HTML: text of its own, and where text is asked for perhaps wanted
+  std::string_view name;    // with its article: "a Git LFS pointer"
+  std::string_view remedy;  // what the user should do: "git lfs pull"; "" if that depends on what was expected
+  bool is_page = false;     // an HTML page, which is text: a reader of text may accept it
 };
 
-/// `bytes`: the start of a file (512 suffice), or the whole of a short one. Nothing if they are of no kind that is known here. The file
-/// should have been looked at for what it is meant to be first where that may be any bytes: the length at the start of a safetensors
-/// file can look like one of these.
+/// `bytes` are the first bytes of a file: 512 are enough, and a shorter file is given whole. Returns nothing if their kind is not known
+/// here. A format whose first bytes can have any value must be tried first: the length at the start of a safetensors file can look like one
+/// of these kinds.
 std::optional<FileKind> foreign_kind(std::string_view bytes);
 
-/// Data error "FILE: a Git LFS pointer, not EXPECTED: git lfs pull" if the bytes are of such a kind. `remedy` is what helps against
-/// files of another format.
+/// Throws a data error (exit 3) such as "FILE: a Git LFS pointer, not EXPECTED: git lfs pull" if the bytes are of a known kind. `remedy` is
+/// the advice for kinds that have none of their own.
 void refuse_foreign(std::string_view bytes, const std::string& file, std::string_view expected, std::string_view remedy);
 
-/// Data error if `path` is a symbolic link to nothing: what it stands for was meant to be read, and is no more absent than damaged.
+/// Throws a data error (exit 3) if `path` is a symbolic link whose target does not exist or cannot be reached. So such a file is an error
+/// even where a missing file would be accepted.
 void require_no_dangling_link(const std::filesystem::path& path);
 
 }  // namespace sluice

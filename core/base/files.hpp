@@ -8,20 +8,24 @@
 
 namespace sluice {
 
-/// The whole file. Data error (exit 3) if it cannot be read; CannotLook (core/base/cannot_look.hpp) where the
-/// reason is not in the file.
+/// Returns the content of the file. Throws a data error (exit 3) if it cannot be read; the error is a CannotLook
+/// (core/base/cannot_look.hpp) if the reason is not the file itself: too many open files, missing permission, too little memory.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes to a neighbour, flushes it to disk and renames it over `path`: readers see the old or the new file.
+/// Writes a temporary file beside `path`, flushes it to disk and renames it to `path`, so that readers see either the old or the new
+/// content, never a mixture. Throws a data error (exit 3) if any of these steps fails; the temporary file is then removed.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
-/// Removes what write_file_atomically() left beside `path` where it was killed. Nobody may be writing `path`.
+/// Removes the temporary files that write_file_atomically() left beside `path` because its process was killed. No process may be
+/// writing `path` meanwhile. A file that cannot be removed stays, without an error.
 void remove_unfinished_writes(const std::filesystem::path& path);
 
-/// Makes the directory entry changes inside `directory` durable.
+/// Flushes `directory` to disk, so that files created, renamed or removed in it stay so after a power failure. Throws a data error
+/// (exit 3) if that fails; a file system that cannot flush directories is no error.
 void sync_directory(const std::filesystem::path& directory);
 
-/// A file mapped read-only; unmapped when destroyed. Movable. Errors as read_file()'s.
+/// A file mapped read-only into memory, unmapped by the destructor. Throws the same errors as read_file(). An empty file, and an object
+/// without a file, have size 0 and a null data().
 class MappedFile {
  public:
   MappedFile() = default;

@@ -1,4 +1,4 @@
-// What a JSON library's exception says to a user.
+// Messages of the JSON library (nlohmann-json), shortened for users.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace sluice {
 
-/// "[json.exception.parse_error.101] parse error at line 1, column 5: what is wrong" without what names the library and, of a text that
-/// does not parse, without the place, which is told in the words of whoever asks: "what is wrong". Any other text as it is.
+/// Takes the message of an exception and returns it without the "[json.exception...]" in front. A parse error also loses its "parse error
+/// at line 1, column 5: ", because callers name the place themselves. A text that is not from the JSON library is returned as it is.
 std::string json_reason(std::string_view what);
 
 }  // namespace sluice

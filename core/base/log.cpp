@@ -40,8 +40,8 @@ void put_in_file(LogState& log, std::string_view line) {
   write_standard_error(fmt::format("warning: {}: writing failed: {}; it ends here\n", log.path, std::strerror(reason)));
 }
 
-// Only the log file, which keeps what is said, makes a broken standard output a matter of one line, here and on standard error; there
-// a reader who went away (`| head`) is not told of it.
+// Warns once that standard output broke, if a log file still keeps the messages: in that file, and on standard error unless the reader
+// of standard output just went away (`| head`).
 void tell_broken_output(LogState& log) {
   const int reason = standard_output_error();
   if (reason == 0 || log.told || !log.file) return;
@@ -83,7 +83,8 @@ void log_line(LogLevel level, std::string_view text) {
   if (log.rank != 0) line += fmt::format("rank {} on {}: ", log.rank, host_name());
   line += text;
   line += '\n';
-  // The line itself takes the footer away: mpirun passes the two streams on in any order, so a warning may overtake.
+  // The footer is erased by the line itself, in the same write: mpirun passes standard output and standard error on in any order, so a
+  // separate erasing could come after a warning.
   const std::string shown = log.footer.empty() ? line : "\r\x1b[K" + line;
   if (level == LogLevel::kInfo) put_on_output(log, shown);
   else write_standard_error(shown);
@@ -101,7 +102,7 @@ void set_log_footer(std::string_view text) {
   LogState& log = state();
   std::lock_guard lock(log.mutex);
   if (text.empty() && log.footer.empty()) return;
-  // Written over in place and cut behind, so that the terminal never shows an empty line in between.
+  // The new text overwrites the old one and the rest of the line is erased last, so that the terminal never shows an empty line.
   put_on_output(log, "\r" + std::string(text) + "\x1b[K");
   log.footer = text;
 }

@@ -1,10 +1,11 @@
-// What OMP_NUM_THREADS asks for.
+// Reads the value of the environment variable OMP_NUM_THREADS.
 #pragma once
 
 namespace sluice {
 
-/// The threads that `omp_num_threads` (its text, or null) asks for, of a list for nested levels the first; 0 if it is null, empty or blank.
-/// Usage error if it is anything but numbers between 1 and the most that a recipe may ask for.
+/// `omp_num_threads` is the value of the variable, null if it is not set. Returns the number of threads, or 0 if the value is null, empty
+/// or blank. Of a list ("8,2": one number for each nesting level) the first number counts. Throws a usage error (exit 2) if a number is
+/// missing or not within 1 to 4096.
 int threads_asked_for(const char* omp_num_threads);
 
 }  // namespace sluice

@@ -17,7 +17,7 @@
 namespace sluice {
 namespace {
 
-// As oneDNN reads it: the first of the two names that is set, in any case.
+// Reads the limit as oneDNN does: the first of the two variables that is set and not empty, without regard to case.
 std::string onednn_limit() {
   for (const char* name : {"ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"}) {
     const char* value = std::getenv(name);
@@ -31,7 +31,7 @@ std::string onednn_limit() {
 }
 
 #if defined(__x86_64__)
-// "Intel(R) Xeon(R) ...", without blanks at its ends.
+// The brand string, "Intel(R) Xeon(R) ...", without blanks at its ends.
 std::string find_model() {
   std::array<unsigned, 12> words = {};
   for (unsigned part = 0; part < 3; ++part) {
@@ -63,7 +63,8 @@ ProcessorFeatures find_features() {
   found.avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   found.avx512 = found.avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  // Older compilers know no names for these. That the system saves AVX-512's registers is in avx512, and tiles are asked for below.
+  // Asked of CPUID directly, since older compilers have no names for these. Whether the operating system saves the registers of AVX-512
+  // is part of `avx512`; the tiles of AMX are asked for below.
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
     found.amx_bf16 = (d >> 22 & 1) != 0;
@@ -81,7 +82,7 @@ ProcessorFeatures find_features() {
   return found;
 }
 
-// The values of ONEDNN_MAX_CPU_ISA that exclude a set; it takes no notice of names it does not know.
+// The values of ONEDNN_MAX_CPU_ISA that exclude an instruction set. oneDNN ignores values that it does not know.
 constexpr std::array<std::string_view, 5> kBelowAvx512 = {"sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2"};
 constexpr std::array<std::string_view, 2> kBelowBf16 = {"avx512_core", "avx512_core_vnni"};
 constexpr std::array<std::string_view, 4> kBelowAmx = {"avx512_core_bf16", "avx512_core_fp16", "avx10_1_512", "avx10_2_512"};

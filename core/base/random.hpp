@@ -9,16 +9,16 @@
 
 namespace sluice {
 
-/// 128 random bits for one (key, counter). Bit-exact everywhere.
+/// 128 random bits for one 64-bit key and one 128-bit counter. The bits are the same on every machine.
 std::array<std::uint32_t, 4> philox(std::uint64_t key, std::uint64_t counter_low, std::uint64_t counter_high);
 
 /// A key derived from a seed and the name of the purpose, e.g. random_key(17, "model.layers.0.mlp.gate.weight").
 std::uint64_t random_key(std::uint64_t seed, std::string_view purpose);
 
-/// Uniform in [0, 1) with 53 bits, element `index` of the stream `key`.
+/// Element `index` of the stream `key`, uniform in [0, 1) with 53 random bits.
 double random_uniform(std::uint64_t key, std::uint64_t index);
 
-/// Standard normal (Box-Muller), element `index` of the stream `key`.
+/// Element `index` of the stream `key`, standard normal (Box-Muller).
 double random_normal(std::uint64_t key, std::uint64_t index);
 
 /// Element `index` of a pseudo-random permutation of [0, size): a Feistel network with cycle walking,

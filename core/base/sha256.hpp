@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4), for identities that users compare with other tools' (sha256sum).
+// SHA-256 (FIPS 180-4), for checksums that users compare with those of other tools (sha256sum).
 #pragma once
 
 #include <array>
@@ -9,10 +9,11 @@
 
 namespace sluice {
 
+/// Hashes bytes that come in pieces: any number of update(), then one hex().
 class Sha256 {
  public:
   void update(std::string_view bytes);
-  /// 64 hexadecimal digits; the object is spent.
+  /// Returns the hash of all bytes as 64 lower-case hexadecimal digits. The object cannot be used afterwards.
   std::string hex();
 
  private:

@@ -13,7 +13,7 @@ void write_standard_error(std::string_view text) noexcept {
     if (done > 0) {
       text.remove_prefix(static_cast<std::size_t>(done));
     } else if (done < 0 && errno == EAGAIN) {
-      // A pipe that whoever reads it made non-blocking for its writers too.
+      // The reader of the pipe made it non-blocking, which affects its writers too: wait until there is room.
       pollfd room{STDERR_FILENO, POLLOUT, 0};
       if (poll(&room, 1, 1000) == 0) return;
     } else if (done == 0 || errno != EINTR) {

@@ -27,13 +27,13 @@ void note(int error) {
 
 void write_standard_output(std::string_view text) {
   if (first_error != 0) return;
-  if (std::fflush(stdout) != 0) note(errno);  // of libraries that print by themselves
+  if (std::fflush(stdout) != 0) note(errno);  // text of libraries that print by themselves
   while (!text.empty() && first_error == 0) {
     const ssize_t done = write(STDOUT_FILENO, text.data(), text.size());
     if (done >= 0) {
       text.remove_prefix(static_cast<std::size_t>(done));
     } else if (errno == EAGAIN) {
-      // A pipe that whoever reads it made non-blocking for its writers too: its room is waited for.
+      // The reader of the pipe made it non-blocking, which affects its writers too: wait until there is room.
       pollfd room{STDOUT_FILENO, POLLOUT, 0};
       poll(&room, 1, -1);
     } else if (errno != EINTR) {
@@ -47,7 +47,7 @@ int standard_output_error() {
 }
 
 std::string standard_output_problem() {
-  // The process starts with it open for reading alone when it was closed.
+  // If standard output was closed at the start, the process has it open for reading only, and writing gives EBADF.
   return fmt::format("standard output: {}", first_error == EBADF ? "closed" : std::strerror(first_error));
 }
 
@@ -65,7 +65,7 @@ void make_standard_output_optional() {
 
 int finish_standard_output(int code) {
   if (std::fflush(stdout) != 0) note(errno);
-  // Some file systems (NFS, quotas) tell only at a close that the bytes did not fit.
+  // Some file systems (NFS, quotas) report only at a close that the bytes did not fit.
   if (const int copy = dup(STDOUT_FILENO); copy >= 0 && close(copy) != 0) note(errno);
   if (first_error == 0 || optional) return code;
   if (first_error == EPIPE) return code == 0 ? kClosedPipeCode : code;

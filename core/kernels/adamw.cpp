@@ -17,7 +17,8 @@ AdamwStep corrected(AdamwStep step, std::int64_t updates) {
 
 namespace {
 
-// The step of each slice. Few numbers of updates differ, and powers cost.
+// The step of each slice (row or column). Most slices share a number of updates, so the costly powers are computed once for each number;
+// `by_updates` holds them.
 std::vector<const AdamwStep*> steps_of_slices(const AdamwStep& step, const std::int64_t* updates, std::int64_t slices,
                                               std::unordered_map<std::int64_t, AdamwStep>& by_updates) {
   std::vector<const AdamwStep*> steps;

@@ -1,33 +1,33 @@
-// AdamW (Loshchilov and Hutter, 2019), PyTorch's formula and order of operations, in one pass over memory.
+// AdamW (Loshchilov and Hutter, 2019) with PyTorch's formula and order of operations, in one pass over memory. A: float or double.
 #pragma once
 
 #include <cstdint>
 
 namespace sluice::kernels {
 
-/// Numbers of one step, the same for a whole parameter group.
+/// The numbers of one step, the same for a whole parameter group.
 struct AdamwStep {
   double learning_rate = 0;
   double beta1 = 0.9, beta2 = 0.999;
   double eps = 1e-8;
   double weight_decay = 0;
-  double bias_correction1 = 1, bias_correction2 = 1;  // 1 - beta1^t and 1 - beta2^t, t = 1 at the first step
-  double grad_scale = 1;                              // multiplies the gradient first (clipping)
+  double bias_correction1 = 1, bias_correction2 = 1;  // 1 - beta1^t and 1 - beta2^t, where t is 1 at the first step
+  double grad_scale = 1;                              // the gradient is multiplied by it before anything else (clipping)
 
   bool operator==(const AdamwStep&) const = default;
 };
 
-/// `step` with the bias corrections of the `updates`-th update (1 at the first).
+/// Returns `step` with the bias corrections for t = `updates`, which is 1 for the first update.
 AdamwStep corrected(AdamwStep step, std::int64_t updates);
 
-/// n elements; A: float or double. With g = grad * grad_scale:
+/// Updates n elements of param, exp_avg and exp_avg_sq in place. With g = grad * grad_scale:
 ///   param -= learning_rate * weight_decay * param
 ///   exp_avg += (1 - beta1) * (g - exp_avg);  exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g^2
 ///   param -= learning_rate / bias_correction1 * exp_avg / (sqrt(exp_avg_sq) / sqrt(bias_correction2) + eps)
 template <class A>
 void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const AdamwStep& step);
 
-/// The same with the numbers in a row.
+/// The same step, with the members of AdamwStep as separate arguments.
 template <class A>
 void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, double learning_rate, double beta1, double beta2,
                 double eps, double weight_decay, double bias_correction1, double bias_correction2, double grad_scale) {
@@ -35,8 +35,8 @@ void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t
              AdamwStep{learning_rate, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2, grad_scale});
 }
 
-/// The same over a matrix [rows, columns] whose rows, or columns, have had different numbers of updates: updates[i] of row (column) i,
-/// the present one included. Their bias corrections follow from beta1 and beta2; those of `step` are not read.
+/// The same step for a matrix [rows, columns] whose rows (or columns) have had different numbers of updates. updates[i] is the t of row
+/// (column) i, this update included; the bias corrections are computed from it, and those in `step` are ignored.
 template <class A>
 void adamw_step_by_row(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns,
                        const std::int64_t* updates, const AdamwStep& step);
@@ -48,7 +48,7 @@ namespace reference {
 
 template <class A>
 void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const AdamwStep& step);
-/// updates[i] of element i.
+/// The same step, where updates[i] is the t of element i; the bias corrections in `step` are ignored.
 template <class A>
 void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const std::int64_t* updates, const AdamwStep& step);
 

@@ -7,7 +7,7 @@
 
 namespace sluice::kernels {
 
-/// Same layout as every framework's bfloat16.
+/// One bfloat16 number, with the same bits as in every framework.
 struct BFloat16 {
   std::uint16_t bits;
 };
@@ -20,7 +20,7 @@ inline float to_float(BFloat16 value) {
   return result;
 }
 
-/// Nearest, ties to even; overflow gives infinity; a NaN stays a (quiet) NaN.
+/// Rounds to the nearest bfloat16, ties to even. Overflow gives infinity; a NaN stays a (quiet) NaN.
 inline BFloat16 to_bfloat16(float value) {
   std::uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
@@ -28,7 +28,8 @@ inline BFloat16 to_bfloat16(float value) {
   return {static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
 }
 
-// For code that is written once for every storage type.
+// widen() and narrow() let code be written once for all storage types: widen() gives a stored value in its accumulation type, narrow()
+// rounds a value to the storage type.
 inline float widen(float value) {
   return value;
 }
@@ -57,11 +58,11 @@ struct Accumulate<double> {
   using Type = double;
 };
 
-/// The type in which values stored as T are computed and accumulated: double for double, float otherwise.
+/// The type in which values stored as T are computed and accumulated: double for double, float for float and BFloat16.
 template <class T>
 using AccumulateOf = typename Accumulate<T>::Type;
 
-/// n values, multi-threaded. The ranges must not overlap.
+/// Convert n values, rounding as to_bfloat16(), on all threads. The ranges must not overlap.
 void convert(const float* from, BFloat16* to, std::int64_t n);
 void convert(const BFloat16* from, float* to, std::int64_t n);
 

@@ -7,16 +7,16 @@
 
 namespace sluice::kernels {
 
-/// About so many elements make a block: large beside the cost of waking threads, small beside the caches.
+/// Elements of a block: enough work to be worth waking threads for, and small enough for the caches.
 constexpr std::int64_t kBlockElements = 16384;
 
-/// Rows of `width` elements that make a block.
+/// How many rows of `width` elements make a block; at least 1.
 inline std::int64_t rows_per_block(std::int64_t width) {
   return std::max<std::int64_t>(1, kBlockElements / std::max<std::int64_t>(1, width));
 }
 
-/// Calls body(begin, end) for each block of [0, count), on all threads if there is more than one block.
-/// The body must not throw.
+/// Cuts [0, count) into blocks of `block` items (the last may be shorter) and calls body(begin, end) for each, on all threads if there is
+/// more than one block. The body must not throw.
 template <class Body>
 void parallel_blocks(std::int64_t count, std::int64_t block, const Body& body) {
   const std::int64_t blocks = (count + block - 1) / block;

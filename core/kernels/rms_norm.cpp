@@ -25,7 +25,7 @@ void backward(const T* dy, const T* dsum, const T* x, const AccumulateOf<T>* wei
               std::int64_t width, T* dx, AccumulateOf<T>* dweight) {
   using A = AccumulateOf<T>;
   const auto block = SLUICE_FOR_THIS_CPU(rms_norm_backward_rows<T, kAdd>);
-  // Each block has a dweight of its own; their number is bounded, so that summing them stays cheap.
+  // Each block writes a dweight of its own. The number of blocks is bounded, so that adding these up stays cheap.
   constexpr std::int64_t max_blocks = 64;
   const std::int64_t block_rows = std::max(rows_per_block(width), (rows + max_blocks - 1) / max_blocks);
   const std::int64_t blocks = (rows + block_rows - 1) / block_rows;

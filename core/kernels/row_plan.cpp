@@ -7,7 +7,7 @@
 
 namespace sluice::kernels {
 
-// One thread: a few nanoseconds an entry, beside thousands for the row behind it.
+// One thread is enough: an entry takes a few nanoseconds, the row that it stands for takes thousands.
 std::int64_t expert_slots(const std::int64_t* experts, std::int64_t N, std::int64_t K, std::int64_t E, std::int64_t* counts,
                           std::int64_t* order, std::int64_t* slot) {
   std::fill(counts, counts + E, std::int64_t{0});

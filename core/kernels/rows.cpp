@@ -30,7 +30,8 @@ void combine_rows(const T* rows, const std::int64_t* slot, std::int64_t N, std::
                   [&](std::int64_t begin, std::int64_t end) { block(rows, slot + begin * K, end - begin, K, width, y + begin * width); });
 }
 
-// Threads share the columns, not the rows: each column sees the tokens in order, however often an id comes, without a sort.
+// The columns, not the tokens, are divided among the threads: so each column adds up the tokens in order, even if an id comes several
+// times, and nothing needs to be sorted.
 template <class T>
 void embedding_backward(const T* dy, const std::int64_t* ids, std::int64_t N, std::int64_t D, std::int64_t V, AccumulateOf<T>* dweight) {
   for (std::int64_t n = 0; n < N; ++n) {

@@ -9,12 +9,12 @@
 
 namespace sluice::kernels {
 
-/// gate_up [rows, 2F], row_weight [rows] or null (1), h [rows, F].
+/// Writes h [rows, F] from gate_up [rows, 2F] and row_weight [rows]; a null row_weight means 1 for all rows.
 template <class T>
 void swiglu_forward(const T* gate_up, const AccumulateOf<T>* row_weight, std::int64_t rows, std::int64_t F, T* h);
 
-/// From dh [rows, F]: d_gate_up [rows, 2F] (may be gate_up), d_row_weight [rows] or null, and h [rows, F] (may be dh) or
-/// null: h recomputed, for the gradient of the weight behind it.
+/// Writes the gradients from dh [rows, F]: d_gate_up [rows, 2F], which may be gate_up, and d_row_weight [rows], which may be null if it is
+/// not wanted. If h [rows, F] is not null, h is computed again, for the gradient of the matrix that h is multiplied with; h may be dh.
 template <class T>
 void swiglu_backward(const T* dh, const T* gate_up, const AccumulateOf<T>* row_weight, std::int64_t rows, std::int64_t F, T* d_gate_up,
                      AccumulateOf<T>* d_row_weight, T* h);

@@ -5,17 +5,17 @@
 
 namespace sluice::kernels {
 
-/// experts [N, K]: per token, the K experts of largest scores[n, e] + bias[e] (scores [N, E]; bias [E], or null for none,
-/// counts for the choice only), largest first; equal ones by ascending expert index. A NaN counts as lower than
-/// everything else. Usage error (exit 2) if K > E.
+/// Writes experts [N, K]: for each token the K experts with the largest scores[n, e] + bias[e], largest first; experts with equal values
+/// come in ascending order. scores [N, E]; bias [E] is used for this choice only and may be null. A NaN counts as lower than everything
+/// else. Usage error (exit 2) if K is negative or larger than E.
 template <class A>
 void top_k(const A* scores, const A* bias, std::int64_t N, std::int64_t E, std::int64_t K, std::int32_t* experts);
 
-/// out = softmax of each row of logits [N, E]. out may be logits.
+/// Writes the softmax of each row of logits [N, E] to out [N, E], which may be logits.
 template <class A>
 void row_softmax(const A* logits, std::int64_t N, std::int64_t E, A* out);
 
-/// out = 1 / (1 + exp(-logits)), [N, E]. out may be logits.
+/// Writes 1 / (1 + exp(-x)) of each element x of logits [N, E] to out [N, E], which may be logits.
 template <class A>
 void row_sigmoid(const A* logits, std::int64_t N, std::int64_t E, A* out);
 

@@ -33,7 +33,8 @@ void kernel_by_column(const AdamwOperands& p, at::IntArrayRef updates, const Ada
   });
 }
 
-// What follows from the number of updates is a number, or a tensor with one for each slice.
+// step_size and root_correction2 follow from the number of updates: each is a number, or a tensor with one number for each slice (row or
+// column).
 template <class Number>
 void composed_update(const AdamwOperands& p, const AdamwStep& step, const Number& step_size, const Number& root_correction2) {
   const at::Tensor g = p.grad * step.grad_scale;
@@ -47,7 +48,7 @@ void composed_whole(const AdamwOperands& p, const AdamwStep& step) {
   composed_update(p, step, step.learning_rate / step.bias_correction1, std::sqrt(step.bias_correction2));
 }
 
-// `shape`: that of a tensor with a number for each slice.
+// `shape` is the shape in which one number for each slice is broadcast over the matrix.
 void composed_by_slice(const AdamwOperands& p, at::IntArrayRef updates, const AdamwStep& step, at::IntArrayRef shape) {
   std::vector<double> step_sizes, roots;
   for (const std::int64_t count : updates) {

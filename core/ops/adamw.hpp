@@ -1,4 +1,4 @@
-// AdamW (Loshchilov and Hutter, 2019), PyTorch's formula, in place.
+// AdamW (Loshchilov and Hutter, 2019) with PyTorch's formula (core/kernels/adamw.hpp), in place.
 #pragma once
 
 #include "core/kernels/adamw.hpp"
@@ -9,16 +9,16 @@ namespace sluice::ops {
 using kernels::AdamwStep;
 using kernels::corrected;
 
-/// What one step reads (grad) and changes (the others): of one type, float32 or float64, and one shape.
+/// The tensors of one step: grad is read, the others are changed. All have one shape and one type, float32 or float64.
 struct AdamwOperands {
   at::Tensor value, grad, exp_avg, exp_avg_sq;
 };
 
-/// One step of a range of elements [n] that have all had as many updates: those of the bias corrections in `step`.
+/// One step of n elements [n], all with the bias corrections in `step`.
 void adamw(const AdamwOperands& operands, const AdamwStep& step);
 
-/// The same of a matrix [rows, columns] whose rows, or columns, have had different numbers of updates: updates[i] of row (column) i,
-/// the present one included. The bias corrections follow from them; those of `step` are not read.
+/// The same step for a matrix [rows, columns] whose rows (or columns) have had different numbers of updates. updates[i] is that number for
+/// row (column) i, this update included; the bias corrections are computed from it, and those in `step` are ignored.
 void adamw_by_row(const AdamwOperands& operands, at::IntArrayRef updates, const AdamwStep& step);
 void adamw_by_column(const AdamwOperands& operands, at::IntArrayRef updates, const AdamwStep& step);
 

@@ -1,8 +1,8 @@
-// The CUDA form of each operation, where there is one. A build for CUDA has a source file of its own in the place of no_cuda.cpp, beside
-// the kernels that it names; no other file knows which of the two was built.
+// The CUDA forms of operations (backend.hpp). A build for CUDA replaces no_cuda.cpp by a source file of its own, which fills in the
+// functions below; no other file knows which of the two was built.
 //
-// A form gets checked arguments (arguments.hpp), its results allocated, which it overwrites, and starts on the current stream without
-// waiting for it. What each argument is, is said by the operation of that name.
+// A form gets arguments that the operation has checked (arguments.hpp) and result tensors that it has allocated, and does what the header
+// of the operation with the same name says. It starts its work on the current stream and does not wait for it.
 #pragma once
 
 #include "core/ops/adamw.hpp"
@@ -10,7 +10,7 @@
 
 namespace sluice::ops {
 
-/// Null: there is no such form, and the operation runs composed.
+/// One function for each operation. A null pointer means that there is no CUDA form and the operation runs composed.
 struct CudaOperations {
   void (*rms_norm)(const at::Tensor& x, const at::Tensor& weight, double eps, const at::Tensor& y, const at::Tensor& inverse_rms) = nullptr;
   void (*add_rms_norm)(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& weight, double eps, const at::Tensor& sum,
@@ -51,7 +51,7 @@ struct CudaOperations {
   void (*finite)(const at::Tensor& values, const at::Tensor& finite) = nullptr;
 };
 
-/// Those of this build.
+/// The CUDA forms of this build; all null in a build without CUDA.
 const CudaOperations& cuda_operations();
 
 }  // namespace sluice::ops

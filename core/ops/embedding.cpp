@@ -11,7 +11,7 @@
 namespace sluice::ops {
 namespace {
 
-// ATen's own on the CPU: it moves rows as fast as memory does.
+// On the CPU this is ATen's own operator, which is as fast as memory allows.
 void kernel_forward(const at::Tensor& table, const at::Tensor& ids, const at::Tensor& rows) {
   at::Tensor out = rows;
   at::index_select_out(out, table, 0, ids);
@@ -28,8 +28,8 @@ void kernel_backward(const at::Tensor& dy, const at::Tensor& ids, const at::Tens
   });
 }
 
-// In order where ids repeat: index_add_ goes from row to row on the CPU and uses atomics on a device, index_put_ the other way round (on a
-// device it sorts, stably).
+// Rows of a repeated id must be added in order. On the CPU index_add_ does that, on a device index_put_ (which sorts stably); the other
+// one of the two does not.
 void composed_backward(const at::Tensor& dy, const at::Tensor& ids, const at::Tensor& dtable) {
   const at::Tensor wide = dy.to(dtable.scalar_type());
   if (dtable.is_cpu()) dtable.index_add_(0, ids, wide);

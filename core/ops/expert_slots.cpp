@@ -32,7 +32,8 @@ void kernel_capacity(const at::Tensor& experts, const at::Tensor& sequence, cons
                            experts.size(0), experts.size(1), num_experts, data_of<std::int64_t>(kept));
 }
 
-// An entry's place among those of its sequence and expert is its place in a stable sort by both, less where they begin.
+// A stable sort by (sequence, expert) gives each entry a position. Less the position where its (sequence, expert) begins, it is the number
+// of earlier entries with the same sequence and expert.
 void composed_capacity(const at::Tensor& experts, const at::Tensor& sequence, const at::Tensor& capacity, std::int64_t num_experts, const at::Tensor& kept) {
   const at::Tensor keys = (sequence.unsqueeze(1) * num_experts + experts).view({-1});
   const at::Tensor counts = at::zeros({capacity.size(0) * num_experts}, keys.options()).scatter_add_(0, keys, at::ones_like(keys));

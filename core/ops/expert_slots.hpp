@@ -1,5 +1,6 @@
-// From each row's experts to places sorted by expert: the integers that permutation, exchange and grouped products run on; and what an
-// expert takes of a sequence at most. All int64. Legend: N rows, K choices a row, E experts, B sequences.
+// Plans how rows are sorted by expert, from the experts that each row chose, and limits how many rows an expert takes from a sequence. The
+// permutation of rows, the exchange between ranks and the grouped products use these integers. All tensors are int64. Legend: N rows,
+// K experts per row, E experts, B sequences. An entry (n, k) of experts [N, K] is the k-th expert of row n; its flat index is n*K + k.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
@@ -9,18 +10,20 @@
 namespace sluice::ops {
 
 struct ExpertSlots {
-  at::Tensor counts;  // [E] entries of each expert
-  at::Tensor order;   // [R] sorted place -> flat n*K + k
-  at::Tensor slots;   // [N, K] -> sorted place, or -1
+  at::Tensor counts;  // [E] number of entries of each expert
+  at::Tensor order;   // [R] flat index at each sorted position
+  at::Tensor slots;   // [N, K] sorted position of each entry, -1 for a dropped one
 };
 
-/// Sorts the N*K entries of experts (int64 [N, K], -1: dropped, without a place) by expert, stably: entries of one expert keep their flat
-/// (n, k) order. R is the number of places on the CPU's kernels, where it is known, and N*K elsewhere: the dropped then stand last.
-/// An expert outside [-1, E) is a data error (exit 3) of the kernel, and whatever ATen's scatter does composed.
+/// Sorts the entries of experts [N, K] by expert, stably: entries of one expert keep the order of their flat indices. An entry -1 is
+/// dropped and gets no sorted position. With the CPU kernel, R is the number of entries that are not dropped. Otherwise that number is not
+/// known without waiting for the device: R is N*K, and the dropped entries stand last in `order`.
+/// An expert outside [-1, E) is a data error (exit 3) in the kernel; in the composed form ATen's scatter decides what happens.
 ExpertSlots expert_slots(const at::Tensor& experts, std::int64_t num_experts);
 
-/// experts [N, K], -1 where an expert of that sequence has more than capacity[b] entries: those that come first in (n, k) keep their place.
-/// sequence [N]: which of the B sequences each row is of, ascending; capacity [B].
+/// Returns experts [N, K] with -1 for the entries to drop: in sequence b every expert keeps its first capacity[b] entries in the order of
+/// flat indices. sequence [N] is the sequence of each row, in ascending order; capacity is [B]. All experts must be in [0, E), which is
+/// not checked.
 at::Tensor within_capacity(const at::Tensor& experts, const at::Tensor& sequence, const at::Tensor& capacity, std::int64_t num_experts);
 
 }  // namespace sluice::ops

@@ -16,7 +16,7 @@
 namespace sluice::ops {
 namespace {
 
-// out rows of a group = input rows of the group times its matrix, `matrix_of` the group.
+// For every group: its rows of `out` = its rows of `in` times matrix_of(group), multiplied in the type `product`.
 template <class MatrixOf>
 void multiply_groups(const at::Tensor& in, const at::Tensor& counts, at::ScalarType product, const at::Tensor& out, const MatrixOf& matrix_of) {
   const std::vector<std::int64_t> rows = counts_on_cpu(counts);
@@ -43,9 +43,10 @@ void kernel_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const 
   });
 }
 
-// Composed, every group's matrix multiplies all rows and the others are masked, so that nothing depends on a count.
+// In the composed forms every group's matrix multiplies all rows, and rows of other groups are then masked: no shape depends on a count,
+// which would have to be read from the device.
 
-// [R, L]: whether the row is not of the group.
+// bool [R, L]: true where row r does not belong to group l.
 at::Tensor strangers(const at::Tensor& counts, std::int64_t rows) {
   const at::Tensor place = at::arange(rows, counts.options()).unsqueeze(1), end = counts.cumsum(0).unsqueeze(0);
   return (place >= end).bitwise_or(place < end - counts.unsqueeze(0));
@@ -123,7 +124,7 @@ void for_each_group(const std::vector<std::int64_t>& counts, const std::function
   const std::int64_t threads = at::get_num_threads();
   const auto run = [&](std::size_t e) { work(static_cast<std::int64_t>(e), begin[e], counts[e]); };
   std::size_t alone = 0;
-  // A product this large keeps all threads busy by itself, and would make the others wait if one thread had it.
+  // A product this large keeps all threads busy by itself; on one thread it would take longest and make the others wait.
   while (alone < order.size() && (threads == 1 || counts[order[alone]] * threads > begin.back())) run(order[alone++]);
   std::atomic<std::size_t> next{alone};
   if (alone == order.size()) return;

@@ -1,8 +1,10 @@
-// Products of rows that lie group after group, each group with a matrix of its own: those of the experts that a rank owns.
-// Native bfloat16 products are made with row counts of a grid (row_grid.hpp): a group gets zero rows below its own, whose results are
-// dropped and whose part of a weight's gradient is zero. A value differs from that of the bare rows by no more than what the library's
-// kernel for another number of rows rounds otherwise. Products in float32 and float64 are made with the rows as they are.
-// Legend: R rows, L groups. counts [L], int64 on the rows' device: rows of each group; rows behind the last group's are of none.
+// Grouped matrix products: rows stand group after group, and each group is multiplied with its own matrix. A group is the rows of one of
+// the experts that a rank owns.
+// Legend: R rows, L groups. counts [L], int64 on the device of the rows, is the number of rows of each group. Rows after those of the last
+// group belong to no group.
+// Native bfloat16 products are computed with padded groups (row_grid.hpp): zero rows are appended to a group, and their results are
+// dropped. A result may differ from that of the group without padding only because the library's kernel for another number of rows
+// rounds in another order. Products in float32 and float64 are not padded.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
@@ -13,31 +15,37 @@
 
 namespace sluice::ops {
 
-/// Rows [R, in] times their group's weight [L, out, in], in the weight's type -> [R, out] in the rows' type; zeros for rows of no group.
+/// Returns y [R, out] in the type of the rows: each row of rows [R, in] times the transposed matrix of its group in weight [L, out, in],
+/// multiplied in the type of the weight. Rows of no group give zeros.
 at::Tensor grouped_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& counts);
-/// The gradient of the rows, from dy [R, out]: [R, in].
+/// Returns the gradient of the rows, [R, in] in the type of dy, from dy [R, out], the gradient of y.
 at::Tensor grouped_product_backward(const at::Tensor& dy, const at::Tensor& weight, const at::Tensor& counts);
-/// The gradient of the weight: sum[e] = beta * sum[e] + (dy of e)^T (rows of e) in products of `type`, for a sum [L, out, in]; beta 0 or 1.
+/// Computes the gradient of the weight: sum[e] = beta * sum[e] + (dy of group e)^T (rows of group e), multiplied in `type`, for dy [R,
+/// out], rows [R, in] and sum [L, out, in]. beta is 0 or 1.
 void grouped_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type, const at::Tensor& sum, double beta);
 
-// For functions on the CPU that do several things to a group at once.
+// Building blocks for functions on the CPU that do several things with a group at once.
 
-/// The counts of tensors on the CPU, read where they lie.
+/// The values of counts [L], an int64 tensor on the CPU.
 std::vector<std::int64_t> counts_on_cpu(const at::Tensor& counts);
-/// Runs work(group, begin, rows) for every group with rows, the largest first, on the threads of this rank; a group larger than a
-/// thread's fair share runs alone with all threads. The result does not depend on who ran what.
+/// Calls work(group, begin, rows) for every group that has rows, where `begin` is the first of its `rows` rows. Groups that have more than
+/// a fair share of the rows (all rows divided by the threads) run first, one after the other, and may use all threads; the others then run
+/// at the same time, one on each thread, the largest first. The result must not depend on which thread runs which group.
 void for_each_group(const std::vector<std::int64_t>& counts, const std::function<void(std::int64_t group, std::int64_t begin, std::int64_t rows)>& work);
-/// Rows that the products of a group with `rows` rows are made with: on the grid where they are native bfloat16 ones.
+/// The number of rows, padding included, with which a group of `rows` rows is multiplied in the type `product`: grid_rows(rows) for
+/// bfloat16, else `rows`.
 std::int64_t product_rows(std::int64_t rows, at::ScalarType product);
-/// Where each group's rows begin; the last is the number of all.
+/// Returns L + 1 numbers: the first row of each group, and then the number of rows of all groups.
 std::vector<std::int64_t> offsets_of(const std::vector<std::int64_t>& counts);
-/// A group's rows [count, C] as [padded, C] of the type of products, zeros below; themselves where they are that.
+/// The rows [count, C] of a group as [padded, C] in the type `product`, with zeros in the rows added. Returns `rows` itself if nothing has
+/// to be changed.
 at::Tensor product_input(const at::Tensor& rows, std::int64_t padded, at::ScalarType product);
-/// out [count, C] = the first rows of a b; written in place where shape and type are those of the product.
+/// Writes the first `count` rows of the product a b to out [count, C], converted to its type. There is no temporary copy if shape and type
+/// of out are those of the product.
 void product_into(at::Tensor out, const at::Tensor& a, const at::Tensor& b);
-/// Zeros in the rows of a matrix from `first` on.
+/// Writes zeros to the rows of `matrix` from row `first` to the last.
 void clear_rows_from(const at::Tensor& matrix, std::int64_t first);
-/// For gradients of weights: a group without rows counts as zero where nothing was written before (beta 0).
+/// For gradients of weights: if beta is 0, writes zeros to sum[e] for every group e without rows, which nothing else writes.
 void clear_empty_groups(const at::Tensor& sum, const std::vector<std::int64_t>& counts, double beta);
 
 }  // namespace sluice::ops

@@ -1,4 +1,4 @@
-// A build without CUDA.
+// cuda.hpp in a build without CUDA.
 #include "core/ops/cuda.hpp"
 
 namespace sluice::ops {

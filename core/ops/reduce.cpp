@@ -16,7 +16,7 @@ void kernel_squares(const at::Tensor& values, const at::Tensor& sum) {
   SLUICE_DISPATCH(values.scalar_type(), [&] { sum.fill_(kernels::sum_of_squares(data_of<const A>(values), values.numel())); });
 }
 
-// Piece by piece, so that the float64 copy of the whole is never there.
+// Works piece by piece, so that there is never a float64 copy of the whole.
 void composed_squares(const at::Tensor& values, const at::Tensor& sum) {
   constexpr std::int64_t kPiece = std::int64_t{1} << 22;
   std::vector<at::Tensor> sums;
@@ -28,7 +28,8 @@ void kernel_finite(const at::Tensor& values, const at::Tensor& finite) {
   SLUICE_DISPATCH(values.scalar_type(), [&] { finite.fill_(kernels::all_finite(data_of<const A>(values), values.numel())); });
 }
 
-// The extremes of values with a NaN are NaN, and what is not finite less itself is NaN; nothing as large as the values is made.
+// If there is a NaN, the smallest and the largest value are NaN; and x - x is NaN for every x that is not finite. This way no tensor as
+// large as `values` is allocated.
 void composed_finite(const at::Tensor& values, const at::Tensor& finite) {
   if (values.numel() == 0) {
     finite.fill_(true);

@@ -1,5 +1,7 @@
-// RMSNorm of rows: y = weight * x / sqrt(mean(x^2) + eps), computed in the accumulation type (dtype_map.hpp) of x and rounded once.
-// A row is as wide as the weight [width]: x of any shape whose elements are whole rows of it, so that heads are normed where they lie.
+// RMSNorm (Zhang and Sennrich, 2019) of rows: y = weight * x / sqrt(mean(x^2) + eps), computed in the accumulation type
+// (core/tensor/dtype_map.hpp) of x and rounded once. The weight [width] and inverse_rms are in the accumulation type. x has any shape; its
+// elements in memory order are cut into rows of `width`, so that x may be hidden rows or the heads of all tokens. c10::Error if they
+// cannot be cut so.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
@@ -7,21 +9,22 @@
 namespace sluice::ops {
 
 struct RmsNorm {
-  at::Tensor y;            // as x
-  at::Tensor inverse_rms;  // [rows], in the accumulation type, as is the weight
+  at::Tensor y;            // shape and type of x
+  at::Tensor inverse_rms;  // [rows] 1 / sqrt(mean(x^2) + eps), for the backward pass
 };
 RmsNorm rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 
 struct AddRmsNorm {
   at::Tensor sum, y, inverse_rms;
 };
-/// sum = x + residual, rounded to their type, then rms_norm of it.
+/// Returns sum = x + residual, rounded to their type, and rms_norm() of that sum.
 AddRmsNorm add_rms_norm(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& weight, double eps);
 
 struct RmsNormGradients {
-  at::Tensor dx;       // as x
-  at::Tensor dweight;  // as the weight; zeros if there are no rows
+  at::Tensor dx;       // shape and type of x
+  at::Tensor dweight;  // [width]; zeros if there are no rows
 };
+/// The gradients of rms_norm() from dy, the gradient of y, which has the shape and type of x.
 RmsNormGradients rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& inverse_rms);
 
 }  // namespace sluice::ops

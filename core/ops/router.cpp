@@ -19,10 +19,10 @@ void kernel_logits(const at::Tensor& x, const at::Tensor& w, const at::Tensor& l
   });
 }
 
-// Each element is multiplied and added by itself, in float64: halves of what is left are added until one column is. A matrix product, or
-// ATen's sum, may take another order for another place or size.
+// The products of elements are written out in float64 and then added up by halves: the upper half of the columns is added to the lower
+// half until one column is left. A matrix product, or ATen's sum, may add in another order at another position or for another size.
 void composed_logits(const at::Tensor& x, const at::Tensor& w, const at::Tensor& logits) {
-  constexpr std::int64_t kElements = std::int64_t{1} << 22;  // that exist at once
+  constexpr std::int64_t kElements = std::int64_t{1} << 22;  // products that exist at the same time
   const at::Tensor weights = w.to(at::kDouble).unsqueeze(0);
   const std::int64_t piece = std::max<std::int64_t>(1, kElements / std::max<std::int64_t>(1, w.numel()));
   for (std::int64_t begin = 0; begin < x.size(0); begin += piece) {
@@ -40,7 +40,7 @@ void kernel_sigmoid(const at::Tensor& logits, const at::Tensor& scores) {
   });
 }
 
-// Not at::sigmoid: it computes the last elements of a block otherwise than the others (seen with LibTorch 2.13). at::exp does not.
+// Not at::sigmoid, which computes the last elements of a block in another way than the others (seen with LibTorch 2.13). at::exp does not.
 void composed_sigmoid(const at::Tensor& logits, const at::Tensor& scores) {
   scores.copy_(1.0 / (1.0 + (-logits.to(at::kDouble)).exp()));
 }
@@ -54,7 +54,7 @@ void kernel_top_k(const at::Tensor& scores, const at::Tensor& bias, const at::Te
   experts.copy_(narrow);
 }
 
-// Ascending by the negated score: a sort puts NaN above everything, and a stable one keeps equal scores in the order of their experts.
+// Sorts the negated scores in ascending order: a sort puts NaN last, and a stable sort keeps experts with equal scores in order.
 void composed_top_k(const at::Tensor& scores, const at::Tensor& bias, const at::Tensor& experts) {
   const at::Tensor keys = bias.defined() ? scores + bias : scores;
   experts.copy_(std::get<1>(at::sort(-keys, /*stable=*/true, 1, /*descending=*/false)).narrow(1, 0, experts.size(1)));

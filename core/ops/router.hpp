@@ -1,6 +1,7 @@
-// What decides where a row goes. Nothing here depends on where a row or an expert stands: equal rows of the weight give logits, and equal
-// logits give scores, that are equal to the last bit, so no choice hangs on a rounding.
-// Legend: N rows, D width, E experts (or families), K choices.
+// The operations of the router, which decides to which experts a row goes. Results do not depend on the position of a row or an expert:
+// equal rows of the weight give logits that are equal to the last bit, and equal logits give equal scores. So no choice of experts can
+// change because a sum was rounded in another order.
+// Legend: N rows, D width, E experts (or families of experts), K experts chosen per row.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
@@ -9,15 +10,16 @@
 
 namespace sluice::ops {
 
-/// x [N, D] times w [E, D] transposed -> [N, E] in the accumulation type (dtype_map.hpp) of x, which is that of w. Every dot product is
-/// added up in one order that depends on D only.
+/// Returns the logits [N, E]: x [N, D] times w [E, D] transposed. w and the logits have the accumulation type (core/tensor/dtype_map.hpp)
+/// of x. Every dot product is added up in one order that depends on D only.
 at::Tensor router_logits(const at::Tensor& x, const at::Tensor& w);
 
-/// 1 / (1 + exp(-logits)) of [N, E], float32 or float64.
+/// Returns 1 / (1 + exp(-logits)) for logits [N, E], float32 or float64.
 at::Tensor sigmoid_scores(const at::Tensor& logits);
 
-/// int64 [N, K]: per row the K experts of largest scores + bias, largest first, equal ones by ascending index; a NaN counts as lower than
-/// everything else. scores [N, E] and bias [E], or undefined for none, float32 or float64. Throws if k is not in [0, E].
+/// Returns int64 [N, K]: for each row the K experts with the largest scores + bias, largest first; experts with equal values come in
+/// ascending order, and a NaN counts as lower than everything else. scores [N, E] and bias [E], which may be undefined, are float32 or
+/// float64. Throws if k is not in [0, E].
 at::Tensor top_k(const at::Tensor& scores, const at::Tensor& bias, std::int64_t k);
 
 }  // namespace sluice::ops

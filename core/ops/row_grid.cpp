@@ -6,7 +6,7 @@ namespace sluice::ops {
 
 std::int64_t grid_rows(std::int64_t rows) {
   if (rows <= 0) return 0;
-  const std::int64_t below = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(rows - 1)));  // the doubling it is in
+  const std::int64_t below = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(rows - 1)));  // below < rows <= 2 * below
   const std::int64_t step = below < 256 ? 16 : below / 16;
   return (rows + step - 1) / step * step;
 }

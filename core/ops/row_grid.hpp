@@ -1,14 +1,14 @@
-// Row counts that products of experts are made with. A library that compiles a kernel for each shape (oneDNN does for bfloat16) would
-// otherwise compile for nearly every expert of every step: how many rows an expert gets is never twice the same.
+// The numbers of rows to which the products of experts are padded. oneDNN compiles a bfloat16 kernel for each shape, and an expert
+// hardly ever gets the same number of rows twice: without padding, a kernel would be compiled for nearly every expert in every step.
 #pragma once
 
 #include <cstdint>
 
 namespace sluice::ops {
 
-/// The least number of the grid that is `rows` or more: multiples of 16 to 256 (a tile of AMX has 16 rows), then sixteen equal steps
-/// to each doubling. Rows added are fewer than 16, or than a sixteenth of `rows` beyond 256; the grid has 144 numbers up to 65,536. 0
-/// stays 0.
+/// Returns the smallest number of the grid that is at least `rows`; 0 gives 0. Up to 256 the grid has the multiples of 16 (a tile of AMX
+/// has 16 rows); beyond, it has sixteen equal steps to each doubling, so that less than a sixteenth of `rows` is added. Up to 65,536 the
+/// grid has 144 numbers.
 std::int64_t grid_rows(std::int64_t rows);
 
 }  // namespace sluice::ops

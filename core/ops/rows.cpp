@@ -24,7 +24,7 @@ void kernel_combine(const at::Tensor& rows, const at::Tensor& slots, const at::T
   });
 }
 
-// x[index], zeros where the index is negative; of no rows at all, every index is.
+// x[index], with zeros where the index is negative. If x has no rows, every index must be negative.
 at::Tensor picked(const at::Tensor& x, const at::Tensor& index) {
   if (x.size(0) == 0) return at::zeros({index.size(0), x.size(1)}, x.options());
   return rows_at(x, index.clamp_min(0)).masked_fill_((index < 0).unsqueeze(1), 0.0);

@@ -1,15 +1,15 @@
-// Moving rows to their sorted places and back with their sums.
+// Copies rows to their sorted places, and adds them up per token on the way back.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
 
 namespace sluice::ops {
 
-/// out[r] = x[index[r]] of x [S, D] and index int64 [R] -> [R, D]; a negative index gives a row of zeros.
+/// Returns out [R, D] with out[r] = x[index[r]], for x [S, D] and index int64 [R]. A negative index gives a row of zeros.
 at::Tensor gather_rows(const at::Tensor& x, const at::Tensor& index);
 
-/// y[n] = sum over k = 0 .. K-1, in this order, of rows[slots[n, k]], skipping negative slots: rows [R, D], slots int64 [N, K] -> [N, D].
-/// Added up in the accumulation type (dtype_map.hpp) of the rows and rounded once.
+/// Returns y [N, D] with y[n] = sum over k = 0 .. K-1, in this order, of rows[slots[n, k]], for rows [R, D] and slots int64 [N, K].
+/// Negative slots are skipped. The sum is computed in the accumulation type (core/tensor/dtype_map.hpp) of the rows and rounded once.
 at::Tensor combine_rows(const at::Tensor& rows, const at::Tensor& slots);
 
 }  // namespace sluice::ops

@@ -24,7 +24,7 @@ void kernel_backward(const at::Tensor& dh, const at::Tensor& gate_up, const at::
   });
 }
 
-// Gates and ups [R, F] in the accumulation type.
+// The gates and the ups, [R, F] each, in the accumulation type.
 std::pair<at::Tensor, at::Tensor> wide_halves(const at::Tensor& gate_up) {
   const at::Tensor wide = gate_up.to(accumulate_type(gate_up.scalar_type()));
   const std::int64_t width = gate_up.size(1) / 2;

@@ -1,11 +1,11 @@
-// What is asked of a CUDA device. A build for CUDA has a source file of its own in the place of no_cuda_device.cpp.
+// Properties of a CUDA device. A build for CUDA replaces no_cuda_device.cpp by a source file of its own.
 #pragma once
 
 #include <c10/core/Device.h>
 
 namespace sluice {
 
-/// The major number of a CUDA device's compute capability.
+/// The major number of the compute capability of a CUDA device; 0 in a build without CUDA.
 int cuda_compute_capability(at::Device device);
 
 }  // namespace sluice

@@ -14,7 +14,7 @@
 namespace sluice {
 namespace {
 
-// ": 400 bytes were asked for at once" of what LibTorch says where memory cannot be had; "" if it does not say how much.
+// ": 400 bytes were asked for at once", with the number from LibTorch's message about memory; "" if the message names no number.
 std::string asked_for(const std::string& text) {
   constexpr std::string_view before = "you tried to allocate ";
   const auto at = text.find(before);
@@ -32,7 +32,7 @@ Error as_error(const std::exception& error) {
     const std::string other = file->path2().empty() ? "" : " to " + file->path2().string();
     return data_error("{}{}: {}", file->path1().string(), other, file->code().message());
   }
-  // The C++ library says no more when the system refuses a thread.
+  // EAGAIN is all that the C++ library says when the system refuses a thread.
   if (const auto* system = dynamic_cast<const std::system_error*>(&error); system != nullptr && system->code().value() == EAGAIN)
     return data_error("a thread cannot be started: {}; raise the limits on processes and memory (ulimit -u, ulimit -v), or use fewer threads (OMP_NUM_THREADS)",
                       system->code().message());

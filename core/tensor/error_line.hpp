@@ -1,4 +1,4 @@
-// What an exception says to a user: one line, without LibTorch's backtrace.
+// Turns any exception into an error that is one line for the user, without LibTorch's backtrace.
 #pragma once
 
 #include "core/base/error.hpp"
@@ -7,8 +7,9 @@
 
 namespace sluice {
 
-/// `error` itself if it is an Error; else a data error (exit 3) with its first line. Memory or a thread that cannot be had is said as
-/// such, with what to do; a file's trouble as its path and the system's reason.
+/// Returns a copy of `error` if it is an Error. Any other exception becomes a data error (exit 3) with its first line. Three kinds get a
+/// text of their own: an error of a file (its path and the system's reason), too little memory and a thread that cannot be started (each
+/// with what to do).
 Error as_error(const std::exception& error);
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// Integers of a device on the host.
+// Copies integers of a tensor on any device to the host.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
@@ -8,8 +8,9 @@
 
 namespace sluice {
 
-/// The elements of a contiguous int64 tensor on any device but meta. The host waits for a device that is not the CPU: where a step does that, it is
-/// by this name that an observer of functions (at::RecordFunction) sees it, on the CPU too: "sluice::integers_of".
+/// Returns the elements of a contiguous int64 tensor on any device but meta; throws c10::Error for other tensors. The host waits for a
+/// device other than the CPU. Every call, also one for a CPU tensor, is recorded as "sluice::integers_of" for observers of LibTorch's
+/// functions (at::RecordFunction), so that a test can find the places where a step would wait.
 std::vector<std::int64_t> integers_of(const at::Tensor& integers);
 
 }  // namespace sluice

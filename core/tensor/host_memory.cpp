@@ -12,7 +12,7 @@
 namespace sluice {
 namespace {
 
-// Asked each time, as cheap as that is beside what moves: a test may change it.
+// Read at every call, since a test may change it; that is cheap beside moving a tensor.
 bool stages_all() {
   const char* variable = std::getenv("SLUICE_HOST_MEMORY");
   const std::string_view value = variable != nullptr ? variable : "";
@@ -38,7 +38,7 @@ void HostMemory::give_back() const {
     return;
   }
   const at::NoGradGuard no_grad;
-  // LibTorch keeps pinned memory until a copy from it is done; other memory would be gone.
+  // Only a copy from pinned memory may go on in the background: LibTorch keeps that memory until the copy is done.
   tensor_.copy_(host_, host_.is_pinned());
 }
 

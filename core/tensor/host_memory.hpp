@@ -1,12 +1,13 @@
-// From tensors to memory of the host, checked, for what is no kernel: the wire, files, values that are read or written one by one. A CPU
-// tensor's memory is its own; a tensor on a device is staged, in a copy on the host that is pinned where the device is CUDA's.
+// Access to the values of a tensor in memory of the host, for everything that is not a kernel: messages, files, single values. A CPU
+// tensor is accessed in its own memory. A tensor on another device is staged: it gets a copy on the host (pinned for a CUDA device).
 //
-//   to_host(x)  the tensor's values, to be sent, written or read
-//   from_host(x)  room for its values, to be received or read into; give_back() ends it
-//   both  to_host, and give_back after what changed the values in place
+//   to read the values (send, write to a file)         to_host(x)
+//   to replace all values (receive, read from a file)  from_host(x), write them, then give_back()
+//   to change values in place                          to_host(x), change them, then give_back()
 //
-// The memory lives as long as the HostMemory does: hold it until the operation that was started on it is finished, then give back.
-// SLUICE_HOST_MEMORY=staged stages CPU tensors too, so that what forgets to give back fails where there is no device.
+// The memory lives as long as the HostMemory: keep it until the operation that uses it is finished, then call give_back().
+// With the environment variable SLUICE_HOST_MEMORY=staged, CPU tensors are staged too, so that code that forgets give_back() fails on a
+// machine without a device.
 #pragma once
 
 #include "core/tensor/pointers.hpp"
@@ -17,20 +18,21 @@
 
 namespace sluice {
 
+/// The memory of one tensor on the host; made by to_host() or from_host().
 class HostMemory {
  public:
   std::span<std::byte> bytes() const&;
-  /// The elements as T, const T to read only. Throws c10::Error unless that is their type.
+  /// The elements as values of type T; const T if they are only read. Throws c10::Error if the tensor has another element type.
   template <class T>
   std::span<T> as() const& {
     return {data_of<T>(host_), static_cast<std::size_t>(host_.numel())};
   }
-  // Of a temporary they would point to memory that is gone, where it is staged.
+  // Not for temporaries: staged memory would be gone when the span is used.
   std::span<std::byte> bytes() const&& = delete;
   template <class T>
   std::span<T> as() const&& = delete;
-  /// The tensor gets the values that are here; where this is its own memory, that is a write all the same (count_write). Does not wait for a
-  /// device.
+  /// Gives the tensor the values that are in this memory. If it is the tensor's own memory, only the write is counted (count_write in
+  /// pointers.hpp). Does not wait for a device.
   void give_back() const;
 
  private:
@@ -42,13 +44,14 @@ class HostMemory {
   at::Tensor tensor_, host_;
 };
 
-/// Waits for a device (an observer of LibTorch's functions sees such a copy as "sluice::to_host"). Throws c10::Error, one line, unless the tensor is there, has values (a meta tensor has none) and they lie one
-/// after the other in row-major order. Usage error if SLUICE_HOST_MEMORY is neither own nor staged.
+/// Memory with the values of the tensor. Waits for the device of a staged tensor; that copy is recorded as "sluice::to_host" for observers
+/// of LibTorch's functions. Throws c10::Error (one line) if the tensor is undefined, on the meta device, or not contiguous. Usage error
+/// (exit 2) if SLUICE_HOST_MEMORY is set to anything but own or staged.
 HostMemory to_host(const at::Tensor& tensor);
-/// Throws likewise. What it holds before it is written to is the tensor's values or nothing of meaning.
+/// Memory to write new values of the tensor into; what it holds before is undefined. Throws the same errors as to_host().
 HostMemory from_host(const at::Tensor& tensor);
 
-/// The elements of a tensor of type T, copied. Throws as to_host.
+/// Returns a copy of the elements of a tensor, whose element type must be T. Throws the same errors as to_host() and as().
 template <class T>
 std::vector<T> values_of(const at::Tensor& tensor) {
   const HostMemory memory = to_host(tensor);
@@ -56,7 +59,7 @@ std::vector<T> values_of(const at::Tensor& tensor) {
   return {values.begin(), values.end()};
 }
 
-/// The one element of a CPU tensor, where it lies: no copy, whatever is staged.
+/// Reads the first element of a CPU tensor from its own memory, also when SLUICE_HOST_MEMORY=staged.
 template <class T>
 T cpu_element(const at::Tensor& tensor) {
   return *data_of<const T>(tensor);

@@ -1,4 +1,4 @@
-// A build without CUDA: no device has any ability.
+// cuda_device.hpp in a build without CUDA.
 #include "core/tensor/cuda_device.hpp"
 
 namespace sluice {

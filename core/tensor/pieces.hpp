@@ -1,5 +1,5 @@
-// Work on two tensors side by side that makes copies of what it works on (another element type): piece by piece, so that the copies
-// stay in the cache and the whole is never there twice.
+// Works through two tensors piece by piece. For work that makes a temporary copy (in another element type, say): copies of pieces stay
+// in the cache, and there is never a second copy of the whole.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
@@ -9,7 +9,8 @@
 
 namespace sluice {
 
-/// work(to, from) on matching pieces of two contiguous tensors of as many elements.
+/// Calls work(to, from) with matching pieces, flat and of at most 2^18 elements, of two contiguous tensors with the same number of
+/// elements.
 template <class Work>
 void for_each_piece(const at::Tensor& to, const at::Tensor& from, const Work& work) {
   constexpr std::int64_t kPiece = std::int64_t{1} << 18;

@@ -1,6 +1,7 @@
-// From tensors to raw memory, checked: data_of for kernels. All others ask for the memory of the host (core/tensor/host_memory.hpp).
-// SLUICE_DISPATCH runs a block with T (storage) and A (accumulation) bound to the element types of a tensor: float/float,
-// double/double, BFloat16/float.
+// Checked access to the raw memory of CPU tensors, for kernels: data_of(). All other code uses core/tensor/host_memory.hpp, which also
+// works for devices.
+// SLUICE_DISPATCH(type, lambda) calls the lambda with two types defined for element type `type`: T, in which values are stored, and A, in
+// which they are accumulated. They are float/float, double/double or BFloat16/float; any other type throws c10::Error.
 #pragma once
 
 #include "core/kernels/bfloat16.hpp"
@@ -25,18 +26,19 @@ inline constexpr at::ScalarType kScalarTypeOf<std::int32_t> = at::kInt;
 template <>
 inline constexpr at::ScalarType kScalarTypeOf<std::int64_t> = at::kLong;
 
-/// Throws c10::Error, one line, unless the tensor is there, has memory, and its elements lie there one after the other in row-major
-/// order. A view with gaps (every second element, a transposed matrix) is not like that: contiguous() makes a copy that is.
+/// Throws c10::Error (one line) unless the tensor is defined, has memory (a meta tensor has none) and is contiguous: its elements lie one
+/// after the other in row-major order. A view with gaps (every second element, a transposed matrix) is not; contiguous() makes a copy that
+/// is.
 void require_contiguous(const at::Tensor& tensor);
-/// The same, and it is on the CPU, of element type `type`.
+/// Checks the same, and that the tensor is on the CPU and has element type `type`.
 void require_contiguous_on_cpu(const at::Tensor& tensor, at::ScalarType type);
 
-/// Memory of the tensor is written through a pointer: counts as LibTorch counts its own writes (Tensor::_version), in which it and all
-/// views of the same memory have part.
+/// Call it when the memory of the tensor is written through a pointer. It raises the version (Tensor::_version) with which LibTorch counts
+/// its own writes, and which all views of the same memory share.
 void count_write(const at::Tensor& tensor);
 
-/// The first element of a tensor that a kernel is to read or write as T, const T to read only. Throws as those. A pointer to write through
-/// is counted as a write.
+/// A pointer to the first element of a contiguous CPU tensor of element type T. With const T the kernel may only read; without, the call
+/// counts as a write. Throws what require_contiguous_on_cpu() throws.
 template <class T>
 T* data_of(const at::Tensor& tensor) {
   static_assert(kScalarTypeOf<std::remove_const_t<T>> != at::ScalarType::Undefined, "no tensor holds elements of this type");
@@ -45,7 +47,7 @@ T* data_of(const at::Tensor& tensor) {
   return static_cast<T*>(tensor.data_ptr());
 }
 
-/// The same, or null where there is no tensor: an argument that a kernel may do without.
+/// data_of(), or null if the tensor is undefined: for optional arguments of kernels.
 template <class T>
 T* data_or_null(const at::Tensor& tensor) {
   return tensor.defined() ? data_of<T>(tensor) : nullptr;

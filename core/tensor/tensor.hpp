@@ -1,5 +1,5 @@
-// The slim doorway to LibTorch: tensors, functions and custom autograd functions. It is the precompiled header of
-// every room that sees tensors; nobody includes torch's own umbrella header.
+// The few headers of LibTorch that Sluice needs: tensors, functions and custom autograd functions. Every folder that uses tensors
+// precompiles this header; torch's own umbrella header, which takes minutes to compile, is never included.
 #pragma once
 
 #include <ATen/Functions.h>

@@ -1,6 +1,6 @@
-// An arena of workspaces: memory that a step's functions borrow for what they need only while they run (a block of logits, an expert's
-// hidden rows, a product on its way into a gradient), and that the next one, and the next step, has again. Fresh memory costs more than
-// what is done with it where it is large: the system hands out its pages one by one, and zeroed.
+// An arena of temporary memory. A function borrows from it what it needs only while it runs (a block of logits, the hidden rows of an
+// expert, a product to be added to a gradient); later functions and steps borrow the same memory again. A large new allocation would cost
+// more than the work done in it, because the operating system hands out each page separately and zeroed.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
@@ -13,7 +13,7 @@ namespace sluice {
 
 class Workspaces;
 
-/// A tensor whose memory goes back when this goes; what it holds at first is anything.
+/// A borrowed tensor; the destructor gives its memory back to the arena. Its initial values are undefined.
 class Workspace {
  public:
   Workspace(Workspaces* from, at::Tensor buffer, at::Tensor tensor) : from_(from), buffer_(std::move(buffer)), tensor_(std::move(tensor)) {}
@@ -24,19 +24,20 @@ class Workspace {
   const at::Tensor& operator*() const { return tensor_; }
 
  private:
-  Workspaces* from_;  // null: the memory is of this one alone
+  Workspaces* from_;  // null: the memory was allocated for this tensor alone
   at::Tensor buffer_, tensor_;
 };
 
-/// As many buffers as were ever lent at once, each for whatever is borrowed next: the smallest that is large enough, else the largest grows.
-/// All of one device. Safe to borrow from on several threads; the workspaces must go before it does.
+/// The arena. It has as many buffers as were ever borrowed at the same time. A borrower gets the smallest free buffer that is large enough;
+/// if there is none, the largest free buffer is replaced by a larger one. All buffers must be on one device. Several threads may borrow at
+/// once. Every Workspace must be destroyed before its arena.
 class Workspaces {
  public:
   Workspaces() = default;
   Workspaces(const Workspaces&) = delete;
   Workspaces& operator=(const Workspaces&) = delete;
 
-  /// Of all its buffers, those that are lent included.
+  /// Bytes of all buffers, borrowed or free.
   std::int64_t bytes() const;
 
  private:
@@ -47,11 +48,12 @@ class Workspaces {
   void give_back(at::Tensor buffer);
 
   mutable std::mutex mutex_;
-  std::vector<at::Tensor> free_;  // bytes, the smallest first
+  std::vector<at::Tensor> free_;  // byte tensors, the smallest first
   std::int64_t bytes_ = 0;
 };
 
-/// A contiguous tensor of the element type and device of `options`, as `from` has it; of its own memory where that is null.
+/// Borrows a contiguous tensor of these sizes, with the element type and device of `options`, from the arena `from`. If `from` is null, the
+/// tensor is allocated.
 Workspace borrow(Workspaces* from, at::IntArrayRef sizes, const at::TensorOptions& options);
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// The thread of a process that adds up what other ranks sent, so that the one that polls the wire goes on polling meanwhile.
+// A thread that adds up what other ranks sent in reductions, so that the communication thread can go on moving messages meanwhile.
 #pragma once
 
 #include <atomic>
@@ -12,9 +12,10 @@
 
 namespace sluice::parallel {
 
+/// Runs submitted work on one thread of its own, in the order of submission.
 class Adder {
  public:
-  /// Tells when a piece of work is done.
+  /// Tells whether a piece of submitted work is done. A default-constructed ticket counts as done.
   class Ticket {
    public:
     Ticket() = default;
@@ -30,12 +31,12 @@ class Adder {
   };
 
   Adder() = default;
-  /// After all that was submitted is done.
+  /// Waits until all submitted work is done.
   ~Adder();
   Adder(const Adder&) = delete;
   Adder& operator=(const Adder&) = delete;
 
-  /// Runs `work`, which must not throw, on the adder's thread, after what was submitted before. The thread starts with the first.
+  /// Queues `work`, which must not throw, and returns at once. The thread is started by the first call.
   Ticket submit(std::function<void()> work);
 
  private:

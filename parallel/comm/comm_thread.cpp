@@ -24,7 +24,7 @@ class RunOnThread final : public Operation {
     try {
       work_();
     } catch (...) {
-      thrown_ = std::current_exception();  // the caller's business; the wire is none the worse for it
+      thrown_ = std::current_exception();  // for the caller of run(); other operations do not fail because of it
     }
     return true;
   }
@@ -148,7 +148,7 @@ bool CommThread::poll_all() {
   return completed;
 }
 
-/// One failed operation leaves the ranks out of step: everything else fails with the same error.
+/// After one failed operation the ranks are no longer in step, so every other operation fails with the same error.
 void CommThread::abandon_all(std::exception_ptr error) {
   const std::size_t first = abandoned_.size();
   {
@@ -203,7 +203,7 @@ void CommThread::loop() {
       last_progress = Clock::now();
     }
     if (under_way_.empty()) continue;
-    observe(Clock::now());  // here too: with much traffic the loop below never gets to it
+    observe(Clock::now());  // here too, since with much traffic the loop below never reaches its call
     bytes = 0;
     for (const auto& operation : under_way_)
       bytes += static_cast<double>(operation->info().bytes_to_send + operation->info().bytes_to_receive);

@@ -1,6 +1,7 @@
-// The one thread of a process that calls MPI. Others submit operations, which start in the order of submission, and wait.
-// While operations are under way it spins for a while (a sleep at once makes small messages 100 times slower), then sleeps
-// ever longer (a spinning wait burns its core); with nothing under way it sleeps until something is submitted.
+// The communication thread: the one thread of a process that calls MPI. Other threads submit operations, which start in the order of
+// submission, and wait for them. While operations are under way, the thread first polls without sleeping (sleeping at once would make
+// small messages 100 times slower) and then sleeps longer and longer between polls (polling keeps a core busy); patience.hpp has the times.
+// With nothing under way it sleeps until something is submitted.
 #pragma once
 
 #include "parallel/comm/courteous_spin.hpp"
@@ -18,7 +19,7 @@ namespace sluice::parallel {
 
 class CommThread {
  public:
-  /// Told about every awaited operation that is still not complete, about ten times a second.
+  /// Called on the communication thread, about ten times a second, for every incomplete operation that somebody waits for.
   using Observer = std::function<void(const Operation&)>;
 
   CommThread();
@@ -26,20 +27,22 @@ class CommThread {
   CommThread(const CommThread&) = delete;
   CommThread& operator=(const CommThread&) = delete;
 
-  /// Queues an operation. After a failure, or after stop(), it completes at once with that error.
+  /// Queues an operation. If an operation has failed before, or after stop(), it completes at once with that error.
   void submit(std::shared_ptr<Operation> operation);
-  /// Runs `work` on the communication thread, between operations; `urgent` work overtakes the queue.
-  /// Returns false if it did not end within `seconds`; rethrows what it throws.
+  /// Runs `work` on the communication thread, between operations, and waits for it; `urgent` work overtakes the queue. Rethrows what `work`
+  /// throws. Returns false if the thread is stopped, or if `work` has not ended within `seconds`; it may then still run later.
   bool run(std::function<void()> work, double seconds, bool urgent = false);
-  /// Yield between polls while spinning: for more ranks than cores.
+  /// Whether the thread gives its core away between polls (the default): needed if there are as many ranks as cores, or more.
   void set_yield(bool yield) { yield_.store(yield, std::memory_order_relaxed); }
   void set_observer(Observer observer);
-  /// Ends the thread. Operations under way are abandoned and complete with an error.
+  /// Ends the thread. Operations under way are abandoned and complete with a communication error.
   void stop();
+  /// Whether an operation has failed; all others then fail with the same error.
   bool failed() const { return failed_.load(std::memory_order_acquire); }
 
  private:
   void loop();
+  /// With `wait`, first waits until something is submitted, at most `seconds` (forever if negative).
   bool take_submitted(bool wait, double seconds);
   void start_submitted();
   bool poll_all();

@@ -8,7 +8,7 @@ void Handle::finish_quietly() noexcept {
   try {
     finish();
   } catch (const std::exception& error) {
-    // Another error is usually on its way already; this one must not hide it.
+    // Usually another exception is being thrown already, and must not be replaced by this one.
     log_error("an operation that nobody finished failed: {}", error.what());
   }
 }

@@ -1,6 +1,6 @@
-// Spinning that gives the core away between looks, as long as it comes back at once. A yield that comes back late went to
-// a thread that computes: then it is better to sleep and be woken, which the scheduler does at once, and to remember that
-// for a while, than to queue up behind whole time slices (milliseconds each).
+// Waiting in a loop that gives the core away (sched_yield) between looks at a condition. If a yield comes back late, another thread
+// computes on this core. It is then better to sleep: a woken thread gets the core at once, while a yielding one waits for whole time slices
+// (milliseconds each). So the loop gives up, and remembers for a while that the core is busy.
 #pragma once
 
 #include <sched.h>
@@ -14,7 +14,7 @@ class CourteousSpin {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Calls `done` until it is true, the time is over, or the core turns out to be busy. Returns what `done` last said.
+  /// Calls done() until it returns true, `limit` is over, or the core is found busy. Returns the last result of done().
   template <class Done>
   bool until(Done&& done, std::chrono::nanoseconds limit) {
     if (done()) return true;
@@ -26,7 +26,7 @@ class CourteousSpin {
     return false;
   }
 
-  /// Yields once; the time afterwards.
+  /// Yields the core once. `before` is the time now; returns the time afterwards.
   Clock::time_point yield(Clock::time_point before) {
     sched_yield();
     const Clock::time_point after = Clock::now();
@@ -34,6 +34,7 @@ class CourteousSpin {
     return after;
   }
 
+  /// Whether a yield came back late within the last 100 milliseconds.
   bool busy(Clock::time_point now) const { return now.time_since_epoch().count() < busy_until_.load(std::memory_order_relaxed); }
 
  private:

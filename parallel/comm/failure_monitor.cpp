@@ -33,7 +33,7 @@ void write_whole(int fd, std::string_view text) {
   }
 }
 
-/// What ranks saw of their own machines: the launcher may have ended them before they could say it, and other machines cannot look.
+/// Marks the ranks whose processes other ranks saw dead on their machines (found_dead): this program may run on another machine, or later.
 void mark_those_found_dead(std::vector<RankObservation>& all) {
   for (const RankObservation& witness : all) {
     const int dead = witness.record ? witness.record->found_dead : -1;
@@ -57,7 +57,7 @@ void FailureMonitor::note_heartbeat() {
 }
 
 void FailureMonitor::await(Operation& operation, double deadline_seconds, int group_slot) {
-  // Small operations are over in microseconds: do not go to sleep for them.
+  // Small operations are over in microseconds, so spin first.
   const bool sleeps = !spin_.until([&] { return operation.done(); }, kSpin);
   if (sleeps) {
     board_->begin_wait(operation);
@@ -102,17 +102,17 @@ std::vector<RankObservation> FailureMonitor::observe() const {
 }
 
 void FailureMonitor::fail(double waited, int dead_rank) {
-  // For whom the operation waits is in the record already: the communication thread, which alone may ask it, keeps it there.
+  // The record says already for whom the operation waits: the communication thread, which alone may ask the operation, keeps it up to date.
   board_->set_late(dead_rank);
   board_->flush();
   const Clock::time_point begin = Clock::now();
   const auto before = observe();
-  // With a rank dead the launcher is about to end the job: speak first.
+  // If a rank is dead, the launcher will soon end the job: report before that.
   const double patience = dead_rank >= 0 ? 0.3 : 2.0;
   while (seconds_since(begin) < patience) {
     sleep_for(0.05);
     const auto all = observe();
-    // Whoever waits and lives will be late too; half a second shows who lives.
+    // Ranks that wait and are alive will be late too; half a second shows which are alive.
     const bool settled = std::all_of(all.begin(), all.end(), [](const RankObservation& o) {
       return !o.record || o.record->late != 0 || o.record->state != RankState::kWaiting;
     });
@@ -148,8 +148,7 @@ void FailureMonitor::fail(double waited, int dead_rank) {
   } else {
     text = compose_failure_report(all, wall_clock()).text;
     text.insert(text.find('\n'), fmt::format(" (rank {} waited {:.1f} s)", own.rank, waited));
-    // Later ones see ranks that the launcher has ended meanwhile, and would blame them: a rank that was stopped, say, and is woken
-    // only to be ended.
+    // Only the first report is printed. Later ones would blame ranks that the launcher has ended meanwhile.
     if (!claim_report(board_->directory(), text)) text.clear();
   }
   if (!text.empty()) write_standard_error("error: " + text);
@@ -168,14 +167,14 @@ bool claim_report(const std::filesystem::path& directory, std::string_view text)
 
 namespace {
 
-/// All were killed at once, or by the launcher before any could notice the first: where a rank happened to be says nothing
-/// about who is to blame.
+/// The report if no rank noticed a failure: all were killed at once, or the launcher killed them before they could notice the first. What
+/// a rank was doing then does not tell who is to blame.
 std::string ended_without_a_word(std::span<const RankObservation> all) {
   const auto first = std::find_if(all.begin(), all.end(), [](const RankObservation& o) { return o.record.has_value(); });
   std::string where;
   if (first->record->step >= 0) where += fmt::format(" at step {}", first->record->step);
   if (*first->record->operation != '\0') where += fmt::format(", in or after '{}'", first->record->operation);
-  // If only some were, the launcher asked them because another one had gone.
+  // If only some ranks were asked to stop, the launcher asked them because another rank was gone.
   if (std::all_of(all.begin(), all.end(), [](const RankObservation& o) { return !o.record || *o.record->stop_signal != '\0'; }))
     return fmt::format("it was asked to stop ({}), and killed before it had stopped{}\n", first->record->stop_signal, where);
   return fmt::format("it ended without a word{}: killed, or a machine went down\n", where);
@@ -189,7 +188,7 @@ std::string report_on_records(const std::filesystem::path& directory) {
   mark_those_found_dead(all);
   if (std::all_of(all.begin(), all.end(), [](const RankObservation& o) { return o.record && o.record->state == RankState::kFinished; }))
     return "";
-  double end = 0;  // of that run, as far as its records tell: times count back from there, not from today
+  double end = 0;  // the last time in the records: the ages in the report count back from there, not from now
   bool somebody_noticed = false;
   for (const RankObservation& o : all) {
     if (!o.record) continue;

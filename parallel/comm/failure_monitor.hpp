@@ -1,11 +1,11 @@
 // Waiting with a deadline, and what happens when it passes: the job ends with a report, never in a hang.
 //
-// A rank past its deadline marks its record, gives the others up to 2 s to do the same, and then the lowest-numbered one
-// that is late composes the report from all records, prints it (and writes it to failure.txt beside them) and ends the
-// job with exit code 4; the others leave that to it, and go on their own only if it does not happen: then without a word, if
-// failure.txt is there.
-// A rank of this machine whose process has died ends the wait early. While a rank works alone, the deadlines of those who
-// wait count from its last heartbeat.
+// A rank past its deadline marks itself as late in its record (rank_record.hpp) and gives the others up to 2 s to do the same. Then the
+// lowest-numbered late rank composes the report from all records, prints it, writes it to failure.txt beside the records and ends the job
+// with exit code 4. The other late ranks wait for that. If it does not happen within 10 s, they end the job themselves, and print
+// their report only if there is no failure.txt.
+// If the process of a rank on this machine has died, the wait ends before the deadline. While a rank works alone and sends heartbeats, the
+// deadlines of the waiting ranks count from its last heartbeat.
 #pragma once
 
 #include "parallel/comm/courteous_spin.hpp"
@@ -19,25 +19,27 @@
 
 namespace sluice::parallel {
 
-/// Where a rank lives, as all ranks know it from the start.
+/// The process of a rank. All ranks tell each other theirs at the start.
 struct PeerProcess {
   std::int32_t pid = 0;
   std::uint64_t machine = 0;  // machine_identity()
 };
 
+/// Waits for the operations of one process, as described above.
 class FailureMonitor {
  public:
-  /// `abort` ends the whole job with the exit code it is given; it may return if it cannot.
+  /// `board` is the record of this rank. `abort` ends the whole job with the exit code it is given; if it returns, this process exits.
   FailureMonitor(std::shared_ptr<RecordBoard> board, std::function<void(int)> abort) : board_(std::move(board)), abort_(std::move(abort)) {}
 
+  /// The processes of all ranks, by world rank.
   void set_peers(std::vector<PeerProcess> peers) { peers_ = std::move(peers); }
 
-  /// Waits for the operation. `deadline_seconds` <= 0: no deadline, but a dead rank of this machine still ends the job.
-  /// Throws what the operation failed with.
+  /// Waits for the operation and throws what it failed with. With `deadline_seconds` <= 0 there is no deadline, but a dead process on this
+  /// machine still ends the job. `group_slot` is the group's index in the record, from RecordBoard::add_group().
   void await(Operation& operation, double deadline_seconds, int group_slot);
-  /// A rank that works alone gave a sign of life, now. Any thread.
+  /// Tells that a heartbeat of a rank that works alone has come in now. Thread-safe.
   void note_heartbeat();
-  /// The world rank of a process of this machine that has died, or -1.
+  /// Returns the world rank of a process on this machine that has died, or -1 if none has.
   int find_dead_peer() const;
 
   RecordBoard& board() { return *board_; }
@@ -53,13 +55,14 @@ class FailureMonitor {
   CourteousSpin spin_;
 };
 
-/// One rank of many speaks of a failure that all see: true for the first that asks, whose text is kept in kFailureFile of the
-/// directory; true for all if there is no directory, or it cannot be written.
+/// Decides which rank prints the report of a failure that several ranks see. Returns true to the first rank that calls it, and keeps its
+/// text in the file kFailureFile of the directory; returns false to the others. Returns true to all if `directory` is empty or cannot be
+/// written.
 bool claim_report(const std::filesystem::path& directory, std::string_view text);
 
-/// The report on the records in a directory, for a later program: empty if there are none or all ranks finished. Blames
-/// somebody only if a rank had noticed a failure; else the run was killed, and the step of rank 0, and who was asked to stop, is all
-/// that can be said.
+/// The report on the records in a directory, for a program that runs later. Empty if there are no records or all ranks finished. It names a
+/// culprit only if some rank had noticed a failure. Otherwise the run was killed, and the report says only the last known step and
+/// operation, and the signal if all ranks had been asked to stop.
 std::string report_on_records(const std::filesystem::path& directory);
 
 }  // namespace sluice::parallel

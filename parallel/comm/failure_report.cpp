@@ -15,7 +15,7 @@ constexpr std::size_t kMaxRows = 32;
 struct Finding {
   std::vector<int> ranks;
   std::string what;  // completes "rank 3 on node7 (pid 4711): ..."
-  bool own_error = false;  // not one of communication
+  bool own_error = false;  // the rank stopped with an error that is not a communication error
 };
 
 class Investigation {
@@ -29,7 +29,7 @@ class Investigation {
         if (matches(at(rank))) ranks.push_back(rank);
       return ranks;
     };
-    // What needs no reasoning first. An error of a rank's own: its end, and whatever befell the others, followed from it.
+    // First what needs no reasoning. A rank's own error is the cause of everything that happened to the others.
     if (auto ranks = every(has_own_error); !ranks.empty()) return {ranks, error_of(ranks.front()), true};
     // A dead, stopped or failed rank holds up the others whatever they are doing.
     if (auto ranks = every([](const auto& o) { return o.process == ProcessState::kGone && !finished(o); }); !ranks.empty())
@@ -115,7 +115,7 @@ class Investigation {
     }
     for (int rank = 0; rank < size(); ++rank) {
       if (!at(rank).record) {
-        ranks.push_back(rank);  // no telling whether it is a member: it is a suspect
+        ranks.push_back(rank);  // without a record it may or may not be a member: it is a suspect
         continue;
       }
       const std::int64_t started = started_in(*at(rank).record, record.group);
@@ -160,7 +160,7 @@ class Investigation {
     return std::string_view(a.operation) == b.operation && std::string_view(a.phase) == b.phase && a.step == b.step && std::string_view(a.slot) == b.slot;
   }
 
-  /// Two ranks wait for a message of each other's, or one does and the other for all of the group, at different operations.
+  /// Finds two ranks of one group that wait at different operations, one of them for a message from the other.
   Finding compare_pairs() const {
     for (int rank = 0; rank < size(); ++rank) {
       const auto& mine = at(rank).record;
@@ -180,7 +180,7 @@ class Investigation {
                        operation_of(*at(rest).record));
   }
 
-  /// All wait, for each other: somebody is behind in a group, or is at another operation than the rest.
+  /// For the case that all ranks wait for each other: finds ranks that are behind in a group, or at another operation than the rest.
   Finding compare_groups() const {
     for (int rank = 0; rank < size(); ++rank) {
       const auto& mine = at(rank).record;

@@ -1,7 +1,9 @@
-// Who held up the job? A pure function of the ranks' records.
+// Finds the rank that held up the job, as a pure function of the records of all ranks (rank_record.hpp).
 //
-// Ranks that are late point at those they wait for; following the pointers ends at the culprit: a rank that waits for
-// nobody (it computes, hangs in user code, failed or left), that is stopped or gone, or that is behind in the group.
+// A rank with an error of its own, or whose process is dead or stopped, is the culprit whatever the others do. Otherwise the records of
+// late ranks say for whom they wait; following them leads to a rank that waits for nobody (it computes, hangs in other code, or has left)
+// or that does not respond.
+// If all wait for each other, the culprit is a rank that is behind in a group or at another operation than the others.
 #pragma once
 
 #include "parallel/comm/rank_record.hpp"
@@ -12,19 +14,20 @@
 
 namespace sluice::parallel {
 
+/// What is known about one rank.
 struct RankObservation {
-  std::optional<RankRecord> record;               // empty: the rank left none
-  ProcessState process = ProcessState::kUnknown;  // known for ranks of the reporting machine only
-  bool responsive = true;                         // false: waits, yet its communication thread shows no sign of life
+  std::optional<RankRecord> record;               // empty if the rank left none
+  ProcessState process = ProcessState::kUnknown;  // known only for ranks on the machine that reports, or that another rank saw dead
+  bool responsive = true;                         // false if it waits but its communication thread shows no sign of life
 };
 
 struct FailureReport {
-  std::vector<int> culprits;  // ranks, ascending; empty if nobody stands out
+  std::vector<int> culprits;  // world ranks, ascending; empty if no rank can be blamed
   std::string headline;       // one line: which rank, where, why
-  std::string text;           // headline and a table of ranks
+  std::string text;           // the headline and a table of ranks (failure_table.hpp), the culprits first, at most 32 of them
 };
 
-/// `observations[r]` is rank r; `now` is the wall clock that record.since is compared with.
+/// observations[r] is what is known about rank r. `now` (seconds since 1970) is the time to which ages in the report are counted.
 FailureReport compose_failure_report(std::span<const RankObservation> observations, double now);
 
 }  // namespace sluice::parallel

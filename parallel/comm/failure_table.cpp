@@ -58,7 +58,7 @@ std::string failure_table(std::span<const RankObservation> all, const std::vecto
     row.fill("-");
     row[0] = std::to_string(rank);
     row[3] = state_of(observed);
-    // Asked to stop, and not yet there: a matter of its own, whatever else is wrong.
+    // A request to stop is shown beside the state, whatever the state is.
     if (observed.record && *observed.record->stop_signal != '\0')
       row[3] += fmt::format(", asked to stop by {}", observed.record->stop_signal);
     if (observed.record) {

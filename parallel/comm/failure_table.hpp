@@ -1,4 +1,4 @@
-// What each rank was doing, as a table of text for the failure report.
+// The table of a failure report: what each rank was doing.
 #pragma once
 
 #include "parallel/comm/failure_report.hpp"
@@ -9,8 +9,8 @@
 
 namespace sluice::parallel {
 
-/// A head and a row for each rank of `order`, columns aligned, each line ended; `now` is the wall clock that record.since is
-/// compared with.
+/// Returns a line with the names of the columns and a line for each rank in `order`, with aligned columns. all[r] is what is known about
+/// rank r. `now` (seconds since 1970) is the time to which ages are counted.
 std::string failure_table(std::span<const RankObservation> all, const std::vector<int>& order, double now);
 
 }  // namespace sluice::parallel

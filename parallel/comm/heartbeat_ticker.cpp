@@ -63,7 +63,7 @@ void HeartbeatTicker::loop() {
     progressed_ = false;
     if (!beats) continue;
     const std::string text = text_;
-    lock.unlock();  // a beat may wait for a file system; say() must not
+    lock.unlock();  // heartbeat() may wait for a file system, and callers of progress() must not wait for it
     world_.heartbeat(text);
     lock.lock();
   }

@@ -1,11 +1,11 @@
-// A heartbeat for work that a rank does alone, so that the others' deadlines do not count however long it takes. Where nothing is
-// known of the work but that its process lives, a thread beats all the time; a process that is stopped, killed or cut off beats no
-// more. Where the work tells its progress, it beats only if it got on, and the job ends with an error that names rank and work if
-// it did not for as long as the deadlines are: a file system that hangs holds up a live process.
+// Sends heartbeats while a rank works alone, so that the deadlines of the ranks that wait for it do not pass, however long the work takes.
+// If the work does not report its progress, a thread sends heartbeats as long as the process runs. If it does, heartbeats are sent only
+// while it makes progress. After world.deadline_seconds() without progress (a file system hangs, say) the job ends with an error that
+// names the rank and the work.
 //
-//     HeartbeatTicker ticker(world, "verifying checkpoints");      // beats, whatever happens
-//     work([&](const char* merge) { ticker.progress(merge); });    // beats as the work gets on
-//     ticker.rest();                                               // waits for others, which is not its own work
+//     HeartbeatTicker ticker(world, "verifying checkpoints");      // sends heartbeats in any case
+//     work([&](const char* merge) { ticker.progress(merge); });    // from now on only while there is progress
+//     ticker.rest();                                               // this rank now waits for others: no heartbeats
 #pragma once
 
 #include "parallel/comm/stall_watch.hpp"
@@ -19,19 +19,22 @@
 
 namespace sluice::parallel {
 
+/// Hold one for the whole length of the work; the destructor tells the others that it is over.
 class HeartbeatTicker {
  public:
-  /// Beats at once, then every world.heartbeat_seconds(). `world` outlives it and is not shut down meanwhile.
+  /// Sends a heartbeat at once, and then every world.heartbeat_seconds(). `text` says what the rank is doing, for reports. `world` must
+  /// outlive the ticker and must not be shut down meanwhile.
   HeartbeatTicker(World& world, std::string_view text);
   ~HeartbeatTicker();
   HeartbeatTicker(const HeartbeatTicker&) = delete;
   HeartbeatTicker& operator=(const HeartbeatTicker&) = delete;
 
-  /// Beats now and all the time, with this text. Thread-safe.
+  /// Sends a heartbeat with this text now, and from now on regularly, without expecting progress. Thread-safe.
   void say(std::string_view text);
-  /// The work got on and is now at `text`; from now on only progress keeps the deadlines away. Cheap. Thread-safe.
+  /// Tells that the work has made progress and is now at `text`. From now on heartbeats are sent only while there is progress. Cheap.
+  /// Thread-safe.
   void progress(std::string_view text);
-  /// Neither beats nor expects progress until the next of these calls.
+  /// From now on neither sends heartbeats nor expects progress, until say() or progress() is called. Thread-safe.
   void rest();
 
  private:

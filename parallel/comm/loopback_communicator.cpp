@@ -31,7 +31,7 @@ struct Mailbox {
   std::deque<Sent> sent;
   std::deque<std::shared_ptr<PendingReceive>> receives;
 
-  /// Pairs what can be paired. Holding the lock.
+  /// Pairs messages with receives, in order. The caller holds the lock.
   void match() {
     while (!sent.empty() && !receives.empty()) {
       const auto receive = receives.front();

@@ -1,4 +1,5 @@
-// A group of ranks on MPI: numbers, checks and submits operations; the communication thread executes them.
+// A group of ranks that communicates by MPI. It checks the arguments of an operation, gives it a sequence number and submits it to the
+// communication thread, which executes it.
 #pragma once
 
 #include "parallel/comm/comm_thread.hpp"
@@ -9,11 +10,11 @@
 
 namespace sluice::parallel {
 
-/// What the groups of one process share.
+/// What all groups of one process share.
 struct MpiProcess {
   std::shared_ptr<RecordBoard> board;
   std::shared_ptr<FailureMonitor> monitor;
-  Adder adder;  // outlives the thread, and so the operations under way
+  Adder adder;  // declared before the thread, and so destroyed after it and its operations
   CommThread thread;
 };
 
@@ -47,16 +48,17 @@ class MpiCommunicator final : public Communicator {
 
  private:
   void check_peer(int peer, OperationLabel label) const;
-  /// One size for each rank, none negative.
+  /// Communication error unless there is one size for each rank and none is negative.
   void check_parts(std::span<const std::int64_t> parts, OperationLabel label) const;
-  /// Numbers the operation that `make` gives and submits it, as one step: the order of numbers is the order on the wire.
+  /// Numbers the operation that make(info) returns and submits it, under one lock, so that operations are sent in the order of their
+  /// numbers.
   template <class Make>
   Handle submit(OperationLabel label, bool collective, std::int64_t bytes_to_send, std::int64_t bytes_to_receive, Make&& make);
 
   std::shared_ptr<MpiProcess> process_;
   MpiGroupPtr group_;
   double deadline_seconds_;
-  int slot_;  // of the group in the record
+  int slot_;  // index of the group in the record
   std::mutex mutex_;
   std::int64_t next_sequence_ = 0;
 };

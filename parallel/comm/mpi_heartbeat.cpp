@@ -5,7 +5,8 @@ namespace {
 
 constexpr char kBeat = 1;
 
-/// Polled until the bytes are out: the first message to a rank needs several polls, since the connection is made by it.
+/// The operation that sends one heartbeat. It is polled until the bytes are out: the first message to a rank makes the connection, which
+/// takes several polls.
 class Beat final : public MpiOperation {
  public:
   explicit Beat(MpiGroupPtr world) : MpiOperation({{"heartbeat", -1, "", "one rank"}, world->name, -1, 0, 0}, world) {}
@@ -52,7 +53,7 @@ bool MpiHeartbeat::collect() {
   const int number = world_->wire->take_signals(kHeartbeatTag);
   collected_ += number;
   if (number != 0 && world_->wire->rank() == 0 && world_->wire->size() > 2) {
-    // Whoever holds the lock beats, or closes and waits for this thread.
+    // If another thread holds the lock, it is sending a heartbeat itself, or it is closing and waits for this thread: do not wait for it.
     if (std::unique_lock lock(mutex_, std::try_to_lock); lock) beat_now();
   }
   return number != 0;

@@ -45,7 +45,7 @@ bool MpiOperation::poll() {
 bool MpiOperation::proceed_with_heads() {
   if (!heads_.empty()) {
     heads_.test();
-    // Each is looked at as it comes: a rank at another operation is to be told now, not once all have come.
+    // Each head is checked as it comes: a rank at another operation is reported now, not once all heads have come.
     for (const MpiRequests::Received& received : heads_.take_received()) accept(received);
   }
   const bool complete = proceed();
@@ -90,7 +90,7 @@ void MpiOperation::post_head(int to, const void* data, std::size_t bytes, std::s
 }
 
 void MpiOperation::expect_head(int from, void* data, std::size_t bytes, std::size_t inside) {
-  // Room for the longest head there is, so that also one of another operation comes whole.
+  // Room for the longest possible head, so that a head of another operation arrives whole too.
   constexpr std::size_t kRoom = sizeof(MessageHeader) + kInlineBytes;
   expected_.push_back({from, data, bytes, inside, std::unique_ptr<std::byte[]>(new std::byte[kRoom])});
   wire().receive_up_to(expected_.back().head.get(), kRoom, from, kHeadTag, heads_);
@@ -189,7 +189,7 @@ class AllGather final : public MpiOperation {
   Parts parts_;
 };
 
-/// Short messages of one size, also to oneself.
+/// Messages of one size to every rank; the part of this rank itself is copied.
 class ExchangeCounts final : public MpiOperation {
  public:
   ExchangeCounts(OperationInfo info, MpiGroupPtr group, const std::int64_t* send, std::int64_t* receive, std::size_t count)

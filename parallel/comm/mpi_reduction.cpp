@@ -1,8 +1,9 @@
-// Reductions. A buffer has one part for each rank: every rank collects its part from all others and combines it in rank order; in an
-// all_reduce it then gives the result to all others. Bandwidth is optimal ((n-1)/n of the buffer each way, twice for an all_reduce),
-// additions are in rank order however the buffer is cut, and each message names its peer. A short part of a reduce_scatter comes in
-// the heads. Longer ones go through in blocks, each with a segment of every part, two at a time, so that adding (by a thread of its
-// own) and sending overlap and the extra memory stays small. A short all_reduce takes one step: everybody's part is the whole buffer.
+// Reductions. A buffer is cut into one part for each rank. Every rank receives its part from all others and combines it in rank order; in
+// an all_reduce it then sends the result to all others. The bandwidth is optimal: each rank sends and receives (n-1)/n of the buffer, twice
+// in an all_reduce. Additions are in rank order, however the buffer is cut.
+// Short parts of a reduce_scatter come in the heads (mpi_operations.hpp). Longer parts are moved in blocks, each with a segment of every
+// part. Two blocks are under way at a time, so that adding (on the adder's thread) and sending overlap while the receive buffers stay
+// small. A short all_reduce takes one step: the part of every rank is the whole buffer.
 #include "parallel/comm/adder.hpp"
 #include "parallel/comm/mpi_operations.hpp"
 #include "parallel/comm/reduce_in_order.hpp"
@@ -15,16 +16,16 @@ namespace sluice::parallel {
 namespace {
 
 constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
-constexpr std::size_t kSegmentBytes = std::size_t{256} << 10;  // of one part in a block, at least
-constexpr std::size_t kHandedOverBytes = 64 << 10;             // adding less than this is done sooner than another thread is awake
+constexpr std::size_t kSegmentBytes = std::size_t{256} << 10;  // the least bytes of a segment
+constexpr std::size_t kHandedOverBytes = 64 << 10;             // adding less than this takes less time than waking the adder's thread
 
-/// Of each part in a block: a whole number of elements of any type.
+/// The bytes of a segment (what a block has of each part): a whole number of elements of any type.
 std::size_t segment_bytes(int ranks) {
   const auto parts = static_cast<std::size_t>(ranks);
   return std::max(kSegmentBytes, (kBlockBytes / sizeof(double) + parts - 1) / parts * sizeof(double));
 }
 
-/// The part of each rank, in elements, and whether all others get the result.
+/// The part of each rank, in elements, and whether every rank sends its result to all others (all_reduce).
 struct Cut {
   std::vector<IndexRange> parts;
   bool gives_out = false;
@@ -99,9 +100,10 @@ class Reduction final : public MpiOperation {
   };
 
   IndexRange part(int of_rank) const { return cut_.parts[static_cast<std::size_t>(of_rank)]; }
-  /// The part of a rank comes to it in the heads.
+  /// Whether the part of a rank is sent to it in the heads.
   bool in_heads(int of_rank) const { return !cut_.gives_out && bytes(part(of_rank)) <= kInlineBytes; }
-  /// What heads say about the part of a rank: where all ranks get all parts, they are told as one.
+  /// The number of bytes in the header of a message to the owner of a part: those of the part, or of the whole buffer if all ranks get all
+  /// parts.
   std::size_t told_bytes(int of_rank) const {
     if (!cut_.gives_out) return bytes(part(of_rank));
     return static_cast<std::size_t>(cut_.parts.back().first + cut_.parts.back().count) * size_of(type_);
@@ -110,7 +112,7 @@ class Reduction final : public MpiOperation {
   std::size_t bytes(IndexRange range) const { return static_cast<std::size_t>(range.count) * size_of(type_); }
 
   int tag_of(const Block& block, int step) const { return tag(static_cast<int>(block.number % 16) * 2 + step); }
-  /// What a block has of the part of a rank: nothing, once that is at its end.
+  /// The segment that a block has of the part of a rank; empty if the part is shorter than that, or comes in the heads.
   IndexRange segment(const Block& block, int of_rank) const {
     const IndexRange whole = part(of_rank);
     const long long begin = in_heads(of_rank) ? whole.count : std::min(block.number * segment_count_, whole.count);
@@ -197,7 +199,7 @@ class Reduction final : public MpiOperation {
   long long segment_count_;  // elements
   long long num_blocks_ = 0;
   long long next_ = 0;       // block
-  bool added_ = false;       // a part that comes in the heads; there is none, or it is done
+  bool added_ = false;       // whether this rank's part, if it comes in the heads, has been added up
   Contributions in_heads_;
   std::array<Block, 2> blocks_;
 };

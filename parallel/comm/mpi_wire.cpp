@@ -231,7 +231,7 @@ void MpiWire::receive_up_to(void* data, std::size_t bytes, int from, int tag, Mp
 
 int MpiWire::take_signals(int tag) const {
   for (int number = 0;; ++number) {
-    // Errors end the look only: what is wrong with the wire is said by the operation that is waited for.
+    // An error only ends the search: if MPI has failed, the operation that is waited for reports it.
     int here = 0;
     char byte = 0;
     MPI_Status status;

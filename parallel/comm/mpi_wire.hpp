@@ -1,5 +1,5 @@
-// The few MPI calls that Sluice makes, without mpi.h: one MPI communicator, non-blocking messages, errors as
-// communication errors with MPI's own text. Everything here is called from the communication thread only.
+// The few MPI calls that Sluice makes, behind an interface without mpi.h: one MPI communicator with non-blocking messages. A failed call
+// throws a communication error (exit 4) with MPI's own text. Everything here is called on the communication thread only.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,8 @@
 
 namespace sluice::parallel {
 
-/// Requests under way together. Sizes are exact, unless said otherwise: a message that is longer or shorter than expected is an error.
+/// A set of MPI requests under way. A message that is longer or shorter than expected is a communication error, except that
+/// receive_up_to() takes shorter ones.
 class MpiRequests {
  public:
   MpiRequests();
@@ -17,14 +18,14 @@ class MpiRequests {
   MpiRequests(MpiRequests&&) noexcept;
   MpiRequests& operator=(MpiRequests&&) noexcept;
 
-  /// Makes progress; true once all are complete (then it is empty again).
+  /// Makes progress without blocking. Returns true once all requests are complete; the set is then empty again.
   bool test();
   bool empty() const;
   struct Received {
     int peer;  // group rank
     std::size_t bytes;
   };
-  /// Messages of receive_up_to() that came in since the last call, in order of arrival.
+  /// The messages of receive_up_to() that test() found complete since the last call.
   std::vector<Received> take_received();
   /// Adds the group ranks of incomplete point-to-point messages to `peers`.
   void pending_peers(std::vector<int>& peers) const;
@@ -35,9 +36,11 @@ class MpiRequests {
   std::unique_ptr<Impl> impl_;
 };
 
+/// One MPI communicator. Ranks are ranks of this communicator.
 class MpiWire {
  public:
-  /// Initialises MPI for calls from one thread at a time (checked) and gives the world. Blocks.
+  /// Initialises MPI for calls from one thread at a time, and returns a communicator of all ranks. Blocks. Communication error if MPI is
+  /// initialised already or does not offer MPI_THREAD_SERIALIZED.
   static std::shared_ptr<MpiWire> initialise();
   static void finalise();
   /// Ends the whole job with `code`.
@@ -48,21 +51,22 @@ class MpiWire {
   int rank() const;
   int size() const;
 
-  /// Collective over this communicator and blocking: call only where every rank is known to be on its way.
-  /// A negative colour gives a null pointer.
+  /// Ranks with the same colour get a communicator, ordered by (key, rank); a negative colour gives a null pointer. Collective and
+  /// blocking: call it only when all ranks are known to call it.
   std::shared_ptr<MpiWire> split(int color, int key) const;
-  /// The ranks that share memory with this one. As split().
+  /// A communicator of the ranks that share memory with this one. Collective and blocking, too.
   std::shared_ptr<MpiWire> split_by_node() const;
 
-  /// Messages larger than `max_message_bytes` travel in pieces: MPI 3 counts are 32-bit.
+  /// Messages larger than `bytes` are sent in pieces, because the counts of MPI 3 have 32 bits. The same on all ranks.
   void set_max_message_bytes(std::size_t bytes) { max_message_bytes_ = bytes; }
 
-  /// A message with zero bytes is sent too.
+  // These start a message and add its requests to `requests`. The buffer must stay valid until they are complete.
+  /// A message of zero bytes is sent too.
   void send(const void* data, std::size_t bytes, int to, int tag, MpiRequests& requests) const;
   void receive(void* data, std::size_t bytes, int from, int tag, MpiRequests& requests) const;
-  /// One message of at most `bytes` bytes, in one piece.
+  /// Receives one message of at most `bytes` bytes that is sent in one piece.
   void receive_up_to(void* data, std::size_t bytes, int from, int tag, MpiRequests& requests) const;
-  /// Receives the one-byte messages with this tag that have come in, from anybody; their number. Does not wait.
+  /// Receives all one-byte messages with this tag that have come in, from any rank, and returns their number. Does not wait or throw.
   int take_signals(int tag) const;
   void broadcast(void* data, std::size_t bytes, int root, MpiRequests& requests) const;
 

@@ -25,7 +25,8 @@ struct Introduction {
 };
 static_assert(std::is_trivially_copyable_v<Introduction>);
 
-/// If the communication thread is itself stuck in MPI, leaving is all that remains; the launcher then ends the others.
+/// Ends the job with MPI_Abort on the communication thread. If that thread is stuck in MPI, this process just exits, and the launcher ends
+/// the others.
 [[noreturn]] void end_whole_job(MpiProcess& process, int code) {
   try {
     process.thread.run([code] { MpiWire::abort(code); }, 3.0, true);
@@ -58,7 +59,7 @@ class MpiWorld final : public World {
       local->broadcast(&node, sizeof node, 0, requests);
       while (!requests.test()) sched_yield();
     });
-    // With ranks on every core, a spinning one must let others work.
+    // If there are as many ranks as cores, a rank that polls must let others compute.
     process_->thread.set_yield(layout_.local_size >= static_cast<int>(usable_processors().count()));
     process_->board = std::make_shared<RecordBoard>(wire_->rank(), wire_->size(), 0);
     process_->monitor =
@@ -84,7 +85,7 @@ class MpiWorld final : public World {
     const auto from = std::dynamic_pointer_cast<MpiCommunicator>(parent);
     if (!from)
       throw usage_error("group '{}' is to be split from '{}', which is not of this world", name, parent ? parent->name() : "nothing");
-    // Meets under the deadline first: splitting blocks.
+    // All ranks meet in a barrier first, which has a deadline: MPI_Comm_split blocks without one.
     from->start_barrier({"split", -1, "", name.c_str()}).finish();
     std::shared_ptr<MpiWire> wire;
     on_thread("MPI_Comm_split", from->deadline_seconds(), [&] { wire = from->group()->wire->split(color, key); });
@@ -103,13 +104,14 @@ class MpiWorld final : public World {
 
   void open_records(const std::filesystem::path& directory) override {
     process_->board->open(directory);
-    // Nobody looks for a record before it is there.
+    // No rank may look for a record before it is there.
     world_->start_barrier({"open records", -1, "", ""}).finish();
   }
 
   void heartbeat(std::string_view text) override {
     process_->board->heartbeat(text);
-    // The text is for reports, which other hosts may write: flushed as often as it is sent, since that may take a while.
+    // The text is for reports, which other hosts may write, so the record is flushed; no more often than heartbeats are sent, since that
+    // may take a while.
     if (heartbeat_->beat()) process_->board->flush();
   }
   int find_dead_peer() const override { return process_->monitor->find_dead_peer(); }
@@ -124,7 +126,7 @@ class MpiWorld final : public World {
 
   void shutdown() override {
     if (process_->thread.failed()) end_job(ExitCode::kCommunication);
-    // All meet, and no message is left behind: MPI may be ended only then.
+    // MPI may be ended only when all ranks have met and no message is left.
     std::int64_t sent = heartbeat_->close(options_.start_seconds);
     std::vector<std::int64_t> all(static_cast<std::size_t>(size()));
     world_->start_all_gather(&sent, all.data(), sizeof sent, {"shutdown", -1, "", ""}).finish();
@@ -150,7 +152,7 @@ class MpiWorld final : public World {
   void end_job(ExitCode code) override { end_whole_job(*process_, static_cast<int>(code)); }
 
  private:
-  /// Blocking MPI calls, bounded: what does not come back ends the process, since it cannot be called off.
+  /// Runs blocking MPI calls on the communication thread. If they do not return in time, the process ends, since they cannot be cancelled.
   void on_thread(const char* what, double seconds, std::function<void()> work) {
     const double patience = seconds > 0 ? seconds : 1e7;
     if (process_->thread.run(std::move(work), patience)) return;

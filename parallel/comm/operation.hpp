@@ -1,4 +1,4 @@
-// One piece of work of the communication thread and the waiting side of it. No MPI here.
+// One operation of the communication thread, and how other threads wait for it. No MPI here.
 #pragma once
 
 #include "parallel/comm/communicator.hpp"
@@ -31,15 +31,15 @@ enum class OperationKind : std::int32_t {
 struct OperationInfo {
   OperationLabel label;
   std::string group;           // name of the communicator
-  std::int64_t sequence = -1;  // of the operation within the group; messages between two ranks have none
+  std::int64_t sequence = -1;  // number of the collective operation within the group; -1 for send and receive
   std::int64_t bytes_to_send = 0;
   std::int64_t bytes_to_receive = 0;
   OperationKind kind = OperationKind::kPair;
-  std::int32_t detail = 0;  // what else the ranks must agree on: root of a broadcast, element type and operator of a reduction
+  std::int32_t detail = 0;  // root of a broadcast, or element type and operator of a reduction; must be the same on all ranks
 };
 
-/// start() and poll() run on the communication thread only and may throw; any other thread may wait.
-/// Buffers that the caller gave belong to the operation until it is complete.
+/// start() and poll() are called on the communication thread only and may throw; any other thread may wait.
+/// The buffers of the caller belong to the operation until it is complete.
 class Operation {
  public:
   explicit Operation(OperationInfo info) : info_(std::move(info)) {}
@@ -47,14 +47,15 @@ class Operation {
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
 
-  /// Posts the first messages; true if the operation is already complete.
+  /// Posts the first messages. Returns true if the operation is already complete.
   virtual bool start() = 0;
-  /// Makes progress without blocking; true once complete.
+  /// Makes progress without blocking. Returns true once the operation is complete.
   virtual bool poll() = 0;
-  /// Called on the communication thread before the operation is given up incomplete: when it returns, no other thread of this process
-  /// works on the caller's buffers any more.
+  /// Called on the communication thread before an incomplete operation is given up. When it returns, no other thread of this process works
+  /// on the caller's buffers any more.
   virtual void abandon() {}
-  /// World ranks from or to whom something is outstanding, ascending. Empty and true: all of the group, nobody in particular.
+  /// Writes the world ranks for which the operation waits (it has yet to send to them or receive from them) to `world_ranks`, ascending. If
+  /// no single ranks are known, returns true and leaves world_ranks empty: it waits for the group as a whole.
   virtual bool waits_for_group(std::vector<int>& world_ranks) const {
     world_ranks.clear();
     return true;
@@ -69,6 +70,7 @@ class Operation {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, std::chrono::duration<double>(seconds), [this] { return done(); });
   }
+  /// Marks the operation as complete, with the error that it failed with, and wakes the waiting threads.
   void complete(std::exception_ptr error = nullptr) {
     // Notified under the lock: the waiter may destroy the operation as soon as it sees it done.
     std::lock_guard lock(mutex_);
@@ -76,11 +78,12 @@ class Operation {
     done_.store(true, std::memory_order_release);
     changed_.notify_all();
   }
+  /// Throws the error that the operation failed with, if any. Call it only once the operation is complete.
   void rethrow() const {
     if (error_) std::rethrow_exception(error_);
   }
 
-  /// Set while somebody waits in finish(); the communication thread then publishes for whom the operation waits.
+  /// Set once a thread waits for it in finish(): the communication thread then publishes in the record for whom the operation waits.
   std::atomic<bool> awaited{false};
 
  private:

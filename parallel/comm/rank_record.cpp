@@ -14,7 +14,7 @@
 namespace sluice::parallel {
 namespace {
 
-/// False if the record is not whole: a file of another kind, or one that was cut.
+/// Reads a whole record; false if the file is of another kind or was cut.
 bool read_whole(int fd, RankRecord& record) {
   if (pread(fd, static_cast<RecordHead*>(&record), sizeof(RecordHead), 0) != static_cast<ssize_t>(sizeof(RecordHead))) return false;
   if (std::memcmp(record.magic, RankRecord::kMagic, sizeof record.magic) != 0 || record.num_groups < 0) return false;
@@ -77,7 +77,8 @@ std::optional<RankRecord> read_record(const std::filesystem::path& directory, in
     readable = read_whole(fd, record);
     if (!readable) break;
     RankRecord again;
-    // Unchanged over two readings and at rest; a rank that died while writing leaves an odd version: taken as it is at the end.
+    // Good if two readings are equal and no change is going on (even version). A rank that died during a change leaves an odd version; its
+    // record is accepted in the last attempt.
     whole = read_whole(fd, again) && again.version == record.version && (record.version % 2 == 0 || attempt == 99);
     if (!whole) usleep(100);
   }
@@ -96,7 +97,7 @@ std::vector<std::optional<RankRecord>> read_records(const std::filesystem::path&
     if (const auto record = read_record(directory, rank)) world_size = std::max(world_size, static_cast<int>(record->world_size));
   }
   for (int rank = 0; rank < world_size; ++rank) records.push_back(read_record(directory, rank));
-  // Only the newest start counts: of a larger, earlier one, files may be left.
+  // Only the newest job counts: files of an earlier job with more ranks may be left.
   double newest = 0;
   std::uint64_t job = 0;
   for (const auto& record : records)

@@ -1,8 +1,8 @@
-// A rank's record: what it is doing, kept in a small memory-mapped file that outlives it, so that any rank, or a later
-// program, can say who held up the job.
+// The record of a rank: what it is doing, kept in a small memory-mapped file that outlives the process. From the records any rank, or a
+// later program, can find out who held up the job.
 //
-// File records/rank-NNNN: one RecordHead, then its num_groups RecordGroups, and room for more; native byte order, rewritten in place.
-// `version` is odd while it changes. Files of another format (magic) are taken for none.
+// The file records/rank-NNNN has one RecordHead, then num_groups RecordGroups, and room for more, in native byte order. It is changed in
+// place; `version` is odd during a change. A file of another format (`magic`) counts as no record.
 #pragma once
 
 #include "core/base/error.hpp"
@@ -20,18 +20,19 @@
 namespace sluice::parallel {
 
 enum class RankState : std::int32_t {
-  kComputing = 0,  // outside communication, or communicating in the background: it waits for nobody
+  kComputing = 0,  // it waits for nobody; operations may be under way in the background
   kWaiting = 1,    // in finish() of the operation that the record names
-  kFailed = 2,     // gave up with `message` and `exit_code`
-  kFinished = 3,   // left the world in good order
+  kFailed = 2,     // it stopped with the error in `message` and `exit_code`
+  kFinished = 3,   // it has left the world without an error
 };
 
-/// How far a rank is in a group it belongs to: sequence of the last operation started and finished.
+/// How far a rank is in one of its groups: the sequence numbers of the last operations it started and finished, -1 if none.
 struct RecordGroup {
   char name[40] = {};
   std::int64_t started = -1, finished = -1;
 };
 
+/// The part of a record that has a fixed size. Texts end with a zero and are cut if they are too long.
 struct RecordHead {
   static constexpr char kMagic[8] = {'S', 'L', 'U', 'R', 'E', 'C', '0', '5'};
   static constexpr int kMaxWaitsFor = 48;
@@ -41,36 +42,37 @@ struct RecordHead {
   std::int32_t rank = 0;
   std::int32_t world_size = 1;
   std::int32_t pid = 0;
-  std::uint64_t job = 0;      // the same for all ranks of one start
-  std::uint64_t machine = 0;  // hash of host boot and process-id namespace: equal means that `pid` can be looked up
+  std::uint64_t job = 0;      // random number that all ranks of one start share
+  std::uint64_t machine = 0;  // machine_identity(): a rank with the same number can look up `pid`; 0 if unknown
   char host[64] = {};
 
   RankState state = RankState::kComputing;
-  std::int32_t late = 0;        // 1: gave up waiting, past its deadline or for a dead rank
-  std::int32_t found_dead = -1;  // the rank of its machine whose process it saw gone: whoever reads this later cannot look any more
-  double since = 0;             // wall clock (seconds) of the last change of state
-  std::uint64_t alive = 0;      // grows while the communication thread polls for an operation that is waited for
-  double written = 0;           // wall clock of the last change of any kind
-  double heartbeat_at = 0;      // wall clock of the last heartbeat
-  char heartbeat_text[160] = {};  // what it works at alone; empty once that is over
+  std::int32_t late = 0;        // 1 if it gave up waiting, past its deadline or because a rank is dead
+  std::int32_t found_dead = -1;  // rank on its machine whose process it found dead, -1 if none; a later reader cannot look that up
+  double since = 0;             // time (seconds since 1970) of the last change of `state`
+  std::uint64_t alive = 0;      // grows while the communication thread polls an operation that is waited for
+  double written = 0;           // time of the last change of any kind
+  double heartbeat_at = 0;      // time of the last heartbeat
+  char heartbeat_text[160] = {};  // what it works at while others wait; empty once that is over
 
-  // The operation that is waited for; for a rank that waits for nobody, the last one that it started.
+  // The operation that it waits for, or, if it waits for none, the last one that it waited for or started.
   char operation[40] = {};
   char slot[48] = {};
   char phase[16] = {};
   char group[40] = {};
   std::int64_t step = -1, sequence = -1;
   std::int64_t bytes_to_send = 0, bytes_to_receive = 0;
-  std::int32_t waits_for_group = 0;  // 1: a collective; whoever of the group has not started it
-  std::int32_t num_waits_for = 0;    // may exceed what fits
-  std::int32_t waits_for[kMaxWaitsFor] = {};
+  std::int32_t waits_for_group = 0;  // 1 if no single ranks are known: it waits for those of the group that have not started the operation
+  std::int32_t num_waits_for = 0;    // number of ranks it waits for, which may exceed the room in waits_for
+  std::int32_t waits_for[kMaxWaitsFor] = {};  // world ranks
 
   std::int32_t num_groups = 0;
-  std::int32_t exit_code = 0;  // of the error that this rank stops with, also while it tells the others; 0: none
-  char stop_signal[12] = {};   // the request to stop that this rank got: "SIGTERM"; empty: none
-  char message[256] = {};
+  std::int32_t exit_code = 0;  // of the error that this rank stops with, set also while it still tells the others; 0 if none
+  char stop_signal[12] = {};   // signal that asked this rank to stop: "SIGTERM"; empty if none
+  char message[256] = {};      // text of the error that this rank stops with
 };
 
+/// A whole record.
 struct RankRecord : RecordHead {
   std::vector<RecordGroup> groups;
 };
@@ -79,7 +81,7 @@ constexpr std::size_t record_file_bytes(std::size_t groups) {
   return sizeof(RecordHead) + groups * sizeof(RecordGroup);
 }
 
-/// Copies as much as fits, always terminated.
+/// Copies as much of the text as fits, with a zero at the end.
 template <std::size_t N>
 void set_text(char (&to)[N], std::string_view text) {
   const std::size_t size = text.size() < N ? text.size() : N - 1;
@@ -87,7 +89,7 @@ void set_text(char (&to)[N], std::string_view text) {
   std::memset(to + size, 0, N - size);
 }
 
-/// The writing side; safe to call from any thread. Works without a file too.
+/// Writes the record of this rank. Without a file (before open()) the record is kept in memory only. Thread-safe.
 class RecordBoard {
  public:
   RecordBoard(int rank, int world_size, std::uint64_t job);
@@ -95,38 +97,41 @@ class RecordBoard {
   RecordBoard(const RecordBoard&) = delete;
   RecordBoard& operator=(const RecordBoard&) = delete;
 
-  /// From now on the record is also in directory/rank-NNNN. Data error if that cannot be written. Rank 0 removes the failure
-  /// report of an earlier start, which these records no longer explain.
+  /// From now on the record is also kept in the file directory/rank-NNNN; the directory is created. Data error (exit 3) if the file cannot
+  /// be written. Rank 0 removes the failure report of an earlier start, since the records it was made from are being replaced.
   void open(const std::filesystem::path& directory);
   const std::filesystem::path& directory() const { return directory_; }
 
   void set_job(std::uint64_t job);
-  /// The slot of a new group. Data error if the file cannot grow.
+  /// Adds a group and returns its slot (its index in the record). Data error (exit 3) if the file cannot grow.
   int add_group(const std::string& name);
+  /// Notes that an operation was submitted to the communication thread. `slot` is that of its group.
   void started(int slot, const OperationInfo& info);
+  /// Notes that a thread begins to wait for the operation.
   void begin_wait(const Operation& operation);
-  /// The operation is complete; `began` tells whether begin_wait() was called for it.
+  /// Notes that the operation is complete. `began` says whether begin_wait() was called for it.
   void end_wait(int slot, std::int64_t sequence, bool began);
-  /// Publishes for whom the operation waits, as a sign of life of the communication thread.
+  /// Notes for whom the operation waits, and that the communication thread is alive. Communication thread only.
   void waits_for(const Operation& operation);
-  /// What the rank works at alone; empty: that is over.
+  /// Notes what the rank works at while others wait; an empty text means that the work is over.
   void heartbeat(std::string_view text);
-  /// `dead_rank`: the rank whose process has died, or -1.
+  /// Notes that this rank gave up waiting. `dead_rank` is the rank whose process has died, or -1.
   void set_late(int dead_rank);
   void set_failed(std::string_view message, ExitCode code);
-  /// As set_failed(), of a rank that still meets the others to tell them.
+  /// As set_failed(), for a rank that first tells the others; its state does not change yet.
   void set_leaving(std::string_view message, ExitCode code);
   void set_asked_to_stop(std::string_view signal);
   void set_finished();
+  /// A copy of the record.
   RankRecord record() const;
-  /// Makes the record visible to other hosts on a network file system.
+  /// Writes the file to its disk or server, so that other hosts see it on a network file system. Waits for that.
   void flush();
 
  private:
   template <class Change>
   void change(Change&& change);
   static void describe(RecordHead& record, const OperationInfo& info);
-  /// Maps `path` with room for all groups and some more, holding what the record holds now.
+  /// Creates or enlarges the file `path` with room for all groups and some more, writes the record to it and maps it.
   void map(const std::filesystem::path& path);
   void unmap();
 
@@ -138,19 +143,22 @@ class RecordBoard {
   std::filesystem::path directory_;
 };
 
-/// Where the report of a failure is kept, beside the records it was made from.
+/// The file with the report of a failure, in the directory of the records it was made from.
 inline constexpr const char* kFailureFile = "failure.txt";
 std::filesystem::path record_path(const std::filesystem::path& directory, int rank);
-/// The record of `rank`, unless there is none that can be read.
+/// Reads the record of `rank`; nothing if there is none or it cannot be read.
 std::optional<RankRecord> read_record(const std::filesystem::path& directory, int rank);
-/// All records in a directory, by rank; the size comes from the records themselves.
+/// Reads the records in a directory: element r is that of rank r. Records that belong to another job than the newest one are left out. The
+/// number of elements is the world_size in the records; there are none if no record can be read.
 std::vector<std::optional<RankRecord>> read_records(const std::filesystem::path& directory);
 
-/// Identifies this boot of this host and the process-id namespace.
+/// A hash of the boot of this host and the process-id namespace: processes with the same number can look up each other's process ids. 0 if
+/// it cannot be found out.
 std::uint64_t machine_identity();
 enum class ProcessState { kUnknown, kRunning, kStopped, kGone };
-/// What the kernel says about a process of this machine.
+/// The state of a process of this machine, as /proc shows it; kUnknown if there is no /proc.
 ProcessState process_state(int pid);
+/// Seconds since 1970 (UTC), with fractions.
 double wall_clock();
 
 }  // namespace sluice::parallel

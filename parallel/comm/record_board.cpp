@@ -1,4 +1,4 @@
-// The writing side of rank_record.hpp.
+// RecordBoard of rank_record.hpp, which writes the record of a rank.
 #include "parallel/comm/rank_record.hpp"
 
 #include "core/base/error.hpp"
@@ -52,7 +52,7 @@ void RecordBoard::open(const std::filesystem::path& directory) {
   if (own_.rank == 0) std::filesystem::remove(directory / kFailureFile, ignored);
   const std::filesystem::path path = record_path(directory, own_.rank);
   std::lock_guard lock(mutex_);
-  // A new file: someone may still have the old one open.
+  // A new file is made, since some process may still have the old one open.
   unlink(path.c_str());
   map(path);
   directory_ = directory;
@@ -66,8 +66,8 @@ void RecordBoard::map(const std::filesystem::path& path) {
   std::vector<char> image(bytes, 0);
   std::memcpy(image.data(), static_cast<const RecordHead*>(&own_), sizeof(RecordHead));
   if (!own_.groups.empty()) std::memcpy(image.data() + sizeof(RecordHead), own_.groups.data(), own_.groups.size() * sizeof(RecordGroup));
-  // Written, not only sized, so that a full disk is an error here and not a SIGBUS later.
-  // One that stops half-way (ulimit -f) says why only when it is gone on with.
+  // The file is written, not only enlarged, so that a full disk is an error here and not a SIGBUS later.
+  // A write that stops half-way (ulimit -f) gives its reason only when the rest is written.
   for (std::size_t written = 0; written < bytes;) {
     const ssize_t done = pwrite(fd, image.data() + written, bytes - written, static_cast<off_t>(written));
     if (done < 0 && errno == EINTR) continue;
@@ -90,7 +90,7 @@ void RecordBoard::map(const std::filesystem::path& path) {
   room_ = room;
 }
 
-/// Applies the change to the own copy and to the mapped one, whose version is odd meanwhile.
+/// Applies the change to the copy in memory and to the mapped file, whose version is odd meanwhile.
 template <class Change>
 void RecordBoard::change(Change&& change) {
   own_.written = wall_clock();

@@ -1,4 +1,4 @@
-// -O2 of older compilers does not vectorise.
+// With -O2, older compilers do not vectorise.
 #pragma GCC optimize("O3")
 
 #include "parallel/comm/reduce_in_order.hpp"

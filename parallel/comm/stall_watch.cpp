@@ -45,7 +45,7 @@ void StallWatch::loop() {
   std::unique_lock lock(mutex_);
   while (!changed_.wait_for(lock, std::chrono::duration<double>(tick), [this] { return over_; })) {
     const Clock::time_point now = Clock::now();
-    // A longer round means that this process, or its machine, stood still.
+    // If a round took longer, this process or its machine did not run meanwhile.
     idle += std::min(std::chrono::duration<double>(now - last).count(), 2 * tick);
     last = now;
     if (!working_ || std::exchange(progressed_, false)) idle = 0;

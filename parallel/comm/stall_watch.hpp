@@ -1,5 +1,5 @@
-// Notices that work which tells its progress has stopped getting on: a thread of its own, since the working one may hang in a
-// system call. It touches nothing but its clock until then.
+// Notices when work that reports its progress makes no more progress. It uses a thread of its own, since the working thread may hang in a
+// system call; until then, that thread only looks at the clock.
 #pragma once
 
 #include <chrono>
@@ -14,16 +14,17 @@ namespace sluice::parallel {
 
 class StallWatch {
  public:
-  /// `stalled` is called on the watch's thread, once, with the last thing that was said and for how many seconds nothing was.
-  /// A limit of 0 watches nothing. Time in which this process did not run at all (stopped, suspended) does not count.
+  /// After `limit_seconds` without progress, `stalled` is called once, on the watch's thread, with the last text given to progress() and
+  /// the seconds since then. A limit of 0 watches nothing. Time in which this process did not run at all (stopped, suspended) does not
+  /// count.
   StallWatch(double limit_seconds, std::function<void(const std::string& what, double seconds)> stalled);
   ~StallWatch();
   StallWatch(const StallWatch&) = delete;
   StallWatch& operator=(const StallWatch&) = delete;
 
-  /// The work got on, and is now at `what`. Any thread.
+  /// Tells that the work has made progress and is now at `what`. Thread-safe.
   void progress(std::string_view what);
-  /// The work is over, or waits for others: nothing is expected until the next progress().
+  /// Tells that the work is over or waits for others: no progress is expected until the next call of progress(). Thread-safe.
   void rest();
 
  private:
@@ -35,9 +36,9 @@ class StallWatch {
   std::condition_variable changed_;
   std::string what_;       // guarded by mutex_
   bool working_ = false;   // guarded by mutex_
-  bool progressed_ = false;  // guarded by mutex_: since the thread looked last
+  bool progressed_ = false;  // guarded by mutex_: whether there was progress since the thread looked last
   bool over_ = false;      // guarded by mutex_
-  std::thread thread_;     // from the first progress() on
+  std::thread thread_;     // started by the first progress()
 };
 
 }  // namespace sluice::parallel

@@ -77,7 +77,7 @@ bool World::meet_with(const Error& error) {
   std::copy_if(groups_.begin(), groups_.end(), std::back_inserter(groups), [](const CommunicatorPtr& group) { return group != nullptr; });
   std::vector<std::vector<Farewell>> all;
   for (const CommunicatorPtr& group : groups) all.emplace_back(static_cast<std::size_t>(group->size()));
-  // Said in all before any is waited for: the others may wait in one of them only.
+  // Started in all groups before any is waited for, since the others may wait in only one of them.
   std::vector<Handle> handles;
   for (std::size_t i = 0; i < groups.size(); ++i)
     handles.push_back(groups[i]->start_all_gather(&own, all[i].data(), sizeof own, Farewell::kLabel));
@@ -86,7 +86,7 @@ bool World::meet_with(const Error& error) {
     try {
       handle.finish();
     } catch (const Error&) {
-      met = false;  // and so do the rest: after one refusal the wire fails as a whole
+      met = false;  // the handles that are left fail too: after one failed operation all fail
     }
   }
   if (met && (rank() == 0 || std::string_view(own.text) != all[0][0].text)) log_error("{}", error.what());
@@ -97,11 +97,11 @@ int World::end_with(const Error& error, ErrorScope scope) {
   if (scope == ErrorScope::kPresumed && !meet_with(error)) scope = ErrorScope::kAlone;
   if (scope == ErrorScope::kAgreed && rank() == 0) log_error("{}", error.what());
   if (scope == ErrorScope::kAlone || scope == ErrorScope::kOfAnother) {
-    // What the wire says, several ranks see.
+    // Several ranks see a communication error, so only the first one prints it.
     const bool others_too = scope == ErrorScope::kOfAnother || error.code() == ExitCode::kCommunication;
     note_failure(error.what(), others_too ? ExitCode::kCommunication : error.code(), false);
     if (!others_too || claim_report(fmt::format("{}\n", error.what()))) log_error("{}", error.what());
-    // The rank whose error it is has its own line to print, and then ends the job.
+    // Give the rank whose error it is the time to print it; it then ends the job.
     if (scope == ErrorScope::kOfAnother && error.code() != ExitCode::kCommunication) std::this_thread::sleep_for(std::chrono::seconds(1));
     end_job(error.code());
   }
@@ -119,7 +119,8 @@ void World::end_stalled(const std::string& what, double seconds) {
   const std::string text = fmt::format(
       "no progress for {:.1f} s in {}: does its disk or network file system hang? (the limit is parallel.timeout_seconds)", seconds, what);
   const std::string line = fmt::format("error: rank {} on {}: {}\n", rank(), layout_.host_of_rank[static_cast<std::size_t>(rank())], text);
-  // Whatever hangs may hang the log and the record too: straight to the descriptor, and the files have a second.
+  // The file system that hangs may hold the log and the record too. So the line goes straight to standard error, and the files get a
+  // second.
   write_standard_error(line);
   auto noted = std::make_shared<std::promise<void>>();
   std::thread([this, text, line, noted] {

@@ -8,7 +8,7 @@
 namespace sluice::parallel {
 namespace {
 
-/// Ranks by node; nodes in the order of their lowest rank, so that the numbering does not depend on how nodes are named.
+/// The ranks of each node. Nodes are in the order of their lowest rank, so that the result does not depend on how nodes are named.
 std::vector<std::vector<int>> ranks_by_node(int num_ranks, std::span<const int> node_of_rank) {
   std::vector<std::vector<int>> nodes;
   std::map<int, std::size_t> index_of_node;
@@ -32,7 +32,7 @@ Mesh::Mesh(int num_ranks, int expert, std::span<const int> node_of_rank) : num_r
 
   const auto nodes = ranks_by_node(num_ranks, node_of_rank);
   num_nodes_ = static_cast<int>(nodes.size());
-  // Each node gives as many whole groups as it can; what is left over forms the groups that cross nodes, node after node.
+  // Each node forms as many whole groups as it can. The ranks left over, node after node, form the groups that cross nodes.
   std::vector<int> left_over;
   const auto size = static_cast<std::size_t>(expert);
   for (const auto& ranks : nodes) {

@@ -1,13 +1,14 @@
-// Who shares what with whom: pure arithmetic over (ranks, expert, nodes), the same on every rank.
+// How the ranks divide and copy the experts: arithmetic over (number of ranks, `expert`, nodes), with the same result on every rank.
 //
-// All ranks are data-parallel. `expert` divides them into expert groups: the members of one group hold one copy of all
-// experts between them, member m the contiguous block m. The ranks that hold the same block form a replica group.
+// All ranks are data-parallel. They are divided into expert groups of `expert` ranks each. The members of one group share one copy of all
+// experts: member m holds the contiguous block m. The ranks that hold the same block form a replica group.
 //
 //     8 ranks, expert 4:          member 0  1  2  3
 //       expert group 0 (copy 0)         r0 r1 r2 r3
 //       expert group 1 (copy 1)         r4 r5 r6 r7      replica group of member 2: r2, r6
 //
-// Expert groups are packed into nodes first, wherever the launcher placed the ranks: token exchange is the traffic that hurts.
+// Wherever the launcher placed the ranks, as many expert groups as possible lie within one node, because the token exchange within an
+// expert group is the heaviest traffic.
 #pragma once
 
 #include <span>
@@ -23,29 +24,31 @@ struct IndexRange {
   bool operator==(const IndexRange&) const = default;
 };
 
+/// The expert groups and replica groups of a set of ranks. Ranks are those of the communicator that the mesh is made for.
 class Mesh {
  public:
-  /// `node_of_rank` names the node of each rank (any numbers, any order); empty means one node.
-  /// Usage error with the arithmetic if `expert` does not divide `num_ranks`.
+  /// `node_of_rank` [num_ranks] names the node of each rank (any numbers, any order); empty means one node.
+  /// Usage error (exit 2) if `expert` does not divide `num_ranks`, or if a number is below 1 or node_of_rank has another length.
   Mesh(int num_ranks, int expert, std::span<const int> node_of_rank = {});
 
   int num_ranks() const { return num_ranks_; }
-  /// Members of an expert group.
+  /// The number of members of an expert group.
   int expert() const { return expert_; }
-  /// Expert groups, which is also the number of copies of each expert.
+  /// The number of expert groups, which is also the number of copies of each expert.
   int num_expert_groups() const { return num_ranks_ / expert_; }
   int num_nodes() const { return num_nodes_; }
 
-  /// World ranks of expert group `group`, in member order (by node, then by rank).
+  /// The ranks of expert group `group`, in member order (by node, then by rank).
   const std::vector<int>& expert_group(int group) const { return groups_[static_cast<std::size_t>(group)]; }
-  /// World ranks that hold a copy of what member `member` of every expert group holds, in group order.
+  /// The ranks that are member `member` of their expert group, in group order: they hold copies of the same experts.
   std::vector<int> replica_group(int member) const;
 
+  /// The expert group of a rank, and its member number in that group.
   int expert_group_of(int rank) const { return group_of_[static_cast<std::size_t>(rank)]; }
   int expert_member_of(int rank) const { return member_of_[static_cast<std::size_t>(rank)]; }
   /// How many expert groups lie within one node.
   int groups_within_a_node() const { return groups_within_a_node_; }
-  /// For the header of a run, e.g. "8 ranks on 2 nodes = 2 expert groups of 4 (2 within a node)".
+  /// One line for the header of a run, e.g. "8 ranks on 2 nodes = 2 expert groups of 4 (2 within a node)".
   std::string describe() const;
 
  private:
@@ -57,9 +60,10 @@ class Mesh {
   std::vector<int> group_of_, member_of_;
 };
 
-/// The experts of group member `member`: a contiguous block. Usage error if `expert` does not divide `num_experts`.
+/// The contiguous block of experts that member `member` of an expert group of `expert` ranks owns. Usage error (exit 2) if `expert` does
+/// not divide `num_experts`.
 IndexRange experts_of_member(int num_experts, int expert, int member);
-/// The group member that owns expert `expert_id`: expert_id / (num_experts / expert).
+/// The group member that owns expert `expert_id`: expert_id / (num_experts / expert). The same usage error.
 int owner_of_expert(int num_experts, int expert, int expert_id);
 
 }  // namespace sluice::parallel

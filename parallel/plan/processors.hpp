@@ -1,5 +1,6 @@
-// How ranks share the processors of a node. Launchers bind ranks in many ways (to a core each, several to a socket, all to a
-// container's few processors of a big machine, not at all), so it is the masks that are compared, not numbers of ranks.
+// How many compute threads a rank gets, if several ranks share the processors of a node. Launchers bind ranks in many ways (each to a
+// core, several to a socket, all to the few processors of a container, or not at all), so the processors that ranks may use are compared,
+// not only the ranks counted.
 #pragma once
 
 #include <bitset>
@@ -9,14 +10,16 @@
 
 namespace sluice::parallel {
 
-/// Processors of a node that a process may run on.
+/// The processors of a node that a process may run on: bit i stands for processor i.
 using ProcessorMask = std::bitset<4096>;
 
-/// Of the ranks of one node, how many may run on a processor that rank `self` may run on; itself included.
+/// `masks` are those of all ranks of one node. Returns how many ranks may use a processor that rank `self` (an index into masks) may use,
+/// `self` included.
 int num_sharing(std::span<const ProcessorMask> masks, std::size_t self);
 
-/// Compute threads of a rank: `wanted`; else OMP_NUM_THREADS (its text, or null); else an equal share of its processors, at least 1.
-/// Usage error if OMP_NUM_THREADS is out of bounds.
+/// Returns the number of compute threads of a rank: `wanted` if it is positive; otherwise what `omp_num_threads`, the value of the variable
+/// OMP_NUM_THREADS or null, asks for; otherwise num_processors / num_sharing, at least 1. Usage error (exit 2) as in
+/// core/base/omp_threads.hpp.
 int threads_of_rank(std::int64_t wanted, const char* omp_num_threads, int num_processors, int num_sharing);
 
 }  // namespace sluice::parallel
