@@ -18,7 +18,7 @@ class TensorList {
     if (tensor.is_statistic()) tensor.dtype = DType::kFloat32;
     tensors_.push_back(std::move(tensor));
   }
-  /// `part`: the gate's, up's and down's alike, whatever kind it says.
+  /// Adds gate, up and down of the feed-forward `part`, whose own kind is ignored.
   void add_swiglu(const TensorId& part, std::int64_t hidden, std::int64_t width) {
     add(part.with(TensorKind::kGate), {width, hidden});
     add(part.with(TensorKind::kUp), {width, hidden});
@@ -131,7 +131,7 @@ std::vector<CanonicalTensor> canonical_tensors(const ModelDescription& model) {
 ParameterCount count_parameters(const ModelDescription& model) {
   ParameterCount count;
   std::int64_t experts = 0;
-  for (const CanonicalTensor& tensor : without_names(model)) {  // asked each step
+  for (const CanonicalTensor& tensor : without_names(model)) {  // names would cost time, and this is called in every step
     if (tensor.is_statistic()) continue;
     const auto elements = static_cast<std::int64_t>(*checkpoint::element_count(tensor.shape));
     count.total += elements;

@@ -14,7 +14,7 @@ const Node& or_empty(const Node* node) {
   return node ? *node : empty;
 }
 
-// The widths that make the conversion the same function, where the recipe does not say; 0 where they do not divide.
+// The expert_hidden_size with which a sparsify conversion keeps the function, for a recipe that does not give it; 0 if it does not divide.
 std::int64_t derived_width(const DecoderConfig& model, const moe::MoeConfig& moe, ConversionMethod method) {
   const std::int64_t parts = (method == ConversionMethod::kVirtualGroup ? moe.top_k : 1) + moe.num_shared_experts;
   return model.intermediate_size % parts == 0 ? model.intermediate_size / parts : 0;
