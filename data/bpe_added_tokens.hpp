@@ -1,5 +1,5 @@
-// Finds added tokens (tokenizer.json's added_tokens) in text: the leftmost, of those the longest, without overlap, as
-// Hugging Face's Aho-Corasick search does.
+// Finds the added tokens of a tokenizer.json (its added_tokens) in text. Matches do not overlap: the leftmost wins, and of those that
+// start at the same byte the longest, as in Hugging Face's Aho-Corasick search.
 #pragma once
 
 #include <algorithm>
@@ -16,14 +16,15 @@ namespace sluice::data {
 
 class AddedTokenMatcher {
  public:
-  /// Finds `patterns[i]` for `tokens[i]` (the content, or its normalized form).
+  /// `patterns[i]` is the text that stands for `tokens[i]`: the token's content, or the normalized form of it.
   AddedTokenMatcher(std::vector<AddedToken> tokens, const std::vector<std::string>& patterns);
 
-  /// True if nothing can be found: no tokens, or special ones only and those are not asked for.
+  /// True if split() can find nothing: there are no tokens, or all of them are special and `parse_special` is false.
   bool idle(bool parse_special) const { return parse_special ? tokens_.empty() : !any_plain_; }
 
-  /// Calls on_text(std::string_view) and on_token(id) for the parts of `text` in order. Where special tokens are not
-  /// asked for they count as text, yet what they cover is not searched again.
+  /// Cuts `text` into parts and calls on_text(std::string_view) or on_token(id) for each of them, in order. A token with lstrip takes
+  /// the white space before it along, one with rstrip that after it. With `parse_special` false a special token is part of the text, but
+  /// no other token is looked for inside it.
   template <class OnText, class OnToken>
   void split(std::string_view text, bool parse_special, OnText on_text, OnToken on_token) const {
     std::size_t done = 0;

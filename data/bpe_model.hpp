@@ -13,6 +13,7 @@
 
 namespace sluice::data {
 
+/// The adjacent ids (left, right) become the id `result`.
 struct BpeMerge {
   std::int32_t left, right, result;
 };
@@ -31,8 +32,8 @@ struct BpeScratch {
 
 class BpeModel {
  public:
-  /// `merges` stand in order of rank; of equal pairs the last counts. `whole` maps pieces (as bytes) that are taken as
-  /// they are, before any merging: the vocabulary if tokenizer.json says ignore_merges, else empty.
+  /// byte_ids[b] is the id of byte b. `merges` are in order of rank; of equal pairs the last counts. `whole` maps the bytes of pieces that
+  /// are one token, whatever the merges say, to their ids: the whole vocabulary if tokenizer.json has ignore_merges, else nothing.
   BpeModel(const std::array<std::int32_t, 256>& byte_ids, const std::vector<BpeMerge>& merges,
            std::unordered_map<std::string, std::int32_t> whole);
 

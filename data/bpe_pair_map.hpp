@@ -8,7 +8,7 @@
 
 namespace sluice::data {
 
-/// Orders as (left, right) does. Ids are not negative.
+/// The pair as one integer; integers are in the same order as the pairs (left, right). Ids must not be negative.
 constexpr std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
 }
@@ -31,7 +31,7 @@ class PairMap {
     }
   }
 
-  /// The value of `key`, made if need be. Valid until the next call that makes one.
+  /// The value of `key`; a default one is inserted if there is none. The reference is valid until the next insertion.
   Value& operator[](std::uint64_t key) {
     std::size_t i = home(key);
     for (; slots_[i].first != key; i = (i + 1) & mask_) {

@@ -1,8 +1,8 @@
-// Remembers the ids of pieces already encoded. Shared by all threads that encode.
+// Remembers the ids of pieces already encoded. All threads that encode share it.
 //
 // Requires: pieces and ids are small; the same piece always has the same ids.
-// Guarantees: find() takes no lock; entries are never changed or removed, so what it returns stays valid as long as the
-// cache. Once full, it stays as it is. Ordering: an entry is complete before its slot is published (release, acquire).
+// Guarantees: find() takes no lock. Entries are never changed or removed, so what find() returns stays valid as long as the cache lives.
+// A full cache takes no more entries. Ordering: an entry is complete before its slot is published (release, acquire).
 #pragma once
 
 #include <atomic>

@@ -16,14 +16,15 @@ namespace sluice::data {
 
 class BpeTokenizer : public Tokenizer {
  public:
-  /// `json` is the file `spec` was read from. Data error, naming `origin`, if a byte has no token or the end-of-text
-  /// token cannot be told: `eos_token` if given, else the first of the usual names among the special tokens, else the only one.
+  /// `json` is the content of the tokenizer.json that `spec` was read from. The end-of-text token is `eos_token` if given; else the first
+  /// of the usual names that is a special token; else the only special token. Data error, naming `origin`, if there is none of these, or
+  /// if a byte has no token.
   BpeTokenizer(TokenizerSpec spec, std::string json, const std::string& origin, std::string_view eos_token = {});
 
-  /// Special tokens only if asked for; added tokens that are not special always, as in Hugging Face.
+  /// Special tokens are recognised only if `parse_special` is true, other added tokens always, as in Hugging Face.
   /// With NFC the ids are those of the normalized text. Every byte of UTF-8 text has an id, so this never fails.
   void encode(std::string_view text, std::vector<std::int32_t>& ids, bool parse_special = false) const override;
-  /// Ids that no token has stand for nothing (models pad their vocabularies).
+  /// An id that no token has gives no bytes: models pad their vocabularies.
   std::string decode(std::span<const std::int32_t> ids) const override;
   /// 0 for special tokens and for ids that no token has. Over encode's ids the sum is the length of the (normalized)
   /// text, less the special tokens and the white space that added tokens with lstrip or rstrip swallow.

@@ -32,12 +32,12 @@ class BpeTrainer {
   BpeTrainer(const BpeTrainer&) = delete;
   BpeTrainer& operator=(const BpeTrainer&) = delete;
 
-  /// Counts one text (valid UTF-8), which no piece crosses the ends of. Small ones are gathered, large ones counted at once
-  /// without a copy. A document given in parts should be cut at next_certain_cut (data/splitter.hpp) to count the same.
+  /// Counts the pieces of one text (valid UTF-8); no piece goes beyond its ends. Small texts are gathered and counted together, large ones
+  /// are counted at once without a copy. Cut a document only at next_certain_cut (data/splitter.hpp), so that its pieces stay the same.
   void add(std::string_view text);
 
   /// Learns the merges; call once, last. The vocabulary is smaller than asked for if the text has no more pairs to merge.
-  /// `progress` hears of the words whose pairs are counted, then of the merges, at least of the first and the last.
+  /// `progress` is called while the pairs in words are counted, then while merges are learned: at least at the start and the end of these.
   TokenizerPtr finish(const ProgressCallback& progress = {});
 
  private:

@@ -1,4 +1,4 @@
-// How often every piece of a text occurs.
+// Counts how often every piece of a text occurs. A piece, called a word here, is what the splitter cuts the text into.
 #pragma once
 
 #include <cstdint>

@@ -34,12 +34,12 @@ struct DataOptions {
   std::vector<DataSource> train;
   std::vector<DataSource> validation;
   double validation_split = 0.0;  // share of each train source cut off its end when `validation` is empty
-  std::int64_t eval_sequences = 64;
-  std::string text_key = "text";
+  std::int64_t eval_sequences = 64;  // windows in evaluation(); 0 or less: all
+  std::string text_key = "text";     // the key of the text in a JSONL line
   InvalidUtf8 invalid_utf8 = InvalidUtf8::kReplace;
   std::int64_t seq_length = 256;
   Order order = Order::kShuffled;
-  std::int64_t global_batch_size = 0;  // samples a step; lets a contiguous order with too little text be refused at once. 0: not known
+  std::int64_t global_batch_size = 0;  // samples a step, 0: not known. If it is known, a contiguous order with too little text is refused
   int threads = 0;  // tokenizing threads; 0: as many as the machine has cores
 };
 
@@ -58,14 +58,14 @@ struct CorpusSummary {
   std::vector<std::string> warnings;
 };
 
-/// Makes the token caches that are missing, and a note of which they are for Corpus. Call it in one process.
+/// Makes the token caches that are missing, and writes a note from which Corpus learns which caches to open. Call it in one process.
 /// Data error (exit 3) for anything wrong with the text (source_files.hpp, document_reader.hpp, dataset.hpp), usage error for weights
 /// that fit no order (sampler.hpp).
 CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokenizer, const std::filesystem::path& cache_dir,
                              const ProgressCallback& progress = {});
 
-/// Streams the training text, repaired, in pieces of at most about a megabyte: sink(text, ends_document). Pieces are cut where no
-/// pre-token crosses (chunk_cut.hpp). With validation_split the part that is cut off later is included.
+/// Streams the training text, its UTF-8 repaired, in pieces of at most about a megabyte: sink(text, ends_document). No pre-token crosses
+/// the cuts (chunk_cut.hpp). The text that validation_split takes for validation is included.
 void for_each_text_chunk(const DataOptions& options, const std::function<void(std::string_view text, bool ends_document)>& sink,
                          const ProgressCallback& progress = {});
 
@@ -84,10 +84,11 @@ class Corpus {
   const CorpusFingerprint& fingerprint() const { return fingerprint_; }
 
   Sampler sampler(std::uint64_t seed, std::int64_t global_batch_size) const;
-  /// Batches of rank `rank` of `world_size` from `step` on; it keeps what it needs of the corpus.
+  /// Batches of rank `rank` of `world_size`, from `step` on. The loader stays valid without the corpus. Usage error if `world_size` does
+  /// not divide `global_batch_size`.
   std::unique_ptr<Loader> loader(std::uint64_t seed, std::int64_t global_batch_size, int rank, int world_size,
                                  std::uint64_t step = 0) const;
-  /// The first eval_sequences windows of validation, evenly spread. Empty without validation text.
+  /// eval_sequences windows, evenly spread over the validation text (all windows if there are fewer). Empty without validation text.
   EvaluationSet evaluation() const;
 
  private:

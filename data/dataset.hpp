@@ -30,6 +30,7 @@ std::uint64_t window_count(std::uint64_t tokens, std::int64_t seq_length);
 /// Data error with the numbers if either part is shorter than one sequence.
 TokenRange split_tail(TokenRange& range, double fraction, std::int64_t seq_length);
 
+/// Which window: the index of its source in Dataset::sources(), and its number in that source.
 struct WindowId {
   std::size_t source = 0;
   std::uint64_t window = 0;
@@ -46,7 +47,7 @@ class Dataset {
   /// Windows of each source.
   const std::vector<std::uint64_t>& windows() const { return windows_; }
   std::uint64_t total_windows() const { return total_windows_; }
-  /// Window `index` of all sources put one after the other.
+  /// The window that has number `index` when the windows of all sources follow each other.
   WindowId locate(std::uint64_t index) const;
   /// Writes the seq_length + 1 tokens of a window.
   void read(WindowId id, std::int32_t* out) const;

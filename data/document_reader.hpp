@@ -1,7 +1,8 @@
-// A file as a stream of documents in pieces: valid UTF-8, bounded memory, any supported format and compression. A byte-order mark at the
-// start (U+FEFF, as editors and exports leave it) is no text and left out; line ends, CR LF too, are text and stay what they are.
+// Reads a file of any supported format and compression as a stream of documents, each in pieces of valid UTF-8, in bounded memory. A
+// byte-order mark (U+FEFF) at the start of the file is left out: it is no text. Line ends, CR LF too, are text and are kept.
 //
-// Memory holds one piece and one block; more only where a text has no safe place to cut (chunk_cut.hpp) or a JSONL line is longer.
+// Memory holds one piece and one block of the file; more only where a text has no safe place to cut (chunk_cut.hpp) or a JSONL line is
+// longer than a piece.
 #pragma once
 
 #include "data/byte_stream.hpp"
@@ -28,28 +29,29 @@ struct TextPiece {
   std::string text;
   bool begins_document = false;
   bool ends_document = false;
-  std::uint64_t document_hash = 0;  // XXH3-64 of the whole text; with ends_document
+  std::uint64_t document_hash = 0;  // XXH3-64 of the document's whole text; set where ends_document is true
 };
 
 class DocumentReader {
  public:
   DocumentReader(SourceFile file, ReadOptions options);
 
-  /// The next piece; false at the end. Documents without text are skipped, and counted. Data error: unreadable or damaged file, one that
-  /// stands for another or is of another kind than its name says (core/base/file_kind.hpp), binary content (a NUL byte, or more than one
-  /// byte in eight invalid), invalid UTF-8 (in JSONL also a lone surrogate escape) under kError, a bad JSON line.
+  /// Puts the next piece into `piece`; false at the end. Documents without text are skipped, and counted. Data error for an unreadable or
+  /// damaged file; a pointer to a file kept elsewhere, or a file of another kind than its name says (core/base/file_kind.hpp); binary
+  /// content (a NUL byte, or more than one invalid byte in eight); a bad JSON line; under kError also for invalid UTF-8 and, in JSONL, a
+  /// lone surrogate escape.
   bool next(TextPiece& piece);
 
   std::uint64_t consumed() const { return stream_->consumed(); }  // bytes of the file on disk
   const Utf8Repairer& utf8() const { return utf8_; }
   std::uint64_t documents() const { return documents_; }  // begun so far
-  /// JSONL lines whose text is empty, and the numbers of the first of them.
+  /// How many JSONL lines have an empty text, and the line numbers of the first kLocated of them.
   std::uint64_t empty_lines() const { return empty_lines_; }
   const std::vector<std::uint64_t>& located_empty_lines() const { return located_empty_lines_; }
-  /// A .txt file that begins as an HTML page does: perhaps wanted, perhaps what a failed download left.
+  /// Whether this is a .txt file that begins as an HTML page does. It may be wanted, or be what a failed download left.
   bool begins_as_page() const { return begins_as_page_; }
 
-  /// How many empty lines are kept with their number.
+  /// The number of entries in located_empty_lines() at most.
   static constexpr std::size_t kLocated = 8;
 
  private:

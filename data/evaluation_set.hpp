@@ -1,4 +1,5 @@
-// The windows an evaluation looks at, and how much text their targets are: what turns nats into bits per byte and word perplexity.
+// The windows that an evaluation computes the loss of, and how many tokens, bytes and words their targets are. These counts turn a summed
+// loss in nats into bits per byte and word perplexity.
 #pragma once
 
 #include "data/dataset.hpp"
@@ -10,10 +11,10 @@
 
 namespace sluice::data {
 
-/// Targets of some windows (the last T of the T + 1 tokens of each).
+/// Counts over the targets of some windows. The targets of a window are the last T of its T + 1 tokens.
 struct TargetCounts {
   std::uint64_t tokens = 0;
-  std::uint64_t bytes = 0;  // tokenizer.bytes_of; EOS 0
+  std::uint64_t bytes = 0;  // of text (Tokenizer::bytes_of); an EOS has none
   std::uint64_t words = 0;  // whitespace-separated words whose first byte is in a target
 };
 
@@ -27,7 +28,8 @@ class EvaluationSet {
   std::int64_t seq_length() const { return dataset_.seq_length(); }
   /// Windows [begin, end) as a batch; `samples` are their positions in this set, `step` is 0.
   Batch rows(std::int64_t begin, std::int64_t end) const;
-  /// What their targets are. Over a whole dataset this is the text but its first token and what no window holds.
+  /// Counts over the targets of windows [begin, end). Over all windows of a dataset this is its text without the first token of each
+  /// source and the tokens behind its last window.
   TargetCounts counts(std::int64_t begin, std::int64_t end) const;
   const Dataset& dataset() const { return dataset_; }
 

@@ -1,8 +1,7 @@
 // Content hashes of files, remembered by (path, size, times, inode) so that an unchanged corpus is not read again. The time of
-// modification alone can be set at will, and copying tools do set it; the time of change cannot, and a file put in another's place
-// has another inode.
-// The identity is the content; the index only saves the reading. Format: files.json in the cache folder,
-// {"/absolute/path": [size, mtime_ns, ctime_ns, inode, "xxh3-128 hex"], …}. A missing or damaged index is empty.
+// modification is not enough: copying tools set it. The time of change cannot be set, and a file put in another's place has another inode.
+// A file's identity is its content; the index only saves the reading. Format: files.json in the cache folder,
+// {"/absolute/path": [size, mtime_ns, ctime_ns, inode, "xxh3-128 hex"], …}. A missing or damaged index counts as empty.
 #pragma once
 
 #include "data/progress.hpp"
@@ -19,13 +18,13 @@ class FileIndex {
  public:
   explicit FileIndex(std::filesystem::path cache_dir);
 
-  /// XXH3-128 (hex) of the bytes on disk. `progress` hears of files that must be read; `source` is the name it is told.
+  /// XXH3-128 (hex) of the file's bytes on disk. `progress` is called while a file is read; `source` is the source's name in these calls.
   std::string content_hash(const std::filesystem::path& file, std::string_view source, const ProgressCallback& progress);
 
   /// Data error if the file is not as it was when content_hash() looked at it.
   void require_unchanged(const std::filesystem::path& file) const;
 
-  /// Adds what was learnt to the index on disk.
+  /// Adds the hashes that content_hash() computed to the index on disk.
   void save();
 
  private:

@@ -1,4 +1,4 @@
-// An advisory lock between processes (and between threads that open it apart), given back when the holder ends, however it ends.
+// An advisory lock between processes, or between threads that each make a FileLock. It is released when the holder ends, however it ends.
 #pragma once
 
 #include <filesystem>

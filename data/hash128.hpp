@@ -18,7 +18,7 @@ class Hash128 {
   Hash128& operator=(const Hash128&) = delete;
 
   void update(const void* data, std::size_t size);
-  /// A length-prefixed field, so that ("ab", "c") and ("a", "bc") differ.
+  /// Adds a field with its length before it, so that ("ab", "c") and ("a", "bc") differ.
   void field(std::string_view text);
   void field(std::uint64_t value);
   /// 32 hexadecimal digits, the canonical (big-endian) form that `xxhsum -H2` prints.
@@ -32,7 +32,7 @@ class Hash128 {
 /// XXH3-64.
 std::uint64_t hash64(std::string_view bytes);
 
-/// XXH3-64 of everything given to update(), restartable: one per document.
+/// XXH3-64 of everything given to update(); one object can hash one document after the other.
 class Hash64 {
  public:
   Hash64();
@@ -40,7 +40,7 @@ class Hash64 {
   Hash64(const Hash64&) = delete;
   Hash64& operator=(const Hash64&) = delete;
   void update(std::string_view bytes);
-  /// The hash so far; starts anew.
+  /// Returns the hash of everything since the last finish(), and starts a new one.
   std::uint64_t finish();
 
  private:

@@ -15,9 +15,9 @@ struct LoneSurrogate {
   std::string escape;      // as written, e.g. \ud83d
 };
 
-/// Puts the string under `key` of the JSON object `line` into `text`, U+FFFD in place of every lone surrogate, and returns those of the
-/// line, in whatever string they are. `where` ("file:line") opens every error.
-/// Data error if the line is no JSON object, the key is missing (the keys that are there are named), there more than once, or not a string.
+/// Puts the string under `key` of the JSON object `line` into `text`, with U+FFFD in place of every lone surrogate. Returns all lone
+/// surrogates of the line, also those in other strings. `where` ("file:line") begins the message of every error.
+/// Data error if the line is no JSON object, or if the key is missing (the keys that are there are named), occurs twice or holds no string.
 std::vector<LoneSurrogate> extract_json_text(std::string_view line, std::string_view key, std::string_view where, std::string& text);
 
 }  // namespace sluice::data

@@ -30,7 +30,7 @@ class Loader {
 
   /// Starts at `step` and keeps up to `depth` batches ready.
   explicit Loader(Make make, std::uint64_t step = 0, std::size_t depth = 4);
-  /// Ends the thread after the batch it is at.
+  /// Waits for the batch that is being made, then ends the thread.
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;

@@ -1,6 +1,6 @@
-// A fixed set of threads that do jobs side by side and give the results back in the order of the jobs.
-// Requires: one thread pushes and pops. Guarantees: pop() gives the results in push order and rethrows what the job threw; the
-// destructor lets running jobs end and drops the others.
+// A fixed set of threads that run jobs in parallel and give their results back in the order in which the jobs were pushed.
+// Requires: one thread alone pushes and pops. Guarantees: pop() gives the results in push order and rethrows what the job threw; the
+// destructor waits for running jobs and drops the others.
 #pragma once
 
 #include <algorithm>
@@ -45,7 +45,7 @@ class OrderedWorkers {
 
   /// Jobs pushed and not popped.
   std::size_t size() const { return results_.size(); }
-  /// Enough jobs are under way to keep every thread busy while the caller reads on.
+  /// True if enough jobs are waiting to keep every thread busy while the caller prepares more.
   bool full() const { return results_.size() >= 2 * threads_.size(); }
 
   /// Waits for the oldest job. Requires size() > 0.

@@ -1,9 +1,9 @@
-// Whether text that is validated on is also trained on: whole documents by their hashes, excerpts by hashes of short pieces.
+// Finds validation text that is also in the training text: whole documents by their hashes, excerpts by the hashes of short pieces.
 //
-// A piece is a run of tokens of one document, of about 64 bytes. Every run is one, at any offset, so an excerpt shares its pieces with
-// the text it was taken from whatever surrounds it there (a tokenizer may split the first and last word of it differently, no more).
-// Of large validation texts a sample of the pieces is looked for: those whose hash ends in zeros, which is the same choice on both
-// sides. Different pieces count once, so a line that is repeated all over weighs as much as one that is not.
+// A piece is a run of tokens of one document, about 64 bytes long, and may start at any token. So an excerpt shares its pieces with the
+// text it was taken from, whatever surrounds it (only the first and last word of it may be tokenized differently).
+// Of a large validation text only a sample of the pieces is looked for: those whose hash ends in enough zero bits, which selects the same
+// pieces in both texts. Equal pieces count once, so a line that is repeated everywhere weighs no more than any other.
 #pragma once
 
 #include "data/progress.hpp"
@@ -29,11 +29,12 @@ struct Overlap {
   std::uint64_t train_token = 0;
 };
 
-/// Reads the tokens of both once; `name` is what `progress` is told. Memory depends on neither's size.
+/// Reads the tokens of both once. `name` is the source's name in the calls of `progress`. Memory: one hash for each document of the
+/// validation text, and a bounded number of pieces.
 Overlap find_overlap(const TokenCache& validation, const TokenCache& train, std::int32_t eos_id, std::string_view name,
                      const ProgressCallback& progress);
 
-/// Sentences for the user, with an example: none where no document is shared and no more than a twentieth of the pieces.
+/// Sentences that warn the user, with an example. Empty if no document is shared, and at most a twentieth of the pieces.
 std::vector<std::string> describe_overlap(const Overlap& overlap, std::string_view validation_name, const TokenCache& validation,
                                           std::string_view train_name, const TokenCache& train, const Tokenizer& tokenizer);
 

@@ -1,4 +1,4 @@
-// What the one process that reads a corpus says while the others wait: the caller makes a heartbeat of it.
+// How the one process that reads a corpus tells its progress while the others wait; its caller turns this into heartbeats.
 #pragma once
 
 #include "core/base/clock.hpp"
@@ -18,8 +18,7 @@ struct Progress {
   std::string_view unit = "bytes";  // of done and total; bytes are those on disk
 };
 
-/// Called from the thread that called the data room, about once a megabyte or twice a second; cheap calls are the caller's business.
-/// May be empty.
+/// Called about once a megabyte or twice a second, from the thread that called the function of data/, so it should be cheap. May be empty.
 using ProgressCallback = std::function<void(const Progress&)>;
 
 /// Paces the progress of loops whose rounds take anything from a microsecond to seconds.

@@ -1,4 +1,4 @@
-// What reading a source left out or wondered at: documents without text, and pages that may have come in place of text.
+// Remarks on a source that was read: documents without text, which were left out, and .txt files that look like HTML pages.
 #pragma once
 
 #include "data/document_reader.hpp"

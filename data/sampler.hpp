@@ -1,5 +1,5 @@
-// Which window a global sample index means: a pure function of (seed, index, sources), without running state, so that any rank
-// can compute any sample at any time and every layout sees the same global order.
+// Maps a global sample index to a window. It is a pure function of (seed, index, sources) without running state, so any rank can compute
+// any sample at any time, and the global order is the same on every layout.
 //
 // shuffled: an epoch takes quota_s = max(1, round(weight_s · windows_s)) samples of each source s, in a pseudo-random order of all of them
 //   (random_permutation keyed by seed and epoch). A window of weight 1 is seen once an epoch, of weight 2 twice, of weight 0.5 every
@@ -34,6 +34,7 @@ class Sampler {
   /// data error if a contiguous order has fewer windows than lanes.
   Sampler(Order order, std::uint64_t seed, std::int64_t global_batch_size, std::vector<std::uint64_t> windows, std::vector<double> weights);
 
+  /// The window of the sample with global index `sample`.
   WindowId operator()(std::uint64_t sample) const;
   std::uint64_t samples_per_epoch() const { return samples_per_epoch_; }
   std::uint64_t epoch_of(std::uint64_t sample) const { return sample / samples_per_epoch_; }

@@ -1,4 +1,4 @@
-// The paths that a glob stands for.
+// Finds the paths that match a glob.
 #pragma once
 
 #include <string>

@@ -6,7 +6,7 @@
 //   2. the tokens: u16 if the vocabulary has at most 65,536 entries, else i32; zeros up to a multiple of 8 bytes
 //   3. per document, u64 XXH3-64 of its text
 //   4. JSON: the statistics
-// The key says what the tokens are a function of: contents, tokenizer, reading options, format version (token_cache_builder.hpp).
+// The key is a hash of everything the tokens depend on: contents, tokenizer, reading options, format version (token_cache_builder.hpp).
 #pragma once
 
 #include "core/base/files.hpp"
@@ -22,6 +22,7 @@
 
 namespace sluice::data {
 
+/// An invalid UTF-8 sequence that was replaced, and where it was.
 struct LocatedFault {
   std::uint64_t file = 0;    // which file of the source, in order
   std::uint64_t offset = 0;  // in bytes, after decompression
@@ -35,7 +36,7 @@ struct SourceStatistics {
   std::uint64_t tokens = 0;  // EOS included
   std::uint64_t words = 0;   // separated by white space
   std::uint64_t invalid_utf8 = 0;
-  std::vector<LocatedFault> located;  // the first of them
+  std::vector<LocatedFault> located;  // the first of the invalid sequences
   ReadingNotes notes;                 // empty in caches that were made before there were any
 };
 
@@ -44,7 +45,7 @@ class TokenCache {
   /// Maps the file and checks header, key and sizes. Data error if it is damaged or has another key.
   TokenCache(const std::filesystem::path& path, const std::string& key);
 
-  /// Reads everything and compares the checksum. Data error if it differs. `source` is the name `progress` is told.
+  /// Reads the whole file and compares its checksum. Data error if it differs. `source` is the source's name in the calls of `progress`.
   void verify(std::string_view source, const ProgressCallback& progress) const;
 
   const std::string& key() const { return key_; }
@@ -70,7 +71,8 @@ constexpr std::uint32_t token_bytes_for(std::int64_t vocab_size) {
   return vocab_size <= 65536 ? 2 : 4;
 }
 
-/// Writes such a file beside its place and moves it there in commit(); dropped without commit() it leaves nothing.
+/// Writes a token cache under a temporary name beside `path`; commit() renames it to `path`. Destroyed without commit(), it removes the
+/// temporary file.
 class TokenCacheWriter {
  public:
   TokenCacheWriter(std::filesystem::path path, std::string key, std::uint32_t token_bytes);
@@ -95,7 +97,7 @@ class TokenCacheWriter {
   std::unique_ptr<Hash> hash_;
 };
 
-/// Removes what builders of `path` that were killed left beside it. Only while nobody else builds it.
+/// Removes the temporary files that killed builders of `path` left beside it. Call it only while nobody else builds this cache.
 void remove_unfinished_caches(const std::filesystem::path& path);
 
 }  // namespace sluice::data

@@ -29,7 +29,7 @@ inline std::uint64_t hash_of(const Header& header) {
   return hash64({reinterpret_cast<const char*>(&header), offsetof(Header, header_hash)});
 }
 
-/// Zeros after the tokens, so that the document hashes are aligned.
+/// How many zero bytes follow `token_bytes` bytes of tokens, so that the document hashes behind them are aligned to 8 bytes.
 constexpr std::uint64_t padding_after(std::uint64_t token_bytes) {
   return (8 - token_bytes % 8) % 8;
 }

@@ -1,4 +1,4 @@
-// What a Hugging Face tokenizer.json says, checked: byte-level BPE with a splitter that Sluice has.
+// Reads, checks and writes a Hugging Face tokenizer.json. Supported: byte-level BPE with a splitter that Sluice has.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ struct AddedToken {
   std::string content;
   std::int32_t id = 0;
   bool lstrip = false;      // takes the white space before it along
-  bool rstrip = false;      // and that behind it
-  bool normalized = false;  // matched after normalization, else before
+  bool rstrip = false;      // takes the white space after it along
+  bool normalized = false;  // matched in the normalized text, else in the text as it is given
   bool special = false;     // control token: matched on request only, stands for no text
 };
 
@@ -32,7 +32,7 @@ struct TokenizerSpec {
 /// Reads `json`. Data error, naming `origin` and the key, if it is damaged or describes something else than supported:
 /// model BPE over bytes; normalizer null or NFC; pre_tokenizer ByteLevel (GPT-2), Split with the expression of GPT-2,
 /// Llama-3, Qwen2 or Qwen3.5 and ByteLevel, or Digits and ByteLevel (SmolLM2); decoder ByteLevel.
-/// post_processor, truncation and padding are not looked at: they add special tokens or shape batches, which is not done here.
+/// post_processor, truncation and padding are ignored: they add special tokens or shape batches, which Sluice does not do.
 TokenizerSpec parse_tokenizer_json(const std::string& json, const std::string& origin);
 
 /// The tokenizer.json of `spec`, as Hugging Face lays it out: every token in the vocabulary, merges as pairs. For the

@@ -12,8 +12,8 @@ enum UnicodeClass : std::uint8_t {
   kNumber = 2,      // \p{N}
   kMark = 4,        // \p{M}
   kSpace = 8,       // White_Space: U+0085 is one, U+180E is not
-  kNumeric = 16,    // numeric for Rust, whose Unicode version is newer; a superset of kNumber
-  kNfcActive = 32,  // not its own NFC, a combining mark, or one that may join the character before it
+  kNumeric = 16,    // numeric in Rust's standard library, whose Unicode version is newer; a superset of kNumber
+  kNfcActive = 32,  // changed by NFC, a combining mark, or able to compose with the character before it
 };
 
 /// One byte of UnicodeClass bits for each of 0x110000 code points. Made at the first call.

@@ -23,13 +23,13 @@ struct Utf8Fault {
 /// The bytes as hexadecimal, e.g. "0xC3 0x28"; an escape (\ud83d) as it is written.
 std::string describe_bytes(std::string_view bytes);
 
-/// The error that refuses a fault; `bytes` as describe_bytes() writes them.
+/// The data error for a fault at byte `offset` of `file`; `bytes` as describe_bytes() writes them.
 Error invalid_utf8_error(std::string_view file, std::uint64_t offset, std::string_view bytes);
 
 /// Repairs a stream that arrives in blocks; the result does not depend on how it is cut into blocks.
 class Utf8Repairer {
  public:
-  /// How many faults are kept with their place, in order; all are counted.
+  /// How many faults, the first ones, located() holds; faults() counts all.
   static constexpr std::size_t kLocated = 8;
 
   /// `name` is the file named in errors. With kError the first fault throws data_error (file, byte offset, bytes).
@@ -39,8 +39,8 @@ class Utf8Repairer {
   void append(std::string_view bytes, std::string& out);
   /// The stream has ended: an unfinished character is a fault.
   void finish(std::string& out);
-  /// The text holds, `at` bytes after the start of all that was put out, an escape that stands for no character: counted and located in
-  /// the stream, or refused, as an invalid subpart is.
+  /// Reports an escape in the text that stands for no character, such as \ud83d alone. `at` is its byte offset in all repaired text so far.
+  /// It is treated as an invalid subpart: counted and located by its offset in the stream as it came, or refused under kError.
   void lone_surrogate(std::uint64_t at, std::string_view escape);
 
   std::uint64_t faults() const { return faults_; }

@@ -67,7 +67,7 @@ CLI::App* add_command(CLI::App& app, const std::string& name, const help::Text& 
   return command;
 }
 
-// Strings that CLI11 fills and that need another look afterwards.
+// Strings that CLI11 fills and that are checked or converted afterwards.
 struct Raw {
   std::string tokens;
   std::vector<std::string> ids, bench_words;

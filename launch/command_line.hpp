@@ -25,7 +25,7 @@ struct TrainOptions {
 struct EvalOptions {
   ModelName model;
   std::vector<std::string> data;     // empty: the run's own validation text
-  std::vector<std::int64_t> tokens;  // literal ids; if any, log-probabilities are printed instead
+  std::vector<std::int64_t> tokens;  // token ids; if there are any, only the log-probabilities of these are printed
   std::int64_t seq_length = 0;       // 0: the model's
   std::int64_t stride = 0;           // 0: seq_length
   std::int64_t batch = 0;            // sequences at once; 0: chosen
@@ -56,7 +56,7 @@ struct TokenizeOptions {
   std::optional<std::string> text;  // encode, count
   std::string text_key = "text";    // train, encode, count: of .jsonl lines
   std::vector<std::int64_t> ids;    // decode
-  bool special = false;             // encode, count: special tokens written in the text are themselves, not text
+  bool special = false;             // encode, count: recognise special tokens that are written in the text
   std::int64_t vocab_size = 4096;   // train
   std::string output;               // train: the tokenizer.json to write
 };
@@ -67,7 +67,7 @@ struct BenchOptions {
   bool json = false;
 };
 
-/// The options of `command` mean something, the others are defaults.
+/// Only the options of `command` are set; those of the other commands are defaults.
 struct CommandLine {
   Command command = Command::kTrain;
   TrainOptions train;
@@ -78,8 +78,8 @@ struct CommandLine {
   BenchOptions bench;
 };
 
-/// Fills `out`. Returns an exit code when nothing is left to do: 0 after --help and --version, 2 after a mistake, which
-/// has been told in one line on standard error.
+/// Puts the parsed arguments into `out`. Returns nothing if `out` is to be run, else the exit code of the process: 0 after --help and
+/// --version, 2 after a mistake, which has been reported in one line on standard error.
 std::optional<int> parse_command_line(int argc, char** argv, CommandLine& out);
 
 }  // namespace sluice

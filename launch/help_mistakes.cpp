@@ -27,7 +27,7 @@ std::string join(const std::vector<std::string>& words) {
 
 int complain(const std::string& who, std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
-  // After a suggestion nobody needs the help.
+  // A text that ends with a question mark is a suggestion; the hint at the help is not needed then.
   const std::string more = text.back() == '?' ? "" : fmt::format("; see '{} --help'", who);
   write_standard_error(fmt::format("{}: {}{}\n", who, text, more));
   return 2;

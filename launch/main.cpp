@@ -32,7 +32,8 @@ std::string engine_path() {
 int complain_of_engine(const std::string& what, bool absent) {
   const auto has = [&](const char* part) { return what.find(part) != std::string::npos; };
   rlimit memory{};
-  // The loader names no cause. Without a limit on it, memory is hardly what is missing (but a right to execute).
+  // The loader's message does not name the cause. Only where memory is limited is missing memory likely; elsewhere it is rather a missing
+  // right to execute the file.
   const bool limited = !absent && getrlimit(RLIMIT_AS, &memory) == 0 && memory.rlim_cur != RLIM_INFINITY &&
                        (has("failed to map segment") || has("allocate"));
   const char* advice = "";
@@ -43,7 +44,7 @@ int complain_of_engine(const std::string& what, bool absent) {
 }
 
 int run(const sluice::CommandLine& command_line) {
-  // Relative paths mean nothing there, and libraries of the engine end the process with words of their own.
+  // In a folder that was removed, relative paths lead nowhere, and libraries of the engine end the process with messages of their own.
   char here[PATH_MAX];
   if (getcwd(here, sizeof here) == nullptr && errno == ENOENT) {
     sluice::write_standard_error("sluice: the folder it was started in is gone; start it in one that is there\n");

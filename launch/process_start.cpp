@@ -13,7 +13,8 @@
 namespace sluice {
 namespace {
 
-// Where nobody can catch: while a library is loaded, or in a thread of its own. Without memory for a message of its own making.
+// Ends the process after an exception that nothing can catch: one thrown while a library is loaded, or in another thread. Allocates no
+// memory for the message, since there may be none.
 [[noreturn]] void end_in_one_line() {
   write_standard_error("error: ");
   try {
@@ -34,7 +35,7 @@ namespace {
 
 void start_process() {
   std::set_terminate(end_in_one_line);
-  // The lowest free number is given each time: the one that was found closed.
+  // open() returns the lowest free number, which is the one that was found closed.
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (fcntl(descriptor, F_GETFD) >= 0) continue;
     if (open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0) break;

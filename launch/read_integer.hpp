@@ -12,7 +12,8 @@ namespace sluice {
 
 inline constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 
-/// Reads all of `text` into `value`. Returns what is wrong with it, "must be an integer ...", or "".
+/// Reads all of `text` into `value`, which must be in [low, high] (kNoLimit as `high`: no upper limit). Returns "" or what is wrong:
+/// "must be an integer ...".
 inline std::string read_integer(const std::string& text, std::int64_t low, std::int64_t high, std::int64_t& value) {
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc() && stop == text.data() + text.size() && value >= low && value <= high) return "";

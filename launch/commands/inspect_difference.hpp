@@ -13,21 +13,21 @@ namespace sluice {
 
 struct ModelDifference {
   TensorSetDifference model;                     // under canonical names
-  std::optional<TensorSetDifference> optimizer;  // if both have it
-  std::optional<TensorSetDifference> routing;    // counts, biases, choices, origin: if both have them
+  std::optional<TensorSetDifference> optimizer;  // if both have optimizer state
+  std::optional<TensorSetDifference> routing;    // routing state (counts, biases, choices, origin), if both have it
 
-  bool identical() const;  // everything compared, bit for bit
+  bool identical() const;  // whether everything that was compared is equal bit for bit
 };
 
 ModelDifference compare_models(const InspectedModel& a, const InspectedModel& b);
 
-/// The largest differences first; at most `shown` tensors of each kind.
+/// Lines for the terminal, the largest differences first; at most `shown` tensors of each kind.
 std::vector<std::string> describe_difference(const InspectedModel& a, const InspectedModel& b, const ModelDifference& difference,
                                              std::size_t shown = 20);
 
 /// {a, b, identical (of everything compared), max_relative_difference (of the model), missing, extra, misshaped, tensors: {name:
 /// {max_relative_difference, max_abs_difference, identical}}, optimizer: {identical, max_relative_difference, missing, …, tensors},
-/// routing: {…}}. `missing` are in A alone, `extra` in B alone. A difference that is not finite is null.
+/// routing: {…}}. `missing` names the tensors that only A has, `extra` those that only B has. A difference that is not finite is null.
 nlohmann::ordered_json difference_json(const InspectedModel& a, const InspectedModel& b, const ModelDifference& difference);
 
 }  // namespace sluice

@@ -23,7 +23,8 @@ ordered_json read_json(const fs::path& path) {
   return json;
 }
 
-/// Warns of files of a tokenizer that stand for others or are damaged: what is shown does not need them, what uses the model does.
+/// Adds a warning for each tokenizer file that is a dangling link, a pointer to a file kept elsewhere, or damaged. Inspecting a model does
+/// not need these files, using it does.
 void look_at_tokenizer(const fs::path& folder, InspectedModel& model) {
   for (const char* name : {"tokenizer.json", "tokenizer_config.json"}) {
     try {
@@ -42,9 +43,9 @@ void read_tensors_alone(const fs::path& path, InspectedModel& model) {
   try {
     model.config = recipes::parse_config(read_file(config), config.string());
   } catch (const Error&) {
-    // `problem` has it already.
+    // The error is in `problem` already.
   }
-  // Under our names where the architecture's are others.
+  // Tensors get their canonical names where the architecture names them otherwise.
   std::map<std::string, std::string> ours;
   if (model.config)
     for (const recipes::StoredTensor& tensor : recipes::stored_tensors(model.config->model, model.config->architecture, {}))
@@ -82,7 +83,7 @@ InspectedModel open_at(const std::string& name, const checkpoint::ModelLocation&
     model.optimizer = open_state(path, *model.manifest, "optimizer");
     model.routing = open_state(path, *model.manifest, "routing");
     if (fs::exists(path / "state" / "run.json")) model.run_state = read_json(path / "state" / "run.json");
-    // The checkpoint's own: the run's file also tells of conversions that came after it.
+    // The checkpoint's own receipts: the run's file also has those of later conversions.
     model.receipts = recipes::read_receipts(path / "state" / "receipts.jsonl");
   }
   return model;

@@ -1,4 +1,4 @@
-// Whatever can be read of a model that a user names, whether or not Sluice can load it: what `sluice inspect` shows and compares.
+// Everything that can be read of a model that a user names, whether or not Sluice can load it. `sluice inspect` shows and compares it.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -20,11 +20,11 @@ struct InspectedModel {
   checkpoint::ModelLocation location;
   std::optional<checkpoint::Manifest> manifest;  // of our checkpoints, all of whose bytes have then been verified
   nlohmann::ordered_json config_json;            // config.json as it is
-  std::optional<recipes::ParsedConfig> config;   // none if it is not one that Sluice computes
+  std::optional<recipes::ParsedConfig> config;   // absent if Sluice computes no such model
   std::string problem;                           // why Sluice cannot load it, "" if it can
-  std::vector<std::string> notes;                // what loading leaves aside, and why
+  std::vector<std::string> notes;                // tensors and settings that loading ignores, and why
   checkpoint::TensorIndex stored;                // the model's tensors under the names in its files
-  TensorViews tensors;                           // the same under canonical names, where there are such
+  TensorViews tensors;                           // the same tensors under their canonical names; those without one keep their own
   // Of our checkpoints:
   std::optional<checkpoint::TensorIndex> optimizer, routing;
   nlohmann::ordered_json run_state;        // state/run.json; null if there is none

@@ -77,7 +77,7 @@ std::string repaired_argument(const std::string& name, const std::string& text) 
   utf8.append(text, repaired);
   utf8.finish(repaired);
   warn_of_repairs(name, utf8);
-  // As at the start of a file, from which it comes.
+  // Left out as at the start of a file, since such text usually comes from one.
   if (repaired.starts_with(kByteOrderMark)) repaired.erase(0, kByteOrderMark.size());
   return repaired;
 }

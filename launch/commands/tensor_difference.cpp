@@ -64,7 +64,7 @@ bool widen_values(StoredType type, std::span<const std::byte> bytes, double* out
   }
 }
 
-// What is largest so far.
+// The largest values and the largest difference seen so far.
 struct Largest {
   double difference = 0.0, a = 0.0, b = 0.0;
 

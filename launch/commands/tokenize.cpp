@@ -29,13 +29,13 @@ void put(std::string_view bytes) {
   require_standard_output();
 }
 
-// As ranks choose theirs: OMP_NUM_THREADS, else the cores.
+// OMP_NUM_THREADS, as for the ranks of a run; without it, the number of cores.
 int number_of_threads() {
   const int wanted = threads_asked_for(std::getenv("OMP_NUM_THREADS"));
   return wanted > 0 ? wanted : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
-// Before the work, so that a mistake is told at once.
+// The file to write the tokenizer to; its folder is made. Called before the work, so that a mistake is reported at once.
 fs::path prepared_output(const std::string& output) {
   const fs::path path = fs::is_directory(output) ? fs::path(output) / "tokenizer.json" : fs::path(output);
   std::error_code failed;
@@ -62,7 +62,7 @@ int train(const TokenizeOptions& options) {
   return 0;
 }
 
-// A file, a folder with a tokenizer.json, or a model by name (RUN, RUN@STEP).
+// `name` is a file, a folder with a tokenizer.json, or the name of a model (RUN, RUN@STEP).
 data::TokenizerPtr open_tokenizer(const std::string& name) {
   if (fs::exists(name) || (name.find('@') == std::string::npos && !fs::exists(fs::path("runs") / name))) return data::load_tokenizer(name);
   data::TokenizerPtr tokenizer;
@@ -71,7 +71,7 @@ data::TokenizerPtr open_tokenizer(const std::string& name) {
   return tokenizer;
 }
 
-// A part of a line, or with `ends` its end. `at_start`: whether nothing of the line is written yet.
+// Prints ids on the current line, with spaces between them; ends the line if `ends`. `at_start`: nothing of the line is printed yet.
 void print_ids(const std::vector<std::int32_t>& ids, bool& at_start, bool ends) {
   fmt::memory_buffer line;
   for (const std::int32_t id : ids) {
@@ -85,7 +85,7 @@ void print_ids(const std::vector<std::int32_t>& ids, bool& at_start, bool ends) 
   put({line.data(), line.size()});
 }
 
-// One line a document.
+// Prints the ids of each document on a line of its own.
 int encode(const TokenizeOptions& options) {
   const data::TokenizerPtr tokenizer = open_tokenizer(options.tokenizer);
   std::vector<std::int32_t> ids;

@@ -1,4 +1,4 @@
-// sluice bench moe: the sparse layer's cost beside a dense one's, as a table or as JSON.
+// `sluice bench moe`: prints what a sparse layer costs beside a dense one, as a table or as JSON.
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "launch/engine/commands.hpp"
@@ -21,7 +21,7 @@ DType dtype_named(const std::string& name) {
 
 nlohmann::ordered_json to_json(const MoeBenchShape& shape, const MoeBenchResult& r) {
   const std::int64_t expert = 3 * shape.hidden_size * shape.expert_hidden_size, router = shape.hidden_size * shape.num_experts;
-  // Two operations a weight of the active experts, once forward and twice backward; the router's are left out.
+  // For each weight of a token's experts two operations in forward and four in backward. The router's operations are left out.
   const double operations = 6.0 * static_cast<double>(shape.rows * shape.top_k * expert);
   return {{"num_experts", shape.num_experts},
           {"moe_ms", 1e3 * r.moe_seconds},

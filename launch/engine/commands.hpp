@@ -1,5 +1,5 @@
-// The commands behind the thin front that see tensors, one file each. They return an exit code and throw sluice::Error.
-// Those that do not are in launch/commands/.
+// The commands that need tensors, one file each. They return an exit code and throw sluice::Error. Commands that need none are in
+// launch/commands/.
 #pragma once
 
 #include "launch/command_line.hpp"

@@ -1,4 +1,4 @@
-// The engine's door: runs one command and turns what it throws into one line and an exit code.
+// The entry point of the engine library: runs one command and turns what it throws into one line and an exit code.
 #include "core/base/log.hpp"
 #include "core/base/standard_output.hpp"
 #include "core/ops/backend.hpp"
@@ -28,7 +28,7 @@ int dispatch(const sluice::CommandLine& line) {
 extern "C" int sluice_run(const sluice::CommandLine* command_line) {
   int code = 0;
   try {
-    sluice::ops::uses_composed();  // a mistake in the environment is said before any work
+    sluice::ops::uses_composed();  // reads the environment, so that a mistake in it is reported before any work
     code = dispatch(*command_line);
   } catch (const sluice::StandardOutputError& error) {
     code = static_cast<int>(error.code());

@@ -30,15 +30,15 @@
 namespace sluice {
 namespace {
 
-// The text to evaluate, as token ids (documents end with EOS) with what each id stands for.
+// The text to evaluate, as token ids; each document ends with EOS.
 struct EvalText {
   std::vector<std::int32_t> ids;
-  // On rank 0 alone, which prints them.
+  // Set on rank 0 only, which prints them.
   std::int64_t words = 0;
   std::string sha256;  // of the text's bytes, repaired, document after document
 };
 
-// Read by one rank for all, so that what it warns of, or fails at, is told once.
+// Collective. Rank 0 reads the text for all ranks, so that warnings and errors are printed once.
 EvalText read_text(parallel::World& world, const std::vector<std::string>& sources, const data::Tokenizer& tokenizer, const std::string& text_key) {
   EvalText text;
   const std::string bytes = recipes::on_rank0(world, "text to evaluate", [&](const recipes::Heartbeat& heartbeat) {
@@ -81,12 +81,12 @@ std::vector<Window> plan_windows(std::int64_t tokens, std::int64_t length, std::
   return windows;
 }
 
-// Sequences of `length` in one pass: what the user said, else few enough that their activations stay small.
+// How many sequences of `length` tokens go into one pass: the user's number, else few enough that their activations stay small.
 std::int64_t sequences_at_once(const EvalOptions& options, std::int64_t length) {
   return options.batch > 0 ? options.batch : std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(1, length));
 }
 
-// The counted targets of some windows, all of one length, in one pass.
+// The sum of the loss (nats) over the counted targets of some windows of equal length, computed in one pass.
 double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& ids, std::span<const Window> windows,
                    std::int64_t length) {
   at::NoGradGuard no_grad;
@@ -110,7 +110,7 @@ double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& 
   return nats;
 }
 
-// Every rank runs the same number of passes, with zero rows if need be.
+// Collective. The sum of window_nats over all windows. Every rank runs the same number of passes, with zero rows if need be.
 double total_nats(recipes::TrainModel& model, const recipes::Layout& layout, const std::vector<std::int32_t>& ids,
                   const std::vector<Window>& windows, std::int64_t batch) {
   const auto count = static_cast<std::int64_t>(windows.size());
@@ -129,7 +129,7 @@ double total_nats(recipes::TrainModel& model, const recipes::Layout& layout, con
   return nats;
 }
 
-// Checked before it becomes 32 bits: a larger number would wrap into the vocabulary.
+// Ids are checked before they are narrowed to 32 bits: a larger number would wrap into the vocabulary.
 std::vector<std::int32_t> literal_ids(const std::vector<std::int64_t>& tokens, std::int64_t vocab_size) {
   std::vector<std::int32_t> ids;
   for (const std::int64_t id : tokens) {
@@ -161,7 +161,7 @@ struct Measured {
   std::string sha256, source;
 };
 
-// The stage that the checkpoint ends or lies in, with its own data.
+// The stage that the checkpoint's step belongs to, from the run's recipe.
 recipes::Stage stage_of(const LoadedModel& loaded) {
   const recipes::Recipe recipe = recipes::read_recipe(loaded.run / "recipe.resolved.yaml");
   for (const recipes::Stage& stage : recipe.stages)
@@ -169,7 +169,7 @@ recipes::Stage stage_of(const LoadedModel& loaded) {
   throw data_error("{}: its stage '{}' is not in the recipe of {}", loaded.folder.string(), loaded.stage, loaded.run.string());
 }
 
-// Given text, in windows of `length` targets that advance by `stride`.
+// Measures the text of --data, in windows of `length` targets that advance by `stride`.
 Measured measure_text(parallel::World& world, LoadedModel& loaded, const recipes::Layout& layout, const EvalOptions& options) {
   Measured m;
   m.length = options.seq_length > 0 ? options.seq_length : loaded.description.decoder.max_position_embeddings;
@@ -191,7 +191,7 @@ Measured measure_text(parallel::World& world, LoadedModel& loaded, const recipes
   return m;
 }
 
-// The validation windows that the run itself looks at; the hash is of their token ids.
+// Measures the validation windows that the run itself evaluates. The result's sha256 is that of their token ids.
 Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes::Layout& layout, const EvalOptions& options) {
   if (loaded.run.empty()) throw usage_error("{}: no --data given, and it belongs to no run whose validation text could be used", options.model);
   if (options.seq_length > 0 || options.stride > 0) throw usage_error("--seq-length and --stride go with --data; a run's own validation windows have their length");

@@ -17,7 +17,7 @@
 namespace sluice {
 namespace {
 
-// The next id from one row of logits [V]: a function of (seed, position) alone.
+// Draws the next id from one row of logits [V]. The draw is a function of (seed, position) alone.
 std::int64_t choose(at::Tensor logits, const GenerateOptions& options, std::int64_t position) {
   if (options.temperature <= 0) return logits.argmax().item<std::int64_t>();
   logits = logits.to(at::kDouble) / options.temperature;
@@ -42,7 +42,7 @@ int generate_command(const GenerateOptions& options) {
     const std::string prompt = repaired_argument("--prompt", options.prompt);
     loaded.tokenizer->encode(prompt, ids, true);
     if (ids.empty()) ids.push_back(loaded.tokenizer->eos_id());  // an empty prompt starts a document
-    // The last token that is written is not read again.
+    // The last token that is generated is not fed back, so it takes no position.
     const auto positions = static_cast<std::int64_t>(ids.size()) + options.max_tokens - 1;
     warn_of_untrained_positions(loaded, layout, positions,
                                 fmt::format("a prompt of {} token{} and --max-tokens {}", ids.size(), ids.size() == 1 ? "" : "s", options.max_tokens));

@@ -8,7 +8,7 @@
 namespace sluice {
 namespace {
 
-// Takes the profiler's place for one thread: the allocator reports every block taken (positive) and given back (negative).
+// Stands in for LibTorch's profiler on one thread: the allocator reports to it every block taken (positive) and freed (negative).
 struct Balance : c10::MemoryReportingInfoBase {
   std::int64_t bytes = 0;
   void reportMemoryUsage(void*, std::int64_t size, std::size_t, std::size_t, c10::Device) override { bytes += size; }

@@ -1,4 +1,4 @@
-// How much tensor memory a piece of code leaves behind, asked of LibTorch's allocator.
+// Measures how much tensor memory a piece of code leaves allocated, from the reports of LibTorch's allocator.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace sluice {
 
-/// Bytes of CPU tensors that `work` allocated on this thread and that are still there when it returns.
+/// Bytes of CPU tensors that `work` allocates on this thread, less those it frees on this thread.
 std::int64_t bytes_kept_by(const std::function<void()>& work);
 
 }  // namespace sluice

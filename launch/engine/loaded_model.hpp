@@ -14,21 +14,22 @@ namespace sluice {
 
 struct LoadedModel {
   std::filesystem::path folder, run;
-  std::string stage;  // that it ends or lies in, of our checkpoints
+  std::string stage;  // of a checkpoint of ours: the stage that its step belongs to; else ""
   recipes::ModelDescription description;
   recipes::TrainModel model;
   data::TokenizerPtr tokenizer;  // null if the folder has none
 };
 
-/// Collective. `name`: RUN, RUN@STEP, a checkpoint or a Hugging Face folder. Every rank of `layout` loads what it holds; with
-/// `needs_tokenizer`, data error if there is none. A run may go on meanwhile: nothing is read of the folder afterwards.
+/// Collective. `name` is RUN, RUN@STEP, a checkpoint or a Hugging Face folder. Every rank of `layout` loads the weights it holds. Data
+/// error if `needs_tokenizer` and there is none. The folder is not needed afterwards: a run that goes on may remove its checkpoint.
 LoadedModel load_model(parallel::World& world, const std::string& name, const recipes::Layout& layout, bool needs_tokenizer);
 
-/// Warns, on one rank, if `what` reaches further than the `positions` that the model was trained on (max_position_embeddings).
+/// Warns, on rank 0, if `positions` is more than the model was trained on (max_position_embeddings). `what` names, in the plural, what has
+/// so many positions.
 void warn_of_untrained_positions(const LoadedModel& loaded, const recipes::Layout& layout, std::int64_t positions, const std::string& what);
 
-/// Collective, and `is_finite` the same on every rank: if the model's `what` ("loss", "prediction") is not finite, diverged_error (exit 5) that
-/// names the first weight that is not.
+/// Collective; `is_finite` must be the same on every rank. Unless it is true, throws diverged_error (exit 5), which says that the model's
+/// `what` ("loss", "prediction") is not finite and names the first weight that is not finite, if there is one.
 void require_finite(bool is_finite, const char* what, LoadedModel& loaded, const recipes::Layout& layout);
 
 }  // namespace sluice

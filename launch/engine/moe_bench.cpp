@@ -27,7 +27,7 @@ at::Tensor drawn(std::vector<std::int64_t> shape, const char* name, at::ScalarTy
   return values.to(type);
 }
 
-// A layer with gradients to write to.
+// A layer to measure, with random weights and with memory for its gradients.
 class Subject {
  public:
   Subject(FeedForward& layer, at::ScalarType type) : layer_(layer) {
@@ -55,7 +55,7 @@ class Subject {
     return static_cast<double>(bytes - static_cast<std::int64_t>(output.y.nbytes())) / static_cast<double>(rows.rows());
   }
 
-  // Of a sparse layer.
+  // Rows of the expert with the most rows / mean rows of an expert. Only for a sparse layer.
   double fullest_expert(const at::Tensor& x, const RowTable& rows) {
     const at::NoGradGuard no_grad;
     const std::vector<std::int64_t> counts = integers_of(layer_.forward(x, rows, {0, "forward", false}).statistics->expert_counts);
@@ -88,7 +88,7 @@ MoeBenchResult bench_moe(const MoeBenchShape& shape, std::int64_t repeats) {
   std::vector<double> sparse_seconds, dense_seconds, ratios;
   for (std::int64_t round = -kWarmUp; round < repeats; ++round) {
     double s = 0.0, d = 0.0;
-    // Whoever comes second finds the caches as the other left them, so they change places.
+    // The layer that runs second finds the caches as the first one left them, so the two take turns in going first.
     if (round % 2 == 0) d = dense.seconds(x, dy, rows);
     s = sparse.seconds(x, dy, rows);
     if (round % 2 != 0) d = dense.seconds(x, dy, rows);

@@ -1,4 +1,4 @@
-// One sparse layer against the dense SwiGLU of equal active width, forward and backward, measured in turn.
+// Times forward and backward of one sparse (MoE) layer and of a dense SwiGLU of the same active width, top_k * expert_hidden_size.
 #pragma once
 
 #include "core/base/dtype.hpp"
@@ -7,6 +7,7 @@
 
 namespace sluice {
 
+/// `rows` is the number of tokens in a pass.
 struct MoeBenchShape {
   std::int64_t rows = 0, hidden_size = 0, expert_hidden_size = 0, num_experts = 0, top_k = 0;
   DType dtype = DType::kFloat32;
@@ -15,12 +16,14 @@ struct MoeBenchShape {
 struct MoeBenchResult {
   double moe_seconds = 0.0, dense_seconds = 0.0;              // medians
   double ratio = 0.0, lower_quartile = 0.0, upper_quartile = 0.0;  // dense_seconds / moe_seconds of each round
-  // What forward leaves for backward, tensors and the integer plan; input and output are the neighbours' and not counted.
+  // Bytes that forward keeps for backward, divided by the rows: tensors and the integer routing plan. The layer's input and output are not
+  // counted: they belong to its neighbours.
   double moe_kept_bytes_per_token = 0.0, dense_kept_bytes_per_token = 0.0;
-  double fullest_expert = 0.0;  // its rows / mean rows of an expert
+  double fullest_expert = 0.0;  // rows of the expert with the most rows / mean rows of an expert
 };
 
-/// `repeats` rounds of dense and sparse on the same rows, after three to warm up; who begins changes from round to round.
+/// Measures `repeats` rounds after three that warm up. A round times both layers, one after the other, on the same rows; which of them
+/// comes first alternates from round to round.
 MoeBenchResult bench_moe(const MoeBenchShape& shape, std::int64_t repeats);
 
 }  // namespace sluice

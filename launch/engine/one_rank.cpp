@@ -15,9 +15,10 @@ void require_one_rank(const std::string& command, int num_ranks) {
 
 int run_on_one_rank(const std::string& command, const std::function<int()>& body) {
   const parallel::LauncherEnvironment launcher = parallel::detect_launcher();
-  // Rank 0 speaks where its size tells it that it is not alone; where no launcher says the size, the others must.
+  // If the launcher tells the number of ranks, rank 0 prints the error. If it does not, rank 0 takes itself to be alone, and the other
+  // ranks print it.
   if (launcher.rank > 0 && launcher.size > 1) {
-    // mpirun ends all ranks after the first that fails: that one has to have spoken.
+    // mpirun ends all ranks once one has failed, so rank 0 gets the time to print first.
     std::this_thread::sleep_for(std::chrono::seconds(1));
     return static_cast<int>(ExitCode::kUsage);
   }

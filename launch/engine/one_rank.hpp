@@ -1,4 +1,4 @@
-// Commands that have nothing for a second rank to do.
+// For commands that run on one rank alone.
 #pragma once
 
 #include <functional>
@@ -6,11 +6,11 @@
 
 namespace sluice {
 
-/// Usage error if there are several.
+/// Usage error, naming `command`, if `num_ranks` is more than 1.
 void require_one_rank(const std::string& command, int num_ranks);
 
-/// For a command that needs no MPI: runs it, unless the launcher started several ranks. Then each of them would print and write the same;
-/// all end with the code of a usage error, and one of them says why. Returns the exit code.
+/// For a command that needs no MPI: runs `body` and returns its exit code. If the launcher started several ranks, each of them would print
+/// and write the same, so `body` is not run: all ranks end with a usage error (exit 2), and one of them says why.
 int run_on_one_rank(const std::string& command, const std::function<int()>& body);
 
 }  // namespace sluice

@@ -21,7 +21,7 @@ namespace sluice {
 namespace {
 
 recipes::InitialModel read_initial_model(const std::string& init_from, const std::filesystem::path& run) {
-  // A run that goes on does not depend on where it came from: that may have moved on, or be gone.
+  // A run that goes on does not read the model that it started from: that may have changed, or be gone.
   const recipes::RunDirectory directory(run);
   if (std::filesystem::exists(directory.resolved_recipe()) && directory.state() != recipes::RunStatus::kNew) {
     const recipes::Recipe before = recipes::read_recipe(directory.resolved_recipe());
@@ -31,7 +31,7 @@ recipes::InitialModel read_initial_model(const std::string& init_from, const std
   recipes::InitialModel initial;
   checkpoint::open_located(init_from, checkpoint::VerifyDepth::kStructure, [&](const checkpoint::ModelLocation& location) {
     const recipes::ModelFolder model = recipes::open_model_folder(location.path);
-    // A run has one tokenizer, in a place that stays while its checkpoints come and go.
+    // A run has one tokenizer, in its own folder, which stays while its checkpoints come and go.
     std::filesystem::path tokenizer = location.run / "tokenizer.json";
     if (location.run.empty() || !std::filesystem::exists(tokenizer)) tokenizer = location.path / "tokenizer.json";
     require_no_dangling_link(tokenizer);
@@ -52,10 +52,10 @@ parallel::CommBackend backend_of(const recipes::Recipe& recipe) {
 }  // namespace
 
 int train_command(const TrainOptions& options) {
-  // First of all: a request to stop while the libraries load is not lost.
+  // The handlers come first, so that a request to stop is not lost while the rest starts.
   const parallel::LauncherEnvironment launcher = parallel::detect_launcher();
   recipes::install_stop_signals(!launcher.launched());
-  // Who reads along may go away, or its disk fill: the run's record is in its folder.
+  // Training goes on if standard output is closed or its disk is full: the run's record is in its folder.
   make_standard_output_optional();
   std::optional<recipes::Recipe> recipe;
   std::optional<Error> problem;
@@ -70,7 +70,7 @@ int train_command(const TrainOptions& options) {
     world.backend = backend_of(*recipe);
   }
   return run_in_world(world, [&](parallel::World& w) {
-    // A recipe that one rank cannot read, or reads otherwise (another version on its node), is everybody's end; one of them says so.
+    // If one rank cannot read the recipe, or reads it otherwise (its node has another version), all ranks end; one of them says why.
     recipes::on_all_ranks(w, "recipe", [&] {
       if (problem) throw *problem;
     });

@@ -11,7 +11,7 @@ namespace {
 parallel::ErrorScope scope_of(const std::exception& exception, const Error& error) {
   if (dynamic_cast<const recipes::AgreedError*>(&exception) != nullptr) return parallel::ErrorScope::kAgreed;
   if (dynamic_cast<const parallel::PeerError*>(&exception) != nullptr) return parallel::ErrorScope::kOfAnother;
-  // Made from what all ranks have: usage of a recipe, divergence of the (global) loss.
+  // These errors follow from values that are the same on all ranks: a recipe's mistakes, the divergence of the (global) loss.
   const bool of_all = error.code() == ExitCode::kUsage || error.code() == ExitCode::kDiverged;
   return of_all ? parallel::ErrorScope::kPresumed : parallel::ErrorScope::kAlone;
 }
@@ -23,7 +23,7 @@ int run_in_world(const parallel::WorldOptions& options, const std::function<int(
   try {
     world = parallel::World::start(options);
   } catch (const Error& error) {
-    // A backend that does not fit the launcher fits it nowhere; one rank says so.
+    // A usage error, such as a backend that does not fit the launcher, is the same on every rank, so rank 0 alone prints it.
     const bool first = parallel::detect_launcher().rank == 0;
     if (first || error.code() != ExitCode::kUsage) log_error("{}", error.what());
     return static_cast<int>(error.code());

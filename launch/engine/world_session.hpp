@@ -7,8 +7,9 @@
 
 namespace sluice {
 
-/// Errors that all ranks share are printed by rank 0 and end in a regular shutdown; an error of one rank alone is printed there
-/// and ends the whole job with its exit code, a disagreement of ranks is printed once.
+/// Returns the exit code of `body`, or that of the error it throws. An error that all ranks have in common is printed by rank 0 and ends
+/// in a regular shutdown. An error of one rank alone is printed by that rank and ends the whole job with its exit code. A disagreement of
+/// ranks is printed once.
 int run_in_world(const parallel::WorldOptions& options, const std::function<int(parallel::World&)>& body);
 
 }  // namespace sluice

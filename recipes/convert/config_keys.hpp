@@ -1,4 +1,5 @@
-// Typed access to the keys of a config.json, with errors that name file, key and value. A key that is null counts as absent.
+// Typed access to the keys of a config.json, with errors that name file, key and value. A key whose value is null counts as absent.
+// The readers throw a data error if the key is absent or of another type; those with _or return `absent` for an absent key.
 #pragma once
 
 #include "core/base/error.hpp"
@@ -16,7 +17,7 @@ namespace sluice::recipes {
 
 class ConfigKeys {
  public:
-  /// `object` must outlive this; `path` stands before the keys in messages ("sluice.decoder.").
+  /// `object` must outlive this; `path` is put before the keys in messages ("sluice.decoder."). Data error if it is not a JSON object.
   ConfigKeys(const nlohmann::json& object, std::string file, std::string path = "")
       : object_(object), file_(std::move(file)), path_(std::move(path)) {
     if (!object_.is_object()) throw data_error("{}: {} is not a JSON object", file_, path_.empty() ? "the file" : path_);
@@ -60,7 +61,7 @@ class ConfigKeys {
     }
     return values;
   }
-  /// The first of several spellings that is there; "" if none is.
+  /// The first of these spellings of one key that is present; "" if none is. Data error if two are present with different values.
   const char* spelling(std::initializer_list<const char*> keys) const {
     const char* found = "";
     for (const char* key : keys) {

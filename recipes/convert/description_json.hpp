@@ -13,7 +13,7 @@ nlohmann::ordered_json description_to_json(const ModelDescription& model);
 /// Data error naming the key on anything missing, of another type or unknown.
 ModelDescription description_from_json(const ConfigKeys& keys);
 
-/// The value of a recipe name such as "float32"; data error naming the key otherwise.
+/// The type that the text under `key` names as recipes do ("float32"); data error naming the key if it names none.
 DType dtype_from(const ConfigKeys& keys, const char* key);
 
 }  // namespace sluice::recipes

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-/// -1 if absent; of a list (Llama 3) the first.
+/// The token id under `key`; the first of a list (Llama 3 has one); -1 if it is absent.
 std::int64_t read_token_id(const ConfigKeys& keys, const char* key) {
   if (!keys.has(key)) return -1;
   if (!keys.at(key).is_array()) return keys.integer(key);
@@ -26,7 +26,7 @@ DType read_dtype(const ConfigKeys& keys) {
   return dtype_from(keys, key);
 }
 
-/// What acts in training alone and is not done here, and code that comes with the model.
+/// Notes on settings that are ignored: noise that acts in training only, and code that comes with the model.
 std::vector<std::string> notes_of(const ConfigKeys& keys) {
   std::vector<std::string> notes;
   for (const char* key : {"attention_dropout", "router_jitter_noise"})
@@ -54,7 +54,7 @@ ModelDescription read_foreign(const ConfigKeys& keys, const Architecture& archit
   return model;
 }
 
-/// The "sluice" object must agree with the architecture's keys, or one of them was changed behind our back.
+/// Data error if the "sluice" object (`own`) and the architecture's keys (`keys`) disagree: then another tool changed one of them.
 void require_agreement(const ModelDescription& own, const ModelDescription& keys, const std::string& file) {
   const auto compare = [&](const char* key, const auto& ours, const auto& theirs) {
     if (ours != theirs)
@@ -116,7 +116,7 @@ ParsedConfig parse_config(std::string_view text, const std::string& file) {
   if (architecture) {
     const ModelDescription seen = read_foreign(keys, *architecture);
     require_agreement(parsed.model, seen, file);
-    parsed.model.dtype = seen.dtype;  // others may store the weights anew in another type
+    parsed.model.dtype = seen.dtype;  // another tool may have stored the weights again in another type
   }
   return parsed;
 }

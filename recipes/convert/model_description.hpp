@@ -21,7 +21,7 @@ struct ModelDescription {
   std::int64_t eos_token_id = -1;  // -1: none
   std::int64_t bos_token_id = -1;
   DType dtype = DType::kFloat32;  // of the weights as stored
-  /// A selection bias (e_score_correction_bias) is there even if nothing updates it any more.
+  /// There is a selection bias (e_score_correction_bias) even if no update rule changes it (bias_update_rate 0).
   bool has_router_bias = false;
 
   /// Whether the routers have a selection bias.
@@ -32,7 +32,7 @@ struct ModelDescription {
 
 struct CanonicalTensor {
   TensorId id;
-  std::string name;  // the id's
+  std::string name;  // the canonical name of `id`
   checkpoint::Shape shape;
   DType dtype = DType::kFloat32;  // of statistics always float32
 };
@@ -49,7 +49,7 @@ std::vector<CanonicalTensor> canonical_tensors(const ModelDescription& model);
 
 struct ParameterCount {
   std::int64_t total = 0;   // tied embeddings once; the router bias, a statistic, not at all
-  std::int64_t active = 0;  // of which one token uses: top_k experts of each sparse layer
+  std::int64_t active = 0;  // the part of `total` that one token uses: of a sparse layer's experts only top_k
 };
 ParameterCount count_parameters(const ModelDescription& model);
 

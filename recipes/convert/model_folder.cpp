@@ -21,7 +21,7 @@ bool same_bytes(const TensorView& a, const TensorView& b) {
   return a.info.type == b.info.type && a.info.shape == b.info.shape && std::ranges::equal(a.bytes, b.bytes);
 }
 
-/// A selection bias that the model does not have must not have become one.
+/// Data error unless the tensor, which the architecture requires and the model does not have (a selection bias), is all zeros.
 void require_zeros(const std::string& name, const TensorView& view) {
   if (std::ranges::any_of(view.bytes, [](std::byte byte) { return byte != std::byte{0}; }))
     throw data_error(
@@ -29,7 +29,7 @@ void require_zeros(const std::string& name, const TensorView& view) {
         view.file->path(), name);
 }
 
-/// One of our tensors in a stored one.
+/// The bytes of one of our tensors inside a stored one.
 TensorView view_of(const TensorView& stored, const StoredPart& part) {
   const TensorInfo info{part.tensor.name, stored.info.type, part.tensor.shape};
   const auto bytes_of = [&](std::uint64_t elements) { return *checkpoint::byte_count(info.type, {static_cast<std::int64_t>(elements)}); };
@@ -52,7 +52,7 @@ ModelFolder open_model_folder(const std::filesystem::path& path) {
   std::vector<TensorInfo> expected, found;
   std::map<std::string, StoredTensor> by_name;
   for (StoredTensor& tensor : stored_tensors(model, architecture, names)) {
-    // A tensor of width 0 that is not there is not missing: some writers leave it out.
+    // A tensor without elements may be absent: some writers leave it out.
     const bool is_empty = std::ranges::find(tensor.info.shape, 0) != tensor.info.shape.end();
     if (is_empty && !folder.index.contains(tensor.info.name)) continue;
     expected.push_back(tensor.info);
@@ -73,7 +73,7 @@ ModelFolder open_model_folder(const std::filesystem::path& path) {
   checkpoint::require_all_accounted(checkpoint::account_tensors(expected, found), path.string());
   for (const auto& [name, tensor] : by_name) {
     const TensorView& view = folder.index.at(name);
-    if (tensor.parts.empty()) require_zeros(name, view);  // written for the architecture's sake, no part of the model
+    if (tensor.parts.empty()) require_zeros(name, view);  // required by the architecture, no part of the model
     for (const StoredPart& part : tensor.parts) folder.tensors.emplace(part.tensor.name, view_of(view, part));
   }
   return folder;

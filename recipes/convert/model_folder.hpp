@@ -1,4 +1,5 @@
-// A folder with a model in it, ours or Hugging Face's, opened and accounted for: config.json and all tensors under their canonical names.
+// Opens a folder with a model in it, ours or Hugging Face's: config.json and all tensors under their canonical names. Every tensor is
+// accounted for: none is missing, extra or of another shape.
 #pragma once
 
 #include "core/checkpoint/tensor_index.hpp"
@@ -16,7 +17,7 @@ struct ModelFolder {
   checkpoint::TensorIndex index;
   /// Canonical name to bytes; exactly canonical_tensors(config.model), shapes checked, floating-point types of any width.
   std::map<std::string, checkpoint::TensorView> tensors;
-  std::vector<std::string> notes;  // what was left aside, and why
+  std::vector<std::string> notes;  // tensors and settings that are ignored, and why
 };
 
 /// Data error naming folder, file, key or tensors: a config we do not compute, damaged files, and every missing, extra or mis-shaped

@@ -1,5 +1,5 @@
-// A file that only grows: each append is one write to the system, so that a reader sees whole records
-// and a killed process loses at most the one it was writing. What sync() returned for survives a power loss too.
+// A file that only grows. Each append is one write to the system, so a reader sees whole records, and a killed process loses at most the
+// one it was writing. What was appended before a sync() that returned also survives a power loss.
 #pragma once
 
 #include <filesystem>
@@ -15,10 +15,10 @@ class AppendFile {
   AppendFile(const AppendFile&) = delete;
   AppendFile& operator=(const AppendFile&) = delete;
 
-  /// Data error (exit 3) with the system's reason, no space left included.
+  /// Data error (exit 3) with the system's reason if it cannot be written, for example because no space is left.
   void append(std::string_view bytes);
 
-  /// Waits until the disk has all of it, and its name. Data error (exit 3) with the system's reason.
+  /// Waits until the file's content and its name in the folder are on the disk. Data error (exit 3) with the system's reason if that fails.
   void sync();
 
   const std::filesystem::path& path() const { return path_; }

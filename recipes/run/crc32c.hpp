@@ -26,7 +26,7 @@ constexpr std::uint32_t crc32c(std::string_view bytes) {
   return ~value;
 }
 
-/// Rotated and shifted, so that the checksum of data that holds checksums stays a good one (TensorFlow, crc32c.h).
+/// The CRC rotated, plus a constant, because CRCs of data that itself holds CRCs are weak (TensorFlow, crc32c.h).
 constexpr std::uint32_t masked_crc32c(std::string_view bytes) {
   const std::uint32_t value = crc32c(bytes);
   return ((value >> 15) | (value << 17)) + 0xa282ead8u;

@@ -25,7 +25,7 @@ std::string session_start_event(double wall_time, std::int64_t step);
 /// every reader does.
 std::string scalars_event(double wall_time, std::int64_t step, const JsonRow& row);
 
-/// One writer, on rank 0. An event is with the system when write() returns, and on the disk after sync().
+/// Used on rank 0 only. An event is with the operating system when write() returns, and on the disk after sync().
 class EventLog {
  public:
   /// Starts a new file in `directory`, named to sort behind the files that are there (readers take them in that order).

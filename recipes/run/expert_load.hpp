@@ -12,27 +12,28 @@ namespace sluice::recipes {
 struct LayerLoad {
   std::int64_t layer = 0;
   std::vector<std::int64_t> counts;         // rows each expert got in the step, over all ranks
-  std::vector<std::int64_t> window_counts = {};  // and in the last `window_steps`, the step included; told from 2 steps on
+  std::vector<std::int64_t> window_counts = {};  // rows in the last window_steps steps, this one included; shown if these are 2 or more
   std::int64_t window_steps = 0;
 };
 
 /// max/mean of the counts; 1 for an even load, NaN without rows.
 double max_over_mean(const std::vector<std::int64_t>& counts);
+/// How many experts got no row.
 std::int64_t count_dead(const std::vector<std::int64_t>& counts);
-/// Fewer rows than a tenth of the mean, the dead included.
+/// How many experts got fewer rows than a tenth of the mean, dead ones included.
 std::int64_t count_starved(const std::vector<std::int64_t>& counts);
 
-/// Of all sparse layers together.
+/// How even the load of a model's experts is.
 struct LoadFigures {
-  double max_violation = -1.0;         // of the worst layer, max/mean - 1
-  std::vector<double> violations;      // [sparse layers]
+  double max_violation = -1.0;         // max/mean - 1 of the worst layer
+  std::vector<double> violations;      // [sparse layers], max/mean - 1 of each
   std::vector<std::int64_t> dead_by_layer;
   std::int64_t dead = 0, starved = 0;  // experts, summed over the layers
 };
-/// counts [sparse layers][experts]
+/// The figures of `counts` [sparse layers][experts], the rows that each expert got.
 LoadFigures measure_load(const std::vector<std::vector<std::int64_t>>& counts);
 
-/// One character an expert. Beyond `max_characters` neighbours share one, which shows the busiest of them.
+/// A bar, as above, for each expert. If there are more than `max_characters`, neighbours share one, which shows the busiest of them.
 std::string load_bars(const std::vector<std::int64_t>& counts, std::size_t max_characters = 64);
 
 std::vector<std::string> format_expert_load(const std::vector<LayerLoad>& layers);

@@ -12,13 +12,13 @@
 
 namespace sluice::recipes {
 
-/// All objects of the file; none if it does not exist. A torn last line (no line end) is left out in silence,
-/// any other line that is not a flat object is left out with a warning that names it.
+/// All objects of the file; none if it does not exist. A last line without a line end is left out silently, any other line that is no flat
+/// JSON object with a warning that names it.
 std::vector<JsonRow> read_jsonl(const std::filesystem::path& path);
 
-/// Makes the file end at `step`, the last step whose results are kept (-1: nothing is): lines with a later "step" and
-/// unreadable ones go; with `stage`, so do those of that step that are of another "stage": the next one had begun, and will write
-/// them again. Lines that stay keep their bytes. Rewritten atomically, and only if something changes.
+/// Makes the file end at `step`, the last step whose results are kept (-1: none is). Removes lines with a later "step", lines without one
+/// and unreadable lines. If `stage` is given, also removes the lines of `step` itself whose "stage" is another: the next stage had begun,
+/// and will write them again. Other lines keep their bytes. The file is replaced atomically, and only if something changes.
 void cut_back_jsonl(const std::filesystem::path& path, std::int64_t step, std::string_view stage = "");
 
 }  // namespace sluice::recipes

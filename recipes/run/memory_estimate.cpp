@@ -5,7 +5,7 @@
 namespace sluice::recipes {
 namespace {
 
-// Doubles throughout: 64-bit integers would do for bytes, not for every product on the way.
+// All numbers are doubles: bytes fit into 64-bit integers, but not every product on the way does.
 struct Sizes {
   explicit Sizes(const MemoryShape& shape)
       : a(of(shape.dtype)),
@@ -56,7 +56,8 @@ double moe_feed_forward(const Sizes& n, const MemoryShape& shape) {
 
 double loss_rows(const Sizes& n, const MemoryShape& shape) { return std::min(n.N, static_cast<double>(shape.loss_block_rows)); }
 
-// What the loss borrows of the arena of workspaces, which keeps it: a block of logits, and the product on its way into the head's gradient.
+// Bytes that the loss borrows from the arena of workspaces, which keeps them: a block of logits and, in bfloat16, the head's gradient
+// before it is added up.
 double loss_workspaces(const Sizes& n, const MemoryShape& shape) {
   const double V = static_cast<double>(shape.vocab_size);
   return loss_rows(n, shape) * V * n.p + (n.rounds ? V * n.D * n.p : 0);
@@ -66,18 +67,18 @@ double loss(const Sizes& n, const MemoryShape& shape) {
   return loss_workspaces(n, shape) + loss_rows(n, shape) * n.c * n.D + n.N * n.c * n.D;
 }
 
-// The backward moments below begin when the gradient of a layer's output, N a D, has taken the place of the last residual and of the
-// gradient of its norm.
+// The backward functions below give the bytes that a layer needs in addition at its worst moment. They start when the last residual and the
+// gradient of its norm are freed and the gradient of the layer's output, N a D, is there.
 double dense_backward(const Sizes& n, double F) {
   const double rounded = n.rounds ? n.D * F * n.p : 0;
-  // Gradient of down's weight and of its input; then gradients of that product and of gate and up, the product gone; then the gradient of
-  // their weights and of the layer's input, gate and up gone too.
+  // Three moments: the gradients of down's weight and of its input; then the gradients of gate and up, after their product is freed; then
+  // the gradients of their weights and of the layer's input, after gate and up are freed too.
   const double down = n.N * n.c * (n.D + F) + std::max(n.N * n.a * F, rounded);
   const double gate_up = n.N * (n.c * (2 * F + n.D) - n.a * F) + std::max(n.N * n.a * n.D, 2 * rounded);
   return std::max({down, n.N * 2 * n.a * F, gate_up});
 }
 
-// Of a layer's backward, what is borrowed of the arena.
+// Bytes that the backward pass of a layer borrows from the arena.
 double backward_workspaces(const Sizes& n, const MemoryShape& shape) {
   const double F = static_cast<double>(shape.intermediate_size);
   double most = shape.num_moe_layers < shape.num_layers && n.rounds ? n.D * F * n.p : 0;
@@ -92,13 +93,13 @@ double backward_workspaces(const Sizes& n, const MemoryShape& shape) {
 double moe_backward(const Sizes& n, const MemoryShape& shape) {
   const double owned = static_cast<double>(shape.num_experts) / static_cast<double>(shape.expert);
   const double at_once = std::min(owned, static_cast<double>(shape.threads));
-  // Rows going back to their experts: sorted, arrived, in expert order. There the gradient of the rows is made beside that of the output,
-  // and for the experts at work those of gate, up and their product, and the product.
+  // Two moments: the gradients of rows on their way to the experts (sorted, arrived, in expert order); then at the experts the gradients of
+  // the rows and of the output and, for the experts at work, the product of gate and up and the gradients of gate, up and the product.
   const double rows_back = n.pairs * n.a * n.D * (shape.spanning_exchange ? 3 : 1);
   const double of_row = 4 * n.a * n.F + n.c * (n.D + 2 * n.F + std::max(n.D, n.F));
   const double experts = 2 * n.pairs * n.a * n.D + at_once * (n.pairs / owned * of_row + (n.rounds ? 2 * n.D * n.F * n.p : 0));
   double bytes = std::max(rows_back, experts);
-  // A shared expert comes first; the gradient of its input then stays, what it kept does not.
+  // The shared experts come first. The gradient of their input stays, what they kept for backward is freed.
   if (n.F_shared > 0) bytes = std::max(dense_backward(n, n.F_shared), bytes + n.N * n.a * (n.D - 3 * n.F_shared));
   return bytes;
 }
@@ -130,7 +131,7 @@ MemoryEstimate estimate_memory(const MemoryShape& shape) {
                       (layers - moe_layers) * dense_feed_forward(n, static_cast<double>(shape.intermediate_size)) + n.N * (3 * n.a * n.D + 2 * n.s + 16) +
                       static_cast<double>(shape.seq_length) * static_cast<double>(shape.head_dim) * n.s;
   const double reduction = static_cast<double>(shape.receive_bytes) - bytes.activations;
-  // What the loss borrowed is still there, for what a layer's backward borrows and beyond that.
+  // The workspaces of the loss are still in the arena; backward borrows them again, so only what it does not need comes on top.
   const double kept = loss_workspaces(n, shape), backward = last_layer_backward(n, shape) + std::max(0.0, kept - backward_workspaces(n, shape));
   bytes.buffers = std::max({0.0, loss(n, shape), backward, reduction + kept});
   bytes.worst_load = static_cast<double>(shape.expert - 1) * routed(n, shape) * moe_layers;

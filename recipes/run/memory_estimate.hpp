@@ -1,36 +1,39 @@
-// How much memory one rank needs, as arithmetic, before anything is allocated.
+// Estimates how much memory one rank needs, before anything is allocated.
 //
-// Bytes: a of an element of the model's dtype; p of the type that products are computed in (bfloat16 models: bfloat16 or float32); s of
-// masters, gradients, moments (4, float64 models 8); c = p where a product first copies its operands into that type, else 0.
-// Held by a rank all the time:   P = dense + experts / expert
+// Bytes of an element: a in the model's dtype; p in the type that matrix products are computed in (of a bfloat16 model bfloat16 or
+// float32); s of master weights, gradients and moments (4, of float64 models 8); c = p if a product first copies its operands into that
+// type (p is not a), else 0.
+// Held by a rank all the time, for its P = dense_parameters + expert_parameters / expert parameters:
 //   parameters      P s
-//   copies          P p                                  what products see of a bfloat16 model's parameters; else the parameters themselves
+//   copies          P p                                  of a bfloat16 model, the copies that products read; other models have none
 //   gradients       P s
 //   optimizer       2 P s
-//   origin          O a                                  the dense feed-forwards that experts were made of, to compare them with
-// Kept for the backward pass, for N = micro_batch_size * seq_length rows (D, V, H, K, h, E, k, F as in the configurations):
+//   origin          O a                                  the dense feed-forwards that the experts were made of, kept to compare them
+// Kept for the backward pass, for N = micro_batch_size * seq_length rows. D hidden_size, V vocab_size, H heads, K key-value heads,
+// h head_dim, E num_experts, E' num_families (router rows), k top_k, F intermediate_size in a dense layer and expert_hidden_size in an MoE
+// layer, F_shared shared_hidden_size:
 //   attention       N (2 a D + 4 p H h + s H + s + 8)     residual, its norm; q, k, v (k, v for each query head), output; log-sum-exp;
 //                                                         scale of the norm; positions
-//                   N c H h / p * a                       the output once more, where products have a type of their own
-//                   N (a (H + K) h + s (H + K or 2))      with q/k-norm: q and k before it, their scales
+//                   N a H h                               if c is not 0: the output once more
+//                   N (a (H + K) h + s (H + K or 2))      with q/k-norm: q and k before it, their scales (by head, or 2)
 //   dense SwiGLU    N (a (2 D + 3 F) + s)                 residual, its norm, gate, up, their product; scale of the norm
-//   MoE layer       N (a (2 D + 3 F_shared) + s + 2 s E)  the same, without what is routed; logits and scores
+//   MoE layer       N (a (2 D + 3 F_shared) + s + 2 s E') as a dense SwiGLU of the shared experts; router logits and scores
 //                   N k (36 + 2 s)                        the plan, the choice, weights before and after they are normalised
-//                   N k (24 + 7 s) for each doubling      of a family's children
-//                   R (a (D + 2 F) + s)                   R = N k rows at even load: in expert order, gate and up, weights
-//                   2 a F max(8 E / expert, R / 40)       with bfloat16 products: rows of gate and up up to the grid of row counts
+//                   N k (24 + 7 s) family_levels          the choice among a family's children
+//                   R (a (D + 2 F) + s)                   R = N k rows at even load: inputs in expert order, gate and up, weights
+//                   2 a F max(8 E / expert, R / 40)       with bfloat16 products: gate and up of the rows that core/ops/row_grid.hpp adds
 //                   R 16                                  with an exchange that spans ranks: the order of arrival and its inverse
-//   the ends        N (3 a D + 2 s + 16)                  last residual, its norm and the gradient of that; scale, losses; ids, targets
+//   the ends        N (3 a D + 2 s + 16)                  last residual, its norm, the norm's gradient; scale, losses; ids, targets
 //   RoPE            seq_length h s                        cosines and sines
-// Beside them at the worst moment (`buffers`), the most of
-//   loss            min(N, B) (V p + c D) + N c D         a block of logits (B rows, core/nn/cross_entropy.hpp), the gradient of its rows;
-//                   V D p                                 and, with bfloat16 products, the head's gradient before it is added up
-//   backward        through the last layer: what its widest function makes, less what is gone by then (memory_estimate.cpp)
-//   reduction       the receive buffers, less the activations, which are gone by then
-// and to the last two the loss's block of logits and product, as far as they are not lent again: the arena of workspaces
+// `buffers`, needed besides at the worst moment of a step, is the largest of
+//   loss            min(N, B) (V p + c D) + N c D         a block of logits (B rows, core/nn/cross_entropy.hpp), gradient of its rows,
+//                   V D p                                 copy of all rows; with bfloat16 products a gradient of the head to be added
+//   backward        through the last layer: what its widest function allocates, less what is freed by then (memory_estimate.cpp)
+//   reduction       the receive buffers, less the activations, which are freed by then
+// To backward and reduction the workspaces of the loss (logits, head's gradient) are added, as far as they are not used again: the arena
 // (core/tensor/workspaces.hpp) keeps them.
-// An even load gives each rank N k rows a layer. The worst one, all rows of the expert group on one rank, adds
-//   worst load      (expert - 1) times what is kept of R rows, in each MoE layer
+// At even load each rank has N k rows in a layer. If all rows of the expert group go to one rank, that rank needs in addition
+//   worst_load      (expert - 1) times the bytes above that are kept for R rows, in each MoE layer
 // Not counted: the libraries themselves, MPI's own buffers, the data, blocks inside of kernels.
 #pragma once
 
@@ -46,8 +49,8 @@ struct MemoryShape {
   std::int64_t origin_parameters = 0;  // O, of the dense feed-forwards; 0 where experts are not made of any
   std::int64_t expert = 1;             // parallel.expert
   DType dtype = DType::kFloat32;
-  DType product = DType::kFloat32;     // what products of `dtype` are computed in
-  std::int64_t threads = 1;            // that work on experts at the same time
+  DType product = DType::kFloat32;     // the type that matrix products of `dtype` are computed in
+  std::int64_t threads = 1;            // threads that work on experts at the same time
   std::int64_t receive_bytes = 0;      // of the gradient reduction (parallel::reduction_buffer_bytes)
 
   std::int64_t micro_batch_size = 1;  // sequences that are computed at once
@@ -80,9 +83,9 @@ struct MemoryEstimate {
   double optimizer = 0;
   double origin = 0;
   double activations = 0;  // kept for the backward pass, at even load
-  double buffers = 0;      // beside all these at the worst moment of a step
+  double buffers = 0;      // needed besides all these at the worst moment of a step
   double worst_load = 0;   // on top of the total, if every token chose the experts of one rank
-  double conversion = 0;   // on top of the total, while a stage makes its model from the one before; the caller, who knows that, fills it in
+  double conversion = 0;   // on top of the total, while a stage converts the model before it; 0 here, the caller fills it in
   /// What stays from step to step.
   double model() const { return parameters + copies + gradients + optimizer + origin; }
   double total() const { return model() + activations + buffers; }

@@ -13,7 +13,7 @@ double ratio(double value, double by) {
 
 void StepMeter::add_step(std::int64_t tokens, double seconds, double work) {
   steps_.push_back({static_cast<double>(tokens), seconds, work});
-  // The first step of a process pays for memory and thread pools: it leaves as soon as there is another.
+  // The first step of a process is slow, since it allocates memory and starts threads, so it is dropped as soon as there is a second one.
   if (steps_.size() > window_ || (steps_.size() == 2 && step_seconds_ == steps_.front().seconds)) steps_.pop_front();
   step_seconds_ += seconds;
 }

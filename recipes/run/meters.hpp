@@ -1,4 +1,4 @@
-// Speed and time to go, as moving averages.
+// Speed of training and time to go, as moving averages.
 #pragma once
 
 #include <cstddef>
@@ -7,17 +7,17 @@
 
 namespace sluice::recipes {
 
-/// Tokens per second over the last steps, and seconds to go. Steps of different stages cost differently (a sparse step more than
-/// a dense one), so each step says how much work it was, in any unit (active parameters x tokens): what is left is counted in it.
+/// Tokens per second over the last `window` steps, and seconds to go. Steps of different stages cost differently (a sparse step more than a
+/// dense one), so each step comes with its work, in any unit (such as active parameters x tokens), and the work to go has the same unit.
 class StepMeter {
  public:
   explicit StepMeter(std::size_t window = 50) : window_(window) {}
 
   void add_step(std::int64_t tokens, double seconds, double work = 1.0);
-  /// Time outside of steps (evaluation, saving): spread over the time to go as it was over the time so far.
+  /// Adds time outside of steps (evaluation, saving). The time to go is assumed to have the same share of it as the time so far.
   void add_pause(double seconds) { pause_seconds_ += seconds; }
 
-  /// NaN before the first step.
+  /// These three are NaN before the first step.
   double tokens_per_second() const;
   double step_seconds() const;
   double seconds_to_go(double remaining_work) const;

@@ -30,17 +30,17 @@ std::string format_progress_line(const ProgressState& state);
 /// Only on rank 0.
 class Progress {
  public:
-  /// A line every `log_interval` steps, after the first and after the last; `live`: a bar instead of lines on the terminal
-  /// (rank 0 and terminal_columns() > 0).
+  /// Writes a line every `log_interval` steps, after the first step and after the last. With `live` (for terminal_columns() > 0) the
+  /// terminal shows a bar instead of the lines.
   Progress(bool live, std::int64_t log_interval) : live_(live), log_interval_(log_interval) {}
-  /// Takes the bar away.
+  /// Removes the bar from the terminal.
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// After each step. Redraws the bar at most ten times a second.
+  /// Call it after each step. Redraws the bar at most ten times a second.
   void update(const ProgressState& state);
-  /// What happens besides steps ("validating", "saving"): shown in the bar until the next update.
+  /// Shows in the bar what happens besides steps ("validating", "saving"), until the next update.
   void show(const std::string& activity);
 
  private:

@@ -1,5 +1,5 @@
-// Writes protobuf messages field by field (wire format: protobuf.dev/programming-guides/encoding), without libprotobuf:
-// a process with two copies of a schema dies in it.
+// Writes protobuf messages field by field (wire format: protobuf.dev/programming-guides/encoding), without libprotobuf, which ends a
+// process that has two copies of a schema.
 #pragma once
 
 #include <bit>

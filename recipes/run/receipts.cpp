@@ -37,14 +37,14 @@ double loss_difference(const Receipt& receipt) {
   return std::abs(receipt.loss_after - receipt.loss_before);
 }
 
-// Numbers may differ in their last digits between layouts.
+// Whether two receipts are of the same conversion. Losses are not compared: their last digits may differ between layouts.
 bool same_conversion(const Receipt& a, const Receipt& b) {
   return a.stage == b.stage && a.step == b.step && a.conversion == b.conversion && a.note == b.note &&
          a.parameters_after == b.parameters_after && a.active_parameters_after == b.active_parameters_after &&
          a.held_batch_sha256 == b.held_batch_sha256;
 }
 
-// Layers as a table; of many, the range.
+// Up to so many layers are shown one by one; of more, only the range of each figure.
 constexpr std::size_t kShownLayers = 6;
 
 void add_loads(const Receipt& receipt, std::vector<std::string>& lines) {
@@ -215,7 +215,7 @@ std::string ReceiptLog::text() const {
   return content;
 }
 
-// A handful of lines: written anew each time, which also flushes them to the disk.
+// The whole file is written each time: it has few lines, and an atomic write also flushes them to the disk.
 void ReceiptLog::write() const {
   write_file_atomically(path_, text());
 }

@@ -14,12 +14,13 @@
 
 namespace sluice::recipes {
 
-/// How a sparse layer's experts share text that no router row was chosen on, before any training.
+/// How evenly the experts of a sparse layer share the tokens of a text right after a conversion, before any training. The text is not the
+/// one that router rows were chosen on.
 struct ReceiptLoad {
   std::int64_t layer = 0;
   std::int64_t dead = 0;       // experts without a token
-  std::int64_t starved = 0;    // with less than a tenth of the mean, dead ones among them
-  double max_over_mean = 0.0;  // of the tokens of an expert
+  std::int64_t starved = 0;    // experts with less than a tenth of the mean, dead ones included
+  double max_over_mean = 0.0;  // tokens of the expert with the most / mean over the experts
   bool operator==(const ReceiptLoad&) const = default;
 };
 
@@ -27,7 +28,7 @@ struct Receipt {
   std::string stage;
   std::int64_t step = 0;     // steps finished over all stages when the conversion took place
   moe::ConversionKind conversion = moe::ConversionKind::kSparsifyCopy;
-  bool exact = false;        // promised by the recipe (a pure function decides), not measured
+  bool exact = false;        // the conversion keeps the function (moe::exactness); not measured
   double loss_before = 0.0;  // nats per token on the held batch, cross-entropy alone
   double loss_after = 0.0;
   double max_abs_logit_difference = 0.0;
@@ -36,16 +37,18 @@ struct Receipt {
   std::int64_t active_parameters_before = 0;
   std::int64_t active_parameters_after = 0;
   std::string held_batch_sha256;
-  std::string note;  // "" for the conversion itself; else what was done on top of it, e.g. "after weight_noise 0.01"
-  std::string choice;               // what was taken of several ways tried (flatten), "" where there is one
-  std::vector<ReceiptLoad> loads;  // by sparse layer; empty where something comes on top of it, or where it is not known
-  double load_bound = 0.0;  // max_over_mean that the most frequent token sets, whose equal inputs go to the same experts
-  std::int64_t load_tokens = 0;
+  std::string note;  // "" for the conversion itself; else the changes made after it, e.g. "after weight_noise 0.01"
+  std::string choice;              // of several ways tried (flatten) the one that was taken; "" if there is only one way
+  std::vector<ReceiptLoad> loads;  // by sparse layer, in the last receipt of a conversion; empty in the others and in older files
+  double load_bound = 0.0;         // load_bound() of the tokens that `loads` were counted on
+  std::int64_t load_tokens = 0;    // how many tokens these are
   bool operator==(const Receipt&) const = default;
 };
 
-/// The share of the most frequent of `tokens`, an expert that gets them all, over the mean load.
+/// The max_over_mean of an expert that gets every occurrence of the most frequent of `tokens`, and nothing else: count * num_experts /
+/// (tokens.size() * top_k). Routers that send equal tokens to the same experts cannot do better.
 double load_bound(const std::vector<std::int32_t>& tokens, std::int64_t num_experts, std::int64_t top_k);
+/// The load of sparse layer `layer`; counts [experts] are the tokens that each expert got.
 ReceiptLoad receipt_load(std::int64_t layer, const std::vector<std::int64_t>& counts);
 
 /// Largest allowed max |logit difference| and |loss difference|.
@@ -57,12 +60,12 @@ struct ReceiptLimits {
 /// 1e-4 and 1e-5 for float32 and for bfloat16 (evaluated upcast to float32), 1e-10 for float64.
 ReceiptLimits receipt_limits(DType model_dtype);
 
-/// False for NaN.
+/// Whether the differences are within receipt_limits(); false if one is NaN.
 bool within_limits(const Receipt& receipt, DType model_dtype);
 
-/// Ends in silence if training may go on; else a diverged error (exit 5) with the numbers. A jump is allowed where the recipe
-/// says allow_jump, and in a receipt with a note (the recipe asked for the noise it reports); a loss or logits that are not
-/// finite never are.
+/// Throws a diverged error (exit 5) with the numbers if training must not go on: if a loss or a logit difference is not finite, or if the
+/// differences are beyond the limits. The latter is allowed with `allow_jump` (of the recipe), and in a receipt with a note, whose change
+/// the recipe asked for.
 void judge_receipt(const Receipt& receipt, DType model_dtype, bool allow_jump);
 
 /// A few aligned lines for the terminal.
@@ -73,17 +76,17 @@ JsonRow receipt_row(const Receipt& receipt);
 /// Data error if kind and method are no conversion.
 Receipt receipt_from_row(const JsonRow& row);
 
-/// receipts.jsonl, on rank 0. A replayed conversion writes no second receipt.
+/// Writes receipts.jsonl, on rank 0. A conversion that a resumed run repeats writes no second receipt.
 class ReceiptLog {
  public:
-  /// Opens `path`, cut back to `resumed_step`: receipts of conversions at that step stay, later ones go (-1: all go).
+  /// Opens `path` and cuts it back to `resumed_step`: receipts of later steps are removed (-1: all are).
   ReceiptLog(const std::filesystem::path& path, std::int64_t resumed_step);
-  /// Written through to the disk when it returns: a receipt is a promise, not a log line.
+  /// The receipt is on the disk when this returns.
   void append(const Receipt& receipt);
-  /// The receipts of one conversion (one stage, one step). True if it is a replay: the log has them, of the same conversion. Else
-  /// they replace what an earlier start, with other values for the stage, wrote for that step.
+  /// Takes the receipts of one conversion (one stage, one step). Returns true, and changes nothing, if the log has them already because
+  /// the conversion is repeated. Else they replace the receipts of that step, which an earlier start with other values for the stage wrote.
   bool settle(const std::vector<Receipt>& conversion);
-  /// Puts back what the file lost of a checkpoint's receipts.
+  /// Adds those of a checkpoint's receipts that the file has lost.
   void restore(const std::vector<Receipt>& saved);
   const std::vector<Receipt>& all() const { return receipts_; }
   /// The file's content.

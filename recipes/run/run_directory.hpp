@@ -1,6 +1,6 @@
 // The layout of a run directory (a stable contract) and what a start finds in it.
-// A start, on rank 0: create(), then RunLock (which needs the directory), then remove_leftovers() and state() (which another holder
-// could still change).
+// A start does this, on rank 0: create(), then RunLock (which needs the directory), then remove_leftovers() and state() (which another
+// process could change without the lock).
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ class RunDirectory {
 
   /// Makes the directory and checkpoints/. Usage error (exit 2) if something else is in its place or it cannot be written to.
   void create() const;
-  /// Removes files that a start which was killed was about to put in place of the run's. Only for who holds the run's lock.
+  /// Removes temporary files that a killed start left. Call it only while holding the run's lock.
   void remove_leftovers() const;
   void write_resolved_recipe(std::string_view yaml) const;
 

@@ -1,4 +1,4 @@
-// What a run says before it starts, and before each of its stages.
+// The lines that a run prints before it starts, and before each of its stages.
 // Gives: RunHeader, StageLine, format_run_header(), StageBanner, format_stage_banner(), log_lines().
 #pragma once
 
@@ -19,7 +19,7 @@ struct StageLine {
   std::int64_t steps = 0;
   std::int64_t tokens = 0;             // trained on in all its steps
   std::int64_t parameters = 0;         // after its conversion
-  std::int64_t active_parameters = 0;  // a token
+  std::int64_t active_parameters = 0;  // those that one token uses
   std::string shape;                   // "16 experts, top-2, families of 2"; "" while dense
 };
 
@@ -35,11 +35,11 @@ struct RunHeader {
   int ranks = 1;
   int nodes = 1;
   std::int64_t expert = 1;
-  std::int64_t threads = 1;  // a rank
+  std::int64_t threads = 1;  // of each rank
   std::string backend;
-  std::string exchange;  // the chosen one
-  std::string processor;  // what computes: "kernels avx512, LibTorch AVX512 on AMD EPYC"; "" if not known
-  // batch of the recipe's top level
+  std::string exchange;  // "local" or "flat", as chosen
+  std::string processor;  // "kernels avx512, LibTorch AVX512 on AMD EPYC"; "" if not known
+  // batch of the first stage
   std::int64_t global_batch_size = 1;
   std::int64_t micro_batch_size = 1;  // as used, at most the recipe's
   std::int64_t accumulation = 1;
@@ -48,7 +48,7 @@ struct RunHeader {
   std::vector<std::string> later_data;             // of stages with other training text: "stage 'wide': 2 files, ..."
   std::string validation;                          // "64 sequences of 256, of the 1024 there are"; "" if there is none
   MemoryEstimate memory;                           // of the stage that needs most, one rank
-  std::optional<double> balance_prepass_fraction;  // of a step's forward and backward time; absent where no stage needs the pass
+  std::optional<double> balance_prepass_fraction;  // extra pass that collects routing / forward and backward time; absent if not needed
 };
 
 std::vector<std::string> format_run_header(const RunHeader& header);

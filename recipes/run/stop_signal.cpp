@@ -9,7 +9,7 @@ namespace sluice::recipes {
 namespace {
 
 std::atomic<int> first_signal{0};
-std::atomic<long> first_milliseconds[NSIG];  // when each came first, of the monotonic clock; 0: never
+std::atomic<long> first_milliseconds[NSIG];  // when each signal first came, on the monotonic clock; 0: never
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<long>::is_always_lock_free,
               "a signal handler may only touch lock-free atomics");
 
@@ -24,7 +24,7 @@ void note_stop_signal(int number) {
   const long milliseconds = now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1;
   long first = 0;
   if (first_milliseconds[number].compare_exchange_strong(first, milliseconds) || milliseconds - first < kSameMilliseconds) return;
-  // Once more, in earnest: it acts when this handler, which blocks it, returns.
+  // Raise the signal again with its default action. It is blocked in this handler, so it acts when the handler returns.
   std::signal(number, SIG_DFL);
   std::raise(number);
 }
@@ -49,7 +49,7 @@ void install_stop_signals(bool with_interrupt) {
   install(SIGTERM);
   install_unless_ignored(SIGHUP);
   if (with_interrupt) install_unless_ignored(SIGINT);
-  // Who started the process may have blocked them, and passed that on.
+  // The parent process may have blocked these signals, and a child inherits that.
   sigset_t handled;
   sigemptyset(&handled);
   for (const int number : {SIGUSR1, SIGTERM, SIGHUP, SIGINT}) sigaddset(&handled, number);

@@ -1,5 +1,5 @@
-// What a run comes to: steps, validation and expert loads of each stage, each conversion's receipt with validation 10 and 50 steps later,
-// totals. It is gathered from metrics.jsonl and receipts.jsonl alone, so a run that was stopped and resumed sums up the same.
+// The summary of a run: steps, validation and expert loads of each stage, each conversion's receipt with the validation 10 and 50 steps
+// later, and totals. It is made from metrics.jsonl and receipts.jsonl alone, so a run that was stopped and resumed has the same summary.
 // summary.json holds it; with "finished": true it is the completion marker of the run.
 // Gives: StagePlan, StageSummary, ConversionSummary, RunSummary, summarize_run(), format_summary(), write_summary(), read_summary().
 #pragma once
@@ -34,8 +34,8 @@ struct Validation {
 
 /// The last window of expert loads of a stage (metrics.jsonl's window_*).
 struct WindowSummary {
-  std::int64_t step = 0;   // that it ended with
-  std::int64_t steps = 0;
+  std::int64_t step = 0;   // the step that it ended with
+  std::int64_t steps = 0;  // its length
   std::int64_t dead_experts = 0, starved_experts = 0;
   double max_violation = 0.0;
   std::vector<std::pair<std::string, double>> mean_max_violation;  // by sparse layer: "layers.3", ascending
@@ -53,7 +53,7 @@ struct StageSummary {
 
 struct ConversionSummary {
   Receipt receipt;
-  // In the conversion's stage or, where that is shorter, in the first stage that goes on from it, and so on.
+  // In the conversion's stage or, if that is too short, in the first stage that goes on from it, and so on. Absent if not measured.
   std::optional<double> validation_loss_after_10_steps;
   std::optional<double> validation_loss_after_50_steps;
 };
@@ -70,7 +70,7 @@ struct RunSummary {
   std::vector<ConversionSummary> conversions;
 };
 
-/// Gathers the summary of the run in `directory` as far as it got; `finished`, `name`, `directory` and `dtype` are left to the caller.
+/// The summary of the run in `directory` as far as it got; the caller sets `finished`, `name`, `directory` and `dtype`.
 RunSummary summarize_run(const std::filesystem::path& directory, const std::vector<StagePlan>& stages);
 
 /// For the terminal: one line per stage, the receipts, the totals and where the run is.

@@ -16,7 +16,7 @@ std::string human_bytes(double bytes);
 /// "0.4s", "42s", "3m20s", "1h05m", "2d03h"; "unknown" if not finite or negative.
 std::string human_duration(double seconds);
 
-/// All digits that tell it from its neighbours; "nan" whatever the sign bit, which says nothing to a reader.
+/// The shortest decimal that reads back to the same double; "nan" for every NaN, whatever its sign bit.
 std::string plain_number(double value);
 
 }  // namespace sluice::recipes

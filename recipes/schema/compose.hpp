@@ -9,9 +9,9 @@
 
 namespace sluice::recipes {
 
-/// Maps are merged, everything else is replaced; every node keeps the mark of where it was written. The `extends` key is gone, and
-/// so are keys x-... of a file's top level.
-/// Throws usage errors: unreadable or empty file, syntax, circles of `extends`, malformed overrides, unknown stage names.
+/// The document of the recipe file `path`, merged over the files it extends, with the overrides on top. Maps are merged, everything else is
+/// replaced; every node keeps the mark of where it was written. The result has no `extends` key and no keys x-... at the top level.
+/// Usage errors: an unreadable or empty file, wrong syntax, a file that extends itself, malformed overrides, unknown stage names.
 Node compose(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 
 }  // namespace sluice::recipes

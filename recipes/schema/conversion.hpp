@@ -28,7 +28,7 @@ std::vector<ChoiceName> method_choices();
 /// The stage that `stage` starts from, or nothing for the first one. An unknown `from` counts as the stage before.
 std::optional<std::size_t> parent_of(const Recipe& recipe, std::size_t stage);
 
-/// Whether the experts of `stage` were made of dense feed-forwards in this run: a sparsify stage is among those it goes on from, or it is one.
+/// Whether the experts of `stage` were made of dense feed-forwards in this run: it, or a stage that it goes on from, is a sparsify stage.
 bool made_of_dense(const Recipe& recipe, std::size_t stage);
 
 /// The sparse shape a stage starts from (absent: dense): what its parent ends with, or model.moe.
@@ -40,8 +40,8 @@ std::optional<moe::MoeConfig> shape_after(const Stage& stage);
 /// The conversion of a stage that has one and whose `moe` is resolved.
 moe::Conversion conversion_of(const Recipe& recipe, std::size_t stage);
 
-/// `shape` with the coefficients of `other`: what belongs to a run and not to the function of the model (balance and z loss,
-/// bias update, capacity, how new router rows are made). Shapes are compared without them.
+/// `shape` with the settings of `other` that are no part of the model's shape: balance loss, z loss, bias update, capacity, and how new
+/// router rows are made. Use it to compare two shapes without these settings.
 moe::MoeConfig with_coefficients_of(const moe::MoeConfig& other, moe::MoeConfig shape);
 
 }  // namespace sluice::recipes

@@ -13,8 +13,8 @@ const Node* within(const Node* map, const std::string& key) { return map ? map->
 
 bool says(const Node* section, const std::string& key) { return within(section, key) != nullptr; }
 
-// Whether a stage says section.key, or what it takes over: the top level's, and of `moe` what earlier stages made of the model. A
-// document whose stages are looked at has some.
+// Whether section.key is given for the stage `name`: in the stage itself, or where it inherits from, which is the top level and, for `moe`,
+// model.moe and the stages before it. The document must have stages.
 bool stage_says(const Node& root, const std::string& name, const std::string& section, const std::string& key) {
   const bool moe = section == "moe";
   if (says(moe ? within(root.find("model"), "moe") : root.find(section), key)) return true;
@@ -54,7 +54,7 @@ std::string default_notes(const Node& root, const std::vector<std::string>& keys
     const std::string key = parts.back();
     const bool of_stage = parts.front() == "stages";
     const std::string section = parts.size() > (of_stage ? 3u : 1u) ? parts[parts.size() - 2] : "";
-    // What a checkpoint brings is no default.
+    // These values come from the checkpoint of init_from; they are no defaults.
     if ((section == "model" || section == "moe") && root.find("init_from")) continue;
     const Node* map = &root;
     for (std::size_t i = 0; !of_stage && i + 1 < parts.size(); ++i) map = within(map, parts[i]);

@@ -1,4 +1,5 @@
-// Defaults beside keys that are given: where one can follow, it does; where it cannot, a refusal says that it is a default.
+// Defaults that must fit the keys that are given. Some defaults follow from other keys. For the others an error message says that the value
+// in question is a default and was not given.
 #pragma once
 
 #include "recipes/schema/document.hpp"
@@ -9,11 +10,12 @@
 
 namespace sluice::recipes {
 
-/// Sets the defaults of `train` that follow from its other keys. `said`: the sections that its keys were read from; null ones say nothing.
+/// Sets the defaults of `train` that follow from its other keys: min_learning_rate is at most learning_rate. `said` are the sections that
+/// its keys were read from; some may be null.
 void follow_defaults(const std::vector<const Node*>& said, TrainConfig& train);
 
-/// "; 'top_k' is not given, its default is 2" for each of `keys` ("model.head_dim", "stages.wide.moe.top_k") that the document
-/// `root` leaves to its default: says neither there nor where the stage takes it over from.
+/// "; 'top_k' is not given, its default is 2" for each of `keys` ("model.head_dim", "stages.wide.moe.top_k") that has its default value,
+/// because the document `root` gives it neither there nor where the stage inherits it from. "" if there is none.
 std::string default_notes(const Node& root, const std::vector<std::string>& keys);
 
 }  // namespace sluice::recipes

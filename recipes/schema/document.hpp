@@ -1,4 +1,4 @@
-// A YAML text as plain values that know where they were written. Only document.cpp sees yaml-cpp.
+// Reads a YAML text into plain values that know where they were written. Only document.cpp uses yaml-cpp.
 #pragma once
 
 #include <string>
@@ -7,12 +7,12 @@
 
 namespace sluice::recipes {
 
-/// Where something was written: a place in a file (1-based), or an override of the command line.
+/// Where something was written: a place in a file (line and column from 1), or an override of the command line.
 struct Mark {
   std::string file;
   int line = 0;  // 0: the whole file
   int column = 0;
-  std::string override_text;  // "section.key=value"; then the rest means nothing
+  std::string override_text;  // "section.key=value"; if it is set, the other fields mean nothing
 };
 
 /// "recipes/v2.yaml:14:5", or "override 'train.seed=1'".
@@ -36,9 +36,10 @@ struct Node {
   Node* find(std::string_view name);
 };
 
-/// What a message says was found: "'ten'", "the string '3'", "a list", "a map", "nothing". One line, shortened.
+/// How a message names the value that was found: "'ten'", "the string '3'", "a list", "a map", "nothing". One line, shortened.
 std::string describe(const Node& node);
-/// The same where a map was expected, with the slip that made text of its keys: "'keep:3': a space is missing after 'keep:'".
+/// As describe(), where a map was expected. If a typing slip turned the map into text, the slip is named too: "'keep:3': a space is missing
+/// after 'keep:'".
 std::string describe_no_map(const Node& node);
 
 /// Throws a usage error: "WHERE: TEXT".

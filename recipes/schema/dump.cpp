@@ -18,7 +18,7 @@ void add_section(std::string& out, int indent, const char* name, const std::vect
   add(out, indent + 2, values);
 }
 
-// What a stage says beside the top level.
+// The values of a stage's section that differ from the top level's.
 template <class T>
 std::vector<KeyValue> own_values(const Keys<T>& keys, const T& top, const T& stage) {
   const std::vector<KeyValue> before = write_keys(keys, top);

@@ -1,4 +1,4 @@
-// A recipe back as YAML: what a run stores as recipe.resolved.yaml.
+// Writes a recipe as YAML; a run stores it as recipe.resolved.yaml.
 #pragma once
 
 #include "recipes/schema/recipe.hpp"
@@ -7,8 +7,8 @@
 
 namespace sluice::recipes {
 
-/// Every key, defaults and resolved shapes included; a stage's own sections hold what differs from the top level.
-/// read_recipe() of it gives an equal Recipe, also without the checkpoint of `init_from`.
+/// Every key with its value, defaults and resolved shapes included; the sections of a stage hold what differs from the top level.
+/// read_recipe() of this text gives an equal Recipe, even without the checkpoint that `init_from` names.
 std::string dump(const Recipe& recipe);
 
 }  // namespace sluice::recipes

@@ -1,5 +1,5 @@
-// One key of a recipe: what it is called, what it may hold, where it is stored. A section is a list of keys. The same table
-// reads a recipe, writes the resolved one, compares two and makes the reference page; defaults are those of the structs.
+// A key of a recipe: its name, the values it may have, and the struct member that stores it. A section is a table of keys. The same tables
+// read a recipe, write the resolved one, compare two recipes and make the reference page. Defaults are those of the structs.
 #pragma once
 
 #include "core/base/enum_names.hpp"
@@ -27,16 +27,17 @@ struct NumberRange {
   bool without_high = false;  // high itself is not allowed
 };
 
-/// "at least 1", "between 0 and 1", "above 0": what messages and the reference say.
+/// How messages and the reference page name a range: "at least 1", "between 0 and 1", "above 0".
 std::string describe(const IntegerRange& range);
 std::string describe(const NumberRange& range);
 
-/// The shortest decimal that reads back to the same double, the same with every library version.
+/// The shortest decimal that reads back to the same double; the text is the same with every library version.
 std::string write_number(double value);
-/// A YAML scalar: plain where every YAML reader takes it for text, else in double quotes.
+/// `text` as a YAML scalar: without quotes where every YAML reader takes it for text, else in double quotes.
 std::string write_text(const std::string& text);
 
-/// The value of `node`; a usage error with the place, the key, what was expected and what was found.
+/// These functions and read_choice() return the value of `node`. They throw a usage error with the place, the key, what was expected and
+/// what was found.
 bool read_boolean(const Node& node);
 std::int64_t read_integer(const Node& node, const IntegerRange& range);
 std::uint64_t read_seed(const Node& node);
@@ -48,7 +49,8 @@ struct ChoiceName {
   std::string name;
 };
 
-/// The values an enum key may take, by default those of the enum's table of names (core/base/enum_names.hpp). `unavailable` are values that the contract knows and this build does not have.
+/// The values that an enum key may take, by default those of the enum's table of names (core/base/enum_names.hpp). `unavailable` are values
+/// that recipes may name in general, but that this build does not have.
 struct Choices {
   std::vector<ChoiceName> names = {};
   std::vector<std::string> unavailable = {};
@@ -72,20 +74,20 @@ std::vector<ChoiceName> choices_of(std::initializer_list<E> values = {}) {
   return choices;
 }
 
-/// What people are told about a key.
+/// What the reference page and messages say about a key.
 struct KeyInfo {
   std::string name;
   std::string type;     // "integer", "one of", ...
   std::string allowed;  // "at least 1", "auto, local, flat", or ""
   std::string doc;
   std::vector<std::string> aliases;  // names of other frameworks, recognised and corrected
-  std::string default_value = {};    // filled in from the struct unless said otherwise
+  std::string default_value = {};    // "": the struct's default
 };
 
 /// What reading a key may need besides its node.
 struct ReadContext {
-  std::int64_t num_layers = 0;  // 0: not known yet
-  std::string layers_note = {};    // said behind a refusal over it
+  std::int64_t num_layers = 0;  // layers of the model; 0: not known yet
+  std::string layers_note = {};    // appended to an error message about num_layers
 };
 
 template <class T>
@@ -95,7 +97,7 @@ struct Key {
   std::function<std::string(const T&)> write;  // "" = leave it out
 };
 
-/// For a default that the struct alone does not tell.
+/// `key` with `text` as its default in the reference page and messages, for a default that is not the struct's.
 template <class T>
 Key<T> with_default(Key<T> key, std::string text) {
   key.info.default_value = std::move(text);
@@ -141,7 +143,7 @@ Key<T> choice_key(std::string name, E T::*member, Choices choices, std::string d
           [member, choices](const T& in) { return choices.name_of(static_cast<int>(in.*member)); }};
 }
 
-/// A key of the contract that has one meaning in this build: its value is checked and nothing is stored.
+/// A key that has only one value in this build: the value is checked, and nothing is stored.
 template <class T>
 Key<T> fixed_key(std::string name, Choices choices, std::string doc, std::vector<std::string> aliases = {}) {
   const std::string value = choices.names.front().name;

@@ -1,4 +1,4 @@
-// The tables of all recipe keys, and what can be told about them: the catalogue, and suggestions for unknown names.
+// The tables of all recipe keys, a catalogue of their sections, and suggestions for unknown names.
 #pragma once
 
 #include "recipes/schema/key.hpp"
@@ -27,7 +27,7 @@ struct SectionInfo {
 };
 const std::vector<SectionInfo>& sections();
 
-/// Names of other frameworks that stand for nothing here, with what to do instead.
+/// A key of another framework that has no counterpart here, and what to do instead.
 struct ForeignName {
   std::string name;
   std::string advice;
@@ -38,13 +38,13 @@ const std::vector<ForeignName>& foreign_names();
 /// Knows other frameworks' names, keys of other sections, and the nearest by edit distance.
 std::string unknown_key(const std::string& path, const std::string& title, const std::string& key);
 
-/// Reads the keys of a table that stand in `map` (kNothing counts as an empty map) into `out`; other keys must be in
-/// `subsections`, or are usage errors.
+/// Reads the keys of `map` into `out`, as the table `keys` says; kNothing counts as an empty map. A key that is neither in the table nor in
+/// `subsections` is a usage error. `path` and `title` are those of unknown_key().
 template <class T>
 void read_keys(const Node& map, const Keys<T>& keys, T& out, const std::string& path, const std::string& title,
                const std::vector<std::string>& subsections = {}, const ReadContext& context = {});
 
-/// The defaults of a table: a T as its struct says.
+/// The KeyInfo of each key of a table, with its default: the value that a default T has, unless the key names another.
 template <class T>
 std::vector<KeyInfo> describe_keys(const Keys<T>& keys) {
   std::vector<KeyInfo> infos;
@@ -55,12 +55,13 @@ std::vector<KeyInfo> describe_keys(const Keys<T>& keys) {
   return infos;
 }
 
-/// Layers of a `layers:` value: all, or a list of indices, paths (layers.3.feed_forward) and patterns (layers.*.feed_forward), ascending.
+/// The layer numbers, ascending, that a `layers:` value means: `all`, or a list of numbers, paths (layers.3.feed_forward) and patterns
+/// (layers.*.feed_forward).
 std::vector<std::int64_t> read_layers(const Node& node, const ReadContext& context);
 
 // ---
 
-/// "'train' must be a map, found 'x'" unless it is one or holds nothing.
+/// Usage error "'train' must be a map, found 'x'" unless `node` is a map or holds nothing.
 void require_map(const Node& node, const std::string& title);
 bool contains(const std::vector<std::string>& names, const std::string& name);
 

@@ -27,8 +27,8 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
-/// The candidate at the smallest distance (the first of equals), or "" if none is near enough to be what was meant:
-/// at most a third of the letters may differ, and one always may.
+/// The candidate at the smallest edit distance from `name` (of equals the first); "" if none is near enough to be what was meant: at most a
+/// third of the letters of `name` may differ, but one always may.
 inline std::string nearest(std::string_view name, const std::vector<std::string>& candidates) {
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;

@@ -16,7 +16,7 @@
 namespace sluice::recipes {
 namespace {
 
-// Widths that follow from others where the recipe does not say them.
+// Sets the widths that the recipe does not give and that follow from others.
 void derive_model(const Node& root, const Node& node, DecoderConfig& model) {
   if (!node.find("num_key_value_heads")) model.num_key_value_heads = model.num_attention_heads;
   if (!node.find("intermediate_size")) model.intermediate_size = 4 * model.hidden_size;

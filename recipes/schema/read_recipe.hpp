@@ -1,4 +1,4 @@
-// From a YAML file and overrides to a checked Recipe. This room is the only one that knows yaml-cpp.
+// Reads a YAML file and overrides into a checked Recipe. Only this folder uses yaml-cpp.
 #pragma once
 
 #include "recipes/schema/recipe.hpp"
@@ -11,20 +11,20 @@
 
 namespace sluice::recipes {
 
-/// What `init_from` gives: the model of a checkpoint or a Hugging Face folder, and its tokenizer.json.
+/// What a recipe takes from the checkpoint or Hugging Face folder that `init_from` names: the model's shape and its tokenizer.json.
 struct InitialModel {
   DecoderConfig model;
   std::optional<moe::MoeConfig> moe;
   std::string tokenizer_path;  // "" = it has none; the recipe's tokenizer is used
 };
-/// `run`: the recipe's run directory; a run that goes on has the answer itself.
+/// Returns the model that `init_from` names. `run` is the recipe's run directory: if that run goes on, its own record has the answer.
 using InitialModelReader = std::function<InitialModel(const std::string& init_from, const std::filesystem::path& run)>;
 
-/// Reads `path`, what it extends, and the overrides ("section.key=value", values are YAML, stages by name), fills in defaults,
-/// resolves the stages' shapes and validates. `read_initial_model` is called once if the recipe says init_from; keys of `model`
-/// that differ from what it returns are refused by name, and so is another tokenizer than its own. Without a reader such a recipe is checked without the checks that need
-/// the model's shape, and its stages carry no resolved `moe`.
-/// Throws usage errors (exit 2), one line each: "FILE:LINE:COLUMN: ..." or "override 'K=V': ...". What the reader throws passes through.
+/// Reads `path`, the files it extends, and the overrides ("section.key=value", values are YAML, stages by name); fills in defaults,
+/// resolves the stages' shapes and validates. If the recipe has init_from, `read_initial_model` is called once; keys of `model` that differ
+/// from its answer are refused by name, and so is another tokenizer. Without a reader a recipe with init_from that does not state its whole
+/// model is not checked where that needs the model's shape, and its stages have no resolved `moe`.
+/// Throws usage errors (exit 2), one line each: "FILE:LINE:COLUMN: ..." or "override 'K=V': ...". Errors of the reader pass through.
 Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides = {},
                    const InitialModelReader& read_initial_model = {});
 

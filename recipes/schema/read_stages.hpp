@@ -6,8 +6,9 @@
 
 namespace sluice::recipes {
 
-/// Reads `stages` of the document `root` into recipe.stages, the recipe's other fields being read already, and resolves each stage's
-/// `moe` from its parent's. With `shape_known` false (init_from without a reader) values are checked and no `moe` is resolved.
+/// Reads `stages` of the document `root` into recipe.stages; the recipe's other fields must have been read. Resolves each stage's `moe`
+/// from that of the stage it goes on from. If `shape_known` is false (init_from without a reader), values are checked but no `moe` is
+/// resolved.
 void read_stages(const Node& root, bool shape_known, Recipe& recipe);
 
 }  // namespace sluice::recipes

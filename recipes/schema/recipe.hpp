@@ -1,5 +1,4 @@
-// A recipe as plain values: what a YAML file says after extends, overrides and defaults (reference: docs in recipes/).
-// Reading and checking are in read_recipe.hpp; only this room knows yaml-cpp.
+// A recipe as plain values, after extends, overrides and defaults. recipes/KEYS.md explains every key; read_recipe.hpp reads and checks.
 #pragma once
 
 #include "core/base/dtype.hpp"
@@ -44,7 +43,7 @@ constexpr std::span<const EnumName<Order>> names_of(Order) { return kOrderNames;
 struct DataConfig {
   std::vector<DataSource> train;
   std::vector<DataSource> validation;
-  double validation_split = 0.0;  // cut from train when validation is empty
+  double validation_split = 0.0;  // share of each train source that is used for validation when `validation` is empty
   std::int64_t eval_sequences = 64;
   std::string text_key = "text";
   InvalidUtf8 invalid_utf8 = InvalidUtf8::kReplace;
@@ -103,16 +102,16 @@ struct Stage {
   std::optional<moe::ConversionKind> conversion;  // of the model before the stage trains: what `type` and `method` say; absent for pretrain
   OptimizerState optimizer_state = OptimizerState::kKeep;
   bool allow_jump = false;
-  std::int64_t conversion_sequences = 64; // of the training text: so many choose the rows of balanced routers, as many others tell the experts' load
+  std::int64_t conversion_sequences = 64; // training sequences that balanced router rows are made on; as many others measure the load
   double weight_noise = 0.0;              // relative std of noise on the new experts' weights, after the exact receipt
   double reinit_fraction = 0.0;           // share of each new expert's intermediate columns drawn anew (drop-upcycling)
   std::int64_t top_k_anneal_steps = 0;    // double_top_k: steps over which top_k returns to its value before
   std::optional<moe::MoeConfig> moe;      // resolved: the whole MoE shape after this stage's conversion (absent while dense)
-  // The stage's own view of the top level (equal to it unless the stage overrides it).
+  // The sections that hold for this stage: the top level's, with what the stage overrides.
   DataConfig data;
   TrainConfig train;
   ParallelConfig parallel;
-  bool own_lr_schedule = false;  // the stage names lr_scheduler: it has its own horizon
+  bool own_lr_schedule = false;  // the stage gives lr_scheduler, so its schedule covers only its own steps
   bool operator==(const Stage&) const = default;
 };
 
@@ -134,7 +133,7 @@ struct Recipe {
   Device device = Device::kAuto;
   DataConfig data;
   DecoderConfig model;                          // vocab_size and max_position_embeddings are filled in later
-  std::optional<moe::MoeConfig> initial_moe;    // model.moe: starts sparse
+  std::optional<moe::MoeConfig> initial_moe;    // model.moe: the model starts sparse; absent: it starts dense
   std::string init_from;
   TrainConfig train;
   ParallelConfig parallel;
@@ -143,7 +142,7 @@ struct Recipe {
   std::int64_t log_interval = 10;
   std::int64_t eval_interval = 100;
   std::int64_t balance_window = 50;
-  bool allow_schedule_change = false;  // a restart may move the learning rate of the stage at hand
+  bool allow_schedule_change = false;  // a restart may change the learning rates of the stage that the run is in
 
   std::string directory() const { return run_dir.empty() ? "runs/" + name : run_dir; }
   bool operator==(const Recipe&) const = default;

@@ -39,7 +39,7 @@ std::vector<KeyValue> moe_values(const std::optional<moe::MoeConfig>& moe) {
   return moe ? write_keys(moe_keys(), *moe) : std::vector<KeyValue>{};
 }
 
-// A change at the top level that a reached stage takes over is one change, named where it was made.
+// Appends a stage's differences `own`. A change that the stage inherits from the top level (`top`) is named there, and only once.
 void append_section(std::vector<Difference>& all, const std::string& stage, const std::vector<Difference>& top,
                     std::vector<Difference> own) {
   for (Difference& difference : own) {

@@ -1,4 +1,4 @@
-// What may change when a run is started again (DESIGN: recipes).
+// Checks which keys of a recipe changed although they may not when a run is started again.
 #pragma once
 
 #include "recipes/schema/recipe.hpp"
@@ -10,17 +10,19 @@
 
 namespace sluice::recipes {
 
+/// A key with different values in two recipes.
 struct Difference {
   std::string key;  // "train.learning_rate", "stages.dense.max_steps"
   std::string old_value;
   std::string new_value;  // YAML; "nothing" where the key has none
 };
 
-/// What the new recipe changes although it may not, while the run is in stage `reached` (its index). `parallel`,
-/// train.micro_batch_size, `checkpoint`, the intervals, allow_schedule_change, name, run_dir and the stages after `reached` may change.
+/// The changes in `new_recipe` that are not allowed while the run is in the stage with index `reached`. These may change: `parallel`,
+/// train.micro_batch_size, `checkpoint`, log_interval, eval_interval, balance_window, allow_schedule_change, name, run_dir and the stages
+/// after `reached`.
 std::vector<Difference> compare_for_restart(const Recipe& old_recipe, const Recipe& new_recipe, std::size_t reached);
 
-/// One line that names every difference with both values. Needs at least one.
+/// One line that names every difference with both values and says what may change; `finished`: the run is finished. Needs at least one.
 std::string describe(const std::vector<Difference>& differences, bool finished);
 
 /// Where a run stands by its last checkpoint.
@@ -30,7 +32,8 @@ struct Place {
   std::int64_t stage_step = 0;  // steps finished in that stage
 };
 
-/// One line if the recipe has no such place: fewer stages, another name there, or fewer steps than were trained. "" if it has.
+/// One line if the recipe does not have this place: it has fewer stages, another name at this index, or fewer steps than were trained. ""
+/// if it has the place.
 std::string describe_lost_place(const Recipe& recipe, const Place& place);
 
 }  // namespace sluice::recipes

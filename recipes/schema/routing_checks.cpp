@@ -9,7 +9,7 @@
 namespace sluice::recipes {
 namespace {
 
-// An even load of so few rows leaves experts without one in many steps, and gives each a gradient of a few tokens.
+// With fewer rows an expert, experts get none in many steps, and their gradients come from a few tokens.
 constexpr double kFewRows = 8;
 
 std::string feed_text(const Stage& stage) {
@@ -27,7 +27,7 @@ std::string untaught(const Recipe& recipe, std::size_t index) {
   const Stage& stage = recipe.stages[index];
   const moe::MoeConfig moe = *shape_after(stage);
   // Without renormalisation the weight is below 1, so a conversion from a dense layer changes the function (exact()).
-  std::string instead;  // a model of init_from is what it is
+  std::string instead;  // no such advice for a model of init_from, which cannot be changed
   if (stage.conversion && moe::rule_of(*stage.conversion).starts_dense()) instead = "norm_topk_prob: false with allow_jump: true, since the conversion is not exact then";
   else if (recipe.init_from.empty()) instead = "norm_topk_prob: false in model.moe";
   if (!instead.empty()) instead = "; a router with top_k of 2 or more learns from it, or one with " + instead;

@@ -63,10 +63,10 @@ bool lacks_space_after_dash(std::string_view scalar) {
 class Scanner {
  public:
   struct Line {
-    bool empty = false;  // or a comment
+    bool empty = false;  // the line is empty or a comment
     std::size_t indent = 0;
-    std::optional<Slip> slip;            // the first of the line; without its number
-    std::optional<std::size_t> item_at;  // the slip is all of a list's item, whose dash is in this column
+    std::optional<Slip> slip;            // the first slip in the line; its line number is not set
+    std::optional<std::size_t> item_at;  // set if the slip is a whole item of a list: the column of the item's dash
   };
 
   Line scan(std::string_view text) {
@@ -93,7 +93,7 @@ class Scanner {
   }
 
  private:
-  // From inside quotes to behind them; false if they end on a later line.
+  // Goes on from inside quotes to behind their end; false if they end in a later line.
   bool skip_quoted() {
     for (; at_ < text_.size(); ++at_) {
       if (quote_ == '"' && text_[at_] == '\\') {
@@ -168,7 +168,7 @@ class Scanner {
     at_ = end;
   }
 
-  std::string_view text_;  // of the line at hand
+  std::string_view text_;  // the current line
   std::size_t at_ = 0;
   Line line_;
   std::string brackets_;  // that are open

@@ -1,5 +1,5 @@
-// Slips of the keyboard that YAML takes for something else: no space after a colon, spaces that are none, signs that are not seen.
-// YAML reports them as errors of a line further down, as keys that nobody knows, or not at all.
+// Typing slips that YAML takes for something else: no space after a colon, characters that only look like a space, invisible characters.
+// YAML reports them as an error in a later line, as an unknown key, or not at all.
 #pragma once
 
 #include <optional>
@@ -12,18 +12,18 @@ namespace sluice::recipes {
 /// (http://x) and Windows paths (C:\x) do not.
 std::string colon_slip(std::string_view scalar);
 
-/// "a no-break space (U+00A0) before 'keep'": what an unquoted scalar holds that looks like a space or like nothing and is neither;
-/// anywhere in a key, at the ends of a value (inside, it belongs to the text). "" if there is nothing.
+/// Names the first character of an unquoted scalar that looks like a space but is none, or is invisible: "a no-break space (U+00A0) before
+/// 'keep'". Looks at the whole of a key, but only at the ends of a value, inside which it belongs to the text. "" if there is none.
 std::string odd_sign(std::string_view scalar, bool is_key);
 
-/// Where in a text, 1-based, and what.
+/// A slip and its place in a text; line and column count from 1.
 struct Slip {
   int line = 0;
   int column = 0;
   std::string text;
 };
 
-/// The slip that explains a syntax error found in `line` of `text`: one of that line, or of the lines just above it.
+/// The slip that explains a syntax error reported for `line` of `text`: one in that line, or in the lines just above it.
 std::optional<Slip> find_slip(const std::string& text, int line);
 
 }  // namespace sluice::recipes

@@ -1,4 +1,4 @@
-// What a recipe may not say although every single value is fine. Pure functions of the recipe (and the number of ranks).
+// Checks whether the values of a recipe, each allowed by itself, fit together. Pure functions of the recipe (and the number of ranks).
 #pragma once
 
 #include "recipes/schema/recipe.hpp"
@@ -9,11 +9,11 @@
 
 namespace sluice::recipes {
 
-/// One thing that is wrong. `key` is where: "model.head_dim", "stages.wide.moe.num_experts".
+/// Something that is wrong. `key` says where: "model.head_dim", "stages.wide.moe.num_experts".
 struct Problem {
   std::string key;
-  std::string text;                   // starts with "stage 'wide': " where a stage is meant
-  std::vector<std::string> keys = {};  // whose values do not fit together; read_recipe() says which of them are defaults
+  std::string text;                   // starts with "stage 'wide': " if it is about a stage
+  std::vector<std::string> keys = {};  // the keys whose values do not fit together; read_recipe() says which of them are defaults
 };
 
 /// The first problem of a resolved recipe, or nothing.
@@ -22,13 +22,14 @@ std::optional<Problem> find_problem(const Recipe& recipe);
 /// Throws find_problem's answer as a usage error "KEY: TEXT". read_recipe() does the same with file, line and column.
 void validate(const Recipe& recipe);
 
-/// Whether a recipe fits `ranks`: "expert(3) does not divide 8 ranks", "global_batch_size(32) is not a multiple of 3 ranks".
+/// The first problem of running a recipe on `ranks` ranks, or nothing: "expert(3) does not divide 8 ranks", "global_batch_size(32) is not a
+/// multiple of 3 ranks".
 std::optional<Problem> find_mesh_problem(const Recipe& recipe, int ranks);
 
 /// Throws find_mesh_problem's text as a usage error.
 void check_mesh(const Recipe& recipe, int ranks);
 
-/// Micro-batches a rank accumulates for one step, each of at most micro_batch_size sequences. Needs a recipe that fits.
+/// How many micro-batches, each of at most micro_batch_size sequences, a rank accumulates in one step. The recipe must fit `ranks`.
 std::int64_t accumulation_steps(const TrainConfig& train, int ranks);
 
 }  // namespace sluice::recipes

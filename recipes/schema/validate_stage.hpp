@@ -9,13 +9,14 @@
 
 namespace sluice::recipes {
 
-/// A sparse shape that cannot be built or cannot learn. `key` is the path of its section, `prefix` starts the message.
+/// The first problem of a sparse shape that cannot be built or cannot learn, or nothing. `key` is the path of its section; `prefix` begins
+/// the message.
 std::optional<Problem> check_moe_shape(const moe::MoeConfig& moe, const std::string& key, const std::string& prefix);
 
-/// New router rows that are all zero tie every score.
+/// A problem if new router rows would be all zero, so that all scores are equal, and not all experts are chosen; or nothing.
 std::optional<Problem> check_router_init(const moe::MoeConfig& moe, const std::string& key, const std::string& prefix);
 
-/// What a stage's type, method and shape ask of each other and of the shape before.
+/// The first problem if a stage's type, method and shape do not fit each other or the shape before it, or nothing.
 std::optional<Problem> check_stage(const Recipe& recipe, std::size_t stage);
 
 }  // namespace sluice::recipes

@@ -13,7 +13,7 @@ struct KeyValue {
   std::string value;  // YAML
 };
 
-/// In the order of the table; empty values are left out.
+/// The keys of `section` and their values, in the order of the table; keys with the value "" are left out.
 template <class T>
 std::vector<KeyValue> write_keys(const Keys<T>& keys, const T& section) {
   std::vector<KeyValue> values;
@@ -24,7 +24,7 @@ std::vector<KeyValue> write_keys(const Keys<T>& keys, const T& section) {
   return values;
 }
 
-/// "" if it is not there.
+/// The value of `key`; "" if it is not among `values`.
 inline std::string value_of(const std::vector<KeyValue>& values, const std::string& key) {
   for (const KeyValue& value : values) {
     if (value.key == key) return value.value;

@@ -21,13 +21,14 @@
 namespace sluice::recipes {
 namespace {
 
-// Rows of a layer's inputs that its router is made from, and what all that are in memory at once may take.
+// The most rows of a layer's inputs that its router is made from, and the most bytes of inputs of all layers that are in memory at once.
 constexpr std::int64_t kMostRows = 16384;
 constexpr std::int64_t kMostBytes = std::int64_t{256} << 20;
 
 std::int64_t layers_at_once(std::int64_t rows, std::int64_t width) { return std::max<std::int64_t>(1, kMostBytes / (rows * width * 4)); }
 
-// Sums are added up in an order that LibTorch chooses by its threads: one, as long as this lives, whatever a rank has.
+// LibTorch adds up sums in an order that depends on its number of threads. While this lives it uses one thread, so that every rank gets the
+// same bits.
 class OneThread {
  public:
   OneThread() : threads_(at::get_num_threads()) { at::set_num_threads(1); }
@@ -39,12 +40,13 @@ class OneThread {
   int threads_;
 };
 
-/// Of sparse layer `i`: rows [anything, D] in float64. Called on rank 0.
+/// Makes the rows [any number, D], float64, of sparse layer `i` from its inputs. Called on rank 0.
 using MakeRows = std::function<at::Tensor(std::size_t i, const moe::RouterInputs& inputs)>;
-/// Takes over what was made for sparse layer `i`. Called on every rank.
+/// Stores the rows made for sparse layer `i`. Called on every rank.
 using TakeRows = std::function<void(std::size_t i, const at::Tensor& rows)>;
 
-// Collective: `make`s rows of each sparse layer's inputs in `model`, `at_once` layers at a time.
+// Collective. For each sparse layer: computes its inputs in `model`, calls make() on rank 0 and take() on every rank. Inputs of `at_once`
+// layers are computed in one pass.
 void for_each_layer(const BalancingText& from, TrainModel& model, const std::vector<std::int64_t>& layers, std::size_t at_once, const MakeRows& make,
                     const TakeRows& take) {
   const OneThread one;
@@ -52,7 +54,7 @@ void for_each_layer(const BalancingText& from, TrainModel& model, const std::vec
   for (std::size_t begin = 0; begin < layers.size(); begin += at_once) {
     const std::size_t end = std::min(layers.size(), begin + at_once);
     const std::vector<std::int64_t> some(layers.begin() + static_cast<std::ptrdiff_t>(begin), layers.begin() + static_cast<std::ptrdiff_t>(end));
-    // Where no experts are asked on other ranks, these wait meanwhile.
+    // The other ranks may only wait here, so rank 0 sends heartbeats.
     std::optional<parallel::HeartbeatTicker> ticker;
     if (from.world.rank() == 0) ticker.emplace(from.world, "balanced routers");
     std::vector<at::Tensor> inputs = layer_inputs(model, from.layout, from.text, from.count, some, kMostRows, from.step, [&](std::int64_t done) {
@@ -76,7 +78,7 @@ void for_each_layer(const BalancingText& from, TrainModel& model, const std::vec
   }
 }
 
-// Of the model before the conversion, as many layers at once as memory allows.
+// for_each_layer with the model before the conversion, as many layers at once as memory allows.
 void for_each_old_layer(const BalancingText& from, const std::vector<std::int64_t>& layers, const MakeRows& make, const TakeRows& take) {
   const std::int64_t rows = std::min(kMostRows, from.count * from.text.length);
   for_each_layer(from, from.old, layers, static_cast<std::size_t>(layers_at_once(rows, from.old.config.hidden_size)), make, take);
@@ -103,7 +105,8 @@ moe::RouterRows rows_of(const moe::Router& router, const moe::MoeConfig& config)
 double balancing_bytes(const ModelDescription& model, std::int64_t tokens) {
   const std::int64_t rows = std::min(kMostRows, tokens), width = model.decoder.hidden_size, experts = model.moe->num_experts;
   const std::int64_t layers = std::min(layers_at_once(rows, width), static_cast<std::int64_t>(model.moe->layers.size()));
-  // Of a layer at work, in float64: inputs, centred inputs and twice their logits; its covariance with what is made of it.
+  // Inputs of all layers in memory in float32; of the layer at work in float64 its inputs, centred inputs, two sets of logits, and three
+  // matrices of the size of the covariance.
   return static_cast<double>(layers * rows * width * 4 + 8 * (rows * (2 * width + 2 * experts) + 3 * width * width));
 }
 

@@ -1,6 +1,6 @@
-// Routers that share out the text evenly at the start (moe.router_init: balanced): rows of a conversion made from the layers'
-// own inputs, as the model before it computes them on sequences of the training text. Collective all of it: rank 0 makes the rows, the
-// others take them over, so that no layout changes them.
+// Makes new router rows that share out the text evenly among the experts from the start (moe.router_init: balanced). The rows are made from
+// the inputs of the sparse layers on sequences of the training text (moe/balanced_rows.hpp). All functions but balancing_bytes() are
+// collective: rank 0 makes the rows and the others receive them, so that they do not depend on the layout.
 #pragma once
 
 #include "moe/plan/conversion.hpp"
@@ -15,10 +15,10 @@
 
 namespace sluice::recipes {
 
-/// What balancing the routers of `model` on `tokens` tokens holds at once on rank 0 beside the models, in bytes.
+/// The memory, in bytes, that balancing the routers of `model` on `tokens` tokens takes on rank 0, besides the models.
 double balancing_bytes(const ModelDescription& model, std::int64_t tokens);
 
-/// The model before a conversion and the text that rows are chosen on: the first `count` sequences of `text`.
+/// The model before a conversion (`old`) and the text that rows are made on: the first `count` sequences of `text`.
 struct BalancingText {
   parallel::World& world;
   const Layout& layout;
@@ -28,20 +28,22 @@ struct BalancingText {
   std::int64_t step;  // steps finished
 };
 
-/// Makes the rows that `conversion` drew for `model` anew: the gates of sparsify (shards of a virtual group share a row), the new level
-/// of the family gates of growth by families, each pair of which parts the tokens of its node; nothing for other conversions.
-/// Where `model` does not compute the `same` as the model before it (the conversion is not exact, or experts were drawn anew since), a layer's
-/// inputs are those that `model` computes with the rows of the layers before it. Draws are a function of (seed, leaf name).
+/// Replaces the router rows that `conversion` drew for `model` by balanced ones. After a sparsify conversion these are the gates (shards of
+/// a virtual group share a row); after growth by families the new level of the family gates, where each pair of rows divides the tokens of
+/// its node. Other conversions are left as they are.
+/// `same`: `model` computes the same function as the model before it. Then rows are made from the old model's inputs. Else (the conversion
+/// is not exact, or experts were changed since) a layer's inputs are those that `model` has with the new rows of the layers before it.
+/// Draws are a function of (seed, leaf name).
 void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::Conversion& conversion, bool same, std::uint64_t seed);
 
-/// Parts the equal router rows of replicas, layer by layer, so that each parent's tokens are shared out evenly among its `copies`: by rows that
-/// are 0 over a parent's copies together, whose logits spread relative * sqrt((copies - 1) / copies) times as far as the parent's. A row is
-/// asked about other parents' tokens too, and parted ones win more of them: so each then gets as much of the inputs' common direction
-/// (moe/balanced_rows.hpp) as makes the loads of the layer even.
+/// Makes the equal router rows of replicas differ, layer by layer, so that each parent's tokens are shared out evenly among its `copies`.
+/// The rows that are added sum to 0 over the copies of a parent; the standard deviation of their logits is relative * sqrt((copies - 1) /
+/// copies) times that of the parent's. Rows that differ also win more tokens of other parents, so in a second step each row gets as much of
+/// the inputs' common direction (moe/balanced_rows.hpp) as makes the loads of the layer even. Draws are a function of (seed, leaf name).
 void part_evenly(const BalancingText& from, TrainModel& model, std::int64_t copies, double relative, std::uint64_t seed);
 
-/// For each of `scales` and each sparse layer, the gate [E, D] of `model` flattened at that scale (conversion_plan.hpp) with each row
-/// shifted so that tokens are shared out evenly.
+/// For each flatten_scale in `scales` (moe/plan/conversion.hpp) and each sparse layer: the gate [E, D] of the flattened router at that
+/// scale, each row shifted so that tokens are shared out evenly. `model` is the flattened model; it is not changed.
 std::vector<std::vector<at::Tensor>> evened_flat_rows(const BalancingText& from, TrainModel& model, moe::Conversion conversion,
                                                       const std::vector<double>& scales);
 

@@ -1,4 +1,4 @@
-// The sequences of a step that a rank computes, and a micro-batch of them as a model takes it.
+// The sequences of a step that one rank computes, and a micro-batch of them in the form that a model takes.
 #pragma once
 
 #include "core/models/model.hpp"
@@ -8,16 +8,17 @@
 
 namespace sluice::recipes {
 
-/// This rank's part of a global batch. Sequence b has lengths[b] rows, whose targets are the tokens behind them: it has lengths[b] + 1 tokens.
+/// This rank's part of a global batch. Sequence b has lengths[b] + 1 tokens. All but its last are inputs, called rows; the target of a row
+/// is the token after it.
 struct LocalBatch {
-  std::vector<std::int32_t> tokens;          // of one sequence after the other
-  std::vector<std::int64_t> lengths;         // [sequences]
-  std::vector<std::int64_t> sample_indices;  // [sequences], global
-  std::int64_t global_rows = 0;              // of the whole step, over all ranks
+  std::vector<std::int32_t> tokens;          // of all sequences, one after the other
+  std::vector<std::int64_t> lengths;         // [sequences], rows of each
+  std::vector<std::int64_t> sample_indices;  // [sequences], global sample index of each
+  std::int64_t global_rows = 0;              // rows of the whole step, over all ranks
 
   std::int64_t sequences() const { return static_cast<std::int64_t>(lengths.size()); }
 
-  /// Sequences of one length: tokens [sample_indices.size(), length + 1], of `global_sequences` in the whole step.
+  /// A batch of sequences of equal length. tokens [sample_indices.size(), length + 1]; the whole step has `global_sequences` sequences.
   static LocalBatch of_length(std::int64_t length, std::vector<std::int32_t> tokens, std::vector<std::int64_t> sample_indices,
                               std::int64_t global_sequences);
 };

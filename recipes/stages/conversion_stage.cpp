@@ -18,20 +18,22 @@
 namespace sluice::recipes {
 namespace {
 
-// Replicas of growth by copy are equal in everything, and would stay so for ever: their router rows are parted by so much of their size.
+// Replicas of growth by copy are equal and would stay equal for ever. So their router rows are made different, by noise of this size
+// relative to the rows.
 constexpr double kReplicaNoise = 0.1;
 
-// Collective. Ranks may round the held batch's pass differently; what is decided by it, or written down, is rank 0's.
+// Collective. Returns rank 0's value on every rank: ranks may round the pass over the held batch differently, and decisions and receipts
+// must be the same on all of them.
 double of_rank0(double value, const Layout& layout, std::int64_t step) {
   layout.world->start_broadcast(&value, sizeof value, 0, {"held batch", step, "", "receipt"}).finish();
   return value;
 }
 
-constexpr double kTwinNoise = 1.0;  // and twins' by as much as families are apart
+constexpr double kTwinNoise = 1.0;  // the same for the rows of twins, which become as different as rows of different families
 
-// A flat router can only approximate a family's: of the scales tried, as they are and, where rows are to be balanced, also shifted so
-// that tokens are shared out evenly, the one with the lowest held loss. They differ in the routers alone, so one model is made, and its
-// routers for each.
+// Flattens the model. A flat router can only approximate a family router, so several scales of the children's rows are tried and the one
+// with the lowest loss on the held batch is kept. If rows are to be balanced, each scale is also tried with rows shifted to share out
+// tokens evenly. The candidates differ in the routers alone, so one model is made and only its routers are replaced.
 TrainModel flatten_best(const BalancingText& from, moe::Conversion shape, const Stage& stage, const EvaluationSet& held, std::uint64_t seed, std::string& choice) {
   static const std::vector<double> kScales = {1.0, 2.0, 4.0, 8.0, 16.0, 32.0};
   TrainModel model = convert_model(from.old, shape, from.layout, stage.parallel.exchange, seed, stage.optimizer_state == OptimizerState::kKeep);
@@ -81,9 +83,9 @@ void add_loads(Receipt& receipt, const moe::MoeConfig& moe, const std::vector<st
   receipt.load_bound = load_bound(inputs, moe.num_experts, moe.top_k);
 }
 
-// Nodes of families that the text hardly reaches cannot part it, nor will training.
+// Warns of nodes of families that get hardly any token of the text: their children cannot divide it, nor will they learn to.
 void warn_of_unreached(const Stage& stage, const TrainModel& model, const std::vector<std::vector<std::int64_t>>& counts, std::int64_t tokens) {
-  // Where few tokens are looked at, a tenth of what an even load would give.
+  // A node is warned of below 8 tokens or, if few tokens are looked at, below a tenth of an even load.
   const auto nodes_of_layer = static_cast<std::int64_t>(counts.front().size() / 2);
   const std::int64_t fewest = std::min<std::int64_t>(8, tokens * model.moe->top_k / (10 * nodes_of_layer));
   std::int64_t unreached = 0, nodes = 0;
@@ -131,7 +133,7 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
   if (shape.kind == moe::ConversionKind::kFlatten) outcome.model = flatten_best(balancing, shape, stage, held, seed, receipt.choice);
   else outcome.model = convert_model(old, shape, layout, stage.parallel.exchange, seed, stage.optimizer_state == OptimizerState::kKeep);
   const bool perturbed = stage.weight_noise > 0 || stage.reinit_fraction > 0;
-  // An exact conversion computes the same with any rows: balanced ones are chosen once, behind the perturbed experts.
+  // An exact conversion computes the same function with any new rows. If its experts are perturbed, balanced rows are made only after that.
   if (balanced && !(perturbed && receipt.exact)) balance_new_rows(balancing, outcome.model, shape, receipt.exact, seed);
   if (!balanced) spread_tokens(old, outcome.model, rule.new_rows(), layout, held, step);
   const ParameterCount count_after = count_parameters(describe(outcome.model, -1));
@@ -149,13 +151,13 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
   const std::int64_t copies = old.moe ? stage.moe->num_experts / old.moe->num_experts : 1;
   if (perturbed) {
     perturb_experts(outcome.model, stage.weight_noise, stage.reinit_fraction, copies, seed);
-    // Later layers' inputs are others now: rows chosen on those before would not share them out.
+    // Perturbed experts change the inputs of later layers, so rows made on the old inputs would not share out the new ones evenly.
     if (balanced) balance_new_rows(balancing, outcome.model, shape, false, seed);
   }
   if (rule.replicas() == moe::Replicas::kTwins) {
-    // Twins that share every token get the same gradients for ever; rows parted as far as families are apart let them specialise
-    // before top_k anneals, so that top-k does not collapse onto twins.
-    // The difference of two rows spreads by the root of 2 as far as one.
+    // Twins that share every token get the same gradients for ever. Rows that differ as much as those of different families let them
+    // specialise before top_k anneals, so that the top-k choice does not fall on both twins of one pair.
+    // The difference of two rows has a standard deviation sqrt(2) times that of one row.
     if (balanced) part_evenly(balancing, outcome.model, copies, std::numbers::sqrt2 * kTwinNoise, seed);
     else part_twins(outcome.model, kTwinNoise, seed);
     notes.push_back(balanced ? "twins' router rows parted evenly" : "twins' router rows parted");
@@ -168,7 +170,7 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
   if (perturbed) notes.push_back(fmt::format("weight_noise {}, reinit_fraction {}", stage.weight_noise, stage.reinit_fraction));
   if (!notes.empty()) {
     receipt.note = fmt::format("after {}", fmt::join(notes, ", "));
-    receipt.exact = false;  // what the recipe promises is the first receipt's
+    receipt.exact = false;  // the recipe promises exactness only for the first receipt
     measure(receipt);
   }
   const auto counts = expert_counts(outcome.model, layout, text.sequences, half, 2 * half, stage.train.micro_batch_size, step);

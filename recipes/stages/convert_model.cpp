@@ -41,7 +41,7 @@ void add_term(at::Tensor out, const at::Tensor& source, const moe::LeafTerm& ter
   out.index_add_(0, rows.to, part * factor);
 }
 
-// The value of a leaf as its plan makes it of the old values; rows drawn anew stay as they are.
+// Sets the value of a leaf to what its plan makes of the old values; rows that are drawn anew keep their values.
 template <class Find>
 void fill_from_terms(const at::Tensor& value, const moe::LeafPlan& plan, const Find& old_value) {
   for (std::size_t i = 0; i < plan.terms.size(); ++i) {
@@ -50,7 +50,7 @@ void fill_from_terms(const at::Tensor& value, const moe::LeafPlan& plan, const F
   }
 }
 
-// What the expert of every shard is made of, whichever rank owns it.
+// The dense weights that the experts of each shard are made of, for all shards, whichever rank owns the experts.
 template <class Find>
 DenseOrigin origin_of(const TrainModel& model, const moe::Conversion& conversion, const Find& old_value) {
   const std::int64_t shards = moe::num_shards(conversion), width = conversion.after.expert_hidden_size, hidden = model.config.hidden_size;
@@ -75,7 +75,7 @@ DenseOrigin origin_of(const TrainModel& model, const moe::Conversion& conversion
   return origin;
 }
 
-// Every conversion is made of all that was there; none drops a tensor.
+// Data error if the conversion did not use every tensor of the old model.
 void require_none_lost(const LeafStore& sources, const std::set<std::string>& used) {
   constexpr std::size_t shown = 8;
   std::vector<std::string> lost;
@@ -130,7 +130,8 @@ TrainModel convert_model(TrainModel& old, const moe::Conversion& conversion, con
       const moe::LeafTerm& term = plan->terms.front();
       const LeafView& from = source(term.from, name);
       if (from.updates == nullptr) continue;
-      // Without the shares, moments of a dense model hold n copies still until they have faded, some 2 ln(n) / (1 - beta2) steps.
+      // Without the shares the moments of a dense model would be far too large for n copies, whose updates would almost stop until the
+      // moments have decayed, after some 2 ln(n) / (1 - beta2) steps.
       add_term(as_rows(view.exp_avg), from.exp_avg, term, plan->gradient_share / term.factor);
       add_term(as_rows(view.exp_avg_sq), from.exp_avg_sq, term, plan->squared_share / (term.factor * term.factor));
       *view.updates = from.updates->of_part(term.rows, term.column_begin, term.column_count);
@@ -144,14 +145,14 @@ TrainModel convert_model(TrainModel& old, const moe::Conversion& conversion, con
     const moe::Router& then = old.sparse[i]->router;
     now.bias_loaded = then.has_bias();
     const std::int64_t copies = now.correction_bias.numel() / then.correction_bias.numel();
-    // Softmax shares out 1, so `copies` equal rows have that part of a score each, and the bias beside it must shrink alike.
+    // Softmax scores sum to 1, so each of `copies` equal rows has 1 / copies of the old score; the bias added to it must shrink alike.
     const double share = conversion.after.score_func == moe::ScoreFunction::kSoftmax ? 1.0 / static_cast<double>(copies) : 1.0;
     now.correction_bias.copy_(then.correction_bias.repeat_interleave(copies) * share);
   }
   if (keep_moments) {
     model.optimizer.set_steps(old.optimizer.steps());
   } else {
-    model.optimizer = AdamW();  // first: two sets of moments at once would be half a model more
+    model.optimizer = AdamW();  // frees the old moments before the new ones are allocated
     model.optimizer = AdamW(model.parameters);
   }
   model.decoder->refresh_compute();
@@ -198,7 +199,7 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
       view.value.add_(draw);
     }
     if (reinit_fraction > 0) {
-      // The same columns in gate, up and down: keyed by the expert, not by the leaf.
+      // The columns must be the same in gate, up and down, so the key names the expert and not the leaf.
       const bool down = id.kind == TensorKind::kDown;
       const std::int64_t width = down ? view.value.size(1) : view.value.size(0);
       const std::uint64_t key = random_key(seed, expert_prefix(id.layer, id.expert) + "#reinit");
@@ -211,7 +212,7 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
       const std::int64_t dim = down ? 1 : 0;
       view.value.index_copy_(dim, index, draw.index_select(dim, index) + mean);
       if (view.updates == nullptr) continue;
-      // What Adam knows of the weights that were there says nothing of the new ones.
+      // Adam's moments of the old weights say nothing about the new ones.
       view.exp_avg.index_fill_(dim, index, 0.0);
       view.exp_avg_sq.index_fill_(dim, index, 0.0);
       view.updates->restart(dim, width, columns);

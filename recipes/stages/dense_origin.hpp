@@ -1,6 +1,6 @@
-// The dense feed-forwards that a sparse model's experts were made of: what they are compared with from then on, through growth and
-// flattening. Part of the run's state; a model that starts sparse has none.
-// Legend: E experts, S shards (1 for copies), F expert width, D model width.
+// The dense feed-forwards that a sparse model's experts were made of, kept to compare the experts with them later, also after growth and
+// flattening. They are part of the run's state; a model that starts sparse has none.
+// Legend: E experts, S shards that a dense feed-forward was cut into (1 for copies), F expert width, D model width.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
@@ -20,11 +20,12 @@ struct DenseOrigin {
   std::vector<Layer> layers;                  // by sparse layer, the same on every rank
   std::vector<std::int64_t> shard_of_expert;  // [E]
 
-  /// Of a model whose experts are `copies` of each expert of this one's, side by side.
+  /// The origin of a grown model that has `copies` of each expert, one beside the other.
   DenseOrigin grown(std::int64_t copies) const;
 };
 
-/// As tensors of a checkpoint's state: "origin/shards" [E], "origin/gate_up/SLOT", "origin/down/SLOT". `slots`: the sparse ones' paths.
+/// The tensors that a checkpoint's state stores: "origin/shards" [E], "origin/gate_up/SLOT" [S, 2F, D] and "origin/down/SLOT" [S, D, F] for
+/// each SLOT in `slots`, the paths of the sparse feed-forwards.
 std::map<std::string, at::Tensor> to_tensors(const DenseOrigin& origin, const std::vector<std::string>& slots);
 
 }  // namespace sluice::recipes

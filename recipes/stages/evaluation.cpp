@@ -56,7 +56,7 @@ Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet
 
 namespace {
 
-// The whole held batch on every rank, in float32 for bfloat16 models; `use` sees the output while that precision is on.
+// Runs the whole held batch on this rank, in float32 for bfloat16 models; use() is called while that precision is on.
 void with_held_output(TrainModel& model, const EvaluationSet& held, std::int64_t step, const FeatureRequest& request,
                       const std::function<void(const ModelInput&, const ForwardOutput&)>& use) {
   at::NoGradGuard no_grad;

@@ -10,8 +10,8 @@
 namespace sluice::recipes {
 namespace {
 
-constexpr std::int64_t kReduced = std::int64_t{1} << 22;  // elements of a sum that travel at once
-constexpr std::int64_t kAdded = std::int64_t{1} << 16;    // elements of it that all experts add to while they are in the cache
+constexpr std::int64_t kReduced = std::int64_t{1} << 22;  // elements of the sum that ranks reduce in one message
+constexpr std::int64_t kAdded = std::int64_t{1} << 16;    // elements of the sum to which all experts are added while they are in the cache
 
 // One kind of weight of a layer: experts [L, P] of this rank, and their origin [S, P] (undefined without one).
 struct Part {
@@ -19,8 +19,8 @@ struct Part {
 };
 
 struct LayerSums {
-  double squares = 0.0;                          // of the sum of all unit vectors
-  std::vector<double> products, origin_squares;  // by shard: its experts' unit vectors times the shard, and the shard with itself
+  double squares = 0.0;                          // squared norm of the sum of all unit vectors
+  std::vector<double> products, origin_squares;  // by shard: dot product of its experts' unit vectors with it; its squared norm
 };
 
 class LayerComparison {

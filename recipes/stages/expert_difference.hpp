@@ -1,8 +1,9 @@
-// Whether experts that began as copies become different, as cosines between weights: gate, up and down of an expert are one vector.
-//   between experts   over all pairs of a layer, (|sum of unit vectors|^2 - E) / (E (E - 1)): one pass over the weights, no pair is formed
-//   to the origin     between each expert and the part of the dense feed-forward that it was made of
-// Sums are in the weights' precision, expert by expert and then in the order of ranks; norms and products in double. The same bits for
-// the same layout, equal to rounding on every layout.
+// Measures whether experts that began as copies become different, by cosines between their weights: gate, up and down of an expert are
+// taken as one vector.
+//   between experts   mean over all pairs of a layer, computed as (|sum of unit vectors|^2 - E) / (E (E - 1)) in one pass over the weights
+//   to the origin     mean over the experts of the cosine with the part of the dense feed-forward that the expert was made of
+// Sums are in the weights' precision, expert by expert and then in the order of ranks; norms and products are in double. The same layout
+// gives the same bits; different layouts give results that are equal up to rounding.
 #pragma once
 
 #include "recipes/stages/layout.hpp"
@@ -14,11 +15,11 @@
 namespace sluice::recipes {
 
 struct ExpertDifference {
-  std::vector<double> cosine;        // by sparse layer; empty where a layer has one expert
-  std::vector<double> dense_cosine;  // by sparse layer; empty where the model has no origin
+  std::vector<double> cosine;        // between experts, by sparse layer; empty if a layer has one expert
+  std::vector<double> dense_cosine;  // to the origin, by sparse layer; empty if the model has no origin
 };
 
-/// Collective over the expert group: one sum as long as an expert (times its shards, where the origin has several) in each layer.
+/// Collective over the expert group, which sums up one vector for each layer, as long as an expert (times the shards of the origin).
 ExpertDifference expert_difference(const TrainModel& model, const Layout& layout, std::int64_t step);
 
 }  // namespace sluice::recipes

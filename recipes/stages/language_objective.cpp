@@ -22,7 +22,7 @@ class CrossEntropyTerm : public Term {
   Decoder& model_;
 };
 
-// Of all sparse slots.
+// A term that is a sum over all sparse slots.
 class SlotsTerm : public Term {
  public:
   SlotsTerm(std::string name, double coefficient, std::size_t slots) : Term(std::move(name), coefficient), slots_(slots) {}
@@ -30,11 +30,11 @@ class SlotsTerm : public Term {
   double shown(double sum, const StepCounts&) const override { return sum / static_cast<double>(slots_); }
 
  protected:
-  // Of one slot and micro-batch, or of the whole step.
+  // Reports a slot's sum divided by the tokens of the step; `sum` is of one micro-batch or of the whole step.
   void add_mean(const at::Tensor& sum, const StepCounts& totals, StepReport& report) const {
     report.add(name(), sum.detach().to(at::kDouble) / static_cast<double>(totals.tokens));
   }
-  // The sum of the slots' shares; undefined with a coefficient of 0.
+  // The sum over the slots of sum_of_slot() times `scale`; undefined if the coefficient is 0.
   template <class SumOfSlot>
   at::Tensor share_of_slots(const TermScale& scale, const SumOfSlot& sum_of_slot) const {
     at::Tensor sum;
@@ -71,7 +71,7 @@ class BalanceTerm : public SlotsTerm {
     });
   }
 
-  // The loss is of the whole step's probabilities and counts, whatever was known of them at each micro-batch.
+  // Reports the loss made of the probabilities and counts of the whole step, whatever part of them each micro-batch used.
   void close(const StepCounts& totals, const RoutingLedger& step_routing, StepReport& report) override {
     for (std::size_t i = 0; i < sums_.size(); ++i) add_mean(moe::balance_loss_sum(config_, sums_[i], counts(i, sums_[i], step_routing)), totals, report);
   }
@@ -90,7 +90,8 @@ class BalanceTerm : public SlotsTerm {
     }
   }
 
-  // What f_i is made of: the step's counts, the previous step's (uniform before the first), or the micro-batch's own.
+  // The counts that the load fractions f_i are made of: the whole step's, the previous step's (uniform before the first step), or those of
+  // the micro-batch itself.
   moe::BalanceCounts counts(std::size_t i, const SlotStatistics& slot, const RoutingLedger& step_routing) const {
     switch (config_.balance_loss) {
       case moe::BalanceLoss::kGlobal: return step_routing.slots().at(i).balance();
@@ -104,7 +105,7 @@ class BalanceTerm : public SlotsTerm {
 
   const moe::MoeConfig& config_;
   const RoutingLedger& last_;
-  std::vector<SlotStatistics> sums_;  // of probabilities over the micro-batches so far
+  std::vector<SlotStatistics> sums_;  // by slot: sums of probabilities over the micro-batches so far
 };
 
 }  // namespace

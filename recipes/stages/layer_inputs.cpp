@@ -24,9 +24,9 @@ std::vector<at::Tensor> layer_inputs(TrainModel& model, const Layout& layout, co
   FeatureRequest request;
   request.paths = feed_forward_inputs(layers);
   std::vector<std::vector<at::Tensor>> pieces(layers.size());
-  // One row of each stretch of all / kept, now here and now there in it, so that no position in the sequences is preferred.
+  // One row of each stretch of all / kept rows, at a varying place in it, so that no position in the sequences is preferred.
   const auto row = [&](std::int64_t i) { return i * all / kept + (i * 2654435761) % std::max<std::int64_t>(1, all / kept); };
-  std::int64_t next = 0;  // of the `kept` rows
+  std::int64_t next = 0;  // number of the next row among the `kept` ones
   for (std::int64_t begin = 0; begin < count; begin += piece) {
     const std::int64_t end = std::min(count, begin + piece);
     std::vector<std::int64_t> picked;

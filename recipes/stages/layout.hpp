@@ -1,4 +1,4 @@
-// Where a model lives: its mesh and the groups made from it. Passed to whoever needs it; nothing distributed is global.
+// How a model is distributed: its mesh of ranks and the communicators made from it. It is passed as an argument; there is no global one.
 #pragma once
 
 #include "parallel/comm/world.hpp"
@@ -12,9 +12,9 @@
 namespace sluice::recipes {
 
 struct Layout {
-  std::string model;                       // its name, "" for the only one of a process
+  std::string model;                       // the model's name; "" if the process has only one
   std::shared_ptr<const parallel::Mesh> mesh;
-  parallel::CommunicatorPtr world;         // all ranks of the model's mesh, for what controls a step
+  parallel::CommunicatorPtr world;         // all ranks of the model's mesh, for operations that control a step
   parallel::CommunicatorPtr save;          // all ranks, for checkpoints
   parallel::CommunicatorPtr reduction;     // all ranks, for gradients of dense parameters
   parallel::CommunicatorPtr expert_group;  // ranks that share one set of experts
@@ -25,9 +25,10 @@ struct Layout {
   int size() const { return world->size(); }
 };
 
-/// Collective over the world, once for each `expert` of a model: the groups are named by both. Usage error if it does not divide the ranks.
-/// Of several models in one process each has groups, and so an order of operations and a deadline (in seconds, 0: none; by default the
-/// world's), of its own; `model` is its name, "" for the only one, whose operations of all ranks are the world's.
+/// Collective over the world. Makes the layout with `expert` ranks for each set of experts; usage error if that does not divide the ranks.
+/// Call it once for each pair of `model` and `expert`: the groups are named by both. Several models in one process, told apart by their
+/// names `model`, have groups of their own, and so their own order of operations and their own deadline (seconds; 0: none; by default the
+/// world's). For the only model of a process (""), the group of all ranks is the world's.
 Layout make_layout(parallel::World& world, int expert, const std::string& model = "", std::optional<double> deadline_seconds = {});
 
 }  // namespace sluice::recipes

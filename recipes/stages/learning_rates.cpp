@@ -10,7 +10,7 @@
 namespace sluice::recipes {
 namespace {
 
-// A stage's schedule, and the steps of its horizon that earlier stages took.
+// A stage's schedule, and how many steps of its horizon belong to earlier stages.
 struct StageSchedule {
   LrSchedule schedule;
   std::int64_t before = 0;
@@ -39,14 +39,14 @@ bool warms_up_again(const Stage& stage) {
   return stage.conversion && stage.optimizer_state == OptimizerState::kReset;
 }
 
-// Short, but never the same text for two rates.
+// A short text of `rate`, but one that differs from that of `other` if the rates differ.
 std::string text_of(double rate, double other) {
   const std::string text = fmt::format("{:.6g}", rate);
   return rate != other && text == fmt::format("{:.6g}", other) ? fmt::format("{}", rate) : text;
 }
 std::string text_of(double rate) { return text_of(rate, rate); }
 
-// What does not fit, without the name of the stage.
+// Why the schedule does not fit its horizon, without the name of the stage; "" if it does.
 std::string misfit(const LrSchedule& s) {
   const std::int64_t decay = s.total_steps - s.decay_begin(), wanted = std::llround(s.decay_fraction * static_cast<double>(s.total_steps));
   const bool falls = s.shape != LrShape::kConstant && !(s.shape == LrShape::kWsd && s.decay_fraction == 0);
@@ -62,7 +62,7 @@ std::string misfit(const LrSchedule& s) {
         "warmup_steps",
         s.total_steps, text_of(s.peak));
   }
-  // Not given, it would be the same: whether it was is not known here.
+  // min_learning_rate may be its default here, which follows learning_rate; whether it was given is not known.
   if (const double standard = TrainConfig{}.min_learning_rate; falls && s.minimum == s.peak && s.peak <= standard) {
     return fmt::format(
         "nothing decays: min_learning_rate is {}, as learning_rate is (where it is not given, it is {} or a smaller learning_rate); set a "
@@ -108,7 +108,7 @@ std::vector<std::string> schedule_warnings(const Recipe& recipe) {
   for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
     const Stage& stage = recipe.stages[i];
     const LrSchedule schedule = schedule_of(recipe, i).schedule;
-    // What all stages of a horizon share is said once, without a name.
+    // A warning that is true of all stages of a horizon is given once, without a stage's name.
     bool shared = !stage.own_lr_schedule;
     for (std::size_t j = 0; j < recipe.stages.size() && shared; ++j)
       shared = recipe.stages[j].own_lr_schedule || schedule_of(recipe, j).schedule == schedule;
@@ -130,14 +130,14 @@ std::vector<std::string> schedule_warnings(const Recipe& recipe) {
 std::string describe_schedule_change(const Recipe& before, const Recipe& now, std::size_t stage, std::int64_t stage_step) {
   const Stage& at_hand = now.stages[stage];
   const StageSchedule was = schedule_of(before, stage), is = schedule_of(now, stage);
-  // Equal horizons are equal schedules: what else could differ may not change in a stage that was reached.
+  // Only the horizon can differ: the other settings of a stage that was reached may not change.
   if (was.schedule == is.schedule) return "";
   const auto differs = [&](std::int64_t step) { return learning_rate(before, stage, step) != learning_rate(now, stage, step); };
   const auto rates = [&](std::int64_t step) {
     const double old_rate = learning_rate(before, stage, step), new_rate = learning_rate(now, stage, step);
     return fmt::format("{} before and {} now", text_of(old_rate, new_rate), text_of(new_rate, old_rate));
   };
-  std::int64_t first = 1;  // step of the run that is the stage's first
+  std::int64_t first = 1;  // the first step of the stage, counted over the run
   for (std::size_t i = 0; i < stage; ++i) first += now.stages[i].max_steps;
   const std::string what = fmt::format("the stages after '{}' move its learning rate, for the horizon they share was {} steps and is {}: ",
                                        at_hand.name, was.schedule.total_steps, is.schedule.total_steps);

@@ -1,4 +1,4 @@
-// What the memory estimate needs to know of a stage's model, its layout and its batch.
+// Collects what the memory estimate (recipes/run/memory_estimate.hpp) needs to know of a stage's model, its layout and its batch.
 #pragma once
 
 #include "parallel/plan/exchange_kind.hpp"
@@ -10,15 +10,16 @@
 
 namespace sluice::recipes {
 
-/// What a rank computes at once, and how.
+/// How much a rank computes at once, and how.
 struct RankLoad {
-  std::int64_t micro_batch_size = 1;  // at most, of `local_batch_size` sequences a step
-  std::int64_t local_batch_size = 1;
+  std::int64_t micro_batch_size = 1;  // sequences in a micro-batch, at most
+  std::int64_t local_batch_size = 1;  // sequences of a rank in a step
   std::int64_t seq_length = 1;
   std::int64_t threads = 1;
   parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
 };
 
+/// All fields but origin_parameters, which the caller sets.
 MemoryShape memory_shape(const ModelDescription& model, const Layout& layout, const RankLoad& load);
 
 }  // namespace sluice::recipes

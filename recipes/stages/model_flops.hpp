@@ -1,4 +1,5 @@
-// How much of the processors' matrix speed a step uses (MFU, Chowdhery et al., 2022: PaLM, appendix B).
+// For the model FLOPs utilization (MFU): the share of the processors' speed of matrix products that a step uses (Chowdhery et al., 2022:
+// PaLM, appendix B).
 #pragma once
 
 #include "core/shape/decoder_config.hpp"
@@ -10,12 +11,13 @@
 
 namespace sluice::recipes {
 
-/// Floating-point operations of one token, forward and backward: 6 per weight of `active` (count_parameters) that multiplies it (embedding rows are looked up,
-/// not multiplied) and 12 L T H h of attention, the mask not subtracted. What is computed twice counts once.
+/// Floating-point operations for one token, forward and backward: 6 for each of its `active` parameters (count_parameters), but none for
+/// the rows of an untied embedding, which are looked up and not multiplied; and 12 L T H h for attention, with L layers, T = seq_length, H
+/// heads of size h, the causal mask not subtracted. What is computed a second time counts once.
 double flops_per_token(const DecoderConfig& config, std::int64_t active, std::int64_t seq_length);
 
-/// Collective. Matrix products of 1024^3 in the type that `dtype` is computed in, all ranks at once, the best of five: the sum over
-/// ranks in operations a second.
+/// Collective. The speed of matrix products, in operations a second, summed over the ranks. All ranks multiply 1024 x 1024 matrices at the
+/// same time, in the type that products of `dtype` are computed in; the best of five counts.
 double measure_peak_flops(parallel::Communicator& world, at::ScalarType dtype);
 
 }  // namespace sluice::recipes

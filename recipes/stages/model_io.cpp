@@ -34,13 +34,14 @@ std::vector<std::string> slots_of(const TrainModel& model) {
   return paths;
 }
 
-// What the state tells of a sparse slot: under its path, or, in checkpoints of earlier versions, its layer's number.
+// The tensor WHAT/SLOT of the i-th sparse slot. It is named by the slot's path or, in checkpoints of earlier versions, by the layer's
+// number.
 const checkpoint::TensorView& of_slot(const checkpoint::TensorIndex& routing, const std::string& what, const TrainModel& model, std::size_t i) {
   const std::string by_number = fmt::format("{}/{}", what, model.moe->layers[i]);
   return routing.at(routing.contains(by_number) ? by_number : what + "/" + model.sparse[i]->path());
 }
 
-// Nothing where there is none: in checkpoints of earlier versions, and of models that began sparse.
+// The dense origin in a checkpoint's state; nothing in checkpoints of earlier versions and of models that began sparse.
 std::optional<DenseOrigin> read_origin(const checkpoint::TensorIndex& routing, const TrainModel& model) {
   if (!routing.contains("origin/shards")) return std::nullopt;
   const std::int64_t width = model.moe->expert_hidden_size, hidden = model.config.hidden_size;
@@ -118,7 +119,7 @@ void load_weights(TrainModel& model, const ModelFolder& folder) {
     const auto found = folder.tensors.find(name_of(TensorId{layer_path(model.moe->layers[i]), TensorPart::kRouter, TensorKind::kSelectionBias}));
     if (found == folder.tensors.end()) continue;
     router.correction_bias.copy_(to_tensor(found->second));
-    router.bias_loaded = true;  // it goes on choosing whether or not this run updates it
+    router.bias_loaded = true;  // the bias takes part in choosing experts even if this run does not update it
   }
   model.decoder->refresh_compute();
 }
@@ -143,7 +144,8 @@ std::vector<checkpoint::TensorInfo> optimizer_tensors(const ModelDescription& mo
 
 void collect_updates(TrainModel& model, const Layout& layout, RunState& state) {
   const LeafStore mine = owned_leaves_of(model);
-  // A leaf's number, -1 - dim where it has several, kFrozen, or the lowest number for a leaf of other ranks.
+  // For each leaf its count of updates; -1 - dim if it has a count for each slice along `dim`; kFrozen; or kElsewhere, the lowest number,
+  // if another rank holds the leaf. The maximum over the ranks is the holder's value.
   constexpr std::int64_t kElsewhere = std::numeric_limits<std::int64_t>::min(), kFrozen = kElsewhere + 1;
   std::vector<std::string> names;
   std::vector<std::int64_t> updates;

@@ -1,6 +1,6 @@
-// What a stage trains for: a list of named terms, each a sum over this rank's rows and an integer count of the whole step, so that nothing
-// depends on how a step is cut into ranks or micro-batches. The step adds them up and knows none of them by name; those of today are in
-// language_objective.hpp.
+// What a stage trains for: a list of named terms. A term is a sum over rows, divided by an integer count of the whole step, so the result
+// does not depend on how a step is divided into ranks and micro-batches. The training step adds the terms up and knows none of them by
+// name. language_objective.hpp has the terms for text.
 #pragma once
 
 #include "recipes/stages/batch.hpp"
@@ -19,26 +19,26 @@ struct StepCounts {
   std::int64_t tokens = 0;   // present tokens
 };
 
-/// What a term's local sum is multiplied by, known before forward.
+/// The factor of a term's local sum: coefficient / count of the whole step. It is known before forward.
 struct TermScale {
   double coefficient = 1.0;
   double inverse_count = 1.0;
 
-  /// For a fused term, which needs all of it first.
+  /// The whole factor, for a fused term, which needs it as a number beforehand.
   double value() const { return coefficient * inverse_count; }
-  /// For a term that autograd differentiates.
+  /// `sum` times the factor, for a term that autograd differentiates.
   at::Tensor times(const at::Tensor& sum) const;
 };
 
-/// A micro-batch behind its forward pass.
+/// A micro-batch after its forward pass.
 struct Pass {
   const ModelInput& input;
   const ForwardOutput& output;
   const StepCounts& totals;
-  const RoutingLedger& step_routing;  // of the whole step and all ranks; empty where nothing of the objective reads it before backward
+  const RoutingLedger& step_routing;  // of the whole step and all ranks; empty unless Objective::reads_step_routing
 };
 
-/// A term, for one step.
+/// A term of the objective; an object serves for one step.
 class Term {
  public:
   Term(std::string name, double coefficient) : name_(std::move(name)), coefficient_(coefficient) {}
@@ -46,18 +46,19 @@ class Term {
 
   const std::string& name() const { return name_; }
   double coefficient() const { return coefficient_; }
-  /// What its sum over the whole step is divided by; 0: the term is 0.
+  /// The count that the term's sum over the whole step is divided by; if it is 0, the term is 0.
   virtual std::int64_t count(const StepCounts& totals) const = 0;
-  /// This micro-batch's sum times `scale`, differentiable; called once for each. Nothing multiplies it afterwards, so what it is given is
-  /// all that reaches its gradients. With a coefficient of 0 it may be undefined; what is reported under its name is noted all the same.
+  /// The sum over this micro-batch times `scale`, differentiable. Called once for each micro-batch. It is not multiplied by anything
+  /// afterwards, so `scale` is all that scales its gradients. It adds the number to report to `report` under the term's name. With a
+  /// coefficient of 0 the result may be undefined, but the number is reported all the same.
   virtual at::Tensor share(const Pass& pass, const TermScale& scale, StepReport& report) = 0;
-  /// After the last micro-batch: the rest of what is reported.
+  /// Called after the last micro-batch, to report what only the whole step tells.
   virtual void close(const StepCounts& totals, const RoutingLedger& step_routing, StepReport& report) {
     (void)totals;
     (void)step_routing;
     (void)report;
   }
-  /// The number to show, from the report's sum over micro-batches and ranks.
+  /// The number to show, made from `sum`, the total that was reported over micro-batches and ranks.
   virtual double shown(double sum, const StepCounts& totals) const = 0;
 
  private:
@@ -67,14 +68,14 @@ class Term {
 
 struct Objective {
   std::vector<std::unique_ptr<Term>> terms;
-  /// Terms read the routing of the whole step (Pass::step_routing): with several micro-batches a pass without gradients over all of them
-  /// collects it first.
+  /// Whether a term reads the routing of the whole step (Pass::step_routing). Then, if there are several micro-batches, a pass without
+  /// gradients over all of them collects it first.
   bool reads_step_routing = false;
 
   std::vector<std::string> names() const;
 };
 
-/// Sum of the shares of the terms that count, this micro-batch's share of the objective; undefined if none does.
+/// This micro-batch's share of the objective: the sum of share() over the terms whose count is not 0; undefined if there is none.
 at::Tensor objective_share(const Objective& objective, const Pass& pass, StepReport& report);
 
 }  // namespace sluice::recipes

@@ -1,6 +1,6 @@
-// Work that one rank does for all: data preparation, locks, decisions about files. It is outside the deadlines as long as it gets
-// on, where it tells that, else as long as its process lives (heartbeats say so); its failure is everybody's: all ranks throw, rank 0
-// alone has something to print.
+// Work that rank 0 does for all ranks: data preparation, locks, decisions about files. Heartbeats keep the other ranks from running into
+// their deadlines while they wait: as long as the work reports progress, or, if it reports none, as long as its process lives. If the work
+// fails, all ranks throw, and only rank 0 prints the error.
 #pragma once
 
 #include "core/base/error.hpp"
@@ -19,13 +19,13 @@ class AgreedError : public Error {
   using Error::Error;
 };
 
-/// What the work says of itself; copies speak for the same work.
+/// Through this the work tells how far it is. Copies belong to the same work.
 class Heartbeat {
  public:
   explicit Heartbeat(parallel::HeartbeatTicker& ticker) : ticker_(&ticker) {}
-  /// It is at `text`, for as long as that takes.
+  /// The work is doing `text`, however long that takes.
   void operator()(std::string_view text) const { ticker_->say(text); }
-  /// It got on and is at `text`, of which more will be heard: none for as long as the deadlines are is an error.
+  /// The work made progress and is doing `text`. It must call this again before the deadline passes, or the wait ends with an error.
   void progress(std::string_view text) const { ticker_->progress(text); }
 
  private:
@@ -36,8 +36,8 @@ class Heartbeat {
 /// every rank if it throws. `what` names the work in heartbeats and failure reports.
 std::string on_rank0(parallel::World& world, const char* what, const std::function<std::string(const Heartbeat&)>& work);
 
-/// Collective: runs `work` on every rank; if any throws, all throw an AgreedError with the lowest such rank's text, which names rank
-/// and host unless all ranks failed.
+/// Collective. Runs `work` on every rank. If it throws on some, every rank throws an AgreedError with the text of the lowest rank that
+/// failed, which names rank and host unless all ranks failed.
 void on_all_ranks(parallel::World& world, const char* what, const std::function<void()>& work);
 
 }  // namespace sluice::recipes

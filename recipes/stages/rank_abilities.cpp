@@ -16,7 +16,7 @@
 namespace sluice::recipes {
 namespace {
 
-// As it travels.
+// The abilities of a rank in the form that is sent to the others.
 struct Message {
   std::int64_t set = 0, native_bfloat16 = 0, avx512 = 0, composed = 0;
   char why_bfloat16[240] = {}, library[160] = {};

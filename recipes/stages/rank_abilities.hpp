@@ -1,5 +1,5 @@
-// What the processors of a job's ranks can do, and the choices by it that must be the same on all of them: replicas stay equal, and a
-// run goes on as it began.
+// What the processors of a job's ranks can do, and choices that depend on it and must be the same on all ranks, so that replicas stay equal
+// and a run that is resumed computes as it began.
 // Gives: RankAbilities, use_common_abilities(), least_set(), describe_processors(), mixed_libraries(), Bfloat16Choice, choose_bfloat16(),
 // computed_with(), describe_changes().
 #pragma once
@@ -13,27 +13,28 @@
 
 namespace sluice::recipes {
 
-/// Of one rank.
+/// The abilities of one rank.
 struct RankAbilities {
   std::string host;
   kernels::InstructionSet set = kernels::InstructionSet::kBaseline;  // the best for our kernels
-  std::string library;  // LibTorch's own, with the processor, on which its libraries' choices depend: "AVX512 on AMD EPYC"
-  bool native_bfloat16 = false;  // how it would multiply bfloat16 (core/tensor/dtype_map.hpp), and why
-  std::string why_bfloat16;
-  bool avx512 = false;    // by which runs chose before their checkpoints told
+  std::string library;  // LibTorch's instruction set and the processor, on which its libraries' choices depend: "AVX512 on AMD EPYC"
+  bool native_bfloat16 = false;  // whether it would multiply bfloat16 natively (core/tensor/dtype_map.hpp)
+  std::string why_bfloat16;      // why, or why not
+  bool avx512 = false;    // earlier versions chose native bfloat16 by this, and their checkpoints do not store the choice
   bool composed = false;  // runs operations on their composed forms (core/ops/backend.hpp)
 
   bool operator==(const RankAbilities&) const = default;
 };
 
-/// Collective, before anything is computed: what each rank can do. From now on our kernels and bfloat16 products use on every rank what
-/// all of them can, and operations run composed on all if one rank runs them so. LibTorch's own kernels cannot be told so late.
+/// Collective; call it before anything is computed. Returns what each rank can do. From now on our kernels and bfloat16 products use on
+/// every rank only what all ranks can, and operations run on their composed forms on all ranks if they do on one. LibTorch's own kernels
+/// cannot be changed any more.
 std::vector<RankAbilities> use_common_abilities(parallel::World& world);
 
-/// What our kernels use on all ranks.
+/// The instruction set that our kernels use on all ranks: the least of the ranks' best ones.
 kernels::InstructionSet least_set(const std::vector<RankAbilities>& ranks);
 
-/// For the header: "kernels avx512, LibTorch AVX512 on AMD EPYC"; where ranks differ, who has what.
+/// A line for the header: "kernels avx512, LibTorch AVX512 on AMD EPYC"; if ranks differ, it lists which ranks have what.
 std::string describe_processors(const std::vector<RankAbilities>& ranks);
 
 /// One line to warn with if LibTorch computes otherwise on some ranks than on others; "" if not.
@@ -43,14 +44,16 @@ struct Bfloat16Choice {
   bool native = false;
   std::string text;  // "native: with AMX", for the header
 };
-/// How all ranks multiply bfloat16: natively if each of them would. A run keeps `stored`, what its checkpoint tells: "native" or
-/// "float32". One without ("", an earlier version's) chose natively where all ranks have AVX-512. `resumed`: there is a checkpoint.
+/// How all ranks multiply bfloat16. A new run multiplies natively if each of its ranks would. A run that is `resumed` from a checkpoint
+/// keeps the choice `stored` in it: "native" or "float32". If it stores none (""), an earlier version wrote it, which chose native products
+/// if all ranks have AVX-512.
 Bfloat16Choice choose_bfloat16(const std::vector<RankAbilities>& ranks, bool resumed = false, const std::string& stored = "");
 
-/// As a checkpoint stores it. `bfloat16`: how products of a run of that type are computed; null for others.
+/// What a checkpoint stores about the processors. `bfloat16` is the choice of a bfloat16 run; null for other runs.
 ComputedWith computed_with(const std::vector<RankAbilities>& ranks, const Bfloat16Choice* bfloat16);
 
-/// One line for a run that goes on: what computes it otherwise than before, so that its bits may be others; "" if nothing does.
+/// One line for a resumed run that says which processors, libraries or operations differ from before, so that bits may differ; "" if none
+/// do.
 std::string describe_changes(const ComputedWith& before, const ComputedWith& now);
 
 }  // namespace sluice::recipes

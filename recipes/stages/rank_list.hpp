@@ -1,4 +1,4 @@
-// Ranks in a message, few words for many of them; and ranks grouped by a value that should be the same on all.
+// Lists ranks in messages briefly, and groups ranks by a value that should be the same on all of them.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace sluice::recipes {
 
-/// "rank 3 on node1", "ranks 0-3, 8 on node0, node2": ascending `ranks`, and where they live (at most four hosts are named).
+/// "rank 3 on node1", "ranks 0-3, 8 on node0, node2": the ascending `ranks` and their hosts, of which at most four are named.
 std::string list_ranks(const std::vector<int>& ranks, const std::vector<std::string>& host_of_rank);
 
 template <class Value>
@@ -17,8 +17,8 @@ struct RankGroup {
   std::vector<int> ranks;  // ascending
 };
 
-/// The ranks that have each value, by value: values[i] is that of rank ranks[i]. The largest group comes first, of equal ones that
-/// with the lowest rank.
+/// Groups `ranks` by value; values[i] is the value of rank ranks[i]. The largest group comes first; of equally large ones, that with the
+/// lowest rank.
 template <class Value>
 std::vector<RankGroup<Value>> group_ranks(const std::vector<int>& ranks, const std::vector<Value>& values) {
   std::vector<RankGroup<Value>> groups;

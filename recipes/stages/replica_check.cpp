@@ -87,7 +87,7 @@ class Check {
     return std::all_of(values.begin(), values.end(), [&](const Checksum& value) { return value == values.front(); });
   }
 
-  // Every rank comes here for the same set of ranks, also those outside of it.
+  // Throws. Collective over all ranks, also those that are not among `ranks`.
   [[noreturn]] void name_first(const Shared& shared, const std::vector<int>& ranks) {
     const std::size_t count = shared.digests.size();
     const auto all = gather(shared.digests.data(), count);
@@ -100,7 +100,7 @@ class Check {
     const std::vector<std::string>& hosts = world_.layout().host_of_rank;
     std::vector<std::string> lists;
     for (const auto& group : groups) lists.push_back(list_ranks(group.ranks, hosts));
-    // Without a majority nobody knows who is right.
+    // Without a majority it is not known which ranks are right.
     const bool majority = groups[0].ranks.size() > groups[1].ranks.size();
     std::string who = fmt::format("between {}", fmt::join(lists, " and "));
     if (majority) {

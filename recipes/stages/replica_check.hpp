@@ -1,5 +1,5 @@
-// Ranks that hold the same values must hold the same bits: what one of them computed otherwise (faulty memory, another program or library
-// on its host) would spread through every later step, and into a checkpoint.
+// Checks that ranks which hold the same values hold the same bits. A difference (from faulty memory, or another program or library on one
+// host) would spread through every later step and into checkpoints.
 #pragma once
 
 #include "core/base/error.hpp"
@@ -11,15 +11,15 @@
 
 namespace sluice::recipes {
 
-/// Exit 5, as divergence; but nothing of the recipe is the cause.
+/// An error with the exit code of divergence, 5, whose cause is not the recipe.
 class ReplicasDiffer : public Error {
  public:
   explicit ReplicasDiffer(const std::string& what) : Error(ExitCode::kDiverged, what) {}
 };
 
-/// Collective. Compares a digest (XXH3-128) of the weights and routing state over the ranks that hold the same: dense ones over all,
-/// experts over the ranks with a copy. Unless they are equal, every rank throws a ReplicasDiffer that names the first tensor (dense ones
-/// first) and the ranks that differ. Costs one pass over this rank's weights and one small message.
+/// Collective. Compares digests (XXH3-128) of weights and routing state between the ranks that hold the same: dense weights between all
+/// ranks, experts between the ranks with a copy of them. If they differ, every rank throws a ReplicasDiffer that names the first tensor
+/// that differs (dense ones come first) and the ranks. Costs one pass over this rank's weights and one small message.
 void require_equal_replicas(parallel::World& world, TrainModel& model, const Layout& layout, std::int64_t step);
 
 }  // namespace sluice::recipes

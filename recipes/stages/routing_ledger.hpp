@@ -1,5 +1,6 @@
-// What the routers did in a step: the one place that its counts are kept in. A step fills one, over micro-batches and then over ranks; its
-// terms and reports read it, and the model keeps the last finished step's, for update rules, logs and the next step's balance.
+// The counts of what the routers did in a step. A step fills a ledger, first over its micro-batches and then over all ranks. The terms of
+// the objective and reports read it. The model keeps that of the last finished step for update rules, logs and the next step's balance
+// loss.
 #pragma once
 
 #include "core/nn/feed_forward.hpp"
@@ -12,15 +13,15 @@
 
 namespace sluice::recipes {
 
-/// Of one sparse slot; int64 tensors. E' router rows, C child rows, E experts.
+/// The counts of one sparse layer's slot; int64 tensors. E' router rows, C child rows (0 without families), E experts.
 struct SlotCounts {
   std::string path;     // e.g. "layers.3.feed_forward"
   at::Tensor rows;      // [E'] (token, k) pairs routed, before any drop
-  at::Tensor children;  // [C]
+  at::Tensor children;  // [C] pairs routed to each child
   at::Tensor experts;   // [E] rows computed, after drops; undefined in a ledger that came out of a checkpoint
-  at::Tensor dropped;   // [1] pairs over capacity; likewise
+  at::Tensor dropped;   // [1] pairs dropped over capacity; undefined in a ledger that came out of a checkpoint
 
-  /// As the balance loss wants them, [1, E'] and [1, C].
+  /// The counts in the form that the balance loss takes: [1, E'] and [1, C].
   moe::BalanceCounts balance() const { return {rows.unsqueeze(0), children.unsqueeze(0)}; }
 };
 
@@ -30,17 +31,17 @@ class RoutingLedger {
   explicit RoutingLedger(std::vector<SlotCounts> slots) : slots_(std::move(slots)) {}
 
   bool empty() const { return slots_.empty(); }
-  /// In the order of the model.
+  /// The slots, in the order of the model's layers.
   const std::vector<SlotCounts>& slots() const { return slots_; }
-  /// Pairs over capacity in all slots.
+  /// Pairs dropped over capacity, in all slots together.
   std::int64_t dropped() const;
   /// Rows computed by each expert, by slot.
   std::vector<std::vector<std::int64_t>> expert_counts() const;
-  /// Whether a router row was chosen another number of times: 1 or 0, int64 [], on the counts' device, which nobody has
-  /// waited for.
+  /// 1 if a router row or a child was chosen another number of times than in `other`, else 0: int64 [], on the device of the counts,
+  /// without waiting for that. Undefined without slots.
   at::Tensor differs_from(const RoutingLedger& other) const;
 
-  /// Adds a micro-batch.
+  /// Adds the counts of a micro-batch.
   void add(const std::vector<SlotStatistics>& statistics);
   /// Collective: sums over all ranks, all slots in one message. Every rank must have added the same slots.
   void reduce(parallel::Communicator& world, std::int64_t step, const char* phase);

@@ -37,7 +37,7 @@ std::filesystem::path cache_directory(const RunDirectory& run) {
   return run.path().parent_path() / ".cache" / "tokens";
 }
 
-// Turns the data room's progress into signs of life.
+// Turns the progress that data/ reports into heartbeats.
 data::ProgressCallback progress_of(const Heartbeat& heartbeat) {
   return [heartbeat](const data::Progress& p) {
     heartbeat.progress(fmt::format("{}{}{} ({} of {} {})", p.activity, p.source.empty() ? "" : " ", p.source, p.done, p.total, p.unit));
@@ -70,7 +70,7 @@ data::TokenizerPtr make_tokenizer(const Recipe& recipe, const data::TokenizerPtr
   return tokenizer;
 }
 
-/// Of a run that goes on: what its verified checkpoint holds takes the place of files that are damaged or gone.
+/// The tokenizer of a run that goes on. If its files are damaged or gone, they are restored from the run's verified checkpoint.
 data::TokenizerPtr load_or_restore(const std::filesystem::path& tokenizer, const std::filesystem::path& config, const std::filesystem::path& checkpoint) {
   try {
     return data::load_tokenizer(tokenizer);
@@ -95,7 +95,7 @@ data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, 
       tokenizer = load_or_restore(run.tokenizer(), config, checkpoint);
       return std::string();
     }
-    // One that an earlier start left without ever saving a checkpoint may be of another recipe or corpus: it is made anew.
+    // A tokenizer left by an earlier start that saved no checkpoint may be of another recipe or corpus, so it is made again.
     const data::TokenizerPtr made = make_tokenizer(recipe, inherited, node.threads(), heartbeat);
     heartbeat("writing the tokenizer");
     // Which token ends a text is not in tokenizer.json.
@@ -141,7 +141,7 @@ EvaluationSet load_evaluation(const data::Corpus& corpus, const data::TokenizerP
 
 EvaluationSet training_sequences(const data::Corpus& corpus, std::uint64_t seed, std::int64_t global_batch_size, std::int64_t count) {
   const data::Sampler sampler = corpus.sampler(seed, global_batch_size);
-  // Two halves of a text shorter than that are still different ones.
+  // An even number, so that the caller can use two halves with different sequences even if the text is short.
   const auto whole = static_cast<std::int64_t>(sampler.samples_per_epoch());
   count = std::clamp<std::int64_t>(count, 2, std::max<std::int64_t>(2, whole / 2 * 2));
   EvaluationSet set;

@@ -7,7 +7,7 @@
 namespace sluice::recipes {
 namespace {
 
-// Every field once, for both directions; true: older checkpoints lack it.
+// Lists every field once, for writing and for reading; `true` marks fields that older checkpoints lack.
 template <class State, class Visit>
 void visit_fields(State& s, Visit visit) {
   visit("step", s.step);

@@ -36,7 +36,7 @@ struct FileJob {
 
 at::ScalarType torch_type(StoredType type) { return to_torch(*checkpoint::dtype_of(type)); }
 
-// The files of one model: which tensors are in which, and its small ones.
+// The files of one model in a checkpoint: which tensors are in which file, and the content of the small files.
 class ModelFiles {
  public:
   ModelFiles(const ModelToSave& saved, const SaveRequest& request)
@@ -161,7 +161,7 @@ class Saver {
   }
 
   std::filesystem::path run() {
-    // How long a disk takes is outside the deadlines, as long as it gets on.
+    // Writing may take longer than the deadlines, as long as the ticker reports progress.
     ticker_.emplace(world_, fmt::format("saving step {}", step_));
     guarded("preparing", [&] {
       if (group_.rank() == 0) save_ = checkpoint::prepare_save(request_.checkpoints, step_, names_);
@@ -192,7 +192,7 @@ class Saver {
   }
 
  private:
-  // The new checkpoint stands, whatever becomes of the old ones.
+  // A failure to remove old checkpoints is only warned of: the new one is complete.
   void prune() {
     got_on("removing old checkpoints");
     try {
@@ -219,7 +219,7 @@ class Saver {
       std::optional<HostMemory> memory;
       const std::string what = fmt::format("{}, tensor '{}'", job.name, piece.info.name);
       if (rank == from) guarded(what, [&] { memory = to_host(piece.make().contiguous()); });
-      // To receive into; and a rank that failed still hands over as many bytes.
+      // The writer receives into this memory. A rank that failed sends as many bytes from it, so that the exchange goes on.
       if (!memory) memory = from_host(at::empty(piece.info.shape, at::TensorOptions().dtype(torch_type(piece.info.type))));
       const std::span<std::byte> bytes = memory->bytes();
       if (from != writer) {
@@ -291,7 +291,7 @@ class Saver {
   }
 
   parallel::World& world_;
-  parallel::Communicator& group_;  // of the first model: what concerns the checkpoint as a whole goes there
+  parallel::Communicator& group_;  // the first model's save group, for messages about the checkpoint as a whole
   const SaveRequest& request_;
   const std::int64_t step_;
   const std::string stage_;
@@ -299,7 +299,7 @@ class Saver {
   std::vector<std::unique_ptr<ModelFiles>> models_;
   std::filesystem::path save_;
   std::optional<parallel::HeartbeatTicker> ticker_;
-  std::string at_;  // what this rank is at, for its heartbeats
+  std::string at_;  // what this rank is doing, for its heartbeats
   std::string problem_;
 };
 

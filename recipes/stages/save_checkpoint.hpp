@@ -1,5 +1,5 @@
-// A checkpoint written by all ranks together: each file by one of them, tensors fetched from the ranks that hold them one at a
-// time, so that nobody gathers the model. Names and the cut into files are functions of the model alone.
+// Writes a checkpoint with all ranks together. Each file is written by one rank, which receives its tensors one at a time from the ranks
+// that hold them, so no rank has to gather the whole model. The names of files, and which tensors are in which, depend on the model alone.
 #pragma once
 
 #include "recipes/stages/model_io.hpp"
@@ -27,8 +27,8 @@ struct SaveRequest {
   std::filesystem::path checkpoints;  // RUN/checkpoints
   const data::Tokenizer* tokenizer = nullptr;
   std::int64_t keep = 3;
-  std::string receipts;  // rank 0: the run's receipts.jsonl, kept in state/ too
-  std::function<void()> sync_logs;  // rank 0: called before the checkpoint counts, so that after a power loss no log is behind it
+  std::string receipts;  // on rank 0: the content of the run's receipts.jsonl, of which state/ gets a copy
+  std::function<void()> sync_logs;  // called on rank 0 before the checkpoint counts, so that after a power loss no log ends before it
   std::uint64_t max_file_bytes = 5'000'000'000;
 };
 

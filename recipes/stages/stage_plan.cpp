@@ -27,7 +27,7 @@ std::int64_t top_k(const Recipe& recipe, std::size_t stage, std::int64_t stage_s
   if (!now.moe) return 0;
   if (!now.conversion || !moe::rule_of(*now.conversion).doubles_top_k() || now.top_k_anneal_steps <= 0) return now.moe->top_k;
   const std::int64_t target = now.moe->top_k / 2;
-  // Counted with the step at hand, so that the last of them trains, and leaves behind, the value before.
+  // The current step counts, so that the last of the anneal steps already trains with the old value.
   const std::int64_t lost = target * std::min(stage_step + 1, now.top_k_anneal_steps) / now.top_k_anneal_steps;
   return now.moe->top_k - lost;
 }

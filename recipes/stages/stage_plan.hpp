@@ -16,12 +16,12 @@ namespace sluice::recipes {
 std::vector<StagePlan> plan_stages(const Recipe& recipe);
 std::int64_t total_steps(const Recipe& recipe);
 
-/// top_k of the step that follows `stage_step` finished steps of stage `stage`: a double_top_k stage lets it fall from twice its old value back to it, evenly over top_k_anneal_steps, the
-/// last of which has the old value.
+/// top_k of the step that follows `stage_step` finished steps of the stage with index `stage`; 0 in a dense stage. A double_top_k stage
+/// starts at twice the old top_k and returns to it evenly over top_k_anneal_steps; the last of these steps has the old value.
 std::int64_t top_k(const Recipe& recipe, std::size_t stage, std::int64_t stage_step);
 
-/// Whether a validation is due after `stage_step` finished steps of the stage: at intervals of global steps, at the ends of
-/// stages, and 10 and 50 steps after a conversion, in the stages that go on from a shorter one if need be.
+/// Whether a validation is due after `stage_step` finished steps of the stage: every eval_interval global steps, at the end of a stage, and
+/// 10 and 50 steps after a conversion, which may be in a later stage if the converted one is shorter.
 bool validation_due(const Recipe& recipe, std::size_t stage, std::int64_t stage_step, std::int64_t global_step);
 
 }  // namespace sluice::recipes

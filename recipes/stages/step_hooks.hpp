@@ -1,4 +1,5 @@
-// Where a step can be watched and changed, by global name and never by rank: pure functions, so that any layout does the same.
+// Functions that a step calls so that it can be watched and changed. They get global names, never ranks, and must be pure, so that the
+// result is the same on every layout.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,18 +12,20 @@
 
 namespace sluice::recipes {
 
-/// Sums over the whole step and all ranks, by name; today "layers.3.feed_forward/counts": routed (token, k) pairs, int64 [families].
+/// Sums over the whole step and all ranks, by name. There is one kind, for example "layers.3.feed_forward/counts": the (token, k) pairs
+/// routed to each router row, int64 [num_families].
 using StepStatistics = std::map<std::string, at::Tensor>;
 
-/// Called on every rank after the optimizer with the same statistics; what it changes must follow from them alone.
+/// Called on every rank after the optimizer, with the same statistics. What it changes must depend on these alone.
 using UpdateRule = std::function<void(const StepStatistics& statistics)>;
 
-/// Changes `tensor` in place, a view of one leaf's gradient or update; randomness from (seed, leaf, step) only (core/base/random.hpp).
+/// Changes `tensor`, a view of one leaf's gradient or update, in place. Random numbers may depend on (seed, leaf, step) only
+/// (core/base/random.hpp).
 using LeafTransform = std::function<void(const std::string& leaf, std::int64_t step, at::Tensor tensor)>;
 
 struct StepHooks {
-  LeafTransform gradient;  // of the reduced gradient, before the norm is taken and clipped to
-  LeafTransform update;    // of new value - old value, after the optimizer
+  LeafTransform gradient;  // gets the reduced gradient, before its norm is computed and it is clipped
+  LeafTransform update;    // gets new value - old value, after the optimizer
 };
 
 }  // namespace sluice::recipes

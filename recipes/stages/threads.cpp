@@ -14,7 +14,8 @@
 namespace sluice::recipes {
 namespace {
 
-// The OpenMP runtime ends the process when it cannot start its threads, in the middle of whatever it is at.
+// Data error if the system does not allow `count` threads. Without this check the OpenMP runtime would end the process later, without a
+// word about the reason, when it cannot start its threads.
 void require_threads(int count) {
   std::latch tried(1);
   std::vector<std::thread> threads;

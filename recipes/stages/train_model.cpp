@@ -48,7 +48,7 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
   const std::vector<Parameter*> all = model.decoder->parameters();
   for (Parameter* p : all) p->trainable = !trainable || trainable(*p);
   for (moe::MoeFeedForward* slot : model.sparse) {
-    if (!slot->router.gate.trainable) continue;  // a frozen router goes on choosing as it does
+    if (!slot->router.gate.trainable) continue;  // a frozen router keeps its bias
     model.rules.push_back([router = &slot->router, name = counts_name(slot->path())](const StepStatistics& statistics) { router->update_bias(statistics.at(name)); });
   }
   const Holders holders = {{layout.reduction->size(), layout.reduction->rank()}, {layout.replicas->size(), layout.replicas->rank()}};

@@ -64,8 +64,8 @@ void Trainer::enter_stage(std::size_t index) {
     if (!stage.from.empty() && index > 0 && stage.from != recipe_.stages[index - 1].name) load_checkpoint(last_checkpoint_of(stage), stage);
     else place_experts(stage);
     if (stage.conversion) convert(index);
-    model_->held_choices = at::Tensor();  // a stage is compared with itself
-    state_.window = {};                   // and its loads are its own
+    model_->held_choices = at::Tensor();  // choices are compared only within a stage
+    state_.window = {};                   // and windows of loads lie within a stage
     stage_ = index;
     state_.stage = static_cast<std::int64_t>(index);
     state_.stage_name = stage.name;
@@ -88,7 +88,7 @@ void Trainer::enter_stage(std::size_t index) {
   }
 }
 
-// Experts move between ranks through the checkpoint that ended the stage before.
+// If the stage places experts otherwise, loads the checkpoint that ended the stage before; in this way experts move between ranks.
 void Trainer::place_experts(const Stage& stage) {
   const bool same = stage.parallel.expert == placed_.expert && stage.parallel.exchange == placed_.exchange;
   if (same || !model_->moe || state_.step == 0) return;
@@ -108,7 +108,7 @@ void Trainer::convert(std::size_t index) {
     for (const Receipt& receipt : outcome.receipts) log_lines(format_receipt(receipt, recipe_.dtype));
     if (replayed) log_info("conversion of stage '{}' replayed; its receipt was written before", stage.name);
   }
-  // The same numbers on every rank, so the same verdict.
+  // The receipts have the same numbers on every rank, so all ranks come to the same verdict.
   for (const Receipt& receipt : outcome.receipts) judge_receipt(receipt, recipe_.dtype, stage.allow_jump);
   model_ = std::move(outcome.model);
   placed_ = stage.parallel;

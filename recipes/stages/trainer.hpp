@@ -39,24 +39,26 @@ class Trainer {
 
  private:
   // Start (trainer_start.cpp)
-  /// Of this run's last start; none, with a warning of rank 0, if its record is gone. Data error if that is damaged.
+  /// The recipe of this run's last start; nothing, with a warning on rank 0, if its record is gone. Data error if the record is damaged.
   std::optional<Recipe> recipe_before() const;
-  /// Rank 0. Of a finished run: prints the summary, or makes it one that goes on if its last checkpoint is damaged (false).
+  /// On rank 0, for a finished run. True, after printing the summary, if it stays finished. False if its last checkpoint is damaged, so
+  /// that the run goes on from an earlier one. Usage error if the recipe changed.
   bool stays_finished(const Heartbeat& heartbeat) const;
   bool open_run();                        // false: the run is finished already
-  /// The newest good checkpoint, "" for a new run. Damaged newer ones are set aside; data error if there are only damaged ones.
+  /// Collective. The newest undamaged checkpoint; "" for a new run. Damaged newer ones are renamed. Data error if all are damaged.
   std::filesystem::path find_checkpoint();
   void open_data(const std::filesystem::path& checkpoint);
   void start_fresh();
   void resume(const std::filesystem::path& checkpoint);
-  /// The newest good checkpoint of the stage that `stage` starts from.
+  /// Collective. The newest undamaged checkpoint of the stage that `stage` starts from; data error if there is none.
   std::filesystem::path last_checkpoint_of(const Stage& stage);
-  /// The model of a checkpoint, its experts placed as `placed_for` wants them.
+  /// Replaces the model by that of a checkpoint, with its experts placed as the stage `placed_for` says.
   void load_checkpoint(const std::filesystem::path& checkpoint, const Stage& placed_for);
-  /// What computes from now on a run that is new or (`before`) goes on, and says what of it may change bits.
+  /// Chooses how bfloat16 is multiplied, as `before` says if the run goes on (null: a new run), notes what computes the run in state_, and
+  /// prints what may change bits.
   void settle_processor(const ComputedWith* before);
   void print_header();                    // trainer_header.cpp
-  /// Of its training and of the conversion that begins it.
+  /// The memory that the stage with this index needs, its conversion included.
   MemoryEstimate estimate_stage(std::size_t index) const;
   // Around a step (trainer.cpp)
   void enter_stage(std::size_t index);
@@ -65,20 +67,20 @@ class Trainer {
   void train_stage(std::size_t index);
   StepOptions step_options(std::size_t index) const;
   void save();
-  /// Collective. Ends the run if ranks that hold the same weights do not (replica_check.hpp).
+  /// Collective. Throws a ReplicasDiffer if the copies of weights on different ranks differ (replica_check.hpp).
   void check_replicas();
   std::string last_good() const;          // checkpoint, as a clause
-  /// Collective: whether a rank was asked to stop; then stop_reason_ says by what, and which.
+  /// Collective. Whether a rank was asked to stop; then stop_reason_ names the signal, and the rank unless it is rank 0.
   bool stop_agreed();
   void finish();
-  // What is told of it (trainer_log.cpp)
-  /// `before`: the exchange's counters when the step began.
+  // Reports of a step (trainer_log.cpp)
+  /// Collective. Fills row_ with the step's values. `before`: the exchange's counters when the step began.
   void log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before);
-  /// Collective. Of a sparse model, at logged steps alone: how far its experts and routers have come.
+  /// Collective. Adds to row_ how far experts and routers of a sparse model have moved. Called at logged steps only.
   void log_movement();
   void validate_now();
   double remaining_work() const;
-  /// What is left will take, from one micro-batch that changes nothing.
+  /// Collective. Prints how long the remaining steps will take, measured with one micro-batch that changes nothing.
   void print_expected_time();
 
   bool speaks() const { return world_.rank() == 0; }
@@ -98,15 +100,15 @@ class Trainer {
   std::vector<RankAbilities> abilities_;    // by rank
   Bfloat16Choice bfloat16_;
   std::unique_ptr<RunLock> lock_;
-  std::map<std::int64_t, Layout> layouts_;  // by expert; made once each, in stage order
+  std::map<std::int64_t, Layout> layouts_;  // by parallel.expert; each is made once, in the order of the stages
   data::TokenizerPtr tokenizer_;
-  std::vector<StageData> data_;             // by stage; equal configurations share
-  std::vector<std::int32_t> token_bytes_;   // by token id
-  std::optional<ModelFolder> initial_;      // of a new run: what init_from names, open, since its run may remove it
+  std::vector<StageData> data_;             // by stage; stages with equal data share one
+  std::vector<std::int32_t> token_bytes_;   // by token id: bytes of text it stands for
+  std::optional<ModelFolder> initial_;      // of a new run: the model of init_from, kept open
   DecoderConfig shape_;
   RunState state_;
   std::optional<TrainModel> model_;
-  ParallelConfig placed_;                   // how model_'s experts are placed
+  ParallelConfig placed_;                   // how the experts of model_ are placed
   std::optional<std::size_t> stage_;        // the stage whose conversion is done
   std::int64_t saved_step_ = -1;
   std::string stop_reason_;
@@ -116,8 +118,8 @@ class Trainer {
   std::unique_ptr<ReceiptLog> receipts_;
   std::unique_ptr<Progress> progress_;
   StepMeter meter_;
-  double peak_flops_ = 0.0;                 // of all ranks together, measured at the start
-  StepMetrics row_;                         // of the current step, until written
+  double peak_flops_ = 0.0;                 // operations a second of all ranks together, measured at the start
+  StepMetrics row_;                         // the values of the current step, until they are written
   double started_at_ = 0.0;
   double elapsed_before_ = 0.0;
 };

@@ -21,7 +21,7 @@
 namespace sluice::recipes {
 namespace {
 
-// Memory of this machine that can be had without swapping; 0 if the system does not tell.
+// Bytes of memory that this machine can give without swapping; 0 if the system does not tell.
 double available_bytes() {
   std::ifstream meminfo("/proc/meminfo");
   for (std::string key, unit; meminfo >> key;) {
@@ -69,7 +69,7 @@ MemoryEstimate Trainer::estimate_stage(std::size_t index) const {
   const Stage& stage = recipe_.stages[index];
   MemoryEstimate estimate = of(stage, stage.moe, stage.moe && made_of_dense(recipe_, index));
   if (!stage.conversion) return estimate;
-  // Both models are there then, and no activations yet.
+  // During a conversion both models are in memory, but no activations.
   std::optional<moe::MoeConfig> before = index == 0 ? recipe_.initial_moe : recipe_.stages[index - 1].moe;
   for (std::size_t i = 0; i < index; ++i)
     if (recipe_.stages[i].name == stage.from) before = recipe_.stages[i].moe;

@@ -21,7 +21,7 @@
 namespace sluice::recipes {
 namespace {
 
-// Bytes of text that this rank's targets stand for.
+// How many bytes of text this rank's targets stand for.
 std::int64_t target_bytes(const LocalBatch& batch, const std::vector<std::int32_t>& token_bytes) {
   std::int64_t bytes = 0;
   auto token = batch.tokens.begin();

@@ -81,7 +81,7 @@ bool Trainer::stays_finished(const Heartbeat& heartbeat) const {
     log_info("the run is finished; choose another name (name=... or run_dir=...) to train anew");
     return true;
   }
-  // Without any good one the run is refused, and nothing of it may change.
+  // If no checkpoint is undamaged, find_checkpoint() refuses the run, and nothing of it may be changed before.
   if (latest.good) {
     log_warning("the run was finished, but its last checkpoint is damaged, so it goes on from an earlier one");
     std::filesystem::remove(directory_.summary());
@@ -148,7 +148,7 @@ std::filesystem::path Trainer::last_checkpoint_of(const Stage& stage) {
 void Trainer::open_data(const std::filesystem::path& checkpoint) {
   data::TokenizerPtr inherited;
   if (!recipe_.init_from.empty() && !checkpoint.empty()) {
-    // A run that goes on needs nothing of where it came from.
+    // A run that goes on takes its shape from its own checkpoint, not from init_from.
     on_all_ranks(world_, "init_from", [&] {
       const std::string config = (checkpoint / "config.json").string();
       shape_ = parse_config(read_file(config), config).model.decoder;
@@ -167,7 +167,8 @@ void Trainer::open_data(const std::filesystem::path& checkpoint) {
   // A model may have more rows of embeddings than its tokenizer has ids (padding), never fewer.
   if (tokenizer_->vocab_size() > shape_.vocab_size)
     throw AgreedError(ExitCode::kData, fmt::format("{}: the tokenizer has {} ids, but the model only {} rows of embeddings", recipe_.init_from, tokenizer_->vocab_size(), shape_.vocab_size));
-  // What a checkpoint says of its context: the longest sequence of the stages that it went through (enter_stage), or what the model came with.
+  // The positions that the model was trained on: the longest sequences of the stages that it went through (enter_stage), or those that the
+  // model of init_from came with.
   const std::int64_t context = shape_.max_position_embeddings;
   const auto longer = std::find_if(recipe_.stages.begin(), recipe_.stages.end(), [&](const Stage& stage) { return stage.data.seq_length > context; });
   if (!recipe_.init_from.empty() && checkpoint.empty() && longer != recipe_.stages.end() && speaks())
@@ -243,7 +244,7 @@ void Trainer::start_fresh() {
 void Trainer::load_checkpoint(const std::filesystem::path& checkpoint, const Stage& placed_for) {
   const std::string file = (checkpoint / "state" / "run.json").string();
   const RunState then = parse_run_state(read_file(file), file);
-  model_.reset();  // nothing of the model at hand goes into the one to come: they need not both be there
+  model_.reset();  // the new model needs nothing of the old one, whose memory is freed first
   on_all_ranks(world_, "load checkpoint", [&] {
     const ModelFolder folder = open_model_folder(checkpoint);
     model_ = build_model(folder.config.model.decoder, folder.config.model.moe, layouts_.at(placed_for.parallel.expert), to_torch(recipe_.dtype),
@@ -287,7 +288,7 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
   then.computed_with = state_.computed_with;
   print_header();
   load_checkpoint(checkpoint, recipe_.stages[static_cast<std::size_t>(then.stage)]);
-  then.corpus_fingerprints = state_.corpus_fingerprints;  // of all stages, also those that were not there then
+  then.corpus_fingerprints = state_.corpus_fingerprints;  // of all stages, also those that were added since
   state_ = then;
   elapsed_before_ = then.elapsed_seconds;
   stage_ = static_cast<std::size_t>(then.stage);

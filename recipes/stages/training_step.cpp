@@ -47,7 +47,7 @@ class GradientStep {
  private:
   bool has_prepass() const { return objective_.reads_step_routing && micro_batches_.size() > 1; }
 
-  // What the objective must know of the whole step, where one forward pass does not tell it.
+  // Collects the routing of the whole step in a pass without gradients, if the objective needs it and there are several micro-batches.
   void collect_routing() {
     if (!has_prepass()) return;
     at::NoGradGuard no_grad;
@@ -128,7 +128,7 @@ class GradientStep {
   double communication_seconds_ = 0.0;
 };
 
-// Terms and norm are the same on every rank, so all ranks stop at the same place.
+// Diverged error if a term or the gradient norm is not finite. These are the same on every rank, so all ranks throw.
 void require_finite(const TrainModel& model, const Layout& layout, const Objective& objective, const StepResult& result, std::int64_t step) {
   const std::vector<std::string> names = objective.names();
   const auto bad = std::find_if(names.begin(), names.end(), [&](const std::string& name) { return !std::isfinite(result.terms.at(name)); });
@@ -141,7 +141,7 @@ void require_finite(const TrainModel& model, const Layout& layout, const Objecti
   throw diverged_error("step {}: the gradient norm is {}{}; first non-finite gradient: {}", step, plain_number(result.grad_norm), first, found);
 }
 
-// What gradients are multiplied by: PyTorch's clip_grad_norm_.
+// The factor that gradients are multiplied by to clip their norm, as in PyTorch's clip_grad_norm_.
 double clip(double norm, double max_norm) {
   return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0;
 }

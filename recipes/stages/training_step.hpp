@@ -23,22 +23,22 @@ struct StepOptions {
   StepHooks hooks;
 };
 
-/// What a step computed, the same on every rank.
+/// What a step computed; the same on every rank, except communication_seconds.
 struct StepResult {
-  std::map<std::string, double> terms;  // what is shown of each term of the objective, by its name
+  std::map<std::string, double> terms;  // Term::shown() of each term of the objective, by its name
   double grad_norm = 0.0;               // before clipping
   RoutingLedger routing;                // of the whole step; empty for a dense model
-  double communication_seconds = 0.0;   // this rank waited for reductions
+  double communication_seconds = 0.0;   // time that this rank spent in the reduction of gradients and report
 
-  /// Share of (token, k) pairs over capacity.
+  /// The share of (token, k) pairs of all sparse layers that were dropped over capacity.
   double dropped_fraction(const TrainModel& model, const LocalBatch& batch) const;
 };
 
-/// Collective. Leaves the gradients of the step, reduced over all ranks, in model.parameters; nothing else of the model changes.
+/// Collective. Puts the gradients of the step, reduced over all ranks, into model.parameters; nothing else of the model changes.
 StepResult compute_gradients(TrainModel& model, const Layout& layout, const LocalBatch& batch, const Objective& objective, const StepOptions& options);
 
-/// Collective. compute_gradients, then the update and its rules; model.last_routing is this step's then. Throws diverged_error (exit 5)
-/// before anything is changed if the loss or a gradient is not finite, naming the step and the first such tensor.
+/// Collective. Runs compute_gradients, the update and the update rules, and sets model.last_routing to this step's routing. Diverged error
+/// (exit 5), naming the step and the first such tensor, if a term or a gradient is not finite; no weight is changed then.
 StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch& batch, const Objective& objective, const StepOptions& options);
 
 }  // namespace sluice::recipes

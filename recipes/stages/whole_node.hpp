@@ -1,4 +1,4 @@
-// One-rank work may use the cores that the waiting ranks of its node leave idle.
+// Lets the work of one rank use the cores of its node that the waiting ranks leave idle.
 #pragma once
 
 #include <sched.h>
@@ -15,7 +15,7 @@ class WholeNode {
   WholeNode(const WholeNode&) = delete;
   WholeNode& operator=(const WholeNode&) = delete;
 
-  /// Threads worth starting: `wanted`, at most the processors there are, at least 1.
+  /// How many threads are worth starting: `wanted`, but at most the number of processors and at least 1.
   int threads() const { return threads_; }
 
  private:

@@ -1,4 +1,4 @@
-// A directory of a test's own, and what a piece of code prints.
+// For tests: temporary directories, and capturing what a piece of code prints.
 #pragma once
 
 #include "core/base/files.hpp"
@@ -16,7 +16,7 @@
 
 namespace sluice::testing {
 
-/// Made empty, removed at the end.
+/// An empty directory, removed with everything in it when this object is destroyed.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {

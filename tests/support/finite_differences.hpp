@@ -1,4 +1,4 @@
-// Gradients against central differences, in float64.
+// Checks gradients against central differences, in float64.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
@@ -10,8 +10,8 @@
 
 namespace sluice::testing {
 
-/// Largest difference between `gradient` and central differences of `loss` over all elements of `values` (contiguous, changed in place and
-/// put back), relative to the largest element of the gradient.
+/// The largest difference between an element of `gradient` and the central difference (step `eps`) of `loss` by the same element of
+/// `values`, divided by the largest element of the gradient. `values` must be contiguous; its elements are changed in place and put back.
 inline double gradient_error(const at::Tensor& values, const at::Tensor& gradient, const std::function<double()>& loss, double eps = 1e-6) {
   const at::Tensor flat = values.detach().view({-1}), expected = gradient.detach().reshape({-1});
   const double largest = expected.abs().max().item<double>();

@@ -1,5 +1,5 @@
-// How much memory C++ code takes from the heap, counted in operator new, of all threads. The program gets these operators from the one
-// file that includes this; tensors have an allocator of their own (tensor_memory.hpp).
+// Counts the memory that C++ code of all threads takes from the heap, in operator new and delete. This header defines these operators for
+// the whole program, so include it in one source file of a program. Tensors have an allocator of their own (tensor_memory.hpp).
 #pragma once
 
 #include <malloc.h>
@@ -26,7 +26,7 @@ inline void free_counted(void* block) noexcept {
   std::free(block);
 }
 
-/// The most bytes beyond those at hand that there are at once while `work` runs.
+/// The largest number of heap bytes at any moment while `work` runs, less those before it.
 template <class Work>
 std::int64_t peak_heap_bytes_of(Work&& work) {
   const std::int64_t before = heap_bytes.load();

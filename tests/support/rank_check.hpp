@@ -1,6 +1,6 @@
-// For tests that run on several ranks. A rank that throws alone leaves the others in a collective, so ranks agree on each
-// verdict first: REQUIRE_ALL_RANKS fails on every rank if it fails on one, and the failing ranks print why.
-// Works without a launcher too: one rank, loopback.
+// For tests that run on several ranks. A rank that throws alone would leave the others waiting in a collective operation, so ranks first
+// agree on each verdict: REQUIRE_ALL_RANKS fails on every rank if it fails on one, and the ranks on which it failed print why.
+// Without a launcher there is one rank (loopback).
 #pragma once
 
 #include "parallel/comm/world.hpp"
@@ -14,18 +14,19 @@ namespace sluice::testing {
 /// The world of this test program; its group "world" is free for tests to use.
 parallel::World& world();
 
+/// The result of a check.
 struct Verdict {
   bool passed = false;  // on every rank
   bool mine = false;    // on this one
-  std::string text;     // why not
+  std::string text;     // why it failed
 };
 
-/// Collective: evaluates `condition` (an exception counts as false) and tells whether it holds on every rank.
-/// `values` is evaluated for the text if the condition is false on this rank.
+/// Collective. Evaluates `condition` (an exception counts as false) and returns whether it holds on every rank. If it is false on this
+/// rank, values() is called for the text. `text`, `file` and `line` name the check.
 Verdict agree(const std::function<bool()>& condition, const std::function<std::string()>& values, const char* text, const char* file,
               int line);
 
-/// Called before a test case is failed with a verdict: a rank whose own condition held has nothing to print.
+/// Call it before a test case fails with a verdict: then a rank whose own condition held prints nothing.
 void note_failure(const Verdict& verdict);
 
 }  // namespace sluice::testing
@@ -45,7 +46,7 @@ void note_failure(const Verdict& verdict);
     SLUICE_FAIL_UNLESS_PASSED(sluice_verdict);                                                                            \
   } while (false)
 
-/// Collective. As REQUIRE_ALL_RANKS(actual == expected), and shows the values where they differ. Both are evaluated once more then.
+/// Collective. As REQUIRE_ALL_RANKS(actual == expected); if they differ, both are evaluated a second time and shown.
 #define REQUIRE_EQUAL_ALL_RANKS(actual, expected)                                                                                    \
   do {                                                                                                                               \
     const auto sluice_verdict =                                                                                                      \

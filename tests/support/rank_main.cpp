@@ -1,7 +1,7 @@
 // Catch2 under mpirun: one world around the session, every rank runs the same cases in the same order.
 // Rank 0 prints as usual; what another rank would print appears only if a case failed there.
-//   SLUICE_TEST_DEADLINE_SECONDS   of every operation (60); then the report of the records ends the job with exit code 4
-//   SLUICE_TEST_WATCHDOG_SECONDS   of a test case (300); then it is named, with what each rank waits for
+//   SLUICE_TEST_DEADLINE_SECONDS   the deadline of every operation (60); after it the job ends with a report and exit code 4
+//   SLUICE_TEST_WATCHDOG_SECONDS   the longest time of a test case (300); after it the job ends, and each rank prints what it waits for
 #if !__has_include(<catch2/catch_test_macros.hpp>)
 #define CATCH_CONFIG_RUNNER
 #endif
@@ -41,7 +41,7 @@ struct TestProgram {
   parallel::CommunicatorPtr verdicts;
   std::ostringstream held_back;  // what a rank other than 0 prints
   int num_cases = 0;
-  std::uint64_t num_failures_of_others = 0;  // assertions failed here, in this way through a case, only because they failed elsewhere
+  std::uint64_t num_failures_of_others = 0;  // in this pass through a case: assertions that failed here only because they failed elsewhere
   bool failed = false;
 
   // For the watchdog.
@@ -101,7 +101,7 @@ class RankListener final : public ListenerBase {
   void sectionStarting(const Catch::SectionInfo&) override { ++depth_; }
   void sectionEnded(const Catch::SectionStats& stats) override {
     if (--depth_ > 0) return;
-    // One way through the test case is over, here; the ranks meet, so that one that left early does not mix two ways.
+    // This rank has finished one pass through the test case. It waits for the others, so that no rank starts the next pass earlier.
     TestProgram& my = program();
     const bool passed = stats.assertions.failed == 0;
     if (!passed) {

@@ -1,4 +1,5 @@
-// Memory of the host as a device's tensors get it, where there is no device: while one of these lives, CPU tensors are staged too.
+// While a StagedMemory lives, to_host() and from_host() (core/tensor/host_memory.hpp) copy CPU tensors as they copy a device's, so that
+// this way is tested without a device.
 #pragma once
 
 #include <cstdlib>

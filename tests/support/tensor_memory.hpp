@@ -1,4 +1,4 @@
-// How much memory tensors take, counted where LibTorch asks for it: of all threads, to the byte, whoever frees it.
+// Counts the memory of CPU tensors, in LibTorch's allocator: of all threads, to the byte, whichever thread frees it.
 #pragma once
 
 #include <c10/core/Allocator.h>
@@ -12,7 +12,8 @@
 
 namespace sluice::testing {
 
-/// From its first use on it stands in the place of LibTorch's own allocator; blocks taken before are not counted, nor is their return.
+/// Takes the place of LibTorch's own allocator when counted() is first called. Blocks allocated before are not counted, nor are they when
+/// freed.
 class TensorMemory final : public c10::Allocator {
  public:
   static TensorMemory& counted() {
@@ -24,7 +25,7 @@ class TensorMemory final : public c10::Allocator {
     return *memory;
   }
 
-  /// Bytes there now, and the most that there were at once since the last reset.
+  /// Bytes allocated now, and the most that were allocated at once since the last reset_peak().
   std::int64_t bytes() const { return bytes_.load(); }
   std::int64_t peak() const { return peak_.load(); }
   void reset_peak() { peak_.store(bytes()); }
@@ -60,7 +61,7 @@ class TensorMemory final : public c10::Allocator {
   std::atomic<std::int64_t> bytes_{0}, peak_{0};
 };
 
-/// The most bytes beyond those at hand that there are at once while `work` runs.
+/// The largest number of tensor bytes at any moment while `work` runs, less those before it.
 template <class Work>
 std::int64_t peak_bytes_of(Work&& work) {
   TensorMemory& memory = TensorMemory::counted();

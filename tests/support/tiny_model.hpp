@@ -63,7 +63,7 @@ inline recipes::EvaluationSet tiny_evaluation(std::int64_t sequences, std::int64
   return set;
 }
 
-/// Larger weights than training starts from, so that every nonlinearity is in play.
+/// A model with larger weights than training starts from, so that nonlinearities have an effect that tests can see.
 inline recipes::TrainModel tiny_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, at::ScalarType type, std::uint64_t seed = 11) {
   recipes::TrainModel model = recipes::build_model(config, moe, alone_layout(), type);
   recipes::initialize(model, seed);

@@ -25,8 +25,8 @@ std::vector<StoredTensor> ours(const ModelDescription& model) {
   return stored;
 }
 
-// The same with the experts of a layer in two tensors, gate_up_proj [E, 2F, D] and down_proj [E, D, F], as Transformers 5 holds them; it
-// then writes all other names as ours.
+// `tensors` with the experts of each layer in two stacks, gate_up_proj [E, 2F, D] and down_proj [E, D, F], as Transformers 5 holds them in
+// memory. All other tensors get our canonical names, which Transformers 5 writes in that case.
 std::vector<StoredTensor> with_stacks(const ModelDescription& model, std::vector<StoredTensor> tensors) {
   const moe::MoeConfig& moe = *model.moe;
   const std::int64_t matrix = moe.expert_hidden_size * model.decoder.hidden_size;

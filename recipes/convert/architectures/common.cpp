@@ -31,7 +31,7 @@ void refuse_unsupported(const ConfigKeys& keys, const Architecture& architecture
   }
 }
 
-/// rope_theta, from rope_parameters (5.x) or the top level (4.x); anything but plain rotary embeddings over the whole head is refused.
+/// rope_theta, from rope_parameters (5.x) or the top level (4.x). Data error for anything but plain rotary embeddings over the whole head.
 double read_rope(const ConfigKeys& keys, const Architecture& architecture, const ConfigDefaults& absent) {
   double theta = keys.number_or("rope_theta", absent.rope_theta);
   double partial = keys.number_or("partial_rotary_factor", absent.partial_rotary_factor);

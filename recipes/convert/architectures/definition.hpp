@@ -1,5 +1,6 @@
-// What makes an architecture: when it fits, its config.json both ways, its tensors. Private to recipes/convert.
-// To add one: a file beside this with a class and a function that returns its only object, and a line in list.inc.
+// The interface of an architecture: which models it fits, how its config.json is written and read, and how its tensors are stored.
+// Private to recipes/convert. To add one, write a file beside this one with a class and a function that returns its only object, and add a
+// line to list.inc.
 #pragma once
 
 #include "recipes/convert/architecture.hpp"
@@ -25,18 +26,20 @@ class Architecture {
 
   const std::string_view model_type, class_name;
 
-  /// Nothing if it gives the same logits from the same weights as `model`, else why not; "" where the model is of another kind altogether.
+  /// Nothing if the architecture gives the same logits from the same weights as `model`; else the reason why not, "" if the model is of
+  /// another kind altogether.
   virtual std::optional<std::string> misfit(const ModelDescription& model) const = 0;
 
-  /// Adds its keys of config.json to those that all share (shared_keys in common.hpp). Floats must be written as floats and ints as ints:
-  /// the classes of Transformers 5 check JSON types.
+  /// Adds the architecture's own keys of config.json to those that all share (shared_keys in common.hpp). Floats must be written as floats
+  /// and integers as integers: the classes of Transformers 5 check JSON types.
   virtual void write(const ModelDescription& model, OrderedJson& keys) const = 0;
-  /// Decoder and experts of a config.json in the spelling of Transformers 4 or 5. What we do not compute is refused by key and value.
+  /// Reads decoder and experts from a config.json in the spelling of Transformers 4 or 5. Data error, with key and value, for what Sluice
+  /// does not compute.
   virtual void read(const ConfigKeys& keys, ModelDescription& model) const = 0;
 
-  /// By default ours under their canonical names.
+  /// The tensors of its checkpoints. By default one for each of ours, under its canonical name.
   virtual std::vector<StoredTensor> tensors(const ModelDescription& model) const;
-  /// Why a tensor of its checkpoints is left aside; "" if it must be accounted for.
+  /// Why a tensor of its checkpoints is ignored; "" if it is not: then it must be one of the model's tensors.
   virtual std::string left_aside(const ModelDescription& model, std::string_view name) const;
 };
 

@@ -13,7 +13,7 @@ bool sparse_layers_are_last(const ModelDescription& model) {
          model.moe->layers.back() == model.decoder.num_layers - 1;
 }
 
-// A selection bias and shared experts are always there: zeros, and of width 0 where config.json counts none.
+// Glm4Moe always has a selection bias and shared experts. For a model without them, adds a bias of zeros and shared experts of width 0.
 void add_expected(const ModelDescription& model, const std::string& layer, std::vector<StoredTensor>& stored) {
   const auto add = [&](TensorPart part, TensorKind kind, DType dtype, checkpoint::Shape shape) {
     stored.push_back({{name_of(TensorId{layer, part, kind}), checkpoint::stored_type_of(dtype), std::move(shape)}, {}});
@@ -39,7 +39,7 @@ class Glm4Moe : public Architecture {
 
   void write(const ModelDescription& model, OrderedJson& keys) const override {
     const moe::MoeConfig& moe = *model.moe;
-    keys["rope_parameters"]["partial_rotary_factor"] = 1.0;  // 0.5 where it is absent
+    keys["rope_parameters"]["partial_rotary_factor"] = 1.0;  // an absent key would mean 0.5
     keys["partial_rotary_factor"] = 1.0;
     keys["attention_bias"] = false;
     keys["use_qk_norm"] = model.decoder.qk_norm == QkNorm::kHead;
