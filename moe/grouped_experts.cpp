@@ -1,3 +1,4 @@
+// Legend: R rows, D model width, F expert width; of one expert p rows, padded to the grid of row counts, of all experts P.
 #include "moe/grouped_experts.hpp"
 
 #include "core/nn/linear.hpp"
@@ -70,61 +71,61 @@ struct GroupedLinearFunction : torch::autograd::Function<GroupedLinearFunction> 
 // On the CPU's kernels alone. Stores rows, gate_up (with the rows that products are made with) and the row weights; the hidden activations
 // are made again in backward.
 struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, const at::Tensor& row_weights, const at::Tensor& gate_up_use,
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows_RD, const at::Tensor& row_weights_R, const at::Tensor& gate_up_use,
                             const at::Tensor& down_use, GroupedExperts* experts, const at::Tensor& group_counts) {
     (void)gate_up_use;
     (void)down_use;
     const std::int64_t width = experts->down.value.size(2);
     const at::ScalarType product = experts->down.compute.scalar_type();
     const std::vector<std::int64_t> counts = ops::counts_on_cpu(group_counts), padded_begin = ops::offsets_of(padded_rows(counts, product));
-    at::Tensor gate_up = at::empty({padded_begin.back(), 2 * width}, rows.options().requires_grad(false));
-    at::Tensor out = at::empty(rows.sizes(), rows.options().requires_grad(false));
+    at::Tensor gate_up_P2F = at::empty({padded_begin.back(), 2 * width}, rows_RD.options().requires_grad(false));
+    at::Tensor out_RD = at::empty(rows_RD.sizes(), rows_RD.options().requires_grad(false));
     for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
       const std::int64_t padded = product_rows(count, product);
-      at::Tensor gu = gate_up.narrow(0, padded_begin[static_cast<std::size_t>(e)], padded);
-      const Workspace hidden = borrow(experts->down.gradient.workspaces(), {padded, width}, rows.options());
-      const at::Tensor& h = *hidden;
-      product_into(gu, product_input(rows.narrow(0, begin, count), padded, product), experts->gate_up.compute.select(0, e).t());
-      ops::swiglu_out(gu.narrow(0, 0, count), row_weights.narrow(0, begin, count), h.narrow(0, 0, count));
-      clear_rows_from(h, count);
-      product_into(out.narrow(0, begin, count), h.to(product), experts->down.compute.select(0, e).t());
+      at::Tensor gate_up_p2F = gate_up_P2F.narrow(0, padded_begin[static_cast<std::size_t>(e)], padded);
+      const Workspace hidden = borrow(experts->down.gradient.workspaces(), {padded, width}, rows_RD.options());
+      const at::Tensor& h_pF = *hidden;
+      product_into(gate_up_p2F, product_input(rows_RD.narrow(0, begin, count), padded, product), experts->gate_up.compute.select(0, e).t());
+      ops::swiglu_out(gate_up_p2F.narrow(0, 0, count), row_weights_R.narrow(0, begin, count), h_pF.narrow(0, 0, count));
+      clear_rows_from(h_pF, count);
+      product_into(out_RD.narrow(0, begin, count), h_pF.to(product), experts->down.compute.select(0, e).t());
     });
-    ctx->save_for_backward({rows, row_weights, gate_up, group_counts});
+    ctx->save_for_backward({rows_RD, row_weights_R, gate_up_P2F, group_counts});
     ctx->saved_data["experts"] = reinterpret_cast<std::int64_t>(experts);
-    return out;
+    return out_RD;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
     const auto saved = ctx->get_saved_variables();
-    const at::Tensor &rows = saved[0], &row_weights = saved[1], &gate_up = saved[2];
+    const at::Tensor &rows_RD = saved[0], &row_weights_R = saved[1], &gate_up_P2F = saved[2];
     auto* experts = reinterpret_cast<GroupedExperts*>(ctx->saved_data["experts"].toInt());
     const std::vector<std::int64_t> counts = ops::counts_on_cpu(saved[3]);
-    const at::Tensor dy = grads[0].contiguous();
+    const at::Tensor dy_RD = grads[0].contiguous();
     const std::int64_t width = experts->down.value.size(2);
-    at::Tensor drows = at::empty_like(rows), dweights = at::empty_like(row_weights);
+    at::Tensor drows_RD = at::empty_like(rows_RD), dweights_R = at::empty_like(row_weights_R);
     const at::ScalarType product = experts->down.compute.scalar_type();
     const std::vector<std::int64_t> padded_begin = ops::offsets_of(padded_rows(counts, product));
     const WeightGradient into_gate_up(experts->gate_up, ctx->needs_input_grad(2), counts), into_down(experts->down, ctx->needs_input_grad(3), counts);
     for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
       const std::int64_t padded = product_rows(count, product), gu_begin = padded_begin[static_cast<std::size_t>(e)];
-      const at::Tensor dy_e = product_input(dy.narrow(0, begin, count), padded, product);
+      const at::Tensor dy_pD = product_input(dy_RD.narrow(0, begin, count), padded, product);
       Workspaces* const workspaces = experts->down.gradient.workspaces();
-      const Workspace of_product = borrow(workspaces, {padded, width}, dy_e.options());
+      const Workspace of_product = borrow(workspaces, {padded, width}, dy_pD.options());
       at::Tensor product_dh = *of_product;
-      at::mm_out(product_dh, dy_e, experts->down.compute.select(0, e));
-      const at::Tensor dh = product_dh.to(rows.scalar_type());
-      const Workspace d_hidden = borrow(workspaces, {padded, 2 * width}, rows.options()), hidden = borrow(workspaces, {padded, width}, rows.options());
-      const at::Tensor &d_gate_up = *d_hidden, &h = *hidden;
-      ops::swiglu_backward_out(dh.narrow(0, 0, count), gate_up.narrow(0, gu_begin, count), row_weights.narrow(0, begin, count),
-                               d_gate_up.narrow(0, 0, count), dweights.narrow(0, begin, count), h.narrow(0, 0, count));
-      clear_rows_from(d_gate_up, count);
-      clear_rows_from(h, count);
-      const at::Tensor d_gate_up_p = d_gate_up.to(product);
-      if (into_down.wanted()) into_down.add(e, dy_e, h.to(product));
-      if (into_gate_up.wanted()) into_gate_up.add(e, d_gate_up_p, product_input(rows.narrow(0, begin, count), padded, product));
-      product_into(drows.narrow(0, begin, count), d_gate_up_p, experts->gate_up.compute.select(0, e));
+      at::mm_out(product_dh, dy_pD, experts->down.compute.select(0, e));
+      const at::Tensor dh_pF = product_dh.to(rows_RD.scalar_type());
+      const Workspace d_hidden = borrow(workspaces, {padded, 2 * width}, rows_RD.options()), hidden = borrow(workspaces, {padded, width}, rows_RD.options());
+      const at::Tensor &d_gate_up_p2F = *d_hidden, &h_pF = *hidden;
+      ops::swiglu_backward_out(dh_pF.narrow(0, 0, count), gate_up_P2F.narrow(0, gu_begin, count), row_weights_R.narrow(0, begin, count),
+                               d_gate_up_p2F.narrow(0, 0, count), dweights_R.narrow(0, begin, count), h_pF.narrow(0, 0, count));
+      clear_rows_from(d_gate_up_p2F, count);
+      clear_rows_from(h_pF, count);
+      const at::Tensor d_product_p2F = d_gate_up_p2F.to(product);
+      if (into_down.wanted()) into_down.add(e, dy_pD, h_pF.to(product));
+      if (into_gate_up.wanted()) into_gate_up.add(e, d_product_p2F, product_input(rows_RD.narrow(0, begin, count), padded, product));
+      product_into(drows_RD.narrow(0, begin, count), d_product_p2F, experts->gate_up.compute.select(0, e));
     });
-    return {drows, dweights, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+    return {drows_RD, dweights_R, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 

@@ -113,60 +113,60 @@ void Router::collect(std::vector<Parameter*>& parameters) {
   if (config_.family_size > 1) parameters.push_back(&family_gate);
 }
 
-Routing Router::route(const at::Tensor& x, const RowTable& rows) const {
-  const std::int64_t n = x.size(0), k = config_.top_k, families = config_.num_families();
+Routing Router::route(const at::Tensor& x_ND, const RowTable& rows) const {
+  const std::int64_t n = x_ND.size(0), k = config_.top_k, families = config_.num_families();
   const bool sigmoid = config_.score_func == ScoreFunction::kSigmoid;
   const RowGroups groups(rows, config_.balance_loss == BalanceLoss::kSequence);
   Routing routing;
 
-  const at::Tensor logits = RouterLogitsFunction::apply(x, gate.open_use(), &gate);
-  const at::Tensor scores = sigmoid ? SigmoidScoresFunction::apply(logits) : at::softmax(logits, 1);
+  const at::Tensor logits_NE = RouterLogitsFunction::apply(x_ND, gate.open_use(), &gate);
+  const at::Tensor scores_NE = sigmoid ? SigmoidScoresFunction::apply(logits_NE) : at::softmax(logits_NE, 1);
   // Sigmoid scores may all be 0; their shares are then 0 as well.
-  const at::Tensor probabilities = sigmoid ? scores / (scores.sum(1, true) + 1e-20) : scores;
-  at::Tensor chosen = ops::top_k(scores, has_bias() ? correction_bias : at::Tensor(), k);
-  at::Tensor weights = scores.gather(1, chosen);
-  if (config_.norm_topk_prob) weights = weights / (sigmoid ? weights.sum(1, true) + 1e-20 : weights.sum(1, true));
-  if (config_.routed_scaling_factor != 1.0) weights = weights * config_.routed_scaling_factor;
+  const at::Tensor probabilities_NE = sigmoid ? scores_NE / (scores_NE.sum(1, true) + 1e-20) : scores_NE;
+  at::Tensor chosen_NK = ops::top_k(scores_NE, has_bias() ? correction_bias : at::Tensor(), k);
+  at::Tensor weights_NK = scores_NE.gather(1, chosen_NK);
+  if (config_.norm_topk_prob) weights_NK = weights_NK / (sigmoid ? weights_NK.sum(1, true) + 1e-20 : weights_NK.sum(1, true));
+  if (config_.routed_scaling_factor != 1.0) weights_NK = weights_NK * config_.routed_scaling_factor;
 
   SlotStatistics& statistics = routing.statistics;
-  statistics.probability_sum = groups.sum(probabilities);
-  statistics.counts = groups.counts(chosen, families);
-  statistics.z_sum = at::logsumexp(logits, 1).square().sum();
+  statistics.probability_sum = groups.sum(probabilities_NE);
+  statistics.counts = groups.counts(chosen_NK, families);
+  statistics.z_sum = at::logsumexp(logits_NE, 1).square().sum();
 
   if (config_.family_size > 1) {
-    const at::Tensor child_logits = RouterLogitsFunction::apply(x, family_gate.open_use(), &family_gate);  // [N, C]
+    const at::Tensor child_logits_NC = RouterLogitsFunction::apply(x_ND, family_gate.open_use(), &family_gate);
     // A pick between children changes nothing continuously, so the gradient that teaches it is no gradient of the function. It is for
     // the children's rows alone: in the layers below it would be as large as a third of the true one.
-    const at::Tensor pick_logits = PickLogitsFunction::apply(child_logits, x, family_gate.open_use(), &family_gate);
+    const at::Tensor pick_logits_NC = PickLogitsFunction::apply(child_logits_NC, x_ND, family_gate.open_use(), &family_gate);
     std::vector<at::Tensor> sums, counts;
     std::int64_t level_begin = 0;
     for (std::int64_t width = 2; width <= config_.family_size; width *= 2) {
       const std::int64_t level_rows = families * width;
-      const at::Tensor pairs = at::stack({chosen * 2, chosen * 2 + 1}, 2).view({n, 2 * k});  // the two children of each chosen node
-      const auto shares = [&](const at::Tensor& logits) {
-        return at::softmax(logits.narrow(1, level_begin, level_rows).gather(1, pairs).view({n, k, 2}), 2);
+      const at::Tensor pairs_N2K = at::stack({chosen_NK * 2, chosen_NK * 2 + 1}, 2).view({n, 2 * k});  // the two children of each chosen node
+      const auto shares = [&](const at::Tensor& logits_NC) {
+        return at::softmax(logits_NC.narrow(1, level_begin, level_rows).gather(1, pairs_N2K).view({n, k, 2}), 2);
       };
-      const at::Tensor p = shares(child_logits), pick = shares(pick_logits);
+      const at::Tensor p = shares(child_logits_NC), pick = shares(pick_logits_NC);
       const at::Tensor second = (p.detach().select(2, 1) > p.detach().select(2, 0)).to(at::kLong);  // ties go to the lower index
       const at::Tensor picked = pick.gather(2, second.unsqueeze(2)).squeeze(2);
-      weights = weights * (picked / picked.detach());
+      weights_NK = weights_NK * (picked / picked.detach());
       const at::Tensor zeros = at::zeros({n, level_rows}, p.options().requires_grad(false));
-      sums.push_back(groups.sum(zeros.scatter_add(1, pairs, p.reshape({n, 2 * k}))));
-      chosen = chosen * 2 + second;
-      counts.push_back(groups.counts(chosen, level_rows));
+      sums.push_back(groups.sum(zeros.scatter_add(1, pairs_N2K, p.reshape({n, 2 * k}))));
+      chosen_NK = chosen_NK * 2 + second;
+      counts.push_back(groups.counts(chosen_NK, level_rows));
       level_begin += level_rows;
     }
     statistics.child_probability_sum = at::cat(sums, 1);
     statistics.child_counts = at::cat(counts, 1);
   } else {
-    statistics.child_probability_sum = at::zeros({groups.count(), 0}, logits.options().requires_grad(false));
-    statistics.child_counts = at::zeros({groups.count(), 0}, logits.options().dtype(at::kLong).requires_grad(false));
+    statistics.child_probability_sum = at::zeros({groups.count(), 0}, logits_NE.options().requires_grad(false));
+    statistics.child_counts = at::zeros({groups.count(), 0}, logits_NE.options().dtype(at::kLong).requires_grad(false));
   }
-  routing.experts = config_.capacity_factor > 0 ? within_capacity(chosen, rows) : chosen;
+  routing.experts = config_.capacity_factor > 0 ? within_capacity(chosen_NK, rows) : chosen_NK;
   routing.plan = parallel::make_routing_plan(routing.experts, config_.num_experts);
   statistics.expert_counts = routing.plan.counts;
   statistics.dropped = (routing.experts < 0).sum().view({1});
-  routing.weights = weights;
+  routing.weights = weights_NK;
   return routing;
 }
 

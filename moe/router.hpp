@@ -26,7 +26,7 @@ class Router {
   /// `layer`: its path, "layers.3". options: the model's (Parameter::make). Usage error if families are not of a power of two.
   Router(const MoeConfig& config, std::int64_t hidden_size, const std::string& layer, const at::TensorOptions& options);
 
-  Routing route(const at::Tensor& x, const RowTable& rows) const;
+  Routing route(const at::Tensor& x_ND, const RowTable& rows) const;
   void collect(std::vector<Parameter*>& parameters);
 
   /// The settings of the whole layer.

@@ -1,3 +1,4 @@
+// Legend: N local rows, K experts of each, D width, S (row, expert) pairs that go somewhere, R rows received here.
 #include "parallel/exchange_node.hpp"
 
 #include "core/ops/rows.hpp"
@@ -26,37 +27,37 @@ struct Experts : torch::CustomClassHolder {
 struct ExchangeFunction : torch::autograd::Function<ExchangeFunction> {
   // `recorded` is a dummy that requires a gradient if the pass is recorded. So every rank gets this node, even if on that rank neither x
   // nor the weights require a gradient.
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weights, const at::Tensor& recorded,
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x_ND, const at::Tensor& weights_NK, const at::Tensor& recorded,
                             const RoutePtr& route, const ExpertFunction& experts) {
     const bool records = recorded.requires_grad();
     auto kept = c10::make_intrusive<Experts>();
     kept->route = route;
-    kept->rows = route->to_owners(sorted(x.detach(), route->plan), route->phase).set_requires_grad(records);
-    kept->row_weights = route->to_owners(weights.detach().reshape({-1}).gather(0, route->plan.order), route->phase).set_requires_grad(records);
-    at::Tensor weighted;
+    kept->rows = route->to_owners(sorted(x_ND.detach(), route->plan), route->phase).set_requires_grad(records);
+    kept->row_weights = route->to_owners(weights_NK.detach().reshape({-1}).gather(0, route->plan.order), route->phase).set_requires_grad(records);
+    at::Tensor weighted_RD;
     {
       const at::AutoGradMode mode(records);
-      weighted = experts({kept->rows, kept->row_weights, route->counts});
+      weighted_RD = experts({kept->rows, kept->row_weights, route->counts});
     }
     if (records) {
-      kept->result = torch::autograd::impl::gradient_edge(weighted);
+      kept->result = torch::autograd::impl::gradient_edge(weighted_RD);
       ctx->saved_data["experts"] = c10::IValue::make_capsule(kept);
     }
-    return summed(route->from_owners(weighted.detach().contiguous(), route->phase), route->plan);
+    return summed(route->from_owners(weighted_RD.detach().contiguous(), route->phase), route->plan);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
     const auto capsule = ctx->saved_data["experts"].toCapsule();
     ctx->saved_data.clear();
     Experts& kept = *static_cast<Experts*>(capsule.get());
     Route& route = *kept.route;
-    const at::Tensor dweighted = route.to_owners(sorted(grads[0].contiguous(), route.plan), "backward");
-    torch::autograd::Engine::get_default_engine().execute({std::exchange(kept.result, {})}, {dweighted}, /*keep_graph=*/false, /*create_graph=*/false,
+    const at::Tensor dweighted_RD = route.to_owners(sorted(grads[0].contiguous(), route.plan), "backward");
+    torch::autograd::Engine::get_default_engine().execute({std::exchange(kept.result, {})}, {dweighted_RD}, /*keep_graph=*/false, /*create_graph=*/false,
                                                           /*accumulate_grad=*/true);
-    const at::Tensor dx = summed(route.from_owners(take_gradient(kept.rows), "backward"), route.plan);
-    const at::Tensor dsorted = route.from_owners(take_gradient(kept.row_weights), "backward");
+    const at::Tensor dx_ND = summed(route.from_owners(take_gradient(kept.rows), "backward"), route.plan);
+    const at::Tensor dsorted_S = route.from_owners(take_gradient(kept.row_weights), "backward");
     const std::int64_t tokens = route.plan.tokens(), k = route.plan.experts_per_token();
-    const at::Tensor dweights = at::zeros({tokens * k}, dsorted.options()).scatter_(0, route.plan.order, dsorted);
-    return {dx, dweights.view({tokens, k}), at::Tensor(), at::Tensor(), at::Tensor()};
+    const at::Tensor dweights_NK = at::zeros({tokens * k}, dsorted_S.options()).scatter_(0, route.plan.order, dsorted_S);
+    return {dx_ND, dweights_NK.view({tokens, k}), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 
  private:
@@ -69,15 +70,15 @@ struct ExchangeFunction : torch::autograd::Function<ExchangeFunction> {
 
 }  // namespace
 
-at::Tensor exchange_rows(const at::Tensor& x, const at::Tensor& weights, const RoutePtr& route, const ExpertFunction& experts, bool records) {
-  const at::Tensor recorded = at::zeros({}, x.options().requires_grad(false)).set_requires_grad(records);
-  return ExchangeFunction::apply(x, weights, recorded, route, experts);
+at::Tensor exchange_rows(const at::Tensor& x_ND, const at::Tensor& weights_NK, const RoutePtr& route, const ExpertFunction& experts, bool records) {
+  const at::Tensor recorded = at::zeros({}, x_ND.options().requires_grad(false)).set_requires_grad(records);
+  return ExchangeFunction::apply(x_ND, weights_NK, recorded, route, experts);
 }
 
-at::Tensor TokenExchange::run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts,
+at::Tensor TokenExchange::run(const at::Tensor& x_ND, const at::Tensor& weights_NK, const RoutingPlan& plan, const ExpertFunction& experts,
                               const StepContext& context, const std::string& slot, bool experts_learn) {
-  const bool records = at::GradMode::is_enabled() && (experts_learn || x.requires_grad() || weights.requires_grad());
-  return exchange_rows(x, weights, open_route(plan, context, slot), experts, records);
+  const bool records = at::GradMode::is_enabled() && (experts_learn || x_ND.requires_grad() || weights_NK.requires_grad());
+  return exchange_rows(x_ND, weights_NK, open_route(plan, context, slot), experts, records);
 }
 
 }  // namespace sluice::parallel

@@ -50,7 +50,7 @@ class TokenExchange {
   /// are one autograd node; what `experts` records is kept inside it. `slot` is the path of the layer, for the labels of the operations.
   /// If gradients are recorded, there is a backward pass if x or weights require a gradient, or if `experts_learn` (parameters that
   /// `experts` uses are trained); this must come out the same on all ranks. Throws what the operations throw (comm/communicator.hpp).
-  at::Tensor run(const at::Tensor& x, const at::Tensor& weights, const RoutingPlan& plan, const ExpertFunction& experts,
+  at::Tensor run(const at::Tensor& x_ND, const at::Tensor& weights_NK, const RoutingPlan& plan, const ExpertFunction& experts,
                  const StepContext& context, const std::string& slot, bool experts_learn = true);
   const ExchangeCounters& counters() const { return *counters_; }
 
