@@ -10,14 +10,13 @@
 #pragma once
 
 #include "data/dataset.hpp"
+#include "data/text_choices.hpp"
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace sluice::data {
-
-enum class Order { kShuffled, kContiguous };
 
 /// Samples [begin, end).
 struct SampleRange {
@@ -47,7 +46,7 @@ class Sampler {
   std::uint64_t lanes_;
   std::vector<std::uint64_t> windows_;
   std::vector<std::uint64_t> quotas_;  // samples of each source in an epoch (shuffled)
-  std::vector<std::uint64_t> ends_;  // running sum of quotas (shuffled) or windows (contiguous)
+  std::vector<std::uint64_t> ends_;    // running sum of quotas (shuffled) or windows (contiguous)
   std::uint64_t samples_per_epoch_ = 0;
 };
 

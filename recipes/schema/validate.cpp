@@ -107,7 +107,7 @@ std::optional<Problem> find_mesh_problem(const Recipe& recipe, int ranks) {
                      fmt::format("{}global_batch_size({}) is not a multiple of {}", stage_prefix(stage, own), stage.train.global_batch_size,
                                  ranks_text(ranks))};
     }
-    if (parallel.backend == Backend::kLoopback && ranks != 1) {
+    if (parallel.backend == parallel::CommBackend::kLoopback && ranks != 1) {
       const bool own = parallel.backend != recipe.parallel.backend;
       return Problem{stage_key(stage, "parallel.backend", own), fmt::format("{}backend loopback is for 1 rank, found {}; use auto or mpi",
                                                                             stage_prefix(stage, own), ranks_text(ranks))};
