@@ -9,7 +9,6 @@
 #include "recipes/convert/model_folder.hpp"
 #include "recipes/run/run_directory.hpp"
 #include "recipes/run/stop_signal.hpp"
-#include "recipes/schema/dump.hpp"
 #include "recipes/schema/read_recipe.hpp"
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/run.hpp"

@@ -3,7 +3,6 @@
 #include "core/base/error.hpp"
 #include "recipes/schema/conversion.hpp"
 #include "recipes/schema/key.hpp"
-#include "recipes/schema/validate_stage.hpp"
 
 #include <fmt/format.h>
 

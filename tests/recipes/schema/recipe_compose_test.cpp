@@ -1,5 +1,5 @@
 // extends, overrides, and the values that come out.
-#include "recipes/schema/compose.hpp"
+#include "recipes/schema/reading.hpp"
 #include "tests/recipes/schema/scratch.hpp"
 #include "tests/support/catch.hpp"
 
