@@ -27,6 +27,6 @@ struct LearnedMerges {
 ///     may be merged a second time; only its last rank is kept.
 LearnedMerges learn_merges(const std::vector<std::pair<std::string_view, std::uint64_t>>& words, std::vector<std::string> tokens,
                            const std::array<std::int32_t, 256>& byte_ids, std::int64_t vocab_size, std::int64_t min_frequency,
-                           const ProgressCallback& progress = {});
+                           const ProgressCallback& progress);
 
 }  // namespace sluice::data

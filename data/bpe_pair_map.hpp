@@ -47,12 +47,6 @@ class PairMap {
     return slots_[i].second;
   }
 
-  template <class Visit>
-  void for_each(Visit visit) {
-    for (auto& [key, value] : slots_)
-      if (key != kEmpty) visit(key, value);
-  }
-
   std::size_t size() const { return size_; }
 
  private:

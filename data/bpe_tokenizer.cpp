@@ -5,7 +5,7 @@
 
 #include "core/base/error.hpp"
 #include "data/byte_level.hpp"
-#include "data/unicode_nfc.hpp"
+#include "data/unicode.hpp"
 
 namespace sluice::data {
 

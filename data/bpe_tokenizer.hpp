@@ -19,7 +19,7 @@ class BpeTokenizer : public Tokenizer {
   /// `json` is the content of the tokenizer.json that `spec` was read from. The end-of-text token is `eos_token` if given; else the first
   /// of the usual names that is a special token; else the only special token. Data error, naming `origin`, if there is none of these, or
   /// if a byte has no token.
-  BpeTokenizer(TokenizerSpec spec, std::string json, const std::string& origin, std::string_view eos_token = {});
+  BpeTokenizer(TokenizerSpec spec, std::string json, const std::string& origin, std::string_view eos_token);
 
   /// Special tokens are recognised only if `parse_special` is true, other added tokens always, as in Hugging Face.
   /// With NFC the ids are those of the normalized text. Every byte of UTF-8 text has an id, so this never fails.

@@ -33,7 +33,7 @@ class BpeTrainer {
   BpeTrainer& operator=(const BpeTrainer&) = delete;
 
   /// Counts the pieces of one text (valid UTF-8); no piece goes beyond its ends. Small texts are gathered and counted together, large ones
-  /// are counted at once without a copy. Cut a document only at next_certain_cut (data/splitter.hpp), so that its pieces stay the same.
+  /// are counted at once without a copy. Cut a document only at next_certain_cut (data/chunk_cut.hpp), so that its pieces stay the same.
   void add(std::string_view text);
 
   /// Learns the merges; call once, last. The vocabulary is smaller than asked for if the text has no more pairs to merge.

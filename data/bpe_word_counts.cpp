@@ -8,6 +8,7 @@
 #include <exception>
 #include <thread>
 
+#include "data/chunk_cut.hpp"
 #include "data/splitter.hpp"
 
 namespace sluice::data {

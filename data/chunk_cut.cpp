@@ -1,5 +1,7 @@
 #include "data/chunk_cut.hpp"
 
+#include "data/unicode.hpp"
+
 #include <cstdint>
 
 namespace sluice::data {
@@ -39,6 +41,26 @@ std::size_t last_safe_cut(std::string_view text, std::size_t from) {
   for (std::size_t p = text.size(); p-- > from + 1;)
     if (starts_with_break(text.substr(p)) && is_letter_or_digit(character_before(text, p))) return p;
   return 0;
+}
+
+std::size_t next_certain_cut(std::string_view text, std::size_t from) {
+  const char* const end = text.data() + text.size();
+  const auto continues = [&](std::size_t i) { return i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80; };
+  while (continues(from)) ++from;
+  if (from >= text.size()) return text.size();
+  std::size_t before = from;
+  while (before > 0 && continues(--before)) {
+  }
+  const std::uint8_t* classes = unicode_classes();
+  const auto is_space = [&](std::size_t i) { return (classes[code_point_at(text.data() + i, end).value] & kSpace) != 0; };
+  bool after_space = from == 0 || is_space(before);
+  while (from < text.size()) {
+    const bool space = is_space(from);
+    if (space && !after_space) return from;
+    after_space = space;
+    from += code_point_at(text.data() + from, end).size;
+  }
+  return text.size();
 }
 
 }  // namespace sluice::data

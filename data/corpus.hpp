@@ -86,8 +86,7 @@ class Corpus {
   Sampler sampler(std::uint64_t seed, std::int64_t global_batch_size) const;
   /// Batches of rank `rank` of `world_size`, from `step` on. The loader stays valid without the corpus. Usage error if `world_size` does
   /// not divide `global_batch_size`.
-  std::unique_ptr<Loader> loader(std::uint64_t seed, std::int64_t global_batch_size, int rank, int world_size,
-                                 std::uint64_t step = 0) const;
+  std::unique_ptr<Loader> loader(std::uint64_t seed, std::int64_t global_batch_size, int rank, int world_size, std::uint64_t step) const;
   /// eval_sequences windows, evenly spread over the validation text (all windows if there are fewer). Empty without validation text.
   EvaluationSet evaluation() const;
 

@@ -31,7 +31,6 @@ class EvaluationSet {
   /// Counts over the targets of windows [begin, end). Over all windows of a dataset this is its text without the first token of each
   /// source and the tokens behind its last window.
   TargetCounts counts(std::int64_t begin, std::int64_t end) const;
-  const Dataset& dataset() const { return dataset_; }
 
  private:
   std::uint64_t words_in(WindowId id) const;

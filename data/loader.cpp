@@ -29,24 +29,12 @@ Batch Loader::next() {
   return batch;
 }
 
-void Loader::seek(std::uint64_t step) {
-  {
-    std::lock_guard lock(mutex_);
-    ++generation_;
-    step_ = step;
-    ready_.clear();
-    failure_ = nullptr;
-  }
-  changed_.notify_all();
-}
-
 void Loader::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return stop_ || (!failure_ && ready_.size() < depth_); });
     if (stop_) return;
     const std::uint64_t step = step_;
-    const std::uint64_t generation = generation_;
     lock.unlock();
     Batch batch;
     std::exception_ptr failure;
@@ -56,7 +44,6 @@ void Loader::work() {
       failure = std::current_exception();
     }
     lock.lock();
-    if (generation != generation_) continue;
     if (failure) {
       failure_ = failure;
     } else {

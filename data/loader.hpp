@@ -29,16 +29,14 @@ class Loader {
   using Make = std::function<Batch(std::uint64_t step)>;
 
   /// Starts at `step` and keeps up to `depth` batches ready.
-  explicit Loader(Make make, std::uint64_t step = 0, std::size_t depth = 4);
+  explicit Loader(Make make, std::uint64_t step, std::size_t depth = 4);
   /// Waits for the batch that is being made, then ends the thread.
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// The next step's batch; waits if it is not ready. Rethrows what making it threw, now and on every call until seek().
+  /// The next step's batch; waits if it is not ready. Rethrows what making it threw, now and on every later call.
   Batch next();
-  /// The next batch will be that of `step`.
-  void seek(std::uint64_t step);
 
  private:
   void work();
@@ -48,8 +46,7 @@ class Loader {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Batch> ready_;
-  std::uint64_t step_;            // the next to make
-  std::uint64_t generation_ = 0;  // a seek makes what is being made worthless
+  std::uint64_t step_;  // the next to make
   std::exception_ptr failure_;
   bool stop_ = false;
   std::thread thread_;  // last: it uses the others

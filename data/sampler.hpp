@@ -10,14 +10,13 @@
 #pragma once
 
 #include "data/dataset.hpp"
+#include "data/text_choices.hpp"
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace sluice::data {
-
-enum class Order { kShuffled, kContiguous };
 
 /// Samples [begin, end).
 struct SampleRange {
@@ -37,9 +36,6 @@ class Sampler {
   /// The window of the sample with global index `sample`.
   WindowId operator()(std::uint64_t sample) const;
   std::uint64_t samples_per_epoch() const { return samples_per_epoch_; }
-  std::uint64_t epoch_of(std::uint64_t sample) const { return sample / samples_per_epoch_; }
-  /// Samples of each source in an epoch (shuffled).
-  const std::vector<std::uint64_t>& quotas() const { return quotas_; }
 
  private:
   WindowId shuffled(std::uint64_t sample) const;
@@ -49,8 +45,8 @@ class Sampler {
   std::uint64_t seed_;
   std::uint64_t lanes_;
   std::vector<std::uint64_t> windows_;
-  std::vector<std::uint64_t> quotas_;
-  std::vector<std::uint64_t> ends_;  // running sum of quotas (shuffled) or windows (contiguous)
+  std::vector<std::uint64_t> quotas_;  // samples of each source in an epoch (shuffled)
+  std::vector<std::uint64_t> ends_;    // running sum of quotas (shuffled) or windows (contiguous)
   std::uint64_t samples_per_epoch_ = 0;
 };
 

@@ -2,7 +2,6 @@
 
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"
-#include "data/source_glob.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

@@ -32,6 +32,13 @@ struct SourceFile {
 /// link leads nowhere, if an alternative of a glob's braces matches nothing, or if no file is left.
 std::vector<SourceFile> find_source_files(const std::string& spec, std::vector<std::string>* warnings = nullptr);
 
+/// Whether `spec` has a character that a glob gives a meaning: * ? [ { ~
+bool is_glob(const std::string& spec);
+
+/// All paths that match * ? [] {} ~, in no order. Data error if an alternative of the braces matches nothing, if a folder on the way
+/// cannot be read, or for ** (which the system's glob would take for *).
+std::vector<std::string> expand_glob(const std::string& spec);
+
 /// A sentence about files that are among `files` more than once (by the same name, through a folder, a glob, a link or a hard link): all
 /// are read each time. "" if there are none.
 std::string describe_repeated_files(const std::vector<SourceFile>& files);

@@ -1,6 +1,6 @@
-#include "data/source_glob.hpp"
-
+// Globs of source_files.hpp: braces are written out here, the rest is the system's glob.
 #include "core/base/error.hpp"
+#include "data/source_files.hpp"
 
 #include <glob.h>
 

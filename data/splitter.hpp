@@ -2,7 +2,6 @@
 // ("pre-tokenizers"), hand-written: no regular expression runs.
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -22,9 +21,5 @@ std::optional<Splitter> splitter_of_pattern(std::string_view pattern);
 /// Returns the end of the first piece of the text [begin, end), where begin < end. A piece has at least one byte.
 using PieceEnd = const char* (*)(const char* begin, const char* end);
 PieceEnd piece_end_of(Splitter splitter);
-
-/// The first position at or after `from` where kGpt2 cuts whatever the text around it is: before white space that follows a character that
-/// is none. text.size() if there is no such position. A text cut there in two has the same pieces as the whole.
-std::size_t next_certain_cut(std::string_view text, std::size_t from);
 
 }  // namespace sluice::data

@@ -9,7 +9,6 @@
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"
 #include "core/base/json_reason.hpp"
-#include "data/tokenizer_json_splitter.hpp"
 
 namespace sluice::data {
 
@@ -18,6 +17,59 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kMostIds = std::int64_t{1} << 24;  // a larger id is damage, not a vocabulary
+
+constexpr const char* kSupported =
+    "supported are ByteLevel (GPT-2), Split with the expression of GPT-2, Llama-3, Qwen2 or Qwen3.5 followed by ByteLevel, and Digits "
+    "followed by "
+    "ByteLevel (SmolLM2)";
+
+std::string type_of(const json& step) {
+  if (step.is_null()) return "null";
+  return step.is_object() && step.contains("type") && step["type"].is_string() ? step["type"].get<std::string>() : "without type";
+}
+
+bool flag_or(const json& step, const char* name, bool otherwise) {
+  return step.contains(name) && step[name].is_boolean() ? step[name].get<bool>() : otherwise;
+}
+
+/// True if `step` splits with GPT-2's expression, false if it only writes bytes as characters.
+bool splits(const json& byte_level, const std::string& origin) {
+  if (flag_or(byte_level, "add_prefix_space", true))
+    throw data_error("{}: pre_tokenizer ByteLevel with add_prefix_space true is not supported (it changes the text); expected false",
+                     origin);
+  return flag_or(byte_level, "use_regex", true);
+}
+
+Splitter of_split(const json& step, const std::string& origin) {
+  if (!step.contains("pattern") || !step["pattern"].is_object() || !step["pattern"].contains("Regex") ||
+      !step["pattern"]["Regex"].is_string())
+    throw data_error("{}: pre_tokenizer Split has no pattern.Regex; {}", origin, kSupported);
+  const auto behavior = step.contains("behavior") && step["behavior"].is_string() ? step["behavior"].get<std::string>() : "none";
+  if (behavior != "Isolated" || flag_or(step, "invert", false))
+    throw data_error("{}: pre_tokenizer Split with behavior '{}' and invert {} is not supported; expected 'Isolated' and false", origin,
+                     behavior, flag_or(step, "invert", false));
+  const auto pattern = step["pattern"]["Regex"].get<std::string>();
+  if (const auto splitter = splitter_of_pattern(pattern)) return *splitter;
+  throw data_error("{}: pre_tokenizer Split with the expression {} is not supported; {}", origin, json(pattern).dump(), kSupported);
+}
+
+/// The splitter that a tokenizer.json's pre_tokenizer describes. Data error, naming `origin`, if it is none that Sluice has.
+Splitter splitter_of_pre_tokenizer(const json& pre_tokenizer, const std::string& origin) {
+  std::vector<json> steps{pre_tokenizer};
+  if (type_of(pre_tokenizer) == "Sequence") {
+    if (!pre_tokenizer.contains("pretokenizers") || !pre_tokenizer["pretokenizers"].is_array())
+      throw data_error("{}: pre_tokenizer Sequence has no list 'pretokenizers'", origin);
+    steps = pre_tokenizer["pretokenizers"].get<std::vector<json>>();
+  }
+  std::string found;
+  for (const auto& step : steps) found += (found.empty() ? "" : " + ") + type_of(step);
+  if (found == "ByteLevel" && splits(steps[0], origin)) return Splitter::kGpt2;
+  if (found == "Split + ByteLevel" && !splits(steps[1], origin)) return of_split(steps[0], origin);
+  if (found == "Digits + ByteLevel" && flag_or(steps[0], "individual_digits", false) && splits(steps[1], origin))
+    return Splitter::kDigitsGpt2;
+  throw data_error("{}: pre_tokenizer {} with these settings is not supported; {}", origin, found.empty() ? "of no steps" : found,
+                   kSupported);
+}
 
 /// Reads the parts of one file; every error names the file and the key.
 class Reader {
@@ -45,11 +97,6 @@ class Reader {
   const json& member(const json& object, const char* name, const char* path) const {
     if (!object.is_object() || !object.contains(name)) throw data_error("{}: '{}' is missing", origin_, path);
     return object[name];
-  }
-
-  static std::string type_of(const json& part) {
-    if (part.is_null()) return "null";
-    return part.is_object() && part.contains("type") && part["type"].is_string() ? part["type"].get<std::string>() : "without type";
   }
 
   bool flag(const json& object, const char* name, const std::string& path) const {

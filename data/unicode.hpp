@@ -1,8 +1,9 @@
-// Code points of UTF-8 text and their classes, as the PyPI package `tokenizers` sees them.
+// Code points of UTF-8 text, their classes and their normal form, as the PyPI package `tokenizers` sees them.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace sluice::data {
 
@@ -42,5 +43,13 @@ inline CodePoint code_point_at(const char* p, const char* end) {
 
 /// Appends `value` (not a surrogate, below 0x110000) as UTF-8.
 void append_code_point(std::string& text, char32_t value);
+
+// Normalization form C (UAX #15), as the normalizer of `tokenizers` computes it (unicode_nfc.cpp).
+
+/// True if to_nfc surely leaves `text` as it is (no character that takes part in normalization). Cheap.
+bool is_plainly_nfc(std::string_view text);
+
+/// `text` (valid UTF-8) in form C.
+std::string to_nfc(std::string_view text);
 
 }  // namespace sluice::data

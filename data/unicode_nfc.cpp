@@ -1,5 +1,4 @@
-#include "data/unicode_nfc.hpp"
-
+// Normalization form C.
 #include <algorithm>
 #include <cstdint>
 #include <unordered_map>

@@ -1,5 +1,5 @@
 // Generated character data; data/generate_unicode_tables.py says from where and how to renew it.
-// Used through data/unicode.hpp and data/unicode_nfc.hpp.
+// Used through data/unicode.hpp.
 #pragma once
 
 #include <cstdint>

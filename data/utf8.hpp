@@ -1,9 +1,10 @@
 // UTF-8 validation and repair of a byte stream: each maximal invalid subpart becomes one U+FFFD, exactly as Python's
 // bytes.decode("utf-8", errors="replace") (Unicode Standard 3.9, "U+FFFD Substitution of Maximal Subparts").
-// Gives: InvalidUtf8, Utf8Fault, Utf8Repairer, count_words().
+// Gives: Utf8Fault, Utf8Repairer, count_words().
 #pragma once
 
 #include "core/base/error.hpp"
+#include "data/text_choices.hpp"
 
 #include <cstdint>
 #include <string>
@@ -11,8 +12,6 @@
 #include <vector>
 
 namespace sluice::data {
-
-enum class InvalidUtf8 { kReplace, kError };
 
 /// One maximal invalid subpart, or one lone surrogate escape: where it starts in the stream, and its 1 to 3 bytes or the escape.
 struct Utf8Fault {

@@ -2,7 +2,6 @@
 
 #include "core/base/standard_output.hpp"
 #include "launch/help.hpp"
-#include "launch/help_mistakes.hpp"
 #include "launch/read_integer.hpp"
 #include "recipes/schema/nearest.hpp"
 

@@ -1,6 +1,5 @@
-#include "launch/help_mistakes.hpp"
-
 #include "core/base/standard_error.hpp"
+#include "launch/help.hpp"
 #include "recipes/schema/nearest.hpp"
 
 #include <CLI/CLI.hpp>

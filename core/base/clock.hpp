@@ -19,13 +19,7 @@ std::string local_time_stamp(double wall_seconds);
 class Stopwatch {
  public:
   double seconds() const { return monotonic_seconds() - start_; }
-  /// Returns the seconds so far and starts again from 0.
-  double restart() {
-    const double now = monotonic_seconds();
-    const double passed = now - start_;
-    start_ = now;
-    return passed;
-  }
+  void restart() { start_ = monotonic_seconds(); }
 
  private:
   double start_ = monotonic_seconds();

@@ -72,23 +72,24 @@ ForwardOutput Decoder::forward(const Batch& batch, ModelState* state, const Step
   }
   // The residual stream and what was last added to it travel apart, so that the addition happens inside the next norm.
   at::Tensor residual = sluice::embedding(batch.ids, embedding, type_);
-  capture("embedding", residual);
+  const bool captures = !request.paths.empty();  // without, no path is made
+  if (captures) capture("embedding", residual);
   at::Tensor delta;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     Layer& layer = layers_[i];
     at::Tensor normed;
     if (delta.defined()) std::tie(residual, normed) = add_rms_norm(delta, residual, layer.input_norm, config.rms_norm_eps);
     else normed = rms_norm(residual, layer.input_norm, config.rms_norm_eps);
-    if (i > 0) capture(layer_path(static_cast<std::int64_t>(i) - 1), residual);
+    if (captures && i > 0) capture(layer_path(static_cast<std::int64_t>(i) - 1), residual);
     delta = layer.attention->forward(normed, rows, state != nullptr ? &state->layers[i] : nullptr);
     std::tie(residual, normed) = add_rms_norm(delta, residual, layer.post_attention_norm, config.rms_norm_eps);
-    capture(feed_forward_path(static_cast<std::int64_t>(i)) + ".input", normed);
+    if (captures) capture(feed_forward_path(static_cast<std::int64_t>(i)) + ".input", normed);
     SlotOutput slot = layer.feed_forward->forward(normed, rows, context);
     if (slot.statistics) output.statistics.push_back(std::move(*slot.statistics));
     delta = slot.y;
   }
   std::tie(residual, output.hidden) = add_rms_norm(delta, residual, final_norm_, config.rms_norm_eps);
-  capture(layer_path(static_cast<std::int64_t>(layers_.size()) - 1), residual);
+  if (captures) capture(layer_path(static_cast<std::int64_t>(layers_.size()) - 1), residual);
   if (state != nullptr) state->length = rows.last_position() + 1;
   return output;
 }

@@ -6,7 +6,6 @@
 #include "launch/engine/commands.hpp"
 #include "launch/engine/loaded_model.hpp"
 #include "launch/engine/world_session.hpp"
-#include "parallel/plan/shards.hpp"
 #include "recipes/run/run_directory.hpp"
 #include "recipes/schema/read_recipe.hpp"
 #include "recipes/stages/batch.hpp"
@@ -113,18 +112,11 @@ double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& 
 // Collective. The sum of window_nats over all windows. Every rank runs the same number of passes, with zero rows if need be.
 double total_nats(recipes::TrainModel& model, const recipes::Layout& layout, const std::vector<std::int32_t>& ids,
                   const std::vector<Window>& windows, std::int64_t batch) {
-  const auto count = static_cast<std::int64_t>(windows.size());
-  const parallel::IndexRange mine = parallel::shard_of(count, layout.size(), layout.rank());
-  const std::int64_t most = parallel::shard_of(count, layout.size(), 0).count;
-  const auto some_of = [&](std::int64_t begin, std::int64_t number) {
-    return std::span(windows).subspan(static_cast<std::size_t>(mine.first + begin), static_cast<std::size_t>(number));
-  };
   double nats = 0.0;
-  for (std::int64_t done = 0; done < most; done += batch) {
-    const std::int64_t begin = std::min<std::int64_t>(done, mine.count);
-    const std::int64_t number = std::min<std::int64_t>(batch, mine.count - begin);
-    nats += window_nats(model, ids, some_of(begin, number), windows.front().length);
-  }
+  recipes::for_each_share(layout, static_cast<std::int64_t>(windows.size()), batch, [&](std::int64_t first, std::int64_t count) {
+    const auto some = std::span(windows).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+    nats += window_nats(model, ids, some, windows.front().length);
+  });
   layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", 0, "", "eval"}).finish();
   return nats;
 }
@@ -204,7 +196,7 @@ Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes:
   const recipes::EvaluationSet set = recipes::load_evaluation(*corpus, loaded.tokenizer);
   const recipes::Evaluation result = recipes::evaluate(loaded.model, layout, set, sequences_at_once(options, set.length), 0);
   return {result.nats, set.targets(), set.target_bytes, set.target_words, set.length, set.length, recipes::held_sha256(set),
-          corpus->has_validation() ? "the run's validation windows" : "windows of the run's training text (it has no validation text)"};
+          "the run's validation windows"};
 }
 
 }  // namespace

@@ -4,17 +4,27 @@
 #include "core/nn/swiglu.hpp"
 #include "core/tensor/host_integers.hpp"
 #include "core/tensor/dtype_map.hpp"
-#include "launch/engine/kept_bytes.hpp"
 #include "moe/moe_feed_forward.hpp"
 #include "recipes/stages/train_model.hpp"
 
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
+
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 namespace sluice {
 namespace {
 
 constexpr std::int64_t kWarmUp = 3;
+
+// Stands in for LibTorch's profiler on one thread: the allocator reports to it every block taken (positive) and freed (negative).
+struct Balance : c10::MemoryReportingInfoBase {
+  std::int64_t bytes = 0;
+  void reportMemoryUsage(void*, std::int64_t size, std::size_t, std::size_t, c10::Device) override { bytes += size; }
+  bool memoryProfilingEnabled() const override { return true; }
+};
 
 double quantile(std::vector<double> values, double part) {
   std::sort(values.begin(), values.end());
@@ -71,6 +81,13 @@ class Subject {
 };
 
 }  // namespace
+
+std::int64_t bytes_kept_by(const std::function<void()>& work) {
+  const auto balance = std::make_shared<Balance>();
+  const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, balance);
+  work();
+  return balance->bytes;
+}
 
 MoeBenchResult bench_moe(const MoeBenchShape& shape, std::int64_t repeats) {
   const at::ScalarType type = to_torch(shape.dtype);

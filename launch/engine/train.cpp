@@ -9,7 +9,6 @@
 #include "recipes/convert/model_folder.hpp"
 #include "recipes/run/run_directory.hpp"
 #include "recipes/run/stop_signal.hpp"
-#include "recipes/schema/dump.hpp"
 #include "recipes/schema/read_recipe.hpp"
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/run.hpp"
@@ -40,15 +39,6 @@ recipes::InitialModel read_initial_model(const std::string& init_from, const std
   return initial;
 }
 
-parallel::CommBackend backend_of(const recipes::Recipe& recipe) {
-  switch (recipe.parallel.backend) {
-    case recipes::Backend::kAuto: return parallel::CommBackend::kAuto;
-    case recipes::Backend::kLoopback: return parallel::CommBackend::kLoopback;
-    case recipes::Backend::kMpi: return parallel::CommBackend::kMpi;
-  }
-  return parallel::CommBackend::kAuto;
-}
-
 }  // namespace
 
 int train_command(const TrainOptions& options) {
@@ -67,7 +57,7 @@ int train_command(const TrainOptions& options) {
   parallel::WorldOptions world;
   if (recipe) {
     world.deadline_seconds = recipe->parallel.timeout_seconds;
-    world.backend = backend_of(*recipe);
+    world.backend = recipe->parallel.backend;
   }
   return run_in_world(world, [&](parallel::World& w) {
     // If one rank cannot read the recipe, or reads it otherwise (its node has another version), all ranks end; one of them says why.

@@ -13,6 +13,7 @@
 
 #include "core/base/error.hpp"
 #include "parallel/comm/communicator.hpp"
+#include "parallel/plan/comm_backend.hpp"
 #include "parallel/plan/mesh.hpp"
 
 #include <filesystem>
@@ -25,10 +26,8 @@
 
 namespace sluice::parallel {
 
-enum class CommBackend { kAuto, kLoopback, kMpi };
-
 struct WorldOptions {
-  CommBackend backend = CommBackend::kAuto;              // auto: MPI under a launcher, loopback alone
+  CommBackend backend = CommBackend::kAuto;
   double deadline_seconds = 600;                         // deadline of every group that has none of its own; 0 for no deadline
   double start_seconds = 120;                            // time for MPI to start, and to end
   std::size_t max_message_bytes = std::size_t{1} << 30;  // longer messages are sent in pieces

@@ -8,10 +8,6 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-json id_or_null(std::int64_t id) {
-  return id >= 0 ? json(id) : json(nullptr);
-}
-
 }  // namespace
 
 std::string config_json(const ModelDescription& model) {

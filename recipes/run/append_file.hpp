@@ -21,8 +21,6 @@ class AppendFile {
   /// Waits until the file's content and its name in the folder are on the disk. Data error (exit 3) with the system's reason if that fails.
   void sync();
 
-  const std::filesystem::path& path() const { return path_; }
-
  private:
   std::filesystem::path path_;
   int fd_ = -1;

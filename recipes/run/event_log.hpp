@@ -33,7 +33,6 @@ class EventLog {
   EventLog(const std::filesystem::path& directory, std::int64_t resumed_step);
   void write(std::int64_t step, const JsonRow& row);
   void sync() { file_.sync(); }
-  const std::filesystem::path& path() const { return file_.path(); }
 
  private:
   AppendFile file_;

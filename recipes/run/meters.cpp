@@ -34,10 +34,6 @@ double StepMeter::tokens_per_second() const {
   return ratio(total.tokens, total.seconds);
 }
 
-double StepMeter::step_seconds() const {
-  return ratio(sum().seconds, static_cast<double>(steps_.size()));
-}
-
 double StepMeter::seconds_to_go(double remaining_work) const {
   const Step total = sum();
   return ratio(remaining_work * total.seconds, total.work) * (1.0 + ratio(pause_seconds_, step_seconds_));

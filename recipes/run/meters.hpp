@@ -13,13 +13,12 @@ class StepMeter {
  public:
   explicit StepMeter(std::size_t window = 50) : window_(window) {}
 
-  void add_step(std::int64_t tokens, double seconds, double work = 1.0);
+  void add_step(std::int64_t tokens, double seconds, double work);
   /// Adds time outside of steps (evaluation, saving). The time to go is assumed to have the same share of it as the time so far.
   void add_pause(double seconds) { pause_seconds_ += seconds; }
 
-  /// These three are NaN before the first step.
+  /// Both are NaN before the first step.
   double tokens_per_second() const;
-  double step_seconds() const;
   double seconds_to_go(double remaining_work) const;
 
  private:

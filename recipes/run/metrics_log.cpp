@@ -48,7 +48,6 @@ JsonRow metrics_row(const StepMetrics& metrics, const std::string& model) {
   add("router_grad_norm", metrics.router_grad_norm);
   add("choice_changed", metrics.choice_changed);
   add("choice_changed_steps", metrics.choice_changed_steps);
-  add("imbalance_tax", metrics.imbalance_tax);
   add("exchange_bytes_intra", metrics.exchange_bytes_intra);
   add("exchange_bytes_inter", metrics.exchange_bytes_inter);
   add("memory_bytes", metrics.memory_bytes);

@@ -55,7 +55,6 @@ struct StepMetrics {
   // and the steps between the two rows. Absent in the first such row of a stage, and if top_k changed in between.
   std::optional<double> choice_changed;
   std::optional<std::int64_t> choice_changed_steps;
-  std::optional<double> imbalance_tax;
   std::optional<std::int64_t> exchange_bytes_intra;
   std::optional<std::int64_t> exchange_bytes_inter;
   std::optional<std::int64_t> memory_bytes;

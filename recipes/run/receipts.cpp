@@ -204,11 +204,6 @@ ReceiptLog::ReceiptLog(const std::filesystem::path& path, std::int64_t resumed_s
   receipts_ = read_receipts(path);
 }
 
-void ReceiptLog::append(const Receipt& receipt) {
-  receipts_.push_back(receipt);
-  write();
-}
-
 std::string ReceiptLog::text() const {
   std::string content;
   for (const Receipt& each : receipts_) content += receipt_row(each).to_json() + '\n';

@@ -81,14 +81,12 @@ class ReceiptLog {
  public:
   /// Opens `path` and cuts it back to `resumed_step`: receipts of later steps are removed (-1: all are).
   ReceiptLog(const std::filesystem::path& path, std::int64_t resumed_step);
-  /// The receipt is on the disk when this returns.
-  void append(const Receipt& receipt);
   /// Takes the receipts of one conversion (one stage, one step). Returns true, and changes nothing, if the log has them already because
-  /// the conversion is repeated. Else they replace the receipts of that step, which an earlier start with other values for the stage wrote.
+  /// the conversion is repeated. Else they replace the receipts of that step, which an earlier start with other values for the stage wrote,
+  /// and are on the disk when this returns.
   bool settle(const std::vector<Receipt>& conversion);
   /// Adds those of a checkpoint's receipts that the file has lost.
   void restore(const std::vector<Receipt>& saved);
-  const std::vector<Receipt>& all() const { return receipts_; }
   /// The file's content.
   std::string text() const;
 

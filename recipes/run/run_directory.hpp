@@ -28,7 +28,6 @@ class RunDirectory {
   std::filesystem::path tokenizer() const { return path_ / "tokenizer.json"; }
   std::filesystem::path summary() const { return path_ / "summary.json"; }
   std::filesystem::path log() const { return path_ / "log.txt"; }
-  std::filesystem::path report() const { return path_ / "report.html"; }
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
   /// checkpoints/step-00001000
   std::filesystem::path checkpoint(std::int64_t step) const;

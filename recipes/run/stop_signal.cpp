@@ -56,10 +56,6 @@ void install_stop_signals(bool with_interrupt) {
   sigprocmask(SIG_UNBLOCK, &handled, nullptr);
 }
 
-bool stop_requested() {
-  return first_signal.load(std::memory_order_relaxed) != 0;
-}
-
 const char* stop_signal_name() {
   switch (first_signal.load(std::memory_order_relaxed)) {
     case SIGUSR1:

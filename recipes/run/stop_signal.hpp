@@ -16,10 +16,8 @@ namespace sluice::recipes {
 /// installs no handlers for these signals. `with_interrupt`: handle SIGINT too. SIGINT and SIGHUP stay ignored if they are (nohup).
 void install_stop_signals(bool with_interrupt);
 
-/// Whether a stop was requested. May be called from any thread; costs next to nothing.
-bool stop_requested();
-
-/// "SIGUSR1", "SIGTERM", "SIGHUP" or "SIGINT": the first that came; "" if none.
+/// "SIGUSR1", "SIGTERM", "SIGHUP" or "SIGINT": the first that came; "" if no stop was requested. May be called from any thread; costs next
+/// to nothing.
 const char* stop_signal_name();
 
 }  // namespace sluice::recipes

@@ -1,4 +1,4 @@
-#include "recipes/schema/compose.hpp"
+#include "recipes/schema/reading.hpp"
 
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"

@@ -1,4 +1,4 @@
-#include "recipes/schema/defaults.hpp"
+#include "recipes/schema/reading.hpp"
 
 #include "recipes/schema/keys.hpp"
 

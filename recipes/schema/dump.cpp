@@ -1,4 +1,4 @@
-#include "recipes/schema/dump.hpp"
+#include "recipes/schema/read_recipe.hpp"
 
 #include "recipes/schema/keys.hpp"
 #include "recipes/schema/write_keys.hpp"

@@ -2,11 +2,9 @@
 
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
-#include "recipes/schema/compose.hpp"
 #include "recipes/schema/conversion.hpp"
-#include "recipes/schema/defaults.hpp"
 #include "recipes/schema/keys.hpp"
-#include "recipes/schema/read_stages.hpp"
+#include "recipes/schema/reading.hpp"
 #include "recipes/schema/validate.hpp"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// Reads a YAML file and overrides into a checked Recipe. Only this folder uses yaml-cpp.
+// Reads a YAML file and overrides into a checked Recipe, and writes a recipe as YAML. Only this folder uses yaml-cpp.
 #pragma once
 
 #include "recipes/schema/recipe.hpp"
@@ -27,5 +27,10 @@ using InitialModelReader = std::function<InitialModel(const std::string& init_fr
 /// Throws usage errors (exit 2), one line each: "FILE:LINE:COLUMN: ..." or "override 'K=V': ...". Errors of the reader pass through.
 Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides = {},
                    const InitialModelReader& read_initial_model = {});
+
+/// The recipe as YAML, which a run stores as recipe.resolved.yaml: every key with its value, defaults and resolved shapes included; the
+/// sections of a stage hold what differs from the top level.
+/// read_recipe() of this text gives an equal Recipe, even without the checkpoint that `init_from` names.
+std::string dump(const Recipe& recipe);
 
 }  // namespace sluice::recipes

@@ -1,7 +1,6 @@
-#include "recipes/schema/read_stages.hpp"
+#include "recipes/schema/reading.hpp"
 
 #include "recipes/schema/conversion.hpp"
-#include "recipes/schema/defaults.hpp"
 #include "recipes/schema/keys.hpp"
 
 #include <fmt/format.h>

@@ -4,8 +4,10 @@
 #include "core/base/dtype.hpp"
 #include "core/optim/lr_schedule.hpp"
 #include "core/shape/decoder_config.hpp"
+#include "data/text_choices.hpp"
 #include "moe/plan/conversion.hpp"
 #include "moe/plan/moe_config.hpp"
+#include "parallel/plan/comm_backend.hpp"
 #include "parallel/plan/exchange_kind.hpp"
 
 #include <cstdint>
@@ -32,24 +34,16 @@ struct TokenizerConfig {
   bool operator==(const TokenizerConfig&) const = default;
 };
 
-enum class InvalidUtf8 { kReplace, kError };
-inline constexpr EnumName<InvalidUtf8> kInvalidUtf8Names[] = {{InvalidUtf8::kReplace, "replace"}, {InvalidUtf8::kError, "error"}};
-constexpr std::span<const EnumName<InvalidUtf8>> names_of(InvalidUtf8) { return kInvalidUtf8Names; }
-
-enum class Order { kShuffled, kContiguous };
-inline constexpr EnumName<Order> kOrderNames[] = {{Order::kShuffled, "shuffled"}, {Order::kContiguous, "contiguous"}};
-constexpr std::span<const EnumName<Order>> names_of(Order) { return kOrderNames; }
-
 struct DataConfig {
   std::vector<DataSource> train;
   std::vector<DataSource> validation;
   double validation_split = 0.0;  // share of each train source that is used for validation when `validation` is empty
   std::int64_t eval_sequences = 64;
   std::string text_key = "text";
-  InvalidUtf8 invalid_utf8 = InvalidUtf8::kReplace;
+  data::InvalidUtf8 invalid_utf8 = data::InvalidUtf8::kReplace;
   TokenizerConfig tokenizer;
   std::int64_t seq_length = 256;
-  Order order = Order::kShuffled;
+  data::Order order = data::Order::kShuffled;
   bool operator==(const DataConfig&) const = default;
 };
 
@@ -72,13 +66,9 @@ struct TrainConfig {
   bool operator==(const TrainConfig&) const = default;
 };
 
-enum class Backend { kAuto, kLoopback, kMpi };
-inline constexpr EnumName<Backend> kBackendNames[] = {{Backend::kAuto, "auto"}, {Backend::kLoopback, "loopback"}, {Backend::kMpi, "mpi"}};
-constexpr std::span<const EnumName<Backend>> names_of(Backend) { return kBackendNames; }
-
 struct ParallelConfig {
   std::int64_t expert = 1;
-  Backend backend = Backend::kAuto;
+  parallel::CommBackend backend = parallel::CommBackend::kAuto;
   double timeout_seconds = 600.0;
   parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
   std::int64_t threads = 0;  // per rank; 0: its share of the processors it may run on

@@ -3,7 +3,6 @@
 #include "core/base/error.hpp"
 #include "recipes/schema/conversion.hpp"
 #include "recipes/schema/key.hpp"
-#include "recipes/schema/validate_stage.hpp"
 
 #include <fmt/format.h>
 
@@ -93,10 +92,6 @@ std::optional<Problem> find_problem(const Recipe& recipe) {
   return std::nullopt;
 }
 
-void validate(const Recipe& recipe) {
-  if (const auto problem = find_problem(recipe)) throw usage_error("{}: {}", problem->key, problem->text);
-}
-
 std::optional<Problem> find_mesh_problem(const Recipe& recipe, int ranks) {
   for (const Stage& stage : recipe.stages) {
     const ParallelConfig& parallel = stage.parallel;
@@ -111,7 +106,7 @@ std::optional<Problem> find_mesh_problem(const Recipe& recipe, int ranks) {
                      fmt::format("{}global_batch_size({}) is not a multiple of {}", stage_prefix(stage, own), stage.train.global_batch_size,
                                  ranks_text(ranks))};
     }
-    if (parallel.backend == Backend::kLoopback && ranks != 1) {
+    if (parallel.backend == parallel::CommBackend::kLoopback && ranks != 1) {
       const bool own = parallel.backend != recipe.parallel.backend;
       return Problem{stage_key(stage, "parallel.backend", own), fmt::format("{}backend loopback is for 1 rank, found {}; use auto or mpi",
                                                                             stage_prefix(stage, own), ranks_text(ranks))};

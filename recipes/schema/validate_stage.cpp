@@ -1,8 +1,8 @@
-#include "recipes/schema/validate_stage.hpp"
-
+// The checks of one stage, and of one sparse shape.
 #include "recipes/schema/conversion.hpp"
 #include "recipes/schema/keys.hpp"
 #include "recipes/schema/nearest.hpp"
+#include "recipes/schema/validate.hpp"
 
 #include <fmt/format.h>
 

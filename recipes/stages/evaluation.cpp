@@ -5,8 +5,8 @@
 #include "core/tensor/dtype_map.hpp"
 #include "parallel/plan/shards.hpp"
 
+#include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numbers>
 #include <numeric>
 
@@ -34,18 +34,24 @@ InFloat32::~InFloat32() {
   if (type_ == at::kBFloat16) decoder_.set_type(type_);
 }
 
-Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet& set, std::int64_t batch, std::int64_t step) {
-  at::NoGradGuard no_grad;
-  const parallel::IndexRange mine = parallel::shard_of(set.sequences(), layout.size(), layout.rank());
-  const std::int64_t most = parallel::shard_of(set.sequences(), layout.size(), 0).count;
-  double nats = 0.0;
+void for_each_share(const Layout& layout, std::int64_t sequences, std::int64_t batch,
+                    const std::function<void(std::int64_t first, std::int64_t count)>& pass) {
+  const parallel::IndexRange mine = parallel::shard_of(sequences, layout.size(), layout.rank());
+  const std::int64_t most = parallel::shard_of(sequences, layout.size(), 0).count;
   for (std::int64_t done = 0; done < most; done += batch) {
     const std::int64_t begin = std::min<std::int64_t>(done, mine.count);
-    const std::int64_t count = std::min<std::int64_t>(batch, mine.count - begin);
-    const ModelInput input = evaluation_input(model, set, mine.first + begin, count);
+    pass(mine.first + begin, std::min<std::int64_t>(batch, mine.count - begin));
+  }
+}
+
+Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet& set, std::int64_t batch, std::int64_t step) {
+  at::NoGradGuard no_grad;
+  double nats = 0.0;
+  for_each_share(layout, set.sequences(), batch, [&](std::int64_t first, std::int64_t count) {
+    const ModelInput input = evaluation_input(model, set, first, count);
     const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval", false});
     nats += token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics).sum(at::kDouble).item<double>();
-  }
+  });
   layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", step, "", "eval"}).finish();
   Evaluation result;
   result.nats = nats;

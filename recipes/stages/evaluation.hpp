@@ -7,6 +7,7 @@
 #include "recipes/stages/batch.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -42,6 +43,11 @@ class InFloat32 {
   Decoder& decoder_;
   at::ScalarType type_;
 };
+
+/// Gives this rank its share of `sequences`, at most `batch` at once: pass(first, count). Every rank gets the same number of passes, with a
+/// count of 0 if need be.
+void for_each_share(const Layout& layout, std::int64_t sequences, std::int64_t batch,
+                    const std::function<void(std::int64_t first, std::int64_t count)>& pass);
 
 struct Evaluation {
   double loss = 0.0;           // nats per token

@@ -3,10 +3,13 @@
 // name. language_objective.hpp has the terms for text.
 #pragma once
 
+#include "core/tensor/tensor.hpp"
+#include "parallel/comm/communicator.hpp"
 #include "recipes/stages/batch.hpp"
 #include "recipes/stages/routing_ledger.hpp"
-#include "recipes/stages/step_report.hpp"
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +31,21 @@ struct TermScale {
   double value() const { return coefficient * inverse_count; }
   /// `sum` times the factor, for a term that autograd differentiates.
   at::Tensor times(const at::Tensor& sum) const;
+};
+
+/// The numbers that a step reports, by name: sums over its micro-batches and all ranks. They stay on the model's device until reduce().
+class StepReport {
+ public:
+  /// Starts with 0 for each of `names`, which must be different and the same on every rank.
+  explicit StepReport(const std::vector<std::string>& names);
+
+  /// Adds `value`, a tensor without dimensions, in float64 to the number `name`.
+  void add(const std::string& name, const at::Tensor& value);
+  /// Collective: the sums over all ranks, in one message.
+  std::map<std::string, double> reduce(parallel::Communicator& world, std::int64_t step) const;
+
+ private:
+  std::map<std::string, at::Tensor> sums_;  // undefined: 0
 };
 
 /// A micro-batch after its forward pass.

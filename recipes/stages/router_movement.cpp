@@ -4,7 +4,6 @@
 #include "core/tensor/host_memory.hpp"
 #include "parallel/plan/shards.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -24,21 +23,20 @@ at::Tensor held_choices(TrainModel& model, const Layout& layout, const Evaluatio
   const auto layers = static_cast<std::int64_t>(model.sparse.size());
   const std::int64_t k = model.moe->top_k, sequences = held.sequences();
   const std::int64_t most = parallel::shard_of(sequences, layout.size(), 0).count;
-  const parallel::IndexRange mine = parallel::shard_of(sequences, layout.size(), layout.rank());
+  const std::int64_t own_first = parallel::shard_of(sequences, layout.size(), layout.rank()).first;
   FeatureRequest request;
   request.paths = feed_forward_inputs(model.moe->layers);
   const at::TensorOptions integers = at::TensorOptions().dtype(at::kLong).device(model.decoder->device());
   at::Tensor own = at::zeros({most * held.length, layers, k}, integers);
-  for (std::int64_t done = 0; done < most; done += batch) {
-    const std::int64_t begin = std::min<std::int64_t>(done, mine.count), count = std::min<std::int64_t>(batch, mine.count - begin);
-    const ModelInput input = evaluation_input(model, held, mine.first + begin, count);
+  for_each_share(layout, sequences, batch, [&](std::int64_t first, std::int64_t count) {
+    const ModelInput input = evaluation_input(model, held, first, count);
     const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval", false}, request);
     for (std::int64_t i = 0; i < layers && count > 0; ++i) {
       const auto index = static_cast<std::size_t>(i);
       const at::Tensor chosen = model.sparse[index]->router.route(output.features.at(request.paths[index]), input.batch.rows).experts;
-      own.narrow(0, begin * held.length, count * held.length).select(1, i).copy_(std::get<0>(chosen.sort(1)));
+      own.narrow(0, (first - own_first) * held.length, count * held.length).select(1, i).copy_(std::get<0>(chosen.sort(1)));
     }
-  }
+  });
   at::Tensor all = at::zeros({layout.size(), most * held.length, layers, k}, integers);
   const HostMemory sent = to_host(own), gathered = from_host(all);
   layout.world->start_all_gather(sent.bytes().data(), gathered.bytes().data(), own.nbytes(), {"held choices", step, "", "eval"}).finish();

@@ -25,9 +25,9 @@ data::DataOptions data_options(const DataConfig& config, std::int64_t global_bat
   options.validation_split = config.validation_split;
   options.eval_sequences = config.eval_sequences;
   options.text_key = config.text_key;
-  options.invalid_utf8 = config.invalid_utf8 == InvalidUtf8::kError ? data::InvalidUtf8::kError : data::InvalidUtf8::kReplace;
+  options.invalid_utf8 = config.invalid_utf8;
   options.seq_length = config.seq_length;
-  options.order = config.order == Order::kContiguous ? data::Order::kContiguous : data::Order::kShuffled;
+  options.order = config.order;
   options.global_batch_size = global_batch_size;
   options.threads = threads;
   return options;

@@ -16,12 +16,6 @@ std::vector<StagePlan> plan_stages(const Recipe& recipe) {
   return plans;
 }
 
-std::int64_t total_steps(const Recipe& recipe) {
-  std::int64_t total = 0;
-  for (const Stage& stage : recipe.stages) total += stage.max_steps;
-  return total;
-}
-
 std::int64_t top_k(const Recipe& recipe, std::size_t stage, std::int64_t stage_step) {
   const Stage& now = recipe.stages[stage];
   if (!now.moe) return 0;

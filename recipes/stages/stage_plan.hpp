@@ -14,7 +14,6 @@ namespace sluice::recipes {
 
 /// Stages trained one after the other; stage i trains steps first_step+1 .. last_step.
 std::vector<StagePlan> plan_stages(const Recipe& recipe);
-std::int64_t total_steps(const Recipe& recipe);
 
 /// top_k of the step that follows `stage_step` finished steps of the stage with index `stage`; 0 in a dense stage. A double_top_k stage
 /// starts at twice the old top_k and returns to it evenly over top_k_anneal_steps; the last of these steps has the old value.

@@ -4,7 +4,6 @@
 #include "core/base/log.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/base/error.hpp"
-#include "recipes/run/run_header.hpp"
 #include "recipes/run/stop_signal.hpp"
 #include "recipes/run/summary.hpp"
 #include "recipes/run/units.hpp"
@@ -59,7 +58,6 @@ ExitCode Trainer::run() {
 void Trainer::enter_stage(std::size_t index) {
   const Stage& stage = recipe_.stages[index];
   const bool resumed_inside = stage_ && *stage_ == index;
-  StageLine line{stage.name, plans_[index].type, stage.conversion, stage.max_steps, stage.max_steps * stage.train.global_batch_size * stage.data.seq_length, 0, 0, ""};
   if (!resumed_inside) {
     if (!stage.from.empty() && index > 0 && stage.from != recipe_.stages[index - 1].name) load_checkpoint(last_checkpoint_of(stage), stage);
     else place_experts(stage);
@@ -72,9 +70,8 @@ void Trainer::enter_stage(std::size_t index) {
     state_.stage_step = 0;
   }
   model_->config.max_position_embeddings = std::max(model_->config.max_position_embeddings, stage.data.seq_length);
-  const ParameterCount count = count_parameters(describe(*model_, -1));
-  line.parameters = count.total;
-  line.active_parameters = count.active;
+  count_model();
+  StageLine line = stage_line(index, parameters_);
   if (model_->moe) line.shape = fmt::format("{} experts, top-{}{}", model_->moe->num_experts, model_->moe->top_k, describe_rate_factors(stage.train));
   if (speaks()) {
     log_info("{}", format_stage_banner({line, plans_[index].first_step, plans_[index].last_step, static_cast<std::int64_t>(index) + 1, static_cast<std::int64_t>(plans_.size())}));
@@ -87,6 +84,8 @@ void Trainer::enter_stage(std::size_t index) {
     validate_now();
   }
 }
+
+void Trainer::count_model() { parameters_ = count_parameters(describe(*model_, -1)); }
 
 // If the stage places experts otherwise, loads the checkpoint that ended the stage before; in this way experts move between ranks.
 void Trainer::place_experts(const Stage& stage) {
@@ -142,7 +141,10 @@ void Trainer::train_stage(std::size_t index) {
     if (model_->moe) {
       moe::MoeConfig settings = *stage.moe;
       settings.top_k = top_k(recipe_, index, state_.stage_step);
-      if (!(settings == *model_->moe)) model_->set_moe(settings);
+      if (!(settings == *model_->moe)) {
+        model_->set_moe(settings);
+        count_model();
+      }
     }
     const StepOptions options = step_options(index);
     const parallel::ExchangeCounters before = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};

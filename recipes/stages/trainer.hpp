@@ -11,6 +11,7 @@
 #include "recipes/run/progress.hpp"
 #include "recipes/run/receipts.hpp"
 #include "recipes/run/run_directory.hpp"
+#include "recipes/run/run_header.hpp"
 #include "recipes/run/run_lock.hpp"
 #include "recipes/schema/recipe.hpp"
 #include "recipes/stages/evaluation.hpp"
@@ -58,10 +59,16 @@ class Trainer {
   /// prints what may change bits.
   void settle_processor(const ComputedWith* before);
   void print_header();                    // trainer_header.cpp
+  /// The run's model with the sparse shape `moe`; without: dense.
+  ModelDescription description_of(const std::optional<moe::MoeConfig>& moe) const;
+  /// What the lines before a run and before a stage say of it; `shape` is left "".
+  StageLine stage_line(std::size_t index, const ParameterCount& parameters) const;
   /// The memory that the stage with this index needs, its conversion included.
   MemoryEstimate estimate_stage(std::size_t index) const;
   // Around a step (trainer.cpp)
   void enter_stage(std::size_t index);
+  /// Sets parameters_; called whenever the model or its top_k is another.
+  void count_model();
   void place_experts(const Stage& stage);
   void convert(std::size_t index);
   void train_stage(std::size_t index);
@@ -106,8 +113,10 @@ class Trainer {
   std::vector<std::int32_t> token_bytes_;   // by token id: bytes of text it stands for
   std::optional<ModelFolder> initial_;      // of a new run: the model of init_from, kept open
   DecoderConfig shape_;
+  std::vector<std::int64_t> active_parameters_;  // by stage, as its conversion leaves the model
   RunState state_;
   std::optional<TrainModel> model_;
+  ParameterCount parameters_;               // of model_, in a stage
   ParallelConfig placed_;                   // how the experts of model_ are placed
   std::optional<std::size_t> stage_;        // the stage whose conversion is done
   std::int64_t saved_step_ = -1;

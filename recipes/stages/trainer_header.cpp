@@ -1,6 +1,5 @@
 #include "core/base/log.hpp"
 #include "recipes/convert/architecture.hpp"
-#include "recipes/run/run_header.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/schema/conversion.hpp"
 #include "recipes/schema/routing_checks.hpp"
@@ -54,15 +53,25 @@ std::string validation_text(const EvaluationSet& set, const data::Corpus& corpus
 
 }  // namespace
 
+ModelDescription Trainer::description_of(const std::optional<moe::MoeConfig>& moe) const {
+  ModelDescription description;
+  description.decoder = shape_;
+  description.dtype = recipe_.dtype;
+  description.moe = moe;
+  return description;
+}
+
+StageLine Trainer::stage_line(std::size_t index, const ParameterCount& parameters) const {
+  const Stage& stage = recipe_.stages[index];
+  const std::int64_t tokens = stage.max_steps * stage.train.global_batch_size * stage.data.seq_length;
+  return {stage.name, plans_[index].type, stage.conversion, stage.max_steps, tokens, parameters.total, parameters.active, ""};
+}
+
 MemoryEstimate Trainer::estimate_stage(std::size_t index) const {
   const auto of = [&](const Stage& stage, const std::optional<moe::MoeConfig>& moe, bool has_origin) {
-    ModelDescription description;
-    description.decoder = shape_;
-    description.dtype = recipe_.dtype;
-    description.moe = moe;
     const RankLoad load{stage.train.micro_batch_size, stage.train.global_batch_size / world_.size(), stage.data.seq_length, threads_,
                         stage.parallel.exchange};
-    MemoryShape shape = memory_shape(description, layouts_.at(stage.parallel.expert), load);
+    MemoryShape shape = memory_shape(description_of(moe), layouts_.at(stage.parallel.expert), load);
     if (has_origin) shape.origin_parameters = 3 * shape_.hidden_size * moe::routed_columns(shape_, *moe) * shape.num_moe_layers;
     return estimate_memory(shape);
   };
@@ -70,16 +79,11 @@ MemoryEstimate Trainer::estimate_stage(std::size_t index) const {
   MemoryEstimate estimate = of(stage, stage.moe, stage.moe && made_of_dense(recipe_, index));
   if (!stage.conversion) return estimate;
   // During a conversion both models are in memory, but no activations.
-  std::optional<moe::MoeConfig> before = index == 0 ? recipe_.initial_moe : recipe_.stages[index - 1].moe;
-  for (std::size_t i = 0; i < index; ++i)
-    if (recipe_.stages[i].name == stage.from) before = recipe_.stages[i].moe;
+  const std::optional<std::size_t> parent = parent_of(recipe_, index);
+  const std::optional<moe::MoeConfig>& before = parent ? recipe_.stages[*parent].moe : recipe_.initial_moe;
   double balancing = 0.0;
-  if (stage.moe->router_init == moe::RouterInit::kBalanced) {
-    ModelDescription description;
-    description.decoder = shape_;
-    description.moe = stage.moe;
-    balancing = balancing_bytes(description, stage.conversion_sequences * stage.data.seq_length);
-  }
+  if (stage.moe->router_init == moe::RouterInit::kBalanced)
+    balancing = balancing_bytes(description_of(stage.moe), stage.conversion_sequences * stage.data.seq_length);
   estimate.conversion = std::max(0.0, of(stage, before, false).model() + balancing - estimate.activations - estimate.buffers);
   return estimate;
 }
@@ -99,12 +103,8 @@ void Trainer::print_header() {
   bool prepass = false;
   for (std::size_t i = 0; i < recipe_.stages.size(); ++i) {
     const Stage& stage = recipe_.stages[i];
-    ModelDescription description;
-    description.decoder = shape_;
     const std::optional<moe::MoeConfig> after = shape_after(stage);
-    description.moe = after;
-    const ParameterCount count = count_parameters(description);
-    StageLine line{stage.name, plans_[i].type, stage.conversion, stage.max_steps, stage.max_steps * stage.train.global_batch_size * stage.data.seq_length, count.total, count.active, ""};
+    StageLine line = stage_line(i, count_parameters(description_of(after)));
     if (stage.moe) {
       const moe::MoeConfig& moe = *stage.moe;
       line.shape = fmt::format("{} experts, top-{}", moe.num_experts, moe.top_k);
@@ -143,10 +143,7 @@ void Trainer::print_header() {
   log_lines(format_run_header(header));
   for (const std::string& warning : schedule_warnings(recipe_)) log_warning("{}", warning);
   for (const std::string& warning : routing_warnings(recipe_)) log_warning("{}", warning);
-  ModelDescription last;
-  last.decoder = shape_;
-  last.moe = shape_after(recipe_.stages.back());
-  if (const ArchitectureChoice choice = architecture_of(last); !choice.architecture)
+  if (const ArchitectureChoice choice = architecture_of(description_of(shape_after(recipe_.stages.back()))); !choice.architecture)
     log_warning("stage '{}': no architecture of Transformers is such a model ({}): its checkpoints hold all of it, but AutoModelForCausalLM does not open them",
                 recipe_.stages.back().name, choice.reason);
   const double needed = (most.total() + most.conversion) * world_.layout().local_size, available = available_bytes();

@@ -2,7 +2,6 @@
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "recipes/run/expert_load.hpp"
-#include "recipes/run/run_header.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/stages/expert_difference.hpp"
 #include "recipes/stages/language_objective.hpp"
@@ -43,7 +42,7 @@ std::int64_t resident_bytes() {
 void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before) {
   const Stage& stage = recipe_.stages[*stage_];
   const std::int64_t tokens = stage.train.global_batch_size * stage.data.seq_length;
-  const std::int64_t active = count_parameters(describe(*model_, -1)).active;
+  const std::int64_t active = parameters_.active;
   meter_.add_step(tokens, seconds, static_cast<double>(tokens) * static_cast<double>(active));
   row_.loss = loss_of(result);
   const parallel::ExchangeCounters now = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};
@@ -117,11 +116,8 @@ double Trainer::remaining_work() const {
   const auto now = static_cast<std::size_t>(state_.stage);
   for (std::size_t i = now; i < recipe_.stages.size(); ++i) {
     const Stage& stage = recipe_.stages[i];
-    ModelDescription description;
-    description.decoder = shape_;
-    description.moe = stage.moe;
     const std::int64_t steps = stage.max_steps - (i == now ? state_.stage_step : 0);
-    work += static_cast<double>(steps * stage.train.global_batch_size * stage.data.seq_length) * static_cast<double>(count_parameters(description).active);
+    work += static_cast<double>(steps * stage.train.global_batch_size * stage.data.seq_length) * static_cast<double>(active_parameters_[i]);
   }
   return work;
 }

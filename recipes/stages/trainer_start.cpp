@@ -10,7 +10,6 @@
 #include "parallel/comm/failure_monitor.hpp"
 #include "recipes/schema/read_recipe.hpp"
 #include "recipes/schema/restart.hpp"
-#include "recipes/run/run_header.hpp"
 #include "recipes/run/summary.hpp"
 #include "recipes/schema/validate.hpp"
 #include "recipes/stages/finite_check.hpp"
@@ -195,6 +194,7 @@ void Trainer::open_data(const std::filesystem::path& checkpoint) {
   }
   token_bytes_.resize(static_cast<std::size_t>(tokenizer_->vocab_size()));
   for (std::size_t id = 0; id < token_bytes_.size(); ++id) token_bytes_[id] = static_cast<std::int32_t>(tokenizer_->bytes_of(static_cast<std::int32_t>(id)));
+  for (const Stage& stage : recipe_.stages) active_parameters_.push_back(count_parameters(description_of(stage.moe)).active);
   state_.seed = recipe_.seed;
   state_.tokenizer_sha256 = sha256_hex(tokenizer_->json());
   for (std::size_t i = 0; i < recipe_.stages.size(); ++i)

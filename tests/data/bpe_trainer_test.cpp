@@ -7,7 +7,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
-#include "data/splitter.hpp"
+#include "data/chunk_cut.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace sluice;

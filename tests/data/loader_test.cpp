@@ -30,16 +30,6 @@ TEST_CASE("batches come in order from the first step on") {
   }
 }
 
-TEST_CASE("seek goes anywhere, forwards and back") {
-  Loader loader(numbered, 0, 3);
-  REQUIRE(loader.next().step == 0);
-  for (const std::uint64_t target : {100, 3, 3, 0, 1000000}) {
-    loader.seek(target);
-    REQUIRE(loader.next().step == target);
-    REQUIRE(loader.next().step == target + 1);
-  }
-}
-
 TEST_CASE("no more than the wanted number of batches is made ahead") {
   std::atomic<std::uint64_t> made = 0;
   Loader loader(
@@ -54,7 +44,7 @@ TEST_CASE("no more than the wanted number of batches is made ahead") {
   REQUIRE(made == 4);
 }
 
-TEST_CASE("what fails in the thread surfaces in next(), after the good batches, until a seek") {
+TEST_CASE("what fails in the thread surfaces in next(), after the good batches, on every call") {
   Loader loader(
       [](std::uint64_t step) {
         if (step == 3) throw data_error("batch {} cannot be read", step);
@@ -63,15 +53,12 @@ TEST_CASE("what fails in the thread surfaces in next(), after the good batches, 
       0, 8);
   for (std::uint64_t step = 0; step < 3; ++step) REQUIRE(loader.next().step == step);
   for (int i = 0; i < 2; ++i) REQUIRE(error_of([&] { loader.next(); }) == "3: batch 3 cannot be read");
-  loader.seek(4);
-  REQUIRE(loader.next().step == 4);
 }
 
 TEST_CASE("a loader ends cleanly whatever it is doing") {
   for (int round = 0; round < 50; ++round) {
     Loader loader(numbered, 0, 1 + static_cast<std::size_t>(round % 4));
     for (int i = 0; i < round % 5; ++i) loader.next();
-    if (round % 3 == 0) loader.seek(7);
   }
   SUCCEED();
 }

@@ -1,4 +1,4 @@
-#include "data/source_glob.hpp"
+#include "data/source_files.hpp"
 
 #include "tests/data/data_support.hpp"
 #include "tests/support/catch.hpp"

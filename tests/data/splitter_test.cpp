@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "data/chunk_cut.hpp"
 #include "data/unicode.hpp"
 #include "tests/support/catch.hpp"
 

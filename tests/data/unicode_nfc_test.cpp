@@ -1,8 +1,7 @@
-#include "data/unicode_nfc.hpp"
+#include "data/unicode.hpp"
 
 #include <string>
 
-#include "data/unicode.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace sluice::data;

@@ -2,7 +2,6 @@
 #include "launch/engine/moe_bench.hpp"
 
 #include "core/tensor/tensor.hpp"
-#include "launch/engine/kept_bytes.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace sluice;

@@ -62,9 +62,9 @@ std::int64_t heads_size(const ConfigKeys& keys, const DecoderConfig& config, std
   return config.hidden_size / config.num_attention_heads;
 }
 
-OrderedJson id_or_null(std::int64_t id) { return id >= 0 ? OrderedJson(id) : OrderedJson(nullptr); }
-
 }  // namespace
+
+OrderedJson id_or_null(std::int64_t id) { return id >= 0 ? OrderedJson(id) : OrderedJson(nullptr); }
 
 OrderedJson shared_keys(const ModelDescription& model, const Architecture& architecture) {
   const DecoderConfig& config = model.decoder;

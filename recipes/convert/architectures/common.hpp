@@ -21,6 +21,9 @@ struct ConfigDefaults {
   bool sliding_window = false;  // true: the class uses a sliding_window even without use_sliding_window
 };
 
+/// A token id as config.json has it: null for -1, which means none.
+OrderedJson id_or_null(std::int64_t id);
+
 /// The keys of config.json that all architectures write, in their order. An architecture may change values of them.
 OrderedJson shared_keys(const ModelDescription& model, const Architecture& architecture);
 

@@ -12,7 +12,7 @@ TEST_CASE("the monotonic clock does not go back, the stopwatch starts again") {
   const double before = monotonic_seconds();
   Stopwatch watch;
   REQUIRE(watch.seconds() >= 0);
-  REQUIRE(watch.restart() >= 0);
+  watch.restart();
   REQUIRE(watch.seconds() <= monotonic_seconds() - before);
 }
 

@@ -125,12 +125,11 @@ TEST_CASE("each start writes a file of its own that sorts behind the earlier one
   }
   // A clock that was set back must not put the next file first.
   write_text(folder.path() / "events.out.tfevents.4000000000.elsewhere.1.0", "");
-  EventLog last(folder.path(), 8);
+  const EventLog last(folder.path(), 8);
   const auto files = files_in(folder.path());
   REQUIRE(files.size() == 4);
-  REQUIRE(files.back() == last.path());
-  REQUIRE(contains(last.path().filename().string(), "events.out.tfevents.4000000001."));
-  const auto records = records_of(read_file(last.path()));
+  REQUIRE(contains(files.back().filename().string(), "events.out.tfevents.4000000001."));
+  const auto records = records_of(read_file(files.back()));
   REQUIRE(records.size() == 2);
   REQUIRE(contains(records[0], "brain.Event:2"));
   // Readers drop steps >= the one of START: the resumed step itself stays.

@@ -12,6 +12,8 @@ using namespace sluice::recipes;
 
 namespace {
 
+bool stop_requested() { return *stop_signal_name() != '\0'; }
+
 /// Runs `body` in a process of its own (handlers are per process) and returns how it ended: its exit code, or minus the signal.
 template <class Body>
 int ended(const Body& body) {
@@ -29,9 +31,9 @@ int ended(const Body& body) {
 int after(bool with_interrupt, std::initializer_list<int> signals, const char* name) {
   return ended([&] {
     install_stop_signals(with_interrupt);
-    if (stop_requested() || std::strcmp(stop_signal_name(), "") != 0) return 1;
+    if (stop_requested()) return 1;
     for (const int number : signals) raise(number);
-    return stop_requested() && std::strcmp(stop_signal_name(), name) == 0 ? 75 : 2;
+    return std::strcmp(stop_signal_name(), name) == 0 ? 75 : 2;
   });
 }
 

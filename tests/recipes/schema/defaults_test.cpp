@@ -1,7 +1,6 @@
 // No default contradicts a key that is given, or it says that it is one.
-#include "recipes/schema/defaults.hpp"
+#include "recipes/schema/reading.hpp"
 
-#include "recipes/schema/dump.hpp"
 #include "tests/recipes/schema/scratch.hpp"
 #include "tests/support/catch.hpp"
 

@@ -1,5 +1,5 @@
 // extends, overrides, and the values that come out.
-#include "recipes/schema/compose.hpp"
+#include "recipes/schema/reading.hpp"
 #include "tests/recipes/schema/scratch.hpp"
 #include "tests/support/catch.hpp"
 
@@ -40,8 +40,8 @@ TEST_CASE("every kind of value is read") {
   CHECK(r.data.train == std::vector<DataSource>{{"a.txt", 1.0}, {"b/*.jsonl.gz", 0.5}});
   CHECK(r.data.validation_split == 0.25);
   CHECK(r.data.tokenizer == TokenizerConfig{TokenizerType::kFile, 4096, "t.json"});
-  CHECK(r.data.order == Order::kContiguous);
-  CHECK(r.data.invalid_utf8 == InvalidUtf8::kError);
+  CHECK(r.data.order == data::Order::kContiguous);
+  CHECK(r.data.invalid_utf8 == data::InvalidUtf8::kError);
   CHECK(r.model.head_dim == 10);
   CHECK(r.model.num_key_value_heads == 3);
   CHECK(r.model.intermediate_size == 240);
@@ -49,7 +49,7 @@ TEST_CASE("every kind of value is read") {
   CHECK(r.model.rope_theta == 5e5);
   CHECK(r.train.lr_scheduler == LrShape::kCosine);
   CHECK(r.train.learning_rate == 2e-3);
-  CHECK(r.parallel.backend == Backend::kMpi);
+  CHECK(r.parallel.backend == parallel::CommBackend::kMpi);
   CHECK(r.checkpoint.keep == 9);
   CHECK(read_text_recipe(kHead + kDense, {"model.qk_norm=true"}).model.qk_norm == QkNorm::kHead);
   CHECK(read_text_recipe(kHead + kDense + "train:\n").train == TrainConfig{});  // everything in it commented out

@@ -1,4 +1,4 @@
-#include "recipes/schema/dump.hpp"
+#include "recipes/schema/read_recipe.hpp"
 #include "tests/recipes/schema/scratch.hpp"
 #include "tests/support/catch.hpp"
 

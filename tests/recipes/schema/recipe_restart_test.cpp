@@ -1,6 +1,5 @@
 #include "recipes/schema/restart.hpp"
 
-#include "recipes/schema/dump.hpp"
 #include "tests/recipes/schema/scratch.hpp"
 #include "tests/support/catch.hpp"
 

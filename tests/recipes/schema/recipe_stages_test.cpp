@@ -308,16 +308,12 @@ TEST_CASE("a run that starts sparse says its widths") {
         "x.yaml:3:52: family_size(2) follows from growth: start with 1 and add a grow stage");
 }
 
-TEST_CASE("validate names the key where there is no file") {
+TEST_CASE("a problem names its key where there is no file") {
   Recipe r = read_text_recipe(kHead + kDense + kSparse);
-  validate(r);
+  CHECK(!find_problem(r));
   r.stages[1].moe->top_k = 9;
-  std::string what;
-  try {
-    validate(r);
-  } catch (const Error& error) {
-    what = error.what();
-    CHECK(error.code() == ExitCode::kUsage);
-  }
-  CHECK(what == "stages.sparse.moe.top_k: stage 'sparse': top_k(9) is above num_experts(8)");
+  const std::optional<Problem> problem = find_problem(r);
+  REQUIRE(problem);
+  CHECK(problem->key == "stages.sparse.moe.top_k");
+  CHECK(problem->text == "stage 'sparse': top_k(9) is above num_experts(8)");
 }

@@ -1,6 +1,5 @@
 // The recipes of the repository are good, and are what their comments say.
 #include "recipes/schema/conversion.hpp"
-#include "recipes/schema/dump.hpp"
 #include "recipes/schema/routing_checks.hpp"
 #include "recipes/schema/validate.hpp"
 #include "tests/recipes/schema/scratch.hpp"
