@@ -59,11 +59,6 @@ at::Tensor ParameterSet::packed_gradient(Replication replication) const {
   return count == of.layout.content().count() ? of.gradient_content : at::cat(gradients);
 }
 
-Parameter* ParameterSet::find(const std::string& name) const {
-  const auto found = std::find_if(parameters_.begin(), parameters_.end(), [&](const Parameter* p) { return p->name == name; });
-  return found == parameters_.end() ? nullptr : *found;
-}
-
 void ParameterSet::clear_gradients() {
   for (Parameter* p : trained_) p->gradient.clear();
   complete_->store(false, std::memory_order_relaxed);

@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <memory>
-#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -28,7 +27,6 @@ class ParameterSet {
   const std::vector<Parameter*>& all() const { return parameters_; }
   /// Those with a gradient, in the same order: none in a model that does not train.
   const std::vector<Parameter*>& trained() const { return trained_; }
-  Parameter* find(const std::string& name) const;
 
   /// The flat buffers of a class, of layout().whole() elements: undefined in a model that does not train. Gaps and padding are zeros.
   struct Buffers {

@@ -32,7 +32,7 @@ at::Tensor held_choices(TrainModel& model, const Layout& layout, const Evaluatio
   for (std::int64_t done = 0; done < most; done += batch) {
     const std::int64_t begin = std::min<std::int64_t>(done, mine.count), count = std::min<std::int64_t>(batch, mine.count - begin);
     const ModelInput input = evaluation_input(model, held, mine.first + begin, count);
-    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval", false}, request);
+    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval"}, request);
     for (std::int64_t i = 0; i < layers && count > 0; ++i) {
       const auto index = static_cast<std::size_t>(i);
       const at::Tensor chosen = model.sparse[index]->router.route(output.features.at(request.paths[index]), input.batch.rows).experts;
