@@ -18,7 +18,6 @@ struct RoutingPlan {
 
   std::int64_t tokens() const { return slot.size(0); }
   std::int64_t experts_per_token() const { return slot.size(1); }
-  std::int64_t num_experts() const { return counts.size(0); }
 };
 
 /// Sorts the (token, k) pairs by expert, stably. experts [N, K] holds expert numbers of the whole model, -1 for a dropped pair. S is the

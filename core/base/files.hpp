@@ -24,15 +24,12 @@ void remove_unfinished_writes(const std::filesystem::path& path);
 /// (exit 3) if that fails; a file system that cannot flush directories is no error.
 void sync_directory(const std::filesystem::path& directory);
 
-/// A file mapped read-only into memory, unmapped by the destructor. Throws the same errors as read_file(). An empty file, and an object
-/// without a file, have size 0 and a null data().
+/// A file mapped read-only into memory, unmapped by the destructor. Throws the same errors as read_file(). An empty file has
+/// size 0 and a null data().
 class MappedFile {
  public:
-  MappedFile() = default;
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&& other) noexcept;
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 

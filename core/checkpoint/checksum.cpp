@@ -48,8 +48,6 @@ struct ChecksumStream::State {
 
 ChecksumStream::ChecksumStream() : state_(std::make_unique<State>()) {}
 ChecksumStream::~ChecksumStream() = default;
-ChecksumStream::ChecksumStream(ChecksumStream&&) noexcept = default;
-ChecksumStream& ChecksumStream::operator=(ChecksumStream&&) noexcept = default;
 
 void ChecksumStream::update(std::span<const std::byte> bytes) {
   XXH3_128bits_update(state_->hash, bytes.data(), bytes.size());

@@ -28,8 +28,6 @@ class ChecksumStream {
  public:
   ChecksumStream();
   ~ChecksumStream();
-  ChecksumStream(ChecksumStream&&) noexcept;
-  ChecksumStream& operator=(ChecksumStream&&) noexcept;
   void update(std::span<const std::byte> bytes);
   Checksum digest() const;
 

@@ -39,30 +39,24 @@ int reserve(int fd, std::uint64_t bytes) {
 
 }  // namespace
 
-struct SafetensorsWriter::Progress {
-  std::uint64_t written = 0;
-  std::unique_ptr<ChecksumStream> stream;  // only while the tensor comes in pieces
-  Checksum checksum;
-};
-
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
-    : path_(path.string()), file_(path), layout_(parse_safetensors(file_.view(), path_)) {}
+    : path_(path.string()), file_(path), header_(parse_safetensors(file_.view(), path_)) {}
 
-SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, SafetensorsLayout layout, std::function<void()> got_on)
-    : path_(path.string()), got_on_(std::move(got_on)), layout_(std::move(layout)), progress_(layout_.tensors.size()) {
-  for (std::size_t i = 0; i < layout_.tensors.size(); ++i) {
-    index_.emplace(layout_.tensors[i].info.name, i);
-    if (layout_.tensors[i].bytes() == 0) progress_[i].checksum = checksum_of(std::span<const std::byte>());
+SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, SafetensorsHeader header, std::function<void()> got_on)
+    : path_(path.string()), got_on_(std::move(got_on)), header_(std::move(header)), checksums_(header_.tensors.size()) {
+  for (std::size_t i = 0; i < header_.tensors.size(); ++i) {
+    index_.emplace(header_.tensors[i].info.name, i);
+    if (header_.tensors[i].bytes() == 0) checksums_[i] = checksum_of(std::span<const std::byte>());
   }
-  const std::string header = header_bytes(layout_);
-  header_checksum_ = checksum_of(std::string_view(header));
+  const std::string start = header_bytes(header_);
+  header_checksum_ = checksum_of(std::string_view(start));
   // Exclusive: a file that somebody has mapped is never cut short.
   fd_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd_ < 0) throw data_error("{}: cannot be created: {}", path_, reason_of(errno, path_));
   try {
-    if (const int error = reserve(fd_, layout_.file_bytes()); error != 0)
-      throw data_error("{}: no room for {} bytes: {}", path_, layout_.file_bytes(), reason_of(error, path_));
-    write_at(0, std::as_bytes(std::span(header)), "the header");
+    if (const int error = reserve(fd_, header_.file_bytes()); error != 0)
+      throw data_error("{}: no room for {} bytes: {}", path_, header_.file_bytes(), reason_of(error, path_));
+    write_at(0, std::as_bytes(std::span(start)), "the header");
   } catch (...) {
     close(fd_);
     unlink(path_.c_str());
@@ -74,12 +68,6 @@ SafetensorsWriter::~SafetensorsWriter() {
   if (fd_ < 0) return;
   close(fd_);
   unlink(path_.c_str());
-}
-
-SafetensorsWriter::Progress& SafetensorsWriter::find(const std::string& name) {
-  const auto found = index_.find(name);
-  if (found == index_.end()) throw data_error("{}: tensor '{}' was not planned for this file", path_, name);
-  return progress_[found->second];
 }
 
 void SafetensorsWriter::write_at(std::uint64_t offset, std::span<const std::byte> bytes, const std::string& what) {
@@ -97,7 +85,7 @@ void SafetensorsWriter::write_at(std::uint64_t offset, std::span<const std::byte
 
 /// In pieces, of which the next is on its way while one is waited for, so that a long flush shows that it gets on.
 void SafetensorsWriter::flush() {
-  const auto size = static_cast<off64_t>(layout_.file_bytes()), piece = static_cast<off64_t>(kPieceBytes);
+  const auto size = static_cast<off64_t>(header_.file_bytes()), piece = static_cast<off64_t>(kPieceBytes);
   const auto sync = [&](off64_t begin, unsigned flags) {
     if (begin >= size || sync_file_range(fd_, begin, std::min(piece, size - begin), flags) == 0) return true;
     // Not every file system can; but an error of the disk is told only once.
@@ -113,43 +101,26 @@ void SafetensorsWriter::flush() {
 }
 
 void SafetensorsWriter::write(const std::string& name, std::span<const std::byte> bytes) {
-  Progress& progress = find(name);
-  const TensorSlot& slot = layout_.tensors[index_.at(name)];
-  if (bytes.size() != slot.bytes() || progress.written != 0)
-    throw data_error("{}: tensor '{}' has {} bytes, of which {} were written before: {} bytes do not fit", path_, name, slot.bytes(),
-                     progress.written, bytes.size());
-  progress.checksum = checksum_of(bytes);
-  write_at(layout_.data_start + slot.begin, bytes, "tensor '" + name + "'");
-  progress.written = slot.bytes();
-}
-
-void SafetensorsWriter::append(const std::string& name, std::span<const std::byte> bytes) {
-  Progress& progress = find(name);
-  const TensorSlot& slot = layout_.tensors[index_.at(name)];
-  if (bytes.size() > slot.bytes() - progress.written)
-    throw data_error("{}: tensor '{}' has {} bytes, of which {} were written before: {} more do not fit", path_, name, slot.bytes(),
-                     progress.written, bytes.size());
+  const auto found = index_.find(name);
+  if (found == index_.end()) throw data_error("{}: tensor '{}' was not planned for this file", path_, name);
+  const TensorSlot& slot = header_.tensors[found->second];
+  std::optional<Checksum>& checksum = checksums_[found->second];
+  if (bytes.size() != slot.bytes())
+    throw data_error("{}: tensor '{}' has {} bytes: {} do not fit", path_, name, slot.bytes(), bytes.size());
   if (bytes.empty()) return;
-  if (!progress.stream) progress.stream = std::make_unique<ChecksumStream>();
-  progress.stream->update(bytes);
-  write_at(layout_.data_start + slot.begin + progress.written, bytes, "tensor '" + name + "'");
-  progress.written += bytes.size();
-  if (progress.written == slot.bytes()) {
-    progress.checksum = progress.stream->digest();
-    progress.stream.reset();
-  }
+  if (checksum) throw data_error("{}: tensor '{}' was written before", path_, name);
+  write_at(header_.data_start + slot.begin, bytes, "tensor '" + name + "'");
+  checksum = checksum_of(bytes);
 }
 
 TensorFileRecord SafetensorsWriter::finish() {
   TensorFileRecord record;
-  record.bytes = layout_.file_bytes();
+  record.bytes = header_.file_bytes();
   record.header = header_checksum_;
-  for (std::size_t i = 0; i < progress_.size(); ++i) {
-    const TensorSlot& slot = layout_.tensors[i];
-    if (progress_[i].written != slot.bytes())
-      throw data_error("{}: tensor '{}' is incomplete: {} of {} bytes were written", path_, slot.info.name, progress_[i].written,
-                       slot.bytes());
-    record.tensors.emplace(slot.info.name, TensorRecord{slot.info.type, slot.info.shape, progress_[i].checksum});
+  for (std::size_t i = 0; i < checksums_.size(); ++i) {
+    const TensorInfo& info = header_.tensors[i].info;
+    if (!checksums_[i]) throw data_error("{}: tensor '{}' was not written", path_, info.name);
+    record.tensors.emplace(info.name, TensorRecord{info.type, info.shape, *checksums_[i]});
   }
   flush();
   if (close(std::exchange(fd_, -1)) != 0) {

@@ -120,7 +120,7 @@ TensorIndex TensorIndex::open(const fs::path& folder, const std::string& stem) {
 void TensorIndex::add_file(const fs::path& path) {
   files_.push_back(std::make_unique<SafetensorsFile>(path));
   const SafetensorsFile& file = *files_.back();
-  for (const TensorSlot& slot : file.layout().tensors) {
+  for (const TensorSlot& slot : file.header().tensors) {
     const auto [place, is_new] = tensors_.emplace(slot.info.name, TensorView{slot.info, file.bytes(slot), &file});
     if (!is_new) throw data_error("{}: tensor '{}' is in {} too", file.path(), slot.info.name, place->second.file->path());
   }

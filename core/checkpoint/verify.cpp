@@ -60,7 +60,7 @@ bool right_size(const fs::path& path, const std::string& file, std::uint64_t exp
 void verify_tensors(const SafetensorsFile& file, const std::string& name, const TensorFileRecord& record, VerifyDepth depth,
                     const VerifyProgress& got_on, std::vector<Damage>& damages) {
   std::set<std::string> found;
-  for (const TensorSlot& slot : file.layout().tensors) {
+  for (const TensorSlot& slot : file.header().tensors) {
     const TensorInfo& info = slot.info;
     found.insert(info.name);
     const auto expected = record.tensors.find(info.name);
@@ -84,7 +84,7 @@ void verify_tensor_file(const fs::path& checkpoint, const std::string& name, con
   if (!right_size(checkpoint / name, name, record.bytes, damages)) return;
   try {
     const SafetensorsFile file(checkpoint / name);
-    const Checksum header = checksum_of(file.header());
+    const Checksum header = checksum_of(file.header_bytes());
     if (header != record.header) damages.push_back({name, "", "header: " + mismatch(record.header, header)});
     verify_tensors(file, name, record, depth, got_on, damages);
   } catch (const CannotLook&) {

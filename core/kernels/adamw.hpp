@@ -27,14 +27,6 @@ AdamwStep corrected(AdamwStep step, std::int64_t updates);
 template <class A>
 void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const AdamwStep& step);
 
-/// The same step, with the members of AdamwStep as separate arguments.
-template <class A>
-void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, double learning_rate, double beta1, double beta2,
-                double eps, double weight_decay, double bias_correction1, double bias_correction2, double grad_scale) {
-  adamw_step(param, grad, exp_avg, exp_avg_sq, n,
-             AdamwStep{learning_rate, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2, grad_scale});
-}
-
 /// The same step for a matrix [rows, columns] whose rows (or columns) have had different numbers of updates. updates[i] is the t of row
 /// (column) i, this update included; the bias corrections are computed from it, and those in `step` are ignored.
 template <class A>

@@ -1,5 +1,5 @@
 // bfloat16 storage: the upper half of a float, rounded to nearest even. Arithmetic happens in float.
-// Gives: BFloat16, to_float(), to_bfloat16(), widen(), narrow(), AccumulateOf<T>, convert().
+// Gives: BFloat16, to_float(), to_bfloat16(), widen(), narrow(), AccumulateOf<T>.
 #pragma once
 
 #include <cstdint>
@@ -61,14 +61,5 @@ struct Accumulate<double> {
 /// The type in which values stored as T are computed and accumulated: double for double, float for float and BFloat16.
 template <class T>
 using AccumulateOf = typename Accumulate<T>::Type;
-
-/// Convert n values, rounding as to_bfloat16(), on all threads. The ranges must not overlap.
-void convert(const float* from, BFloat16* to, std::int64_t n);
-void convert(const BFloat16* from, float* to, std::int64_t n);
-
-namespace reference {
-void convert(const float* from, BFloat16* to, std::int64_t n);
-void convert(const BFloat16* from, float* to, std::int64_t n);
-}  // namespace reference
 
 }  // namespace sluice::kernels

@@ -1,5 +1,6 @@
 #include "core/kernels/reduce.hpp"
 
+#include <algorithm>
 #include <type_traits>
 #include <vector>
 
@@ -21,28 +22,12 @@ double sum_of_squares(const A* x, std::int64_t n) {
 }
 
 template <class A>
-std::int64_t first_non_finite(const A* x, std::int64_t n) {
+bool all_finite(const A* x, std::int64_t n) {
   const auto block = SLUICE_FOR_THIS_CPU(any_non_finite<A>);
   std::vector<char> found(static_cast<std::size_t>((n + kBlockElements - 1) / kBlockElements));
   parallel_blocks(n, kBlockElements,
                   [&](std::int64_t begin, std::int64_t end) { found[begin / kBlockElements] = block(x + begin, end - begin); });
-  const auto first = std::find(found.begin(), found.end(), 1);
-  if (first == found.end()) return -1;
-  std::int64_t i = (first - found.begin()) * kBlockElements;
-  while (std::isfinite(x[i])) ++i;
-  return i;
-}
-
-template <class A>
-void scale(A* x, std::int64_t n, double s) {
-  const auto block = SLUICE_FOR_THIS_CPU(scale_block<A>);
-  parallel_blocks(n, kBlockElements, [&](std::int64_t begin, std::int64_t end) { block(x + begin, end - begin, static_cast<A>(s)); });
-}
-
-template <class T>
-void add(AccumulateOf<T>* into, const T* from, std::int64_t n) {
-  const auto block = SLUICE_FOR_THIS_CPU(add_block<T>);
-  parallel_blocks(n, kBlockElements, [&](std::int64_t begin, std::int64_t end) { block(into + begin, from + begin, end - begin); });
+  return std::find(found.begin(), found.end(), 1) == found.end();
 }
 
 namespace reference {
@@ -55,41 +40,19 @@ double sum_of_squares(const A* x, std::int64_t n) {
 }
 
 template <class A>
-std::int64_t first_non_finite(const A* x, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (!std::isfinite(x[i])) return i;
-  }
-  return -1;
-}
-
-template <class A>
-void scale(A* x, std::int64_t n, double s) {
-  for (std::int64_t i = 0; i < n; ++i) x[i] = static_cast<A>(x[i] * static_cast<A>(s));
-}
-
-template <class T>
-void add(AccumulateOf<T>* into, const T* from, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) into[i] += widen(from[i]);
+bool all_finite(const A* x, std::int64_t n) {
+  return std::all_of(x, x + n, [](A value) { return std::isfinite(value); });
 }
 
 }  // namespace reference
 
-#define SLUICE_INSTANTIATE(A)                                                \
-  template double sum_of_squares(const A*, std::int64_t);                    \
-  template std::int64_t first_non_finite(const A*, std::int64_t);            \
-  template void scale(A*, std::int64_t, double);                             \
-  template double reference::sum_of_squares(const A*, std::int64_t);         \
-  template std::int64_t reference::first_non_finite(const A*, std::int64_t); \
-  template void reference::scale(A*, std::int64_t, double);
+#define SLUICE_INSTANTIATE(A)                                        \
+  template double sum_of_squares(const A*, std::int64_t);            \
+  template bool all_finite(const A*, std::int64_t);                  \
+  template double reference::sum_of_squares(const A*, std::int64_t); \
+  template bool reference::all_finite(const A*, std::int64_t);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)
-#undef SLUICE_INSTANTIATE
-#define SLUICE_INSTANTIATE(T)                                     \
-  template void add<T>(AccumulateOf<T>*, const T*, std::int64_t); \
-  template void reference::add<T>(AccumulateOf<T>*, const T*, std::int64_t);
-SLUICE_INSTANTIATE(float)
-SLUICE_INSTANTIATE(double)
-SLUICE_INSTANTIATE(BFloat16)
 #undef SLUICE_INSTANTIATE
 
 }  // namespace sluice::kernels

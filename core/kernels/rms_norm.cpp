@@ -20,27 +20,6 @@ void forward(const T* x, const T* residual, const AccumulateOf<T>* weight, std::
   });
 }
 
-template <class T, bool kAdd>
-void backward(const T* dy, const T* dsum, const T* x, const AccumulateOf<T>* weight, const AccumulateOf<T>* inverse_rms, std::int64_t rows,
-              std::int64_t width, T* dx, AccumulateOf<T>* dweight) {
-  using A = AccumulateOf<T>;
-  const auto block = SLUICE_FOR_THIS_CPU(rms_norm_backward_rows<T, kAdd>);
-  // Each block writes a dweight of its own. The number of blocks is bounded, so that adding these up stays cheap.
-  constexpr std::int64_t max_blocks = 64;
-  const std::int64_t block_rows = std::max(rows_per_block(width), (rows + max_blocks - 1) / max_blocks);
-  const std::int64_t blocks = (rows + block_rows - 1) / block_rows;
-  std::vector<A> partial(static_cast<std::size_t>(blocks * width), A(0));
-  parallel_blocks(rows, block_rows, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t at = begin * width;
-    block(dy + at, kAdd ? dsum + at : nullptr, x + at, weight, inverse_rms + begin, end - begin, width, dx + at,
-          partial.data() + begin / block_rows * width);
-  });
-  std::fill(dweight, dweight + width, A(0));
-  for (std::int64_t b = 0; b < blocks; ++b) {
-    for (std::int64_t i = 0; i < width; ++i) dweight[i] += partial[b * width + i];
-  }
-}
-
 }  // namespace
 
 template <class T>
@@ -58,13 +37,21 @@ void add_rms_norm_forward(const T* x, const T* residual, const AccumulateOf<T>* 
 template <class T>
 void rms_norm_backward(const T* dy, const T* x, const AccumulateOf<T>* weight, const AccumulateOf<T>* inverse_rms, std::int64_t rows,
                        std::int64_t width, T* dx, AccumulateOf<T>* dweight) {
-  backward<T, false>(dy, nullptr, x, weight, inverse_rms, rows, width, dx, dweight);
-}
-
-template <class T>
-void add_rms_norm_backward(const T* dy, const T* dsum, const T* sum, const AccumulateOf<T>* weight, const AccumulateOf<T>* inverse_rms,
-                           std::int64_t rows, std::int64_t width, T* dx, AccumulateOf<T>* dweight) {
-  backward<T, true>(dy, dsum, sum, weight, inverse_rms, rows, width, dx, dweight);
+  using A = AccumulateOf<T>;
+  const auto block = SLUICE_FOR_THIS_CPU(rms_norm_backward_rows<T>);
+  // Each block writes a dweight of its own. The number of blocks is bounded, so that adding these up stays cheap.
+  constexpr std::int64_t max_blocks = 64;
+  const std::int64_t block_rows = std::max(rows_per_block(width), (rows + max_blocks - 1) / max_blocks);
+  const std::int64_t blocks = (rows + block_rows - 1) / block_rows;
+  std::vector<A> partial(static_cast<std::size_t>(blocks * width), A(0));
+  parallel_blocks(rows, block_rows, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t at = begin * width;
+    block(dy + at, x + at, weight, inverse_rms + begin, end - begin, width, dx + at, partial.data() + begin / block_rows * width);
+  });
+  std::fill(dweight, dweight + width, A(0));
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    for (std::int64_t i = 0; i < width; ++i) dweight[i] += partial[b * width + i];
+  }
 }
 
 namespace reference {
@@ -82,22 +69,21 @@ void rms_norm_forward(const T* x, const AccumulateOf<T>* weight, std::int64_t ro
 }
 
 template <class T>
-void add_rms_norm_backward(const T* dy, const T* dsum, const T* sum, const AccumulateOf<T>* weight, const AccumulateOf<T>* inverse_rms,
-                           std::int64_t rows, std::int64_t width, T* dx, AccumulateOf<T>* dweight) {
+void rms_norm_backward(const T* dy, const T* x, const AccumulateOf<T>* weight, const AccumulateOf<T>* inverse_rms, std::int64_t rows,
+                       std::int64_t width, T* dx, AccumulateOf<T>* dweight) {
   std::vector<double> weight_gradient(static_cast<std::size_t>(width), 0.0);
   for (std::int64_t row = 0; row < rows; ++row) {
     const double inverse = inverse_rms[row];
     double mean = 0;  // of dy * weight * normalised
     for (std::int64_t i = 0; i < width; ++i) {
       const std::int64_t at = row * width + i;
-      const double normalised = widen(sum[at]) * inverse;
+      const double normalised = widen(x[at]) * inverse;
       mean += widen(dy[at]) * weight[i] * normalised / static_cast<double>(width);
       weight_gradient[i] += widen(dy[at]) * normalised;
     }
     for (std::int64_t i = 0; i < width; ++i) {
       const std::int64_t at = row * width + i;
-      const double gradient = inverse * (static_cast<double>(widen(dy[at])) * weight[i] - widen(sum[at]) * inverse * mean);
-      narrow(gradient + (dsum ? widen(dsum[at]) : 0), dx[at]);
+      narrow(inverse * (static_cast<double>(widen(dy[at])) * weight[i] - widen(x[at]) * inverse * mean), dx[at]);
     }
   }
   for (std::int64_t i = 0; i < width; ++i) dweight[i] = static_cast<AccumulateOf<T>>(weight_gradient[i]);
@@ -111,11 +97,9 @@ void add_rms_norm_backward(const T* dy, const T* dsum, const T* sum, const Accum
                                      AccumulateOf<T>*);                                                                                  \
   template void rms_norm_backward(const T*, const T*, const AccumulateOf<T>*, const AccumulateOf<T>*, std::int64_t, std::int64_t, T*,    \
                                   AccumulateOf<T>*);                                                                                     \
-  template void add_rms_norm_backward(const T*, const T*, const T*, const AccumulateOf<T>*, const AccumulateOf<T>*, std::int64_t,        \
-                                      std::int64_t, T*, AccumulateOf<T>*);                                                               \
   template void reference::rms_norm_forward(const T*, const AccumulateOf<T>*, std::int64_t, std::int64_t, double, T*, AccumulateOf<T>*); \
-  template void reference::add_rms_norm_backward(const T*, const T*, const T*, const AccumulateOf<T>*, const AccumulateOf<T>*,           \
-                                                 std::int64_t, std::int64_t, T*, AccumulateOf<T>*);
+  template void reference::rms_norm_backward(const T*, const T*, const AccumulateOf<T>*, const AccumulateOf<T>*, std::int64_t,           \
+                                             std::int64_t, T*, AccumulateOf<T>*);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)
 SLUICE_INSTANTIATE(BFloat16)

@@ -26,22 +26,14 @@ template <class T>
 void rms_norm_backward(const T* dy, const T* x, const AccumulateOf<T>* weight, const AccumulateOf<T>* inverse_rms, std::int64_t rows,
                        std::int64_t width, T* dx, AccumulateOf<T>* dweight);
 
-/// Backward pass of add_rms_norm_forward. dsum is the gradient that `sum` got from its other uses. Writes
-/// dx = dsum + (gradient of the norm at sum), which is the gradient of x and of residual alike, and dweight. dx may be dy or dsum.
-template <class T>
-void add_rms_norm_backward(const T* dy, const T* dsum, const T* sum, const AccumulateOf<T>* weight, const AccumulateOf<T>* inverse_rms,
-                           std::int64_t rows, std::int64_t width, T* dx, AccumulateOf<T>* dweight);
-
 namespace reference {
 
 template <class T>
 void rms_norm_forward(const T* x, const AccumulateOf<T>* weight, std::int64_t rows, std::int64_t width, double eps, T* y,
                       AccumulateOf<T>* inverse_rms);
-
-/// dsum may be null, which gives rms_norm_backward.
 template <class T>
-void add_rms_norm_backward(const T* dy, const T* dsum, const T* sum, const AccumulateOf<T>* weight, const AccumulateOf<T>* inverse_rms,
-                           std::int64_t rows, std::int64_t width, T* dx, AccumulateOf<T>* dweight);
+void rms_norm_backward(const T* dy, const T* x, const AccumulateOf<T>* weight, const AccumulateOf<T>* inverse_rms, std::int64_t rows,
+                       std::int64_t width, T* dx, AccumulateOf<T>* dweight);
 
 }  // namespace reference
 }  // namespace sluice::kernels

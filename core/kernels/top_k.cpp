@@ -23,13 +23,6 @@ void top_k(const A* scores, const A* bias, std::int64_t N, std::int64_t E, std::
 }
 
 template <class A>
-void row_softmax(const A* logits, std::int64_t N, std::int64_t E, A* out) {
-  const auto block = SLUICE_FOR_THIS_CPU(softmax_rows<A>);
-  parallel_blocks(N, rows_per_block(E),
-                  [&](std::int64_t begin, std::int64_t end) { block(logits + begin * E, end - begin, E, out + begin * E); });
-}
-
-template <class A>
 void row_sigmoid(const A* logits, std::int64_t N, std::int64_t E, A* out) {
   const auto block = SLUICE_FOR_THIS_CPU(sigmoid_block<A>);
   parallel_blocks(N * E, kBlockElements, [&](std::int64_t begin, std::int64_t end) { block(logits + begin, end - begin, out + begin); });
@@ -51,16 +44,6 @@ void top_k(const A* scores, const A* bias, std::int64_t N, std::int64_t E, std::
 }
 
 template <class A>
-void row_softmax(const A* logits, std::int64_t N, std::int64_t E, A* out) {
-  for (std::int64_t n = 0; n < N; ++n) {
-    double top = -std::numeric_limits<double>::infinity(), total = 0;
-    for (std::int64_t e = 0; e < E; ++e) top = std::max(top, static_cast<double>(logits[n * E + e]));
-    for (std::int64_t e = 0; e < E; ++e) total += std::exp(logits[n * E + e] - top);
-    for (std::int64_t e = 0; e < E; ++e) out[n * E + e] = static_cast<A>(std::exp(logits[n * E + e] - top) / total);
-  }
-}
-
-template <class A>
 void row_sigmoid(const A* logits, std::int64_t N, std::int64_t E, A* out) {
   for (std::int64_t i = 0; i < N * E; ++i) out[i] = static_cast<A>(1 / (1 + std::exp(-static_cast<double>(logits[i]))));
 }
@@ -69,10 +52,8 @@ void row_sigmoid(const A* logits, std::int64_t N, std::int64_t E, A* out) {
 
 #define SLUICE_INSTANTIATE(A)                                                                                  \
   template void top_k(const A*, const A*, std::int64_t, std::int64_t, std::int64_t, std::int32_t*);            \
-  template void row_softmax(const A*, std::int64_t, std::int64_t, A*);                                         \
   template void row_sigmoid(const A*, std::int64_t, std::int64_t, A*);                                         \
   template void reference::top_k(const A*, const A*, std::int64_t, std::int64_t, std::int64_t, std::int32_t*); \
-  template void reference::row_softmax(const A*, std::int64_t, std::int64_t, A*);                              \
   template void reference::row_sigmoid(const A*, std::int64_t, std::int64_t, A*);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)

@@ -11,10 +11,6 @@ namespace sluice::kernels {
 template <class A>
 void top_k(const A* scores, const A* bias, std::int64_t N, std::int64_t E, std::int64_t K, std::int32_t* experts);
 
-/// Writes the softmax of each row of logits [N, E] to out [N, E], which may be logits.
-template <class A>
-void row_softmax(const A* logits, std::int64_t N, std::int64_t E, A* out);
-
 /// Writes 1 / (1 + exp(-x)) of each element x of logits [N, E] to out [N, E], which may be logits.
 template <class A>
 void row_sigmoid(const A* logits, std::int64_t N, std::int64_t E, A* out);
@@ -23,8 +19,6 @@ namespace reference {
 
 template <class A>
 void top_k(const A* scores, const A* bias, std::int64_t N, std::int64_t E, std::int64_t K, std::int32_t* experts);
-template <class A>
-void row_softmax(const A* logits, std::int64_t N, std::int64_t E, A* out);
 template <class A>
 void row_sigmoid(const A* logits, std::int64_t N, std::int64_t E, A* out);
 

@@ -22,8 +22,6 @@ struct Batch {
 struct ModelState {
   std::vector<AttentionCache> layers;
   std::int64_t length = 0;  // rows of each sequence that it holds
-
-  std::int64_t bytes() const;
 };
 
 struct ForwardOutput {

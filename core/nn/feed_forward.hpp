@@ -17,7 +17,6 @@ namespace sluice {
 struct StepContext {
   std::int64_t step = -1;
   const char* phase = "forward";  // "forward" | "prepass" | "eval" | ...; goes into headers and failure reports
-  bool training = false;
 };
 
 /// Statistics of one sparse layer over the local rows of one micro-batch, by group of rows G: one group (all rows), or one

@@ -1,26 +1,23 @@
 #include "core/nn/parameter_set.hpp"
 
+#include "core/nn/tensor_part.hpp"
+
 #include <algorithm>
 
 namespace sluice {
-namespace {
-
-at::Tensor part(const at::Tensor& buffer, const ElementRange& range) { return buffer.narrow(0, range.begin, range.count()); }
-
-}  // namespace
 
 ParameterSet::ParameterSet(std::vector<Parameter*> parameters, bool with_gradients, const Holders& holders)
     : parameters_(std::move(parameters)) {
   if (!with_gradients) return;
   std::copy_if(parameters_.begin(), parameters_.end(), std::back_inserter(trained_), [](const Parameter* p) { return p->trainable; });
   const at::TensorOptions options = parameters_.empty() ? at::TensorOptions() : parameters_.front()->value.options();
-  dense_.layout = FlatLayout(options.dtype().itemsize(), holders.dense);
-  expert_.layout = FlatLayout(options.dtype().itemsize(), holders.expert);
-  for (const Parameter* p : trained_) ranges_.emplace(p, class_of(p->replication).layout.place(p->value.numel()));
+  dense_.plan = FlatPlan(options.dtype().itemsize(), holders.dense);
+  expert_.plan = FlatPlan(options.dtype().itemsize(), holders.expert);
+  for (const Parameter* p : trained_) ranges_.emplace(p, class_of(p->replication).plan.place(p->value.numel()));
   // Values first: their old memory is free by the time there are gradients.
-  for (Class* each : {&dense_, &expert_}) each->buffers.value = at::empty({each->layout.whole().count()}, options);
+  for (Class* each : {&dense_, &expert_}) each->buffers.value = at::empty({each->plan.whole().count()}, options);
   move_values();
-  for (Class* each : {&dense_, &expert_}) each->buffers.gradient = at::zeros({each->layout.whole().count()}, options);
+  for (Class* each : {&dense_, &expert_}) each->buffers.gradient = at::zeros({each->plan.whole().count()}, options);
   place_gradients();
 }
 
@@ -37,12 +34,12 @@ void ParameterSet::move_values() {
       p->move_value(part(of.buffers.value, range).view(p->value.sizes()));
       filled = range.end;
     }
-    zero_up_to(of.layout.whole().end);
+    zero_up_to(of.plan.whole().end);
   }
 }
 
 void ParameterSet::place_gradients() {
-  for (Class* each : {&dense_, &expert_}) each->gradient_content = part(each->buffers.gradient, each->layout.content());
+  for (Class* each : {&dense_, &expert_}) each->gradient_content = part(each->buffers.gradient, each->plan.content());
   const auto workspaces = std::make_shared<Workspaces>();
   for (Parameter* p : trained_) p->gradient.place(part(buffers(p->replication).gradient, range_of(*p)).view(p->value.sizes()), workspaces);
 }
@@ -56,12 +53,7 @@ at::Tensor ParameterSet::packed_gradient(Replication replication) const {
     gradients.push_back(p->gradient.sum().view({-1}));
     count += gradients.back().numel();
   }
-  return count == of.layout.content().count() ? of.gradient_content : at::cat(gradients);
-}
-
-Parameter* ParameterSet::find(const std::string& name) const {
-  const auto found = std::find_if(parameters_.begin(), parameters_.end(), [&](const Parameter* p) { return p->name == name; });
-  return found == parameters_.end() ? nullptr : *found;
+  return count == of.plan.content().count() ? of.gradient_content : at::cat(gradients);
 }
 
 void ParameterSet::clear_gradients() {

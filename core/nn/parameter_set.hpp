@@ -2,20 +2,19 @@
 // so that a reduction is one range, and what a rank owns of them is another. Their functions share one arena of workspaces.
 #pragma once
 
-#include "core/nn/flat_layout.hpp"
+#include "core/nn/flat_plan.hpp"
 #include "core/nn/parameter.hpp"
 
 #include <atomic>
 #include <memory>
-#include <string>
 #include <unordered_map>
 #include <vector>
 
 namespace sluice {
 
-/// Who holds the parameters of each replication class.
+/// How many ranks hold the parameters of each replication class alike.
 struct Holders {
-  HolderGroup dense, expert;
+  std::int64_t dense = 1, expert = 1;
 };
 
 class ParameterSet {
@@ -28,14 +27,13 @@ class ParameterSet {
   const std::vector<Parameter*>& all() const { return parameters_; }
   /// Those with a gradient, in the same order: none in a model that does not train.
   const std::vector<Parameter*>& trained() const { return trained_; }
-  Parameter* find(const std::string& name) const;
 
-  /// The flat buffers of a class, of layout().whole() elements: undefined in a model that does not train. Gaps and padding are zeros.
+  /// The flat buffers of a class, of plan().whole() elements: undefined in a model that does not train. Gaps and padding are zeros.
   struct Buffers {
     at::Tensor value, gradient;
   };
   const Buffers& buffers(Replication replication) const { return class_of(replication).buffers; }
-  const FlatLayout& layout(Replication replication) const { return class_of(replication).layout; }
+  const FlatPlan& plan(Replication replication) const { return class_of(replication).plan; }
   /// Where a trained parameter lies in the buffers of its class.
   const ElementRange& range_of(const Parameter& parameter) const { return ranges_.at(&parameter); }
 
@@ -58,7 +56,7 @@ class ParameterSet {
 
  private:
   struct Class {
-    FlatLayout layout;
+    FlatPlan plan;
     Buffers buffers;
     at::Tensor gradient_content;
   };

@@ -1,6 +1,7 @@
 #include "core/optim/adamw.hpp"
 
 #include "core/base/error.hpp"
+#include "core/nn/tensor_part.hpp"
 #include "core/optim/owned_update.hpp"
 
 namespace sluice {
@@ -15,11 +16,11 @@ double AdamWConfig::rate_factor(RateGroup group) const {
 }
 
 AdamW::AdamW(const ParameterSet& parameters)
-    : AdamW(parameters, parameters.layout(Replication::kWorld).owned(), parameters.layout(Replication::kExpert).owned()) {}
+    : AdamW(parameters, parameters.plan(Replication::kWorld).owned(), parameters.plan(Replication::kExpert).owned()) {}
 
 AdamW::AdamW(const ParameterSet& parameters, const ElementRange& dense, const ElementRange& expert) {
   const auto zeros = [&](Replication replication, const ElementRange& owned) {
-    const ElementRange whole = parameters.layout(replication).whole();
+    const ElementRange whole = parameters.plan(replication).whole();
     if (intersection(whole, owned) != owned)
       throw usage_error("elements {} to {} cannot be owned of a buffer of {}", owned.begin, owned.end, whole.end);
     const at::TensorOptions options = parameters.buffers(replication).value.options();
@@ -37,9 +38,8 @@ void AdamW::step(ParameterSet& parameters, const AdamWConfig& config, double lea
   ++steps_;
   for (const Replication replication : {Replication::kWorld, Replication::kExpert}) {
     const Moments& mine = moments(replication);
-    const auto owned_part = [&](const at::Tensor& buffer) { return buffer.narrow(0, mine.owned.begin, mine.owned.count()); };
     const ParameterSet::Buffers& buffers = parameters.buffers(replication);
-    OwnedUpdate update(mine.owned, {owned_part(buffers.value), owned_part(buffers.gradient), mine.exp_avg, mine.exp_avg_sq});
+    OwnedUpdate update(mine.owned, {part(buffers.value, mine.owned), part(buffers.gradient, mine.owned), mine.exp_avg, mine.exp_avg_sq});
     for (std::size_t i = 0; i < updates_.size(); ++i) {
       const Parameter& p = *parameters.all()[i];
       if (!p.gradient.placed() || p.replication != replication) continue;

@@ -15,7 +15,6 @@ namespace sluice {
 /// What this rank owns of a leaf, all views, good until the model gets another optimizer. A frozen leaf, and any in a model that does not
 /// train, has no state of the optimizer, undefined moments and no updates, and is owned as a whole.
 struct LeafView {
-  Parameter* parameter;
   Leaf leaf;
   ElementRange owned;  // elements of the leaf
   at::Tensor value, exp_avg, exp_avg_sq;  // of the leaf's shape if all of it is owned, else [owned.count()]

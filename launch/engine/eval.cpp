@@ -98,7 +98,7 @@ double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& 
   const auto count = static_cast<std::int64_t>(windows.size());
   const recipes::ModelInput input = recipes::make_input(recipes::LocalBatch::of_length(length, std::move(tokens), std::move(samples), count), 0, count,
                                                            model.decoder->device());
-  const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {0, "eval", false});
+  const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {0, "eval"});
   const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics);
   double nats = 0.0;
   std::int64_t end = 0;
@@ -140,7 +140,7 @@ void print_logprobs(LoadedModel& loaded, const recipes::Layout& layout, const Ev
   const auto length = static_cast<std::int64_t>(ids.size()) - 1;
   warn_of_untrained_positions(loaded, layout, length, fmt::format("--tokens of {} ids", ids.size()));
   const recipes::ModelInput input = recipes::make_input(recipes::LocalBatch::of_length(length, ids, {0}, 1), 0, 1, model.decoder->device());
-  const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {0, "eval", false});
+  const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {0, "eval"});
   const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics).to(at::kDouble);
   require_finite(nll.isfinite().all().item<bool>(), "loss", loaded, layout);
   for (std::int64_t i = 0; i < length; ++i) logprobs.push_back(-nll[i].item<double>());

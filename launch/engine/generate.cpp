@@ -55,7 +55,7 @@ int generate_command(const GenerateOptions& options) {
       const at::Device device = loaded.model.decoder->device();
       const Batch input = {at::tensor(pending, at::kInt).to(device, at::kLong),
                            RowTable({static_cast<std::int64_t>(pending.size())}, {0}, 0, Modality::kText, device)};
-      const at::Tensor hidden = loaded.model.decoder->forward(input, &state, {produced, "generate", false}).hidden;
+      const at::Tensor hidden = loaded.model.decoder->forward(input, &state, {produced, "generate"}).hidden;
       Parameter& head = loaded.model.decoder->head();
       const at::Tensor last = hidden.narrow(0, hidden.size(0) - 1, 1).to(head.compute.scalar_type());
       const at::Tensor logits = linear(last, head, loaded.model.decoder->head_numerics).squeeze(0);

@@ -54,21 +54,21 @@ class Subject {
     const at::Tensor input = x.detach().set_requires_grad(true);
     parameters_.clear_gradients();
     const Stopwatch watch;
-    layer_.forward(input, rows, {0, "forward", true}).y.backward(dy);
+    layer_.forward(input, rows, {0, "forward"}).y.backward(dy);
     return watch.seconds();
   }
 
   double kept_bytes_per_token(const at::Tensor& x, const RowTable& rows) {
     const at::Tensor input = x.detach().set_requires_grad(true);
     SlotOutput output;
-    const std::int64_t bytes = bytes_kept_by([&] { output = layer_.forward(input, rows, {0, "forward", true}); });
+    const std::int64_t bytes = bytes_kept_by([&] { output = layer_.forward(input, rows, {0, "forward"}); });
     return static_cast<double>(bytes - static_cast<std::int64_t>(output.y.nbytes())) / static_cast<double>(rows.rows());
   }
 
   // Rows of the expert with the most rows / mean rows of an expert. Only for a sparse layer.
   double fullest_expert(const at::Tensor& x, const RowTable& rows) {
     const at::NoGradGuard no_grad;
-    const std::vector<std::int64_t> counts = integers_of(layer_.forward(x, rows, {0, "forward", false}).statistics->expert_counts);
+    const std::vector<std::int64_t> counts = integers_of(layer_.forward(x, rows, {0, "forward"}).statistics->expert_counts);
     std::int64_t sum = 0;
     for (const std::int64_t count : counts) sum += count;
     const std::int64_t fullest = *std::max_element(counts.begin(), counts.end());

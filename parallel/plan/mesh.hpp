@@ -36,7 +36,6 @@ class Mesh {
   int expert() const { return expert_; }
   /// The number of expert groups, which is also the number of copies of each expert.
   int num_expert_groups() const { return num_ranks_ / expert_; }
-  int num_nodes() const { return num_nodes_; }
 
   /// The ranks of expert group `group`, in member order (by node, then by rank).
   const std::vector<int>& expert_group(int group) const { return groups_[static_cast<std::size_t>(group)]; }

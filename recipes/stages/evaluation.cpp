@@ -49,7 +49,7 @@ Evaluation evaluate(TrainModel& model, const Layout& layout, const EvaluationSet
   double nats = 0.0;
   for_each_share(layout, set.sequences(), batch, [&](std::int64_t first, std::int64_t count) {
     const ModelInput input = evaluation_input(model, set, first, count);
-    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval", false});
+    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval"});
     nats += token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics).sum(at::kDouble).item<double>();
   });
   layout.world->start_all_reduce(&nats, 1, DType::kFloat64, parallel::ReduceOp::kSum, {"evaluation loss", step, "", "eval"}).finish();
@@ -68,7 +68,7 @@ void with_held_output(TrainModel& model, const EvaluationSet& held, std::int64_t
   at::NoGradGuard no_grad;
   const InFloat32 precision(model);
   const ModelInput input = evaluation_input(model, held, 0, held.sequences());
-  use(input, model.decoder->forward(input.batch, nullptr, {step, "receipt", false}, request));
+  use(input, model.decoder->forward(input.batch, nullptr, {step, "receipt"}, request));
 }
 
 }  // namespace

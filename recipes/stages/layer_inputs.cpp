@@ -34,7 +34,7 @@ std::vector<at::Tensor> layer_inputs(TrainModel& model, const Layout& layout, co
     const at::Tensor index = at::tensor(picked, at::kLong).to(model.decoder->device());
     if (mine) request.keep = [&](const at::Tensor& x) { return x.index_select(0, index); };
     const ModelInput input = evaluation_input(model, set, begin, mine ? end - begin : 0);
-    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "inputs", false}, request);
+    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "inputs"}, request);
     for (std::size_t i = 0; i < layers.size() && mine; ++i) pieces[i].push_back(output.features.at(request.paths[i]));
     progress(end);
   }
@@ -54,7 +54,7 @@ std::vector<std::vector<std::int64_t>> expert_counts(TrainModel& model, const La
   for (std::int64_t done = 0; done < most; done += batch) {
     const std::int64_t first = std::min<std::int64_t>(done, mine.count);
     const ModelInput input = evaluation_input(model, set, begin + mine.first + first, std::min<std::int64_t>(batch, mine.count - first));
-    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "loads", false});
+    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "loads"});
     for (std::size_t i = 0; i < model.sparse.size(); ++i) {
       const std::vector<std::int64_t> counts = integers_of(output.statistics[i].expert_counts);
       for (std::size_t e = 0; e < experts; ++e) sums[i * experts + e] += counts[e];

@@ -30,7 +30,7 @@ at::Tensor held_choices(TrainModel& model, const Layout& layout, const Evaluatio
   at::Tensor own = at::zeros({most * held.length, layers, k}, integers);
   for_each_share(layout, sequences, batch, [&](std::int64_t first, std::int64_t count) {
     const ModelInput input = evaluation_input(model, held, first, count);
-    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval", false}, request);
+    const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "eval"}, request);
     for (std::int64_t i = 0; i < layers && count > 0; ++i) {
       const auto index = static_cast<std::size_t>(i);
       const at::Tensor chosen = model.sparse[index]->router.route(output.features.at(request.paths[index]), input.batch.rows).experts;

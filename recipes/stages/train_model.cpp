@@ -51,7 +51,7 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
     if (!slot->router.gate.trainable) continue;  // a frozen router keeps its bias
     model.rules.push_back([router = &slot->router, name = counts_name(slot->path())](const StepStatistics& statistics) { router->update_bias(statistics.at(name)); });
   }
-  const Holders holders = {{layout.reduction->size(), layout.reduction->rank()}, {layout.replicas->size(), layout.replicas->rank()}};
+  const Holders holders = {layout.reduction->size(), layout.replicas->size()};
   model.parameters = ParameterSet(all, use == ModelUse::kTraining, holders);
   if (use == ModelUse::kTraining) model.optimizer = AdamW(model.parameters);
   return model;

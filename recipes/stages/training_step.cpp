@@ -53,13 +53,13 @@ class GradientStep {
     at::NoGradGuard no_grad;
     for (const parallel::IndexRange& range : micro_batches_) {
       const ModelInput input = make_input(batch_, range.first, range.count, network_.device());
-      step_routing_.add(network_.forward(input.batch, nullptr, {options_.step, "prepass", true}).statistics);
+      step_routing_.add(network_.forward(input.batch, nullptr, {options_.step, "prepass"}).statistics);
     }
     step_routing_.reduce(*layout_.world, options_.step, "prepass");
   }
 
   ForwardOutput forward(const ModelInput& input) {
-    ForwardOutput output = network_.forward(input.batch, nullptr, {options_.step, "forward", true});
+    ForwardOutput output = network_.forward(input.batch, nullptr, {options_.step, "forward"});
     seen_.add(output.statistics);
     if (objective_.reads_step_routing && !has_prepass()) step_routing_ = over_all_ranks(seen_);
     return output;

@@ -63,7 +63,7 @@ void check_exchange(const std::vector<int>& node_of_member) {
           }
         return chunk.rows * chunk.row_weights.unsqueeze(1) * at::tensor(factors, at::kDouble).unsqueeze(1);
       },
-      {7, "forward", true}, "layers.0.feed_forward");
+      {7, "forward"}, "layers.0.feed_forward");
   REQUIRE_ALL_RANKS(ordered);  // rows of an expert stand by (token, k) of the whole group, never by arrival
   const at::Tensor dy = numbers(tokens, kWidth, rank, "dy");
   (y * dy).sum().backward();

@@ -13,8 +13,9 @@ inline Manifest write_sample_files(const std::filesystem::path& save, std::int64
   manifest.step = step;
   manifest.stage = stage;
   const auto write = [&](const std::string& name, std::vector<TensorInfo> tensors, unsigned seed) {
-    SafetensorsWriter writer(save / name, plan_safetensors(std::move(tensors)));
-    for (const TensorSlot& slot : writer.layout().tensors) writer.write(slot.info.name, some_bytes(slot.bytes(), ++seed));
+    const SafetensorsHeader header = plan_safetensors(std::move(tensors));
+    SafetensorsWriter writer(save / name, header);
+    for (const TensorSlot& slot : header.tensors) writer.write(slot.info.name, some_bytes(slot.bytes(), ++seed));
     manifest.tensor_files[name] = writer.finish();
   };
   const auto seed = static_cast<unsigned>(step);

@@ -16,8 +16,9 @@ const std::vector<TensorInfo> kTensors = {
     {"l.0.w", StoredType::kF32, {4}}, {"l.1.w", StoredType::kF32, {4}}, {"l.2.w", StoredType::kBF16, {4}}};
 
 void write_file(const fs::path& path, const std::vector<TensorInfo>& tensors) {
-  SafetensorsWriter writer(path, plan_safetensors(tensors));
-  for (const TensorSlot& slot : writer.layout().tensors)
+  const SafetensorsHeader header = plan_safetensors(tensors);
+  SafetensorsWriter writer(path, header);
+  for (const TensorSlot& slot : header.tensors)
     writer.write(slot.info.name, some_bytes(slot.bytes(), static_cast<unsigned>(slot.info.name[2])));
   writer.finish();
 }

@@ -90,9 +90,9 @@ TEST_CASE("another file of the same size and a valid header is not taken for the
   // A file with other tensors in it, whose header is just as long.
   {
     std::filesystem::remove(one / "model.safetensors");
-    SafetensorsWriter writer(one / "model.safetensors",
-                             plan_safetensors({{"layers.0.w", StoredType::kF32, {4, 3}}, {"layers.2.w", StoredType::kF32, {3, 4}}}));
-    for (const TensorSlot& slot : writer.layout().tensors) writer.write(slot.info.name, some_bytes(slot.bytes(), 0));
+    const auto header = plan_safetensors({{"layers.0.w", StoredType::kF32, {4, 3}}, {"layers.2.w", StoredType::kF32, {3, 4}}});
+    SafetensorsWriter writer(one / "model.safetensors", header);
+    for (const TensorSlot& slot : header.tensors) writer.write(slot.info.name, some_bytes(slot.bytes(), 0));
     writer.finish();
   }
   const auto damages = verify_checkpoint(one, read_manifest(one), VerifyDepth::kStructure);

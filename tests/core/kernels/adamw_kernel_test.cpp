@@ -82,7 +82,8 @@ TEST_CASE("adamw makes the steps that PyTorch makes") {
 
 TEST_CASE("adamw leaves a parameter without gradient to the decay") {
   std::vector<float> p = {2}, grad = {0}, m = {0}, v = {0};
-  adamw_step(p.data(), grad.data(), m.data(), v.data(), 1, 0.5, 0.9, 0.99, 1e-8, 0.1, 0.1, 0.01, 1.0);
+  const AdamwStep step{.learning_rate = 0.5, .beta2 = 0.99, .weight_decay = 0.1, .bias_correction1 = 0.1, .bias_correction2 = 0.01};
+  adamw_step(p.data(), grad.data(), m.data(), v.data(), 1, step);
   CHECK(p[0] == Approx(1.9f));
   CHECK(m[0] == 0);
 }

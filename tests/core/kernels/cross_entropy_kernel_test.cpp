@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -123,6 +124,22 @@ TEST_CASE("cross_entropy survives extreme logits") {
     check_extreme_logits<float>();
     check_extreme_logits<double>();
     check_extreme_logits<BFloat16>();
+  });
+}
+
+TEST_CASE("equal logits get bit-equal gradients, wherever they stand") {
+  for_each_instruction_set([] {
+    for (const std::int64_t V : {3, 16, 20, 37, 130}) {
+      for (const float value : random_values<float>(50, "values", 3)) {
+        std::vector<float> logits(V, value);
+        logits[0] = value + 2;
+        const std::int64_t target = 0;
+        const float scale = 1;
+        float nll;
+        cross_entropy<float>(logits.data(), &target, 1, V, &nll, &scale);
+        CHECK(std::count(logits.begin() + 1, logits.end(), logits[1]) == V - 1);
+      }
+    }
   });
 }
 

@@ -167,8 +167,8 @@ TEST_CASE("two ranges that meet anywhere are updated, together, to the bits of t
     const Several untouched(type);
     AdamW optimizer(whole.parameters);
     whole.train(optimizer);
-    const std::int64_t dense = whole.parameters.layout(Replication::kWorld).whole().end;
-    const std::int64_t expert = whole.parameters.layout(Replication::kExpert).whole().end;
+    const std::int64_t dense = whole.parameters.plan(Replication::kWorld).whole().end;
+    const std::int64_t expert = whole.parameters.plan(Replication::kExpert).whole().end;
     for (std::int64_t middle = 0; middle <= dense; ++middle) {
       INFO("ranges that meet at " << middle);
       const std::int64_t expert_middle = std::min(middle, expert);
@@ -197,7 +197,7 @@ TEST_CASE("two ranges that meet anywhere are updated, together, to the bits of t
 
 TEST_CASE("what does not lie in the buffers cannot be owned") {
   const Several model(at::kFloat);
-  const ElementRange dense = model.parameters.layout(Replication::kWorld).whole(), expert = model.parameters.layout(Replication::kExpert).whole();
+  const ElementRange dense = model.parameters.plan(Replication::kWorld).whole(), expert = model.parameters.plan(Replication::kExpert).whole();
   CHECK_NOTHROW(AdamW(model.parameters, dense, expert));
   CHECK_THROWS_AS(AdamW(model.parameters, {0, dense.end + 1}, expert), Error);
   CHECK_THROWS_AS(AdamW(model.parameters, dense, {expert.end, expert.end + 1}), Error);

@@ -3,11 +3,13 @@
 
 #include "core/base/error.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/parameter_of.hpp"
 
 #include <string>
 #include <vector>
 
 using namespace sluice;
+using sluice::testing::parameter_of;
 
 namespace {
 
@@ -52,8 +54,9 @@ at::Tensor expected(const Model& model, const LeafStore& leaves, Replication rep
   const at::Tensor buffer = at::zeros_like(model.parameters.buffers(replication).value);
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const LeafView& view = leaves[i];
-    if (view.updates == nullptr || view.parameter->replication != replication) continue;
-    const std::int64_t first = model.parameters.range_of(*view.parameter).begin + view.leaf.offset;
+    const Parameter& p = parameter_of(model.parameters, view.leaf);
+    if (view.updates == nullptr || p.replication != replication) continue;
+    const std::int64_t first = model.parameters.range_of(p).begin + view.leaf.offset;
     buffer.narrow(0, first, view.leaf.count()).copy_(numbers(view.leaf, i, kind).view({-1}));
   }
   return buffer;
@@ -80,7 +83,8 @@ TEST_CASE("a leaf written by name is at its place in the buffers of its class, a
     INFO(view.leaf.name);
     CHECK(view.whole());
     CHECK(at::equal(view.value, numbers(view.leaf, i, 0)));
-    CHECK(at::equal(view.parameter->view(view.parameter->compute, view.leaf), numbers(view.leaf, i, 0)));
+    const Parameter& p = parameter_of(model.parameters, view.leaf);
+    CHECK(at::equal(p.view(p.compute, view.leaf), numbers(view.leaf, i, 0)));
   }
   CHECK(!leaves.at("frozen").exp_avg.defined());
   CHECK(leaves.at("frozen").updates == nullptr);
@@ -93,8 +97,8 @@ TEST_CASE("leaves in ranges that end anywhere: each owner has its part, and all 
   Model model;
   AdamW whole_optimizer(model.parameters);
   const LeafStore whole(model.parameters, whole_optimizer);
-  const ElementRange dense = model.parameters.layout(Replication::kWorld).whole();
-  const ElementRange expert = model.parameters.layout(Replication::kExpert).whole();
+  const ElementRange dense = model.parameters.plan(Replication::kWorld).whole();
+  const ElementRange expert = model.parameters.plan(Replication::kExpert).whole();
   for (std::int64_t middle = 0; middle <= std::max(dense.end, expert.end); ++middle) {
     INFO("ranges end at " << middle);
     const std::int64_t d = std::min(middle, dense.end), e = std::min(middle, expert.end);

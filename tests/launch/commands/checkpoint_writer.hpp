@@ -46,8 +46,8 @@ inline checkpoint::Manifest manifest_of(const std::filesystem::path& folder, std
     const checkpoint::SafetensorsFile file(entry.path());
     checkpoint::TensorFileRecord& record = manifest.tensor_files[name];
     record.bytes = file.size();
-    record.header = checkpoint::checksum_of(file.header());
-    for (const checkpoint::TensorSlot& slot : file.layout().tensors)
+    record.header = checkpoint::checksum_of(file.header_bytes());
+    for (const checkpoint::TensorSlot& slot : file.header().tensors)
       record.tensors[slot.info.name] = {slot.info.type, slot.info.shape, checkpoint::checksum_of(file.bytes(slot))};
   }
   return manifest;
@@ -69,8 +69,8 @@ inline void overwrite_tensor(const std::filesystem::path& file, const std::strin
   std::uint64_t at = 0;
   {
     const checkpoint::SafetensorsFile opened(file);
-    for (const checkpoint::TensorSlot& slot : opened.layout().tensors)
-      if (slot.info.name == tensor) at = opened.layout().data_start + slot.begin + offset;
+    for (const checkpoint::TensorSlot& slot : opened.header().tensors)
+      if (slot.info.name == tensor) at = opened.header().data_start + slot.begin + offset;
   }
   if (at == 0) throw std::runtime_error(tensor + " is not in " + file.string());
   std::fstream out(file, std::ios::binary | std::ios::in | std::ios::out);

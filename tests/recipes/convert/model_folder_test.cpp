@@ -29,9 +29,9 @@ void add_tensor(const std::filesystem::path& folder, const TensorInfo& added, st
   std::filesystem::rename(path, old);
   const checkpoint::SafetensorsFile file(old);
   std::vector<TensorInfo> infos = {added};
-  for (const auto& slot : file.layout().tensors) infos.push_back(slot.info);
+  for (const auto& slot : file.header().tensors) infos.push_back(slot.info);
   SafetensorsWriter writer(path, checkpoint::plan_safetensors(infos));
-  for (const auto& slot : file.layout().tensors) writer.write(slot.info.name, file.bytes(slot));
+  for (const auto& slot : file.header().tensors) writer.write(slot.info.name, file.bytes(slot));
   writer.write(added.name, bytes);
   writer.finish();
   std::filesystem::remove(old);
@@ -102,8 +102,9 @@ TEST_CASE("foreign folders may carry what Transformers leaves aside, and nothing
     std::vector<TensorInfo> infos;
     for (const StoredTensor& tensor : stored_tensors(model)) infos.push_back(tensor.info);
     infos[0].type = StoredType::kI32;
-    SafetensorsWriter writer(folder / "model.safetensors", checkpoint::plan_safetensors(infos));
-    for (const auto& slot : writer.layout().tensors) writer.write(slot.info.name, std::vector<std::byte>(slot.bytes()));
+    const auto header = checkpoint::plan_safetensors(infos);
+    SafetensorsWriter writer(folder / "model.safetensors", header);
+    for (const auto& slot : header.tensors) writer.write(slot.info.name, std::vector<std::byte>(slot.bytes()));
     writer.finish();
     CHECK(has(complaint(folder.path()), "model.embed_tokens.weight (expected F32, found I32)"));
   }
@@ -142,8 +143,9 @@ TEST_CASE("a foreign folder may leave out tensors of width 0") {
   std::vector<TensorInfo> infos;
   for (const StoredTensor& tensor : stored_tensors(model))
     if (!has(tensor.info.name, "shared_experts")) infos.push_back(tensor.info);
-  SafetensorsWriter writer(folder / "model.safetensors", checkpoint::plan_safetensors(infos));
-  for (const auto& slot : writer.layout().tensors) writer.write(slot.info.name, std::vector<std::byte>(slot.bytes()));
+  const auto header = checkpoint::plan_safetensors(infos);
+  SafetensorsWriter writer(folder / "model.safetensors", header);
+  for (const auto& slot : header.tensors) writer.write(slot.info.name, std::vector<std::byte>(slot.bytes()));
   writer.finish();
   CHECK(open_model_folder(folder.path()).tensors.size() == written.size());
 }

@@ -85,7 +85,7 @@ TEST_CASE("a sparse step runs where there are no values: routing, experts, terms
         TrainModel model = build_model(tiny_decoder(), sparse(family_size, balance), alone_layout(), meta(type));
         const ModelInput input = make_input(tiny_batch(2, 8, model.config.vocab_size), 0, 2, model.decoder->device());
         model.parameters.clear_gradients();
-        const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {1, "forward", true});
+        const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {1, "forward"});
         RoutingLedger routing;
         routing.add(output.statistics);
         const Objective objective = language_objective(model);

@@ -78,7 +78,7 @@ TEST_CASE("a batch of unequal sequences computes what they compute alone, withou
   const LocalBatch batch = ragged();
   at::NoGradGuard no_grad;
   const ModelInput together = make_input(batch, 0, batch.sequences());
-  const at::Tensor hidden = model.decoder->forward(together.batch, nullptr, {1, "forward", true}).hidden;
+  const at::Tensor hidden = model.decoder->forward(together.batch, nullptr, {1, "forward"}).hidden;
   const at::Tensor nll = token_nll(hidden, together.targets, model.decoder->head());
   Attention& attention = model.decoder->attention(0);
   const at::Tensor x = at::ones({batch.global_rows, model.config.hidden_size}, at::kDouble) * at::arange(batch.global_rows, at::kDouble).unsqueeze(1).sin();
@@ -89,7 +89,7 @@ TEST_CASE("a batch of unequal sequences computes what they compute alone, withou
     const LocalBatch one = alone_of(batch, b);
     const ModelInput input = make_input(one, 0, 1);
     const std::int64_t begin = together.batch.rows.offsets()[b], count = kLengths[b];
-    const at::Tensor expected = model.decoder->forward(input.batch, nullptr, {1, "forward", true}).hidden;
+    const at::Tensor expected = model.decoder->forward(input.batch, nullptr, {1, "forward"}).hidden;
     CHECK(relative(hidden.narrow(0, begin, count), expected) <= 1e-12);
     CHECK(relative(nll.narrow(0, begin, count), token_nll(expected, input.targets, model.decoder->head())) <= 1e-12);
     CHECK(relative(seen.narrow(0, begin, count), attention.forward(x.narrow(0, begin, count), input.batch.rows, nullptr, false)) <= 1e-12);

@@ -25,7 +25,8 @@ struct TensorSlot {
   std::uint64_t bytes() const { return end - begin; }
 };
 
-struct SafetensorsLayout {
+/// What a header says of its file: the tensors and their places.
+struct SafetensorsHeader {
   std::vector<TensorSlot> tensors;              // by place
   std::map<std::string, std::string> metadata;  // "__metadata__"
   std::uint64_t data_start = 8;                 // 8 + N: where the data begin in the file
@@ -34,15 +35,15 @@ struct SafetensorsLayout {
 };
 
 /// Places tensors as the reference writer does: by element type descending, then by name, each aligned to its element size (of
-/// the file: the header is padded to 8). Metadata gets format=pt, which Transformers demands. Data error on a name that occurs
+/// the file: the header is padded to 8). The metadata are format=pt, which Transformers demands. Data error on a name that occurs
 /// twice, is not UTF-8 or is "__metadata__", on an impossible shape and on a header over the limit.
-SafetensorsLayout plan_safetensors(std::vector<TensorInfo> tensors, std::map<std::string, std::string> metadata = {});
+SafetensorsHeader plan_safetensors(std::vector<TensorInfo> tensors);
 
-/// The first data_start bytes of the file: length, JSON and padding.
-std::string header_bytes(const SafetensorsLayout& layout);
+/// The first data_start bytes of the file that was planned: length, JSON and padding.
+std::string header_bytes(const SafetensorsHeader& header);
 
 /// Reads and checks the header of a whole file (mapped). Data error naming `file` and tensor on any violation of the format:
 /// length, JSON, duplicate or missing keys, what stands for the file or is of another kind (core/base/file_kind.hpp), unknown types, sizes that do not match, holes, overlaps, missing or trailing bytes.
-SafetensorsLayout parse_safetensors(std::string_view bytes, const std::string& file);
+SafetensorsHeader parse_safetensors(std::string_view bytes, const std::string& file);
 
 }  // namespace sluice::checkpoint

@@ -1,4 +1,4 @@
-#include "core/checkpoint/safetensors_layout.hpp"
+#include "core/checkpoint/safetensors_header.hpp"
 
 #include "tests/core/checkpoint/checkpoint_fixtures.hpp"
 #include "tests/support/catch.hpp"
@@ -30,25 +30,25 @@ const std::string kEntry = R"({"dtype":"F32","shape":[2,2],"data_offsets":[0,16]
 
 TEST_CASE("the header is byte for byte the reference writer's") {
   // safetensors.numpy.save({"b": F32 [2,2], "a": I64 [], "c": BF16 [3]}, metadata={"format": "pt"}), with the order of the types.
-  const auto layout = plan_safetensors({{"c", StoredType::kBF16, {3}}, {"b", StoredType::kF32, {2, 2}}, {"a", StoredType::kI64, {}}});
+  const auto header = plan_safetensors({{"c", StoredType::kBF16, {3}}, {"b", StoredType::kF32, {2, 2}}, {"a", StoredType::kI64, {}}});
   const std::string json =
       R"({"__metadata__":{"format":"pt"},"a":{"dtype":"I64","shape":[],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2,2],"data_offsets":[8,24]},)"
       R"("c":{"dtype":"BF16","shape":[3],"data_offsets":[24,30]}})";
-  const std::string header = header_bytes(layout);
-  CHECK(header.size() % 8 == 0);
-  CHECK(header.substr(8, json.size()) == json);
-  CHECK(header.find_first_not_of(' ', 8 + json.size()) == std::string::npos);
-  CHECK(static_cast<unsigned char>(header[0]) == header.size() - 8);
-  CHECK(layout.file_bytes() == header.size() + 30);
+  const std::string bytes = header_bytes(header);
+  CHECK(bytes.size() % 8 == 0);
+  CHECK(bytes.substr(8, json.size()) == json);
+  CHECK(bytes.find_first_not_of(' ', 8 + json.size()) == std::string::npos);
+  CHECK(static_cast<unsigned char>(bytes[0]) == bytes.size() - 8);
+  CHECK(header.file_bytes() == bytes.size() + 30);
 }
 
 TEST_CASE("the minimal file of the format's description is 88 bytes of header") {
   const std::string json = R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}})";
   REQUIRE(json.size() == 88);
-  const auto layout = parse_safetensors(file_of(json, 16), "f");
-  REQUIRE(layout.tensors.size() == 1);
-  CHECK(layout.tensors[0].info == TensorInfo{"a", StoredType::kF32, {2, 2}});
-  CHECK(layout.metadata.at("format") == "pt");
+  const auto header = parse_safetensors(file_of(json, 16), "f");
+  REQUIRE(header.tensors.size() == 1);
+  CHECK(header.tensors[0].info == TensorInfo{"a", StoredType::kF32, {2, 2}});
+  CHECK(header.metadata.at("format") == "pt");
   CHECK(header_bytes(plan_safetensors({{"a", StoredType::kF32, {2, 2}}})).substr(8) == json);
 }
 
@@ -77,19 +77,28 @@ TEST_CASE("plan and parse are inverse, with every element type, empty tensors an
                                      {"scalar", StoredType::kF64, {}}};
   for (int type = 0; type <= static_cast<int>(StoredType::kU64); ++type)
     tensors.push_back({fmt::format("t{}", type), static_cast<StoredType>(type), {4, 2}});
-  const auto layout = plan_safetensors(tensors, {{"note", "a \"b\"\n"}, {"format", "np"}});
-  const auto read = parse_safetensors(header_bytes(layout) + std::string(layout.data_bytes(), 'x'), "f");
-  CHECK(read.data_start == layout.data_start);
-  CHECK(read.metadata == std::map<std::string, std::string>{{"note", "a \"b\"\n"}, {"format", "pt"}});
-  REQUIRE(read.tensors.size() == layout.tensors.size());
-  for (std::size_t i = 0; i < layout.tensors.size(); ++i) {
+  const auto header = plan_safetensors(tensors);
+  const auto read = parse_safetensors(header_bytes(header) + std::string(header.data_bytes(), 'x'), "f");
+  CHECK(read.data_start == header.data_start);
+  CHECK(header.metadata == std::map<std::string, std::string>{{"format", "pt"}});
+  CHECK(read.metadata == header.metadata);
+  REQUIRE(read.tensors.size() == header.tensors.size());
+  for (std::size_t i = 0; i < header.tensors.size(); ++i) {
     // Empty tensors share their place with the next one, so only the place orders them.
-    CHECK(read.tensors[i].begin == layout.tensors[i].begin);
-    CHECK(read.tensors[i].end == layout.tensors[i].end);
-    if (layout.tensors[i].bytes() > 0) CHECK(read.tensors[i].info == layout.tensors[i].info);
-    const auto bits = static_cast<std::uint64_t>(bits_of(layout.tensors[i].info.type));
-    if (bits >= 8) CHECK(layout.tensors[i].begin % (bits / 8) == 0);
+    CHECK(read.tensors[i].begin == header.tensors[i].begin);
+    CHECK(read.tensors[i].end == header.tensors[i].end);
+    if (header.tensors[i].bytes() > 0) CHECK(read.tensors[i].info == header.tensors[i].info);
+    const auto bits = static_cast<std::uint64_t>(bits_of(header.tensors[i].info.type));
+    if (bits >= 8) CHECK(header.tensors[i].begin % (bits / 8) == 0);
   }
+}
+
+TEST_CASE("metadata of other writers are read") {
+  const std::string json = R"({"__metadata__":{"note":"a \"b\"\n","format":"np"},"a":)" + kEntry + "}";
+  const auto read = parse_safetensors(file_of(json, 16), "f");
+  CHECK(read.metadata == std::map<std::string, std::string>{{"note", "a \"b\"\n"}, {"format", "np"}});
+  REQUIRE(read.tensors.size() == 1);
+  CHECK(read.tensors[0].info.name == "a");
 }
 
 TEST_CASE("what cannot be written is refused by name") {
@@ -169,12 +178,12 @@ TEST_CASE("a wrong header length is told from a truncated file") {
 }
 
 TEST_CASE("no truncated or flipped header is read as something else") {
-  const auto layout = plan_safetensors({{"a", StoredType::kF32, {2, 3}}, {"b", StoredType::kBF16, {5}}, {"c", StoredType::kI64, {2}}});
-  const std::string whole = header_bytes(layout) + std::string(layout.data_bytes(), '\7');
+  const auto header = plan_safetensors({{"a", StoredType::kF32, {2, 3}}, {"b", StoredType::kBF16, {5}}, {"c", StoredType::kI64, {2}}});
+  const std::string whole = header_bytes(header) + std::string(header.data_bytes(), '\7');
   for (std::size_t size = 0; size < whole.size(); ++size)
     REQUIRE(!data_error_of([&] { parse_safetensors(whole.substr(0, size), "f"); }).empty());
   // A flip may give another valid file (a letter of a name): it must never crash, and never make tensors outside the file.
-  for (std::size_t i = 0; i < layout.data_start; ++i)
+  for (std::size_t i = 0; i < header.data_start; ++i)
     for (int bit = 0; bit < 8; ++bit) {
       std::string flipped = whole;
       flipped[i] = static_cast<char>(flipped[i] ^ (1 << bit));

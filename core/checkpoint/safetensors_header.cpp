@@ -1,4 +1,4 @@
-#include "core/checkpoint/safetensors_layout.hpp"
+#include "core/checkpoint/safetensors_header.hpp"
 
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"
@@ -16,11 +16,11 @@ namespace {
 
 using nlohmann::json;
 
-std::string quoted(const std::string& text, const char* what) {
+std::string quoted(const std::string& name) {
   try {
-    return json(text).dump();
+    return json(name).dump();
   } catch (const json::exception&) {
-    throw data_error("safetensors: {} '{}' is not valid UTF-8", what, text);
+    throw data_error("safetensors: tensor name '{}' is not valid UTF-8", name);
   }
 }
 
@@ -136,12 +136,11 @@ void read_metadata(const json& entry, const std::string& file, std::map<std::str
 
 }  // namespace
 
-SafetensorsLayout plan_safetensors(std::vector<TensorInfo> tensors, std::map<std::string, std::string> metadata) {
+SafetensorsHeader plan_safetensors(std::vector<TensorInfo> tensors) {
   std::sort(tensors.begin(), tensors.end(),
             [](const TensorInfo& a, const TensorInfo& b) { return a.type != b.type ? a.type > b.type : a.name < b.name; });
-  SafetensorsLayout layout;
-  layout.metadata = std::move(metadata);
-  layout.metadata["format"] = "pt";
+  SafetensorsHeader header;
+  header.metadata = {{"format", "pt"}};
   std::set<std::string> seen;
   std::uint64_t offset = 0;
   for (TensorInfo& info : tensors) {
@@ -151,41 +150,30 @@ SafetensorsLayout plan_safetensors(std::vector<TensorInfo> tensors, std::map<std
     if (!bytes || *bytes > static_cast<std::uint64_t>(INT64_MAX) - offset)
       throw data_error("safetensors: tensor '{}': {} of shape {} has no possible size in bytes", info.name, name_of(info.type),
                        to_string(info.shape));
-    layout.tensors.push_back({std::move(info), offset, offset + *bytes});
+    header.tensors.push_back({std::move(info), offset, offset + *bytes});
     offset += *bytes;
   }
-  layout.data_start = header_bytes(layout).size();
-  if (layout.data_start - 8 > kMaxHeaderBytes)
+  header.data_start = header_bytes(header).size();
+  if (header.data_start - 8 > kMaxHeaderBytes)
     throw data_error("safetensors: {} tensors make a header of {} bytes, over the format's limit of {}: cut them into more files",
-                     layout.tensors.size(), layout.data_start - 8, kMaxHeaderBytes);
-  return layout;
-}
-
-std::string header_bytes(const SafetensorsLayout& layout) {
-  std::string header(8, '\0');
-  const char* comma = "";
-  header += '{';
-  if (!layout.metadata.empty()) {
-    header += "\"__metadata__\":{";
-    for (const auto& [key, value] : layout.metadata) {
-      header += fmt::format("{}{}:{}", comma, quoted(key, "metadata key"), quoted(value, "metadata"));
-      comma = ",";
-    }
-    header += '}';
-  }
-  for (const TensorSlot& slot : layout.tensors) {
-    header += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", comma, quoted(slot.info.name, "tensor name"),
-                          name_of(slot.info.type), fmt::join(slot.info.shape, ","), slot.begin, slot.end);
-    comma = ",";
-  }
-  header += '}';
-  header.resize((header.size() + 7) / 8 * 8, ' ');
-  const std::uint64_t length = header.size() - 8;
-  for (int i = 0; i < 8; ++i) header[static_cast<std::size_t>(i)] = static_cast<char>(length >> (8 * i) & 0xff);
+                     header.tensors.size(), header.data_start - 8, kMaxHeaderBytes);
   return header;
 }
 
-SafetensorsLayout parse_safetensors(std::string_view bytes, const std::string& file) {
+std::string header_bytes(const SafetensorsHeader& header) {
+  std::string bytes(8, '\0');
+  bytes += R"({"__metadata__":{"format":"pt"})";
+  for (const TensorSlot& slot : header.tensors)
+    bytes += fmt::format(",{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", quoted(slot.info.name),
+                         name_of(slot.info.type), fmt::join(slot.info.shape, ","), slot.begin, slot.end);
+  bytes += '}';
+  bytes.resize((bytes.size() + 7) / 8 * 8, ' ');
+  const std::uint64_t length = bytes.size() - 8;
+  for (int i = 0; i < 8; ++i) bytes[static_cast<std::size_t>(i)] = static_cast<char>(length >> (8 * i) & 0xff);
+  return bytes;
+}
+
+SafetensorsHeader parse_safetensors(std::string_view bytes, const std::string& file) {
   // With a header where it belongs, the length before it may have the bytes of anything.
   if (bytes.size() < 9 || bytes[8] != '{') refuse_foreign(bytes, file, "the weights", "save the model as safetensors");
   if (bytes.size() < 8)
@@ -198,27 +186,27 @@ SafetensorsLayout parse_safetensors(std::string_view bytes, const std::string& f
   const std::string_view text = bytes.substr(8, length);
   if (text.empty() || text.front() != '{')
     throw data_error("{}: not a safetensors file, or damaged: its header does not begin with '{{'", file);
-  const json header = parse_strictly(text, file);
+  const json object = parse_strictly(text, file);
 
-  SafetensorsLayout layout;
-  layout.data_start = 8 + length;
-  for (const auto& [name, entry] : header.items()) {
-    if (name == "__metadata__") read_metadata(entry, file, layout.metadata);
-    else layout.tensors.push_back(read_slot(name, entry, file));
+  SafetensorsHeader header;
+  header.data_start = 8 + length;
+  for (const auto& [name, entry] : object.items()) {
+    if (name == "__metadata__") read_metadata(entry, file, header.metadata);
+    else header.tensors.push_back(read_slot(name, entry, file));
   }
-  std::sort(layout.tensors.begin(), layout.tensors.end(),
+  std::sort(header.tensors.begin(), header.tensors.end(),
             [](const TensorSlot& a, const TensorSlot& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
   std::uint64_t expected = 0;
-  for (const TensorSlot& slot : layout.tensors) {
+  for (const TensorSlot& slot : header.tensors) {
     if (slot.begin != expected)
       throw data_error("{}: tensor '{}' begins at byte {} of the data, but the tensors before it end at {}: the file has {}", file,
                        slot.info.name, slot.begin, expected, slot.begin > expected ? "a hole" : "overlapping tensors");
     expected = slot.end;
   }
-  const std::uint64_t found = bytes.size() - layout.data_start;
+  const std::uint64_t found = bytes.size() - header.data_start;
   if (found < expected) throw data_error("{}: truncated: the tensors take {} bytes, only {} are there", file, expected, found);
   if (found > expected) throw data_error("{}: {} bytes follow the last tensor, where none may be", file, found - expected);
-  return layout;
+  return header;
 }
 
 }  // namespace sluice::checkpoint

@@ -1,8 +1,8 @@
-// Where parameters lie in a flat buffer, and how its ranks cut it: arithmetic alone.
+// Where parameters lie in a flat buffer: arithmetic alone.
 //
 //   | parameter | gap | parameter | gap | ... | parameter | padding |      each parameter begins at a multiple of 64 bytes, so that
 //   |<------------------ content ------------------------>|                products see it aligned as in memory of its own;
-//   |<--- share of rank 0 --->|<--- share of rank 1 --->| ...              shares are equal multiples of 64 bytes and cross parameters
+//   |<--------------------------- whole ---------------------------->|     the padding makes it as many multiples of 64 bytes for each rank
 //
 // Where a parameter lies, and hence the content, is a function of the model alone; the padding depends on the number of ranks.
 #pragma once
@@ -14,15 +14,11 @@
 
 namespace sluice {
 
-/// The ranks that hold a buffer of the same values, and which of them this is.
-struct HolderGroup {
-  std::int64_t size = 1, rank = 0;
-};
-
-class FlatLayout {
+class FlatPlan {
  public:
-  FlatLayout() = default;
-  FlatLayout(std::size_t element_size, HolderGroup holders);
+  FlatPlan() = default;
+  /// Of a buffer whose values `holders` ranks hold alike.
+  FlatPlan(std::size_t element_size, std::int64_t holders);
 
   /// Places the next parameter, of `count` elements.
   ElementRange place(std::int64_t count);
@@ -31,14 +27,12 @@ class FlatLayout {
   ElementRange content() const { return {0, content_}; }
   /// With the padding.
   ElementRange whole() const;
-  /// The part of this rank, where each holder has one of its own.
-  ElementRange share() const;
   /// What this rank has moments of and updates: the whole, as does each holder.
   ElementRange owned() const { return whole(); }
 
  private:
   std::int64_t unit_ = 1;  // elements in 64 bytes
-  HolderGroup holders_;
+  std::int64_t holders_ = 1;
   std::int64_t content_ = 0;
 };
 

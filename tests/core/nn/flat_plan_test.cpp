@@ -1,5 +1,5 @@
-// Parameters at multiples of 64 bytes, whatever the ranks; equal shares that cover the buffer.
-#include "core/nn/flat_layout.hpp"
+// Parameters at multiples of 64 bytes, whatever the ranks; a whole that they could share equally.
+#include "core/nn/flat_plan.hpp"
 
 #include "tests/support/catch.hpp"
 
@@ -7,7 +7,7 @@ using namespace sluice;
 
 TEST_CASE("parameters begin at multiples of 64 bytes, in the order in which they came, for any number of ranks") {
   for (const std::int64_t ranks : {1, 3, 64}) {
-    FlatLayout floats(sizeof(float), {ranks, 0}), doubles(sizeof(double), {ranks, 0});
+    FlatPlan floats(sizeof(float), ranks), doubles(sizeof(double), ranks);
     CHECK(floats.whole() == ElementRange{0, 0});
     CHECK(floats.place(16) == ElementRange{0, 16});
     CHECK(floats.place(5) == ElementRange{16, 21});
@@ -19,23 +19,18 @@ TEST_CASE("parameters begin at multiples of 64 bytes, in the order in which they
   }
 }
 
-TEST_CASE("shares are equal, multiples of 64 bytes, and follow one another through the whole buffer") {
-  for (const std::int64_t size : {1, 2, 3, 8}) {
+TEST_CASE("the whole is the content and less padding than one unit for each rank, in as many units for each, and every rank owns it") {
+  for (const std::int64_t ranks : {1, 2, 3, 8}) {
     for (const std::int64_t count : {0, 1, 16, 17, 100, 128, 1000}) {
-      INFO(size << " ranks, " << count << " elements");
-      std::int64_t end = 0;
-      for (std::int64_t rank = 0; rank < size; ++rank) {
-        FlatLayout layout(sizeof(float), {size, rank});
-        layout.place(count);
-        CHECK(layout.share().begin == end);
-        CHECK(layout.share().count() * size == layout.whole().count());
-        CHECK(layout.share().count() % 16 == 0);
-        CHECK(layout.whole().count() - count < size * 16);
-        CHECK(layout.owned() == layout.whole());
-        end = layout.share().end;
-        if (rank == size - 1) CHECK(end == layout.whole().count());
-      }
-      CHECK(end >= count);
+      INFO(ranks << " ranks, " << count << " elements");
+      FlatPlan plan(sizeof(float), ranks);
+      plan.place(count);
+      const ElementRange whole = plan.whole();
+      CHECK(whole.begin == 0);
+      CHECK(whole.end >= count);
+      CHECK(whole.end - count < ranks * 16);
+      CHECK(whole.end % (ranks * 16) == 0);
+      CHECK(plan.owned() == whole);
     }
   }
 }
