@@ -1,5 +1,5 @@
 // Every operation with exact integers: what each rank sends is a function of (from, to, position), so what must arrive is known.
-#include "parallel/comm/usable_processors.hpp"
+#include "parallel/comm/processors.hpp"
 #include "tests/support/rank_check.hpp"
 
 #include <algorithm>
