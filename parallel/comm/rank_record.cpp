@@ -1,6 +1,7 @@
 #include "parallel/comm/rank_record.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/fnv1a.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -42,10 +43,7 @@ std::uint64_t machine_identity() {
   std::getline(boot, identity);
   char name_space[128] = "";
   if (readlink("/proc/self/ns/pid", name_space, sizeof name_space - 1) <= 0 || identity.empty()) return 0;
-  identity += name_space;
-  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
-  for (const char ch : identity) hash = (hash ^ static_cast<unsigned char>(ch)) * 0x100000001b3ULL;
-  return hash;
+  return fnv1a(identity + name_space);
 }
 
 ProcessState process_state(int pid) {
