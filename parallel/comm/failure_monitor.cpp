@@ -1,5 +1,6 @@
 #include "parallel/comm/failure_monitor.hpp"
 
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "core/base/standard_error.hpp"
 
@@ -146,7 +147,7 @@ void FailureMonitor::fail(double waited, int dead_rank) {
     if (dead_rank >= 0) text += fmt::format("; the process of rank {} has died", dead_rank);
     text += "\n";
   } else {
-    text = compose_failure_report(all, wall_clock()).text;
+    text = compose_failure_report(all, wall_seconds()).text;
     text.insert(text.find('\n'), fmt::format(" (rank {} waited {:.1f} s)", own.rank, waited));
     // Only the first report is printed. Later ones would blame ranks that the launcher has ended meanwhile.
     if (!claim_report(board_->directory(), text)) text.clear();

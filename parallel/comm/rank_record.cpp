@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <fstream>
 
@@ -28,10 +27,6 @@ bool read_whole(int fd, RankRecord& record) {
 }
 
 }  // namespace
-
-double wall_clock() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 std::filesystem::path record_path(const std::filesystem::path& directory, int rank) {
   return directory / fmt::format("rank-{:04}", rank);

@@ -1,7 +1,9 @@
 // RecordBoard of rank_record.hpp, which writes the record of a rank.
 #include "parallel/comm/rank_record.hpp"
 
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
+#include "core/base/host.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -33,8 +35,8 @@ RecordBoard::RecordBoard(int rank, int world_size, std::uint64_t job) {
   own_.pid = static_cast<std::int32_t>(getpid());
   own_.job = job;
   own_.machine = machine_identity();
-  own_.since = own_.written = wall_clock();
-  gethostname(own_.host, sizeof own_.host - 1);
+  own_.since = own_.written = wall_seconds();
+  set_text(own_.host, host_name());
 }
 
 RecordBoard::~RecordBoard() {
@@ -93,7 +95,7 @@ void RecordBoard::map(const std::filesystem::path& path) {
 /// Applies the change to the copy in memory and to the mapped file, whose version is odd meanwhile.
 template <class Change>
 void RecordBoard::change(Change&& change) {
-  own_.written = wall_clock();
+  own_.written = wall_seconds();
   change(own_, own_.groups.data());
   if (mapped_ == nullptr) return;
   mapped_->version = ++own_.version;
@@ -143,7 +145,7 @@ void RecordBoard::started(int slot, const OperationInfo& info) {
 }
 
 void RecordBoard::begin_wait(const Operation& operation) {
-  const double now = wall_clock();
+  const double now = wall_seconds();
   std::lock_guard lock(mutex_);
   ++num_waiting_;
   change([&](RecordHead& record, RecordGroup*) {
@@ -156,7 +158,7 @@ void RecordBoard::begin_wait(const Operation& operation) {
 }
 
 void RecordBoard::end_wait(int slot, std::int64_t sequence, bool began) {
-  const double now = wall_clock();
+  const double now = wall_seconds();
   std::lock_guard lock(mutex_);
   if (began) --num_waiting_;
   change([&](RecordHead& record, RecordGroup* groups) {
