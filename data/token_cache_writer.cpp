@@ -50,15 +50,11 @@ TokenCacheWriter::~TokenCacheWriter() {
 }
 
 void TokenCacheWriter::write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t done = ::write(fd_, bytes.data(), bytes.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0)
-      throw data_error("{}: writing the token cache failed after {} bytes: {}; free space there or choose another cache folder",
-                       path_.string(), written_, std::strerror(errno));
-    bytes.remove_prefix(static_cast<std::size_t>(done));
-    written_ += static_cast<std::uint64_t>(done);
-  }
+  const std::size_t done = write_all(fd_, bytes);
+  written_ += done;
+  if (done < bytes.size())
+    throw data_error("{}: writing the token cache failed after {} bytes: {}; free space there or choose another cache folder",
+                     path_.string(), written_, std::strerror(errno));
 }
 
 void TokenCacheWriter::append(std::string_view tokens) {

@@ -3,6 +3,7 @@
 
 #include "core/base/clock.hpp"
 #include "core/base/error.hpp"
+#include "core/base/files.hpp"
 #include "core/base/host.hpp"
 
 #include <fcntl.h>
@@ -69,16 +70,10 @@ void RecordBoard::map(const std::filesystem::path& path) {
   std::memcpy(image.data(), static_cast<const RecordHead*>(&own_), sizeof(RecordHead));
   if (!own_.groups.empty()) std::memcpy(image.data() + sizeof(RecordHead), own_.groups.data(), own_.groups.size() * sizeof(RecordGroup));
   // The file is written, not only enlarged, so that a full disk is an error here and not a SIGBUS later.
-  // A write that stops half-way (ulimit -f) gives its reason only when the rest is written.
-  for (std::size_t written = 0; written < bytes;) {
-    const ssize_t done = pwrite(fd, image.data() + written, bytes - written, static_cast<off_t>(written));
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) {
-      const auto error = refuse("writing the rank's record");
-      close(fd);
-      throw error;
-    }
-    written += static_cast<std::size_t>(done);
+  if (write_all(fd, {image.data(), bytes}) < bytes) {
+    const auto error = refuse("writing the rank's record");
+    close(fd);
+    throw error;
   }
   void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (address == MAP_FAILED) {
