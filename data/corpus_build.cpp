@@ -3,9 +3,9 @@
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "data/file_index.hpp"
-#include "data/file_lock.hpp"
 #include "data/hash128.hpp"
 #include "data/overlap.hpp"
+#include "data/waiting_lock.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -143,7 +143,7 @@ CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokeni
 
   const fs::path note = corpus_note_path(options, tokenizer, cache_dir);
   const std::string content = CorpusFingerprint{keys_of(options.train, train.caches), keys_of(options.validation, validation.caches)}.to_json();
-  const FileLock lock(note.string() + ".lock", {});
+  const WaitingLock lock(note.string() + ".lock", {});
   if (!fs::exists(note) || read_file(note) != content) write_file_atomically(note, content);
   return summary;
 }

@@ -2,10 +2,10 @@
 
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
-#include "data/file_lock.hpp"
 #include "data/hash128.hpp"
 #include "data/ordered_workers.hpp"
 #include "data/utf8.hpp"
+#include "data/waiting_lock.hpp"
 
 #include <cstring>
 #include <utility>
@@ -162,7 +162,7 @@ TokenCachePtr build_token_cache(const SourceText& source, const Tokenizer& token
                                 const ProgressCallback& progress) {
   const std::string key = token_cache_key(source, tokenizer);
   const std::filesystem::path path = token_cache_path(cache_dir, key);
-  const FileLock lock(path.string() + ".lock", [&] {
+  const WaitingLock lock(path.string() + ".lock", [&] {
     if (progress) progress({"waiting for another process", source.name, 0, 0});
   });
   std::shared_ptr<const TokenCache> cache;
