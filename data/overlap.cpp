@@ -1,6 +1,7 @@
 #include "data/overlap.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/integers.hpp"
 #include "data/utf8.hpp"
 
 #include <algorithm>
@@ -127,7 +128,7 @@ Overlap find_overlap(const TokenCache& validation, const TokenCache& train, std:
   count_shared_documents(validation, train, overlap);
   // At least a few tokens, so that a tokenizer with very long ones does not make every idiom a piece.
   const std::uint64_t bytes = std::max<std::uint64_t>(1, validation.statistics().bytes);
-  overlap.piece_tokens = std::clamp<std::uint64_t>((kPieceBytes * validation.size() + bytes - 1) / bytes, 8, kPieceBytes);
+  overlap.piece_tokens = std::clamp<std::uint64_t>(ceil_div(kPieceBytes * validation.size(), bytes), 8, kPieceBytes);
   std::uint64_t one_in = 1;
   while (validation.size() / one_in > kMostPieces) one_in *= 2;
 

@@ -1,6 +1,7 @@
 #include "parallel/plan/shards.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/integers.hpp"
 
 #include <algorithm>
 
@@ -14,7 +15,7 @@ IndexRange shard_of(long long total, int count, int index) {
 
 std::vector<IndexRange> micro_batches(IndexRange samples, long long micro_batch_size) {
   if (micro_batch_size < 1) throw usage_error("micro_batch_size({}) must be at least 1", micro_batch_size);
-  const long long number = std::max<long long>(1, (samples.count + micro_batch_size - 1) / micro_batch_size);
+  const long long number = std::max<long long>(1, ceil_div(samples.count, micro_batch_size));
   std::vector<IndexRange> cuts;
   for (long long i = 0; i < number; ++i) {
     IndexRange part = shard_of(samples.count, static_cast<int>(number), static_cast<int>(i));

@@ -1,6 +1,7 @@
 #include "recipes/schema/validate.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/integers.hpp"
 #include "recipes/schema/conversion.hpp"
 #include "recipes/schema/key.hpp"
 #include "recipes/schema/validate_stage.hpp"
@@ -125,8 +126,7 @@ void check_mesh(const Recipe& recipe, int ranks) {
 }
 
 std::int64_t accumulation_steps(const TrainConfig& train, int ranks) {
-  const std::int64_t local = train.global_batch_size / ranks;
-  return (local + train.micro_batch_size - 1) / train.micro_batch_size;
+  return ceil_div(train.global_batch_size / ranks, train.micro_batch_size);
 }
 
 }  // namespace sluice::recipes

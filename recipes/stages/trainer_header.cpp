@@ -1,3 +1,4 @@
+#include "core/base/integers.hpp"
 #include "core/base/log.hpp"
 #include "recipes/convert/architecture.hpp"
 #include "recipes/run/run_header.hpp"
@@ -131,7 +132,7 @@ void Trainer::print_header() {
   if (recipe_.dtype == DType::kBFloat16) header.processor += "; bfloat16 products " + bfloat16_.text;
   header.global_batch_size = first.train.global_batch_size;
   header.accumulation = accumulation_steps(first.train, world_.size());
-  header.micro_batch_size = (first.train.global_batch_size / world_.size() + header.accumulation - 1) / header.accumulation;
+  header.micro_batch_size = ceil_div(first.train.global_batch_size / world_.size(), header.accumulation);
   header.seq_length = first.data.seq_length;
   header.data = fmt::format("{}, vocabulary {}", training_text(*data_.front().corpus), tokenizer_->vocab_size());
   for (std::size_t i = 1; i < recipe_.stages.size(); ++i)
