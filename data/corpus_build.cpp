@@ -1,5 +1,6 @@
 #include "data/corpus_build.hpp"
 
+#include "core/base/counted.hpp"
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "data/file_index.hpp"
@@ -54,8 +55,8 @@ void summarize(const std::vector<DataSource>& sources, const BuiltSources& built
     for (const LocatedFault& fault : statistics.located)
       places += fmt::format("{}{} byte {} ({})", places.empty() ? "" : ", ",
                             fault.file < files.size() ? files[fault.file].path.string() : "?", fault.offset, fault.bytes);
-    warnings.push_back(fmt::format("{}: {} invalid UTF-8 sequence{} replaced by U+FFFD: {}{}", sources[i].path, statistics.invalid_utf8,
-                                   statistics.invalid_utf8 == 1 ? "" : "s", places,
+    warnings.push_back(fmt::format("{}: {} replaced by U+FFFD: {}{}", sources[i].path,
+                                   counted(statistics.invalid_utf8, "invalid UTF-8 sequence"), places,
                                    statistics.located.size() < statistics.invalid_utf8 ? ", …" : ""));
   }
 }

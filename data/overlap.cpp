@@ -1,5 +1,6 @@
 #include "data/overlap.hpp"
 
+#include "core/base/counted.hpp"
 #include "core/base/error.hpp"
 #include "core/base/integers.hpp"
 #include "data/utf8.hpp"
@@ -163,9 +164,8 @@ std::vector<std::string> describe_overlap(const Overlap& overlap, std::string_vi
   const std::string subject = fmt::format("validation {} overlaps training {}", validation_name, train_name);
   std::vector<std::string> warnings;
   if (overlap.shared_documents > 0)
-    warnings.push_back(fmt::format("{}: {} of its {} document{} {} there word for word, {}", subject, overlap.shared_documents,
-                                   overlap.documents, overlap.documents == 1 ? "" : "s", overlap.shared_documents == 1 ? "is" : "are",
-                                   kBetter));
+    warnings.push_back(fmt::format("{}: {} of its {} {} there word for word, {}", subject, overlap.shared_documents,
+                                   counted(overlap.documents, "document"), overlap.shared_documents == 1 ? "is" : "are", kBetter));
   const auto share = [](std::uint64_t part, std::uint64_t all) {
     return all == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(all);
   };

@@ -1,5 +1,6 @@
 #include "data/token_cache_builder.hpp"
 
+#include "core/base/counted.hpp"
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "data/hash128.hpp"
@@ -67,8 +68,7 @@ class Builder {
     submit();
     while (workers_.size() > 0) store();
     if (statistics_.documents == 0)
-      throw data_error("{}: holds no text ({} file{}, {} bytes)", source_.name, source_.files.size(), source_.files.size() == 1 ? "" : "s",
-                       total_);
+      throw data_error("{}: holds no text ({}, {} bytes)", source_.name, counted(source_.files.size(), "file"), total_);
     if (source_.require_unchanged) source_.require_unchanged();
     statistics_.files = source_.files.size();
     writer_.commit(statistics_, document_hashes_);

@@ -1,3 +1,4 @@
+#include "core/base/counted.hpp"
 #include "core/base/integers.hpp"
 #include "core/base/log.hpp"
 #include "recipes/convert/architecture.hpp"
@@ -43,12 +44,12 @@ std::string training_text(const data::Corpus& corpus) {
     tokens += static_cast<double>(source.statistics.tokens);
   }
   const std::uint64_t unused = corpus.unused_tokens();
-  return fmt::format("{} file{}, {} of text, {} tokens{}", files, files == 1 ? "" : "s", human_bytes(bytes), human_count(tokens),
+  return fmt::format("{}, {} of text, {} tokens{}", counted(files, "file"), human_bytes(bytes), human_count(tokens),
                      unused == 0 ? "" : fmt::format(" ({} at the end fill no sequence)", unused));
 }
 
 std::string validation_text(const EvaluationSet& set, const data::Corpus& corpus, std::int64_t asked_for) {
-  const std::string text = fmt::format("{} sequence{} of {}", set.sequences(), set.sequences() == 1 ? "" : "s", set.length);
+  const std::string text = fmt::format("{} of {}", counted(set.sequences(), "sequence"), set.length);
   return set.sequences() < asked_for ? fmt::format("{}, all there are (eval_sequences: {})", text, asked_for)
                                      : fmt::format("{}, of the {} there are", text, corpus.validation().total_windows());
 }
