@@ -132,11 +132,7 @@ const Keys<moe::MoeConfig>& moe_keys() {
           {"moe_layer_freq", "decoder_sparse_step", "moe_layers", "sparse_layers"},
           "all"},
          [](MoeConfig& out, const Node& node, const ReadContext& context) { out.layers = read_layers(node, context); },
-         [](const MoeConfig& in) -> std::string {
-           std::string all;
-           for (const std::int64_t layer : in.layers) all += (all.empty() ? "" : ", ") + std::to_string(layer);
-           return "[" + all + "]";
-         }},
+         [](const MoeConfig& in) { return fmt::format("[{}]", fmt::join(in.layers, ", ")); }},
         choice_key("score_func", &MoeConfig::score_func, {.unavailable = {"sqrtsoftplus"}}, "scores of the router", {"moe_router_score_function", "scoring_func", "gating_function", "score_function"}),
         boolean_key("norm_topk_prob", &MoeConfig::norm_topk_prob, "the chosen experts' weights are divided by their sum",
                     {"route_norm", "normalize_expert_weights", "moe_renormalize", "renormalize", "moe_router_pre_softmax"}),
