@@ -1,11 +1,12 @@
 #include "data/corpus_build.hpp"
 
+#include "core/base/counted.hpp"
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "data/file_index.hpp"
-#include "data/file_lock.hpp"
 #include "data/hash128.hpp"
 #include "data/overlap.hpp"
+#include "data/waiting_lock.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -54,8 +55,8 @@ void summarize(const std::vector<DataSource>& sources, const BuiltSources& built
     for (const LocatedFault& fault : statistics.located)
       places += fmt::format("{}{} byte {} ({})", places.empty() ? "" : ", ",
                             fault.file < files.size() ? files[fault.file].path.string() : "?", fault.offset, fault.bytes);
-    warnings.push_back(fmt::format("{}: {} invalid UTF-8 sequence{} replaced by U+FFFD: {}{}", sources[i].path, statistics.invalid_utf8,
-                                   statistics.invalid_utf8 == 1 ? "" : "s", places,
+    warnings.push_back(fmt::format("{}: {} replaced by U+FFFD: {}{}", sources[i].path,
+                                   counted(statistics.invalid_utf8, "invalid UTF-8 sequence"), places,
                                    statistics.located.size() < statistics.invalid_utf8 ? ", …" : ""));
   }
 }
@@ -143,7 +144,7 @@ CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokeni
 
   const fs::path note = corpus_note_path(options, tokenizer, cache_dir);
   const std::string content = CorpusFingerprint{keys_of(options.train, train.caches), keys_of(options.validation, validation.caches)}.to_json();
-  const FileLock lock(note.string() + ".lock", {});
+  const WaitingLock lock(note.string() + ".lock", {});
   if (!fs::exists(note) || read_file(note) != content) write_file_atomically(note, content);
   return summary;
 }

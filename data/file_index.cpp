@@ -3,8 +3,8 @@
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "data/byte_stream.hpp"
-#include "data/file_lock.hpp"
 #include "data/hash128.hpp"
+#include "data/waiting_lock.hpp"
 
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
@@ -78,7 +78,7 @@ void FileIndex::require_unchanged(const std::filesystem::path& file) const {
 
 void FileIndex::save() {
   // Others may have added files since: merge under a lock, ours on top.
-  const FileLock lock(path_.string() + ".lock", {});
+  const WaitingLock lock(path_.string() + ".lock", {});
   std::map<std::string, Entry> all = load(path_);
   bool changed = false;
   for (const auto& [file, entry] : learnt_) {

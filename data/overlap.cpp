@@ -1,6 +1,8 @@
 #include "data/overlap.hpp"
 
+#include "core/base/counted.hpp"
 #include "core/base/error.hpp"
+#include "core/base/integers.hpp"
 #include "data/utf8.hpp"
 
 #include <algorithm>
@@ -127,7 +129,7 @@ Overlap find_overlap(const TokenCache& validation, const TokenCache& train, std:
   count_shared_documents(validation, train, overlap);
   // At least a few tokens, so that a tokenizer with very long ones does not make every idiom a piece.
   const std::uint64_t bytes = std::max<std::uint64_t>(1, validation.statistics().bytes);
-  overlap.piece_tokens = std::clamp<std::uint64_t>((kPieceBytes * validation.size() + bytes - 1) / bytes, 8, kPieceBytes);
+  overlap.piece_tokens = std::clamp<std::uint64_t>(ceil_div(kPieceBytes * validation.size(), bytes), 8, kPieceBytes);
   std::uint64_t one_in = 1;
   while (validation.size() / one_in > kMostPieces) one_in *= 2;
 
@@ -162,9 +164,8 @@ std::vector<std::string> describe_overlap(const Overlap& overlap, std::string_vi
   const std::string subject = fmt::format("validation {} overlaps training {}", validation_name, train_name);
   std::vector<std::string> warnings;
   if (overlap.shared_documents > 0)
-    warnings.push_back(fmt::format("{}: {} of its {} document{} {} there word for word, {}", subject, overlap.shared_documents,
-                                   overlap.documents, overlap.documents == 1 ? "" : "s", overlap.shared_documents == 1 ? "is" : "are",
-                                   kBetter));
+    warnings.push_back(fmt::format("{}: {} of its {} {} there word for word, {}", subject, overlap.shared_documents,
+                                   counted(overlap.documents, "document"), overlap.shared_documents == 1 ? "is" : "are", kBetter));
   const auto share = [](std::uint64_t part, std::uint64_t all) {
     return all == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(all);
   };

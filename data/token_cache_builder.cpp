@@ -1,11 +1,12 @@
 #include "data/token_cache_builder.hpp"
 
+#include "core/base/counted.hpp"
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
-#include "data/file_lock.hpp"
 #include "data/hash128.hpp"
 #include "data/ordered_workers.hpp"
 #include "data/utf8.hpp"
+#include "data/waiting_lock.hpp"
 
 #include <cstring>
 #include <utility>
@@ -67,8 +68,7 @@ class Builder {
     submit();
     while (workers_.size() > 0) store();
     if (statistics_.documents == 0)
-      throw data_error("{}: holds no text ({} file{}, {} bytes)", source_.name, source_.files.size(), source_.files.size() == 1 ? "" : "s",
-                       total_);
+      throw data_error("{}: holds no text ({}, {} bytes)", source_.name, counted(source_.files.size(), "file"), total_);
     if (source_.require_unchanged) source_.require_unchanged();
     statistics_.files = source_.files.size();
     writer_.commit(statistics_, document_hashes_);
@@ -162,7 +162,7 @@ TokenCachePtr build_token_cache(const SourceText& source, const Tokenizer& token
                                 const ProgressCallback& progress) {
   const std::string key = token_cache_key(source, tokenizer);
   const std::filesystem::path path = token_cache_path(cache_dir, key);
-  const FileLock lock(path.string() + ".lock", [&] {
+  const WaitingLock lock(path.string() + ".lock", [&] {
     if (progress) progress({"waiting for another process", source.name, 0, 0});
   });
   std::shared_ptr<const TokenCache> cache;

@@ -1,4 +1,5 @@
 #include "core/base/error.hpp"
+#include "core/base/host.hpp"
 #include "data/token_cache.hpp"
 #include "data/token_cache_format.hpp"
 
@@ -20,10 +21,8 @@ using token_cache_format::Header;
 /// A name no other builder uses, on this host or another that shares the folder.
 std::filesystem::path unfinished_name(const std::filesystem::path& path) {
   static std::atomic<std::uint64_t> count = 0;
-  char host[256] = "";
-  gethostname(host, sizeof host - 1);
   const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
-  const std::uint64_t tag = hash64(fmt::format("{} {} {} {}", host, getpid(), now, count++));
+  const std::uint64_t tag = hash64(fmt::format("{} {} {} {}", host_name(), getpid(), now, count++));
   return path.string() + fmt::format(".building-{:016x}", tag);
 }
 
@@ -51,15 +50,11 @@ TokenCacheWriter::~TokenCacheWriter() {
 }
 
 void TokenCacheWriter::write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t done = ::write(fd_, bytes.data(), bytes.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0)
-      throw data_error("{}: writing the token cache failed after {} bytes: {}; free space there or choose another cache folder",
-                       path_.string(), written_, std::strerror(errno));
-    bytes.remove_prefix(static_cast<std::size_t>(done));
-    written_ += static_cast<std::uint64_t>(done);
-  }
+  const std::size_t done = write_all(fd_, bytes);
+  written_ += done;
+  if (done < bytes.size())
+    throw data_error("{}: writing the token cache failed after {} bytes: {}; free space there or choose another cache folder",
+                     path_.string(), written_, std::strerror(errno));
 }
 
 void TokenCacheWriter::append(std::string_view tokens) {

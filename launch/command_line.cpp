@@ -1,5 +1,6 @@
 #include "launch/command_line.hpp"
 
+#include "core/base/parse_number.hpp"
 #include "core/base/standard_output.hpp"
 #include "launch/help.hpp"
 #include "launch/read_integer.hpp"
@@ -9,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <sstream>
@@ -28,12 +28,9 @@ std::vector<std::int64_t> parse_ids(const std::vector<std::string>& words, const
     std::size_t begin = 0;
     while (begin <= word.size()) {
       const std::size_t end = std::min(word.find(',', begin), word.size());
-      std::int64_t id = 0;
-      const auto [stop, error] = std::from_chars(word.data() + begin, word.data() + end, id);
-      if (error != std::errc() || stop != word.data() + end || id < 0) {
-        throw CLI::ValidationError(option, fmt::format("expected token ids such as 1,2,3, found '{}'", word));
-      }
-      ids.push_back(id);
+      const auto id = parse_number<std::int64_t>(std::string_view(word).substr(begin, end - begin));
+      if (!id || *id < 0) throw CLI::ValidationError(option, fmt::format("expected token ids such as 1,2,3, found '{}'", word));
+      ids.push_back(*id);
       begin = end + 1;
     }
   }
@@ -48,9 +45,8 @@ auto integer_from(std::int64_t low, std::int64_t high = kNoLimit) {
 }
 
 std::string at_least_zero(const std::string& text) {
-  double value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && stop == text.data() + text.size() && value >= 0 && std::isfinite(value)) return "";
+  const auto value = parse_number<double>(text);
+  if (value && *value >= 0 && std::isfinite(*value)) return "";
   return fmt::format("must be a number of at least 0, found '{}'", text);
 }
 

@@ -19,9 +19,7 @@ std::vector<std::string> names_of(const CLI::App& app) {
 }
 
 std::string join(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
+  return fmt::format("{}", fmt::join(words, ", "));
 }
 
 int complain(const std::string& who, std::string text) {

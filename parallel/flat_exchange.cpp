@@ -1,16 +1,14 @@
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "core/tensor/host_integers.hpp"
 #include "core/tensor/host_memory.hpp"
 #include "parallel/exchange_node.hpp"
 #include "parallel/token_exchange.hpp"
 
-#include <chrono>
 #include <numeric>
 
 namespace sluice::parallel {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 class FlatRoute : public Route {
  public:
@@ -26,9 +24,9 @@ class FlatRoute : public Route {
     const std::vector<std::int64_t> sent = integers_of(plan.counts);
     const std::size_t owned = sent.size() / size;
     std::vector<std::int64_t> received(sent.size());
-    const auto start = Clock::now();
+    const Stopwatch watch;
     group_->start_exchange_counts(sent.data(), received.data(), owned, label("dispatch counts", phase)).finish();
-    counters_->seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    counters_->seconds += watch.seconds();
     send_rows_ = rows_per_member(sent, group_->size());
     const std::int64_t routed = std::accumulate(send_rows_.begin(), send_rows_.end(), std::int64_t{0});
     plan.order = plan.order.narrow(0, 0, routed);
@@ -89,9 +87,9 @@ class FlatRoute : public Route {
       (nodes_[i] == nodes_[static_cast<std::size_t>(group_->rank())] ? counters_->bytes_intra : counters_->bytes_inter) += send_bytes[i];
     }
     const HostMemory sent = to_host(rows.contiguous()), received = from_host(result);
-    const auto start = Clock::now();
+    const Stopwatch watch;
     group_->start_all_to_all_v(sent.bytes().data(), send_bytes, received.bytes().data(), receive_bytes, label).finish();
-    counters_->seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    counters_->seconds += watch.seconds();
     received.give_back();
     return result;
   }

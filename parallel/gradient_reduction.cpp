@@ -1,5 +1,6 @@
 #include "parallel/gradient_reduction.hpp"
 
+#include "core/base/integers.hpp"
 #include "core/ops/reduce.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/host_memory.hpp"
@@ -65,7 +66,7 @@ std::int64_t reduction_buffer_bytes(std::int64_t dense_bytes, const Communicator
   std::int64_t buckets = 0, largest = 0;
   const auto add = [&](std::int64_t bytes, const Communicator& group) {
     if (group.size() == 1) return;
-    buckets += (bytes + kBucketBytes - 1) / kBucketBytes;
+    buckets += ceil_div(bytes, kBucketBytes);
     const auto bucket = static_cast<std::size_t>(std::min(bytes, kBucketBytes));
     largest = std::max(largest, static_cast<std::int64_t>(group.all_reduce_buffer_bytes(bucket)));
   };

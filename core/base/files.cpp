@@ -35,6 +35,18 @@ std::string read_file(const std::filesystem::path& path) {
   return std::move(out).str();
 }
 
+std::size_t write_all(int fd, std::string_view bytes) noexcept {
+  std::size_t written = 0;
+  // A write that stops half-way (ulimit -f) gives its reason only when the rest is written.
+  while (written < bytes.size()) {
+    const ssize_t done = write(fd, bytes.data() + written, bytes.size() - written);
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) break;
+    written += static_cast<std::size_t>(done);
+  }
+  return written;
+}
+
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
   const std::string temporary = path.string() + std::string(kUnfinished) + std::to_string(getpid());
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -45,12 +57,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
     unlink(temporary.c_str());
     return data_error("{}: {} failed: {}", path.string(), what, std::strerror(reason));
   };
-  while (!content.empty()) {
-    const ssize_t done = write(fd, content.data(), content.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) throw give_up("writing");
-    content.remove_prefix(static_cast<std::size_t>(done));
-  }
+  if (write_all(fd, content) < content.size()) throw give_up("writing");
   if (fsync(fd) != 0) throw give_up("flushing");
   close(fd);
   if (rename(temporary.c_str(), path.c_str()) != 0) {

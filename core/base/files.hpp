@@ -12,6 +12,10 @@ namespace sluice {
 /// (core/base/cannot_look.hpp) if the reason is not the file itself: too many open files, missing permission, too little memory.
 std::string read_file(const std::filesystem::path& path);
 
+/// Writes the bytes to an open file, in as many pieces as the system takes, also after interruptions by signals. Returns how many were
+/// written: if fewer than all, errno has the reason. Safe in signal handlers.
+std::size_t write_all(int fd, std::string_view bytes) noexcept;
+
 /// Writes a temporary file beside `path`, flushes it to disk and renames it to `path`, so that readers see either the old or the new
 /// content, never a mixture. Throws a data error (exit 3) if any of these steps fails; the temporary file is then removed.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);

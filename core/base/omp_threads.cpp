@@ -1,11 +1,10 @@
 #include "core/base/omp_threads.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/parse_number.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
-#include <system_error>
 
 namespace sluice {
 
@@ -20,11 +19,10 @@ int threads_asked_for(const char* omp_num_threads) {
     std::string_view word = rest.substr(0, comma);
     word.remove_prefix(std::min(word.find_first_not_of(kBlanks), word.size()));
     word = word.substr(0, word.find_last_not_of(kBlanks) + 1);
-    int threads = 0;
-    const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), threads);
-    if (error != std::errc() || stop != word.data() + word.size() || threads < 1 || threads > kMost)
+    const auto threads = parse_number<int>(word);
+    if (!threads || *threads < 1 || *threads > kMost)
       throw usage_error("OMP_NUM_THREADS: expected 1 to {} threads, or nothing for a choice of its own, found '{}'", kMost, omp_num_threads);
-    if (first == 0) first = threads;
+    if (first == 0) first = *threads;
     more = comma != std::string_view::npos;
     if (more) rest.remove_prefix(comma + 1);
   }

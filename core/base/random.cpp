@@ -1,5 +1,7 @@
 #include "core/base/random.hpp"
 
+#include "core/base/fnv1a.hpp"
+
 #include <cmath>
 #include <numbers>
 
@@ -22,10 +24,8 @@ std::array<std::uint32_t, 4> philox(std::uint64_t key, std::uint64_t counter_low
 }
 
 std::uint64_t random_key(std::uint64_t seed, std::string_view purpose) {
-  // FNV-1a over the name, then mixed with the seed by the generator itself.
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char ch : purpose) hash = (hash ^ static_cast<unsigned char>(ch)) * 0x100000001b3ULL;
-  const auto bits = philox(seed, hash, 0x5105cedULL);
+  // The hash of the name is mixed with the seed by the generator itself.
+  const auto bits = philox(seed, fnv1a(purpose), 0x5105cedULL);
   return (std::uint64_t{bits[1]} << 32) | bits[0];
 }
 

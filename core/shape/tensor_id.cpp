@@ -1,8 +1,8 @@
 #include "core/shape/tensor_id.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/parse_number.hpp"
 
-#include <charconv>
 #include <utility>
 
 namespace sluice {
@@ -67,10 +67,8 @@ const Name* find(const Name (&names)[N], std::string_view text) {
 std::optional<std::int64_t> take_number(std::string_view& text) {
   const std::size_t dot = text.find('.');
   const std::string_view digits = text.substr(0, dot);
-  std::int64_t number = -1;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (dot == text.npos || error != std::errc() || end != digits.data() + digits.size() || number < 0 || std::to_string(number) != digits)
-    return std::nullopt;
+  const auto number = parse_number<std::int64_t>(digits);
+  if (dot == text.npos || !number || *number < 0 || std::to_string(*number) != digits) return std::nullopt;
   text.remove_prefix(dot + 1);
   return number;
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "core/base/counted.hpp"
 #include "core/checkpoint/name_order.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/schema/conversion.hpp"
@@ -22,10 +23,6 @@ using recipes::human_count;
 
 std::string entry(const char* name, const std::string& text) {
   return fmt::format("{:<13} {}", name, text);
-}
-
-std::string plural(std::int64_t count, const char* thing) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
 std::uint64_t bytes_of(const TensorIndex& index) {
@@ -55,7 +52,7 @@ std::string architecture_text(const InspectedModel& model) {
 std::string decoder_text(const recipes::ModelDescription& model) {
   const DecoderConfig& decoder = model.decoder;
   return fmt::format("{}, width {}, {} of {} ({} key/value), feed-forward {}, vocabulary {}, context {}; {}",
-                     plural(decoder.num_layers, "layer"), decoder.hidden_size, plural(decoder.num_attention_heads, "head"),
+                     counted(decoder.num_layers, "layer"), decoder.hidden_size, counted(decoder.num_attention_heads, "head"),
                      decoder.head_dim, decoder.num_key_value_heads, decoder.intermediate_size, decoder.vocab_size,
                      decoder.max_position_embeddings, name_of(model.dtype));
 }
@@ -64,7 +61,7 @@ std::string experts_text(const recipes::ModelDescription& model) {
   const moe::MoeConfig& moe = *model.moe;
   std::string text = fmt::format("{} of width {}, top-{} by {} scores, in {}", moe.num_experts, moe.expert_hidden_size, moe.top_k,
                                  moe.score_func == moe::ScoreFunction::kSoftmax ? "softmax" : "sigmoid",
-                                 plural(static_cast<std::int64_t>(moe.layers.size()), "layer"));
+                                 counted(moe.layers.size(), "layer"));
   if (moe.family_size > 1) text += fmt::format(", families of {}", moe.family_size);
   if (moe.num_shared_experts > 0) text += fmt::format(", {} shared", moe.num_shared_experts);
   return text;
@@ -81,9 +78,8 @@ std::string checksums_text(const InspectedModel& model) {
   if (!model.manifest) return "none: no manifest, only headers and sizes were checked";
   std::size_t tensors = 0;
   for (const auto& [file, record] : model.manifest->tensor_files) tensors += record.tensors.size();
-  return fmt::format("verified: {} in {}, {}", plural(static_cast<std::int64_t>(tensors), "tensor"),
-                     plural(static_cast<std::int64_t>(model.manifest->tensor_files.size()), "file"),
-                     plural(static_cast<std::int64_t>(model.manifest->files.size()), "other file"));
+  return fmt::format("verified: {} in {}, {}", counted(tensors, "tensor"),
+                     counted(model.manifest->tensor_files.size(), "file"), counted(model.manifest->files.size(), "other file"));
 }
 
 /// "exp_avg 54, exp_avg_sq 54 tensors, 98.1 MiB": what precedes the first '/' of a name is its kind.

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/counted.hpp"
 #include "core/base/file_kind.hpp"
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
@@ -20,7 +21,7 @@ void warn_of_repairs(const std::string& name, const data::Utf8Repairer& utf8) {
   std::string places;
   for (const data::Utf8Fault& fault : utf8.located())
     places += fmt::format("{}byte {} ({})", places.empty() ? "" : ", ", fault.offset, data::describe_bytes(fault.bytes));
-  log_warning("{}: {} invalid UTF-8 sequence{} replaced by U+FFFD: {}{}", name, utf8.faults(), utf8.faults() == 1 ? "" : "s", places,
+  log_warning("{}: {} replaced by U+FFFD: {}{}", name, counted(utf8.faults(), "invalid UTF-8 sequence"), places,
               utf8.located().size() < utf8.faults() ? ", ..." : "");
 }
 

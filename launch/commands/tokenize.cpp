@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/base/clock.hpp"
+#include "core/base/counted.hpp"
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
@@ -57,8 +58,8 @@ int train(const TokenizeOptions& options) {
   write_file_atomically(output, tokenizer->json());
   if (tokenizer->vocab_size() < options.vocab_size)
     log_warning("{} tokens instead of {}: the text has no more pairs to merge", tokenizer->vocab_size(), options.vocab_size);
-  log_info("{}: byte-level BPE of {} tokens, trained on {:.1f} MB in {:.1f} s ({:.1f} MB/s, {} thread{})", output.string(),
-           tokenizer->vocab_size(), megabytes, seconds, megabytes / seconds, threads, threads == 1 ? "" : "s");
+  log_info("{}: byte-level BPE of {} tokens, trained on {:.1f} MB in {:.1f} s ({:.1f} MB/s, {})", output.string(),
+           tokenizer->vocab_size(), megabytes, seconds, megabytes / seconds, counted(threads, "thread"));
   return 0;
 }
 
@@ -123,7 +124,7 @@ struct Counts {
     tokens += other.tokens;
   }
   void print(std::string_view name) const {
-    log_info("{}: {} document{}, {} bytes, {} words, {} tokens ({:.3f} bytes a token)", name, documents, documents == 1 ? "" : "s", bytes,
+    log_info("{}: {}, {} bytes, {} words, {} tokens ({:.3f} bytes a token)", name, counted(documents, "document"), bytes,
              words, tokens, tokens == 0 ? 0.0 : static_cast<double>(bytes) / static_cast<double>(tokens));
   }
 };

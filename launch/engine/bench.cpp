@@ -1,4 +1,5 @@
 // `sluice bench moe`: prints what a sparse layer costs beside a dense one, as a table or as JSON.
+#include "core/base/counted.hpp"
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "launch/engine/commands.hpp"
@@ -47,8 +48,8 @@ void print_row(const nlohmann::ordered_json& row) {
 }
 
 void print_header(const MoeBenchOptions& o, int threads) {
-  log_info("{} rows, width {}, experts of width {}, top-{}, {}, {} thread{}", o.rows, o.hidden_size, o.expert_hidden_size, o.top_k, o.dtype,
-           threads, threads == 1 ? "" : "s");
+  log_info("{} rows, width {}, experts of width {}, top-{}, {}, {}", o.rows, o.hidden_size, o.expert_hidden_size, o.top_k, o.dtype,
+           counted(threads, "thread"));
   log_info("forward and backward, median of {} rounds in turn with a dense SwiGLU of width {}", o.repeats, o.top_k * o.expert_hidden_size);
   constexpr const char* kColumns = "{:>7} {:>8} {:>8} {:>6} {:^15} {:>9} {:>10} {:>10} {:>8} {:>8}";
   log_info(kColumns, "", "", "", "dense/", "", "", "kept", "dense kept", "fullest", "million");

@@ -1,3 +1,4 @@
+#include "core/base/counted.hpp"
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
 #include "core/base/standard_output.hpp"
@@ -45,7 +46,7 @@ int generate_command(const GenerateOptions& options) {
     // The last token that is generated is not fed back, so it takes no position.
     const auto positions = static_cast<std::int64_t>(ids.size()) + options.max_tokens - 1;
     warn_of_untrained_positions(loaded, layout, positions,
-                                fmt::format("a prompt of {} token{} and --max-tokens {}", ids.size(), ids.size() == 1 ? "" : "s", options.max_tokens));
+                                fmt::format("a prompt of {} and --max-tokens {}", counted(ids.size(), "token"), options.max_tokens));
     at::NoGradGuard no_grad;
     ModelState state;
     std::vector<std::int32_t> pending = ids;

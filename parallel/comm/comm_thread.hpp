@@ -1,12 +1,13 @@
 // The communication thread: the one thread of a process that calls MPI. Other threads submit operations, which start in the order of
 // submission, and wait for them. While operations are under way, the thread first polls without sleeping (sleeping at once would make
-// small messages 100 times slower) and then sleeps longer and longer between polls (polling keeps a core busy); patience.hpp has the times.
-// With nothing under way it sleeps until something is submitted.
+// small messages 100 times slower) and then sleeps longer and longer between polls (polling keeps a core busy). With nothing under way it
+// sleeps until something is submitted.
 #pragma once
 
 #include "parallel/comm/courteous_spin.hpp"
 #include "parallel/comm/operation.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -16,6 +17,29 @@
 #include <vector>
 
 namespace sluice::parallel {
+
+// How long the thread polls without sleeping, and how long it sleeps between polls after that. MPI moves bytes only while it is polled, so
+// large operations are polled often for as long as their bytes may take. But the thread polls without sleeping for a millisecond at most,
+// whatever the size, since other threads compute on its core.
+
+/// Limits on the time since an operation last completed or started, in seconds.
+struct Patience {
+  double spin_seconds;   // until then the thread polls without sleeping
+  double eager_seconds;  // until then it sleeps 50 microseconds between polls; after that longer and longer
+};
+
+/// The limits for operations under way that send and receive `bytes` bytes together.
+inline Patience patience_for(double bytes) {
+  return {std::min(400e-6 + bytes / 1e9, 1e-3), 20e-3 + bytes / 50e6};
+}
+
+/// How long to sleep before the next poll, `idle_seconds` after an operation last completed or started.
+inline double sleep_seconds(double idle_seconds, const Patience& patience) {
+  if (idle_seconds < patience.spin_seconds) return 20e-6;  // sleeping instead of spinning: the core is busy
+  if (idle_seconds < patience.eager_seconds) return 50e-6;
+  // Proportional to the time waited so far: sleeping makes a wait at most a tenth longer, and a long wait uses hardly any processor time.
+  return std::clamp((idle_seconds - patience.eager_seconds) / 10, 100e-6, 2e-3);
+}
 
 class CommThread {
  public:

@@ -1,6 +1,8 @@
 #include "parallel/comm/failure_monitor.hpp"
 
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
+#include "core/base/files.hpp"
 #include "core/base/standard_error.hpp"
 
 #include <fcntl.h>
@@ -23,14 +25,6 @@ double seconds_since(Clock::time_point begin) {
 }
 void sleep_for(double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-}
-
-void write_whole(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t done = write(fd, text.data(), text.size());
-    if (done <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(done));
-  }
 }
 
 /// Marks the ranks whose processes other ranks saw dead on their machines (found_dead): this program may run on another machine, or later.
@@ -146,7 +140,7 @@ void FailureMonitor::fail(double waited, int dead_rank) {
     if (dead_rank >= 0) text += fmt::format("; the process of rank {} has died", dead_rank);
     text += "\n";
   } else {
-    text = compose_failure_report(all, wall_clock()).text;
+    text = compose_failure_report(all, wall_seconds()).text;
     text.insert(text.find('\n'), fmt::format(" (rank {} waited {:.1f} s)", own.rank, waited));
     // Only the first report is printed. Later ones would blame ranks that the launcher has ended meanwhile.
     if (!claim_report(board_->directory(), text)) text.clear();
@@ -160,7 +154,7 @@ bool claim_report(const std::filesystem::path& directory, std::string_view text)
   if (directory.empty()) return true;
   const int fd = ::open((directory / kFailureFile).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return errno != EEXIST;
-  write_whole(fd, text);
+  write_all(fd, text);
   close(fd);
   return true;
 }

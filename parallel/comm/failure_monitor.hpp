@@ -42,8 +42,6 @@ class FailureMonitor {
   /// Returns the world rank of a process on this machine that has died, or -1 if none has.
   int find_dead_peer() const;
 
-  RecordBoard& board() { return *board_; }
-
  private:
   [[noreturn]] void fail(double waited, int dead_rank);
   std::vector<RankObservation> observe() const;

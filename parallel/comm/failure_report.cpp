@@ -1,7 +1,5 @@
 #include "parallel/comm/failure_report.hpp"
 
-#include "parallel/comm/failure_table.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -24,10 +24,14 @@ struct RankObservation {
 struct FailureReport {
   std::vector<int> culprits;  // world ranks, ascending; empty if no rank can be blamed
   std::string headline;       // one line: which rank, where, why
-  std::string text;           // the headline and a table of ranks (failure_table.hpp), the culprits first, at most 32 of them
+  std::string text;           // the headline and a table of ranks (failure_table()), the culprits first, at most 32 of them
 };
 
 /// observations[r] is what is known about rank r. `now` (seconds since 1970) is the time to which ages in the report are counted.
 FailureReport compose_failure_report(std::span<const RankObservation> observations, double now);
+
+/// The table of a report: a line with the names of the columns and a line for each rank in `order`, which say what the rank was doing, with
+/// aligned columns. `all` and `now` are as above.
+std::string failure_table(std::span<const RankObservation> all, const std::vector<int>& order, double now);
 
 }  // namespace sluice::parallel

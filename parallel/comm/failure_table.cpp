@@ -1,4 +1,5 @@
-#include "parallel/comm/failure_table.hpp"
+// failure_table() of failure_report.hpp.
+#include "parallel/comm/failure_report.hpp"
 
 #include <fmt/format.h>
 

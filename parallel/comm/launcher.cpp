@@ -1,20 +1,17 @@
 #include "parallel/comm/launcher.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/parse_number.hpp"
 
-#include <charconv>
 #include <cstdlib>
-#include <cstring>
 
 namespace sluice::parallel {
 namespace {
 
 int number(const char* variable, const char* value) {
-  int result = 0;
-  const char* end = value + std::strlen(value);
-  const auto [stop, error] = std::from_chars(value, end, result);
-  if (error != std::errc{} || stop != end || result < 0) throw usage_error("{}={}: a number was expected", variable, value);
-  return result;
+  const auto result = parse_number<int>(value);
+  if (!result || *result < 0) throw usage_error("{}={}: a number was expected", variable, value);
+  return *result;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "parallel/comm/message_header.hpp"
 
+#include "core/base/fnv1a.hpp"
 #include "parallel/comm/rank_record.hpp"
 
 #include <fmt/core.h>
@@ -56,11 +57,8 @@ MessageHeader header_of(const OperationInfo& info, std::size_t bytes) {
   header.step = info.label.step;
   header.sequence = info.sequence;
   header.bytes = static_cast<std::int64_t>(bytes);
-  header.hash = 0xcbf29ce484222325ULL;  // FNV-1a
-  for (const char* text : {info.label.operation, info.label.slot.c_str(), info.label.phase}) {
-    for (; *text != '\0'; ++text) header.hash = (header.hash ^ static_cast<unsigned char>(*text)) * 0x100000001b3ULL;
-    header.hash = (header.hash ^ 0xff) * 0x100000001b3ULL;
-  }
+  header.hash = kFnv1aStart;
+  for (const char* text : {info.label.operation, info.label.slot.c_str(), info.label.phase}) header.hash = fnv1a("\xff", fnv1a(text, header.hash));
   header.kind = info.kind;
   header.detail = info.detail;
   set_text(header.operation, info.label.operation);

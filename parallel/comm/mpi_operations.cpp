@@ -21,25 +21,31 @@ std::string describe(const OperationInfo& info) {
   return text;
 }
 
-bool MpiOperation::start() {
+namespace {
+
+/// What the call returns. An error of this rank's own gets the name of the operation; one that another rank caused is told as it is.
+template <class Call>
+bool guarded(const OperationInfo& info, Call&& call) {
   try {
-    post();
-    return proceed_with_heads();
+    return call();
   } catch (const PeerError&) {
     throw;
   } catch (const Error& error) {
-    throw communication_error("{}: {}", describe(info()), error.what());
+    throw communication_error("{}: {}", describe(info), error.what());
   }
 }
 
-bool MpiOperation::poll() {
-  try {
+}  // namespace
+
+bool MpiOperation::start() {
+  return guarded(info(), [this] {
+    post();
     return proceed_with_heads();
-  } catch (const PeerError&) {
-    throw;
-  } catch (const Error& error) {
-    throw communication_error("{}: {}", describe(info()), error.what());
-  }
+  });
+}
+
+bool MpiOperation::poll() {
+  return guarded(info(), [this] { return proceed_with_heads(); });
 }
 
 bool MpiOperation::proceed_with_heads() {

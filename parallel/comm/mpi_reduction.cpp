@@ -4,6 +4,7 @@
 // Short parts of a reduce_scatter come in the heads (mpi_operations.hpp). Longer parts are moved in blocks, each with a segment of every
 // part. Two blocks are under way at a time, so that adding (on the adder's thread) and sending overlap while the receive buffers stay
 // small. A short all_reduce takes one step: the part of every rank is the whole buffer.
+#include "core/base/integers.hpp"
 #include "parallel/comm/adder.hpp"
 #include "parallel/comm/mpi_operations.hpp"
 #include "parallel/comm/reduce_in_order.hpp"
@@ -22,7 +23,7 @@ constexpr std::size_t kHandedOverBytes = 64 << 10;             // adding less th
 /// The bytes of a segment (what a block has of each part): a whole number of elements of any type.
 std::size_t segment_bytes(int ranks) {
   const auto parts = static_cast<std::size_t>(ranks);
-  return std::max(kSegmentBytes, (kBlockBytes / sizeof(double) + parts - 1) / parts * sizeof(double));
+  return std::max(kSegmentBytes, ceil_div(kBlockBytes / sizeof(double), parts) * sizeof(double));
 }
 
 /// The part of each rank, in elements, and whether every rank sends its result to all others (all_reduce).
@@ -42,7 +43,7 @@ class Reduction final : public MpiOperation {
         adder_(adder),
         segment_count_(static_cast<long long>(segment_bytes(size()) / size_of(type))) {
     for (int each = 0; each < size() && size() > 1; ++each)
-      if (!in_heads(each)) num_blocks_ = std::max(num_blocks_, (part(each).count + segment_count_ - 1) / segment_count_);
+      if (!in_heads(each)) num_blocks_ = std::max(num_blocks_, ceil_div(part(each).count, segment_count_));
     added_ = size() == 1 || !in_heads(rank());
   }
 
@@ -236,7 +237,7 @@ OperationPtr mpi_reduce_scatter(OperationInfo info, MpiGroupPtr group, void* dat
 
 std::size_t mpi_all_reduce_buffer_bytes(std::size_t bytes, int ranks) {
   const auto parts = static_cast<std::size_t>(ranks);
-  return mpi_reduce_scatter_buffer_bytes(bytes <= kInlineBytes ? bytes : (bytes + parts - 1) / parts, ranks);
+  return mpi_reduce_scatter_buffer_bytes(bytes <= kInlineBytes ? bytes : ceil_div(bytes, parts), ranks);
 }
 
 std::size_t mpi_reduce_scatter_buffer_bytes(std::size_t part_bytes, int ranks) {

@@ -3,7 +3,7 @@
 #include "core/base/log.hpp"
 #include "parallel/comm/mpi_communicator.hpp"
 #include "parallel/comm/mpi_heartbeat.hpp"
-#include "parallel/comm/usable_processors.hpp"
+#include "parallel/comm/processors.hpp"
 
 #include <sched.h>
 

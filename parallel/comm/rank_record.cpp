@@ -1,13 +1,13 @@
 #include "parallel/comm/rank_record.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/fnv1a.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <fstream>
 
@@ -28,10 +28,6 @@ bool read_whole(int fd, RankRecord& record) {
 
 }  // namespace
 
-double wall_clock() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 std::filesystem::path record_path(const std::filesystem::path& directory, int rank) {
   return directory / fmt::format("rank-{:04}", rank);
 }
@@ -42,10 +38,7 @@ std::uint64_t machine_identity() {
   std::getline(boot, identity);
   char name_space[128] = "";
   if (readlink("/proc/self/ns/pid", name_space, sizeof name_space - 1) <= 0 || identity.empty()) return 0;
-  identity += name_space;
-  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
-  for (const char ch : identity) hash = (hash ^ static_cast<unsigned char>(ch)) * 0x100000001b3ULL;
-  return hash;
+  return fnv1a(identity + name_space);
 }
 
 ProcessState process_state(int pid) {

@@ -158,7 +158,5 @@ std::uint64_t machine_identity();
 enum class ProcessState { kUnknown, kRunning, kStopped, kGone };
 /// The state of a process of this machine, as /proc shows it; kUnknown if there is no /proc.
 ProcessState process_state(int pid);
-/// Seconds since 1970 (UTC), with fractions.
-double wall_clock();
 
 }  // namespace sluice::parallel

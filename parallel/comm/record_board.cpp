@@ -1,7 +1,10 @@
 // RecordBoard of rank_record.hpp, which writes the record of a rank.
 #include "parallel/comm/rank_record.hpp"
 
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
+#include "core/base/files.hpp"
+#include "core/base/host.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -33,8 +36,8 @@ RecordBoard::RecordBoard(int rank, int world_size, std::uint64_t job) {
   own_.pid = static_cast<std::int32_t>(getpid());
   own_.job = job;
   own_.machine = machine_identity();
-  own_.since = own_.written = wall_clock();
-  gethostname(own_.host, sizeof own_.host - 1);
+  own_.since = own_.written = wall_seconds();
+  set_text(own_.host, host_name());
 }
 
 RecordBoard::~RecordBoard() {
@@ -67,16 +70,10 @@ void RecordBoard::map(const std::filesystem::path& path) {
   std::memcpy(image.data(), static_cast<const RecordHead*>(&own_), sizeof(RecordHead));
   if (!own_.groups.empty()) std::memcpy(image.data() + sizeof(RecordHead), own_.groups.data(), own_.groups.size() * sizeof(RecordGroup));
   // The file is written, not only enlarged, so that a full disk is an error here and not a SIGBUS later.
-  // A write that stops half-way (ulimit -f) gives its reason only when the rest is written.
-  for (std::size_t written = 0; written < bytes;) {
-    const ssize_t done = pwrite(fd, image.data() + written, bytes - written, static_cast<off_t>(written));
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) {
-      const auto error = refuse("writing the rank's record");
-      close(fd);
-      throw error;
-    }
-    written += static_cast<std::size_t>(done);
+  if (write_all(fd, {image.data(), bytes}) < bytes) {
+    const auto error = refuse("writing the rank's record");
+    close(fd);
+    throw error;
   }
   void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (address == MAP_FAILED) {
@@ -93,7 +90,7 @@ void RecordBoard::map(const std::filesystem::path& path) {
 /// Applies the change to the copy in memory and to the mapped file, whose version is odd meanwhile.
 template <class Change>
 void RecordBoard::change(Change&& change) {
-  own_.written = wall_clock();
+  own_.written = wall_seconds();
   change(own_, own_.groups.data());
   if (mapped_ == nullptr) return;
   mapped_->version = ++own_.version;
@@ -143,7 +140,7 @@ void RecordBoard::started(int slot, const OperationInfo& info) {
 }
 
 void RecordBoard::begin_wait(const Operation& operation) {
-  const double now = wall_clock();
+  const double now = wall_seconds();
   std::lock_guard lock(mutex_);
   ++num_waiting_;
   change([&](RecordHead& record, RecordGroup*) {
@@ -156,7 +153,7 @@ void RecordBoard::begin_wait(const Operation& operation) {
 }
 
 void RecordBoard::end_wait(int slot, std::int64_t sequence, bool began) {
-  const double now = wall_clock();
+  const double now = wall_seconds();
   std::lock_guard lock(mutex_);
   if (began) --num_waiting_;
   change([&](RecordHead& record, RecordGroup* groups) {

@@ -137,13 +137,6 @@ double World::heartbeat_seconds() const {
   return deadline_seconds_ > 0 ? std::clamp(deadline_seconds_ / 4, 0.05, 1.0) : 1.0;
 }
 
-std::vector<int> World::nodes_of(const Communicator& group) const {
-  std::vector<int> nodes;
-  for (int rank = 0; rank < group.size(); ++rank)
-    nodes.push_back(layout_.node_of_rank.at(static_cast<std::size_t>(group.world_rank(rank))));
-  return nodes;
-}
-
 MeshGroups World::make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix, std::optional<double> deadline_seconds) {
   if (mesh.num_ranks() != parent->size())
     throw usage_error("the mesh has {} ranks, the group '{}' it is built from {}", mesh.num_ranks(), parent->name(), parent->size());

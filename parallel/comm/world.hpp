@@ -3,7 +3,7 @@
 //
 //     auto world = World::start({.deadline_seconds = recipe.parallel.timeout_seconds});
 //     world->open_records(run / "records");
-//     const Mesh mesh(world->size(), expert, world->nodes_of(*world->world()));
+//     const Mesh mesh(world->size(), expert, world->layout().node_of_rank);
 //     const MeshGroups groups = world->make_groups(mesh, world->world());
 //     ...
 //     world->shutdown();     // collective. On an exception: return end_with(error, scope)
@@ -73,8 +73,6 @@ class World {
   int rank() const { return world_->rank(); }
   int size() const { return world_->size(); }
   const NodeLayout& layout() const { return layout_; }
-  /// The node of each member of a group, for a Mesh of its ranks.
-  std::vector<int> nodes_of(const Communicator& group) const;
   /// "loopback" or "mpi (Open MPI v4.1.4)".
   const std::string& backend() const { return backend_; }
 

@@ -31,7 +31,6 @@ Mesh::Mesh(int num_ranks, int expert, std::span<const int> node_of_rank) : num_r
     throw usage_error("the node layout names {} ranks, the mesh has {}", node_of_rank.size(), num_ranks);
 
   const auto nodes = ranks_by_node(num_ranks, node_of_rank);
-  num_nodes_ = static_cast<int>(nodes.size());
   // Each node forms as many whole groups as it can. The ranks left over, node after node, form the groups that cross nodes.
   std::vector<int> left_over;
   const auto size = static_cast<std::size_t>(expert);
@@ -40,7 +39,6 @@ Mesh::Mesh(int num_ranks, int expert, std::span<const int> node_of_rank) : num_r
     for (; begin + size <= ranks.size(); begin += size) groups_.emplace_back(ranks.begin() + begin, ranks.begin() + begin + size);
     left_over.insert(left_over.end(), ranks.begin() + begin, ranks.end());
   }
-  groups_within_a_node_ = static_cast<int>(groups_.size());
   for (std::size_t begin = 0; begin < left_over.size(); begin += size)
     groups_.emplace_back(left_over.begin() + begin, left_over.begin() + begin + size);
   std::sort(groups_.begin(), groups_.end(),
@@ -61,14 +59,6 @@ std::vector<int> Mesh::replica_group(int member) const {
   std::vector<int> ranks;
   for (const auto& group : groups_) ranks.push_back(group[static_cast<std::size_t>(member)]);
   return ranks;
-}
-
-std::string Mesh::describe() const {
-  const auto count = [](int n, const char* noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); };
-  std::string text = fmt::format("{} on {} = {} of {}", count(num_ranks_, "rank"), count(num_nodes_, "node"),
-                                 count(num_expert_groups(), "expert group"), expert_);
-  if (num_nodes_ > 1) text += fmt::format(" ({} within a node)", groups_within_a_node_);
-  return text;
 }
 
 IndexRange experts_of_member(int num_experts, int expert, int member) {

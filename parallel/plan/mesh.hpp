@@ -12,7 +12,6 @@
 #pragma once
 
 #include <span>
-#include <string>
 #include <vector>
 
 namespace sluice::parallel {
@@ -34,8 +33,6 @@ class Mesh {
   int num_ranks() const { return num_ranks_; }
   /// The number of members of an expert group.
   int expert() const { return expert_; }
-  /// The number of expert groups, which is also the number of copies of each expert.
-  int num_expert_groups() const { return num_ranks_ / expert_; }
 
   /// The ranks of expert group `group`, in member order (by node, then by rank).
   const std::vector<int>& expert_group(int group) const { return groups_[static_cast<std::size_t>(group)]; }
@@ -45,16 +42,10 @@ class Mesh {
   /// The expert group of a rank, and its member number in that group.
   int expert_group_of(int rank) const { return group_of_[static_cast<std::size_t>(rank)]; }
   int expert_member_of(int rank) const { return member_of_[static_cast<std::size_t>(rank)]; }
-  /// How many expert groups lie within one node.
-  int groups_within_a_node() const { return groups_within_a_node_; }
-  /// One line for the header of a run, e.g. "8 ranks on 2 nodes = 2 expert groups of 4 (2 within a node)".
-  std::string describe() const;
 
  private:
   int num_ranks_ = 1;
   int expert_ = 1;
-  int num_nodes_ = 1;
-  int groups_within_a_node_ = 0;
   std::vector<std::vector<int>> groups_;
   std::vector<int> group_of_, member_of_;
 };

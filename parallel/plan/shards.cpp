@@ -1,6 +1,7 @@
 #include "parallel/plan/shards.hpp"
 
 #include "core/base/error.hpp"
+#include "core/base/integers.hpp"
 
 #include <algorithm>
 
@@ -12,16 +13,9 @@ IndexRange shard_of(long long total, int count, int index) {
   return {index * each + std::min<long long>(index, longer), each + (index < longer ? 1 : 0)};
 }
 
-IndexRange samples_of_rank(long long global_batch_size, int num_ranks, int rank) {
-  if (global_batch_size < 1) throw usage_error("global_batch_size({}) must be at least 1", global_batch_size);
-  if (global_batch_size % num_ranks != 0)
-    throw usage_error("global_batch_size({}) is not a multiple of {} ranks", global_batch_size, num_ranks);
-  return shard_of(global_batch_size, num_ranks, rank);
-}
-
 std::vector<IndexRange> micro_batches(IndexRange samples, long long micro_batch_size) {
   if (micro_batch_size < 1) throw usage_error("micro_batch_size({}) must be at least 1", micro_batch_size);
-  const long long number = std::max<long long>(1, (samples.count + micro_batch_size - 1) / micro_batch_size);
+  const long long number = std::max<long long>(1, ceil_div(samples.count, micro_batch_size));
   std::vector<IndexRange> cuts;
   for (long long i = 0; i < number; ++i) {
     IndexRange part = shard_of(samples.count, static_cast<int>(number), static_cast<int>(i));

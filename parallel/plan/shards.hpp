@@ -11,10 +11,6 @@ namespace sluice::parallel {
 /// For work that need not divide evenly (evaluation, files). A part may be empty; its rank must still enter every collective operation.
 IndexRange shard_of(long long total, int count, int index);
 
-/// The samples of a step, counted from its first, that `rank` computes; the same number on each rank. Usage error (exit 2) if that is not
-/// possible: "global_batch_size(32) is not a multiple of 3 ranks".
-IndexRange samples_of_rank(long long global_batch_size, int num_ranks, int rank);
-
 /// Cuts `samples` into the fewest micro-batches of at most `micro_batch_size` samples, as even as possible. No samples give one empty
 /// micro-batch, so that each rank enters every collective operation. The number of micro-batches depends on samples.count and
 /// micro_batch_size only. Usage error (exit 2) if micro_batch_size is below 1.

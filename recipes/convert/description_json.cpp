@@ -1,5 +1,9 @@
 #include "recipes/convert/description_json.hpp"
 
+#include <fmt/format.h>
+
+#include <ranges>
+
 namespace sluice::recipes {
 namespace {
 
@@ -10,9 +14,7 @@ constexpr int kFormatVersion = 1;
 template <NamedEnum E>
 E value_in(const ConfigKeys& keys, const char* key) {
   if (const auto value = value_of<E>(keys.text(key))) return *value;
-  std::string known;
-  for (const EnumName<E>& each : names_of(E{})) known.append(known.empty() ? "" : ", ").append(each.name);
-  throw keys.wrong(key, ("one of " + known).c_str());
+  throw keys.wrong(key, fmt::format("one of {}", fmt::join(names_of(E{}) | std::views::transform(&EnumName<E>::name), ", ")).c_str());
 }
 
 json decoder_to_json(const DecoderConfig& config) {

@@ -21,12 +21,7 @@ AppendFile::~AppendFile() {
 }
 
 void AppendFile::append(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t done = write(fd_, bytes.data(), bytes.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) throw data_error("{}: writing failed: {}", path_.string(), std::strerror(errno));
-    bytes.remove_prefix(static_cast<std::size_t>(done));
-  }
+  if (write_all(fd_, bytes) < bytes.size()) throw data_error("{}: writing failed: {}", path_.string(), std::strerror(errno));
 }
 
 void AppendFile::sync() {

@@ -2,13 +2,13 @@
 
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
+#include "core/base/parse_number.hpp"
 #include "recipes/run/summary.hpp"
 
 #include <fmt/core.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <system_error>
 
@@ -18,11 +18,8 @@ namespace fs = std::filesystem;
 std::int64_t checkpoint_step(std::string_view folder_name) {
   constexpr std::string_view prefix = "step-";
   if (folder_name.size() < prefix.size() + 8 || folder_name.substr(0, prefix.size()) != prefix) return -1;
-  const char* begin = folder_name.data() + prefix.size();
-  const char* end = folder_name.data() + folder_name.size();
-  std::int64_t step = -1;
-  const auto result = std::from_chars(begin, end, step);
-  return result.ec == std::errc() && result.ptr == end && step >= 0 ? step : -1;
+  const auto step = parse_number<std::int64_t>(folder_name.substr(prefix.size()));
+  return step && *step >= 0 ? *step : -1;
 }
 
 fs::path RunDirectory::checkpoint(std::int64_t step) const {

@@ -1,5 +1,6 @@
 #include "recipes/run/run_header.hpp"
 
+#include "core/base/counted.hpp"
 #include "core/base/log.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/schema/conversion.hpp"
@@ -10,10 +11,6 @@
 
 namespace sluice::recipes {
 namespace {
-
-std::string count_of(std::int64_t count, const char* thing) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
 
 std::string entry(const char* name, const std::string& text) {
   return fmt::format("  {:<13}{}", name, text);
@@ -62,14 +59,14 @@ std::vector<std::string> format_run_header(const RunHeader& header) {
         entry(i == 0 ? "stages" : "", fmt::format("{:<{}}  {:<{}}  {:>6} steps  {}{}", stage.name, name_width, kind_text(stage), kind_width,
                                                   stage.steps, parameters_text(stage), stage.shape.empty() ? "" : "; " + stage.shape)));
   }
-  lines.push_back(entry("mesh", fmt::format("{} on {}, expert {}, {} a rank, backend {}, exchange {}", count_of(header.ranks, "rank"),
-                                            count_of(header.nodes, "node"), header.expert, count_of(header.threads, "thread"),
+  lines.push_back(entry("mesh", fmt::format("{} on {}, expert {}, {} a rank, backend {}, exchange {}", counted(header.ranks, "rank"),
+                                            counted(header.nodes, "node"), header.expert, counted(header.threads, "thread"),
                                             header.backend, header.exchange)));
   if (!header.processor.empty()) lines.push_back(entry("processor", header.processor));
   lines.push_back(entry(
       "batch", fmt::format("{} of {} = {} tokens a step; a rank computes {} at once, accumulation {}",
-                           count_of(header.global_batch_size, "sequence"), header.seq_length, human_count(static_cast<double>(step_tokens)),
-                           count_of(header.micro_batch_size, "sequence"), header.accumulation)));
+                           counted(header.global_batch_size, "sequence"), header.seq_length, human_count(static_cast<double>(step_tokens)),
+                           counted(header.micro_batch_size, "sequence"), header.accumulation)));
   if (!header.data.empty()) lines.push_back(entry("data", header.data));
   for (const std::string& text : header.later_data) lines.push_back(entry("", text));
   if (!header.validation.empty()) lines.push_back(entry("validation", header.validation));

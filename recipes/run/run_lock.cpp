@@ -6,9 +6,6 @@
 #include "core/base/log.hpp"
 #include "recipes/run/json_row.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,57 +35,28 @@ void write_holder(int fd, const std::filesystem::path& path) {
     log_warning("{}: cannot note the holder of the lock: {}", path.string(), std::strerror(errno));
 }
 
-/// Whether `path` still leads to the open file (somebody may have removed the run meanwhile).
-bool is_same_file(int fd, const std::filesystem::path& path) {
-  struct stat opened{};
-  struct stat named{};
-  return fstat(fd, &opened) == 0 && stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
-}
-
-int open_lock_file(const std::filesystem::path& path) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) throw data_error("{}: cannot be opened: {}", path.string(), std::strerror(errno));
-  return fd;
-}
-
 }  // namespace
 
-RunLock::RunLock(const std::filesystem::path& directory, double wait_seconds) {
+RunLock::RunLock(const std::filesystem::path& directory, double wait_seconds) : lock_(directory / "run.lock") {
   const std::filesystem::path path = directory / "run.lock";
   const Stopwatch waited;
-  bool said = false;
-  for (fd_ = open_lock_file(path);;) {
-    if (flock(fd_, LOCK_EX | LOCK_NB) == 0) {
-      if (is_same_file(fd_, path)) break;
-      close(fd_);
-      fd_ = open_lock_file(path);
-      continue;
-    }
-    const int reason = errno;
-    if (reason == EINTR) continue;
-    if (reason != EWOULDBLOCK) {
-      close(fd_);
-      fd_ = -1;
+  for (bool said = false;; said = true) {
+    const FileLock::Attempt attempt = lock_.try_to_take();
+    if (attempt == FileLock::Attempt::kTaken) break;
+    if (attempt == FileLock::Attempt::kNoLocks) {
       log_warning("{}: this file system cannot lock ({}); a second start of this run would not be noticed", path.string(),
-                  std::strerror(reason));
+                  std::strerror(errno));
       return;
     }
-    const std::string holder = read_holder(fd_);
-    if (waited.seconds() >= wait_seconds) {
-      close(fd_);
+    const std::string holder = read_holder(lock_.fd());
+    if (waited.seconds() >= wait_seconds)
       throw usage_error(
           "{}: in use by {} (waited {:.3g} s); wait for its end, or stop it (SIGUSR1 saves first), or choose another name or run_dir",
           directory.string(), holder, wait_seconds);
-    }
     if (!said) log_info("{}: in use by {}; waiting up to {:.3g} s for it to end", directory.string(), holder, wait_seconds);
-    said = true;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  write_holder(fd_, path);
-}
-
-RunLock::~RunLock() {
-  if (fd_ >= 0) close(fd_);
+  write_holder(lock_.fd(), path);
 }
 
 }  // namespace sluice::recipes

@@ -5,6 +5,8 @@
 // with nolock or local_lock. Where a file system has no locks (Lustre without -o flock), that is warned of, and nothing is held.
 #pragma once
 
+#include "core/base/file_lock.hpp"
+
 #include <filesystem>
 
 namespace sluice::recipes {
@@ -14,12 +16,9 @@ class RunLock {
   /// Takes the lock of `directory` (which exists). If another process has it, waits up to `wait_seconds` (the ranks of a killed
   /// mpirun live on for seconds), then a usage error (exit 2) that names host, process and since when.
   explicit RunLock(const std::filesystem::path& directory, double wait_seconds = 30.0);
-  ~RunLock();
-  RunLock(const RunLock&) = delete;
-  RunLock& operator=(const RunLock&) = delete;
 
  private:
-  int fd_ = -1;
+  FileLock lock_;
 };
 
 }  // namespace sluice::recipes

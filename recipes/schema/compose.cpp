@@ -5,6 +5,8 @@
 #include "core/base/files.hpp"
 #include "recipes/schema/nearest.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <system_error>
 #include <utility>
@@ -140,10 +142,8 @@ Node& find_stage(Node& root, const std::string& name, const Mark& mark) {
   }
   if (names.empty()) fail_at(mark, fmt::format("no stage is called '{}'; the recipe has no stages", name));
   const std::string meant = nearest(name, names);
-  std::string all;
-  for (const std::string& known : names) all += (all.empty() ? "" : ", ") + known;
-  fail_at(mark,
-          fmt::format("no stage is called '{}'; {}", name, meant.empty() ? "stages: " + all : fmt::format("did you mean '{}'?", meant)));
+  const std::string advice = meant.empty() ? fmt::format("stages: {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", meant);
+  fail_at(mark, fmt::format("no stage is called '{}'; {}", name, advice));
 }
 
 void apply_override(Node& root, const std::string& text) {

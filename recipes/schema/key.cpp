@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <ranges>
 #include <string_view>
 #include <system_error>
 
@@ -120,9 +121,7 @@ std::string read_text(const Node& node) {
 }
 
 std::string Choices::list() const {
-  std::string all;
-  for (const ChoiceName& choice : names) all += (all.empty() ? "" : ", ") + choice.name;
-  return all;
+  return fmt::format("{}", fmt::join(names | std::views::transform(&ChoiceName::name), ", "));
 }
 
 std::string Choices::name_of(int value) const {

@@ -1,10 +1,10 @@
 // Keys of `model:` and of `moe:`.
+#include "core/base/parse_number.hpp"
 #include "recipes/schema/keys.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 namespace sluice::recipes {
@@ -28,15 +28,13 @@ bool matches(std::string_view pattern, std::string_view text) {
 void add_layers(const Node& item, const ReadContext& context, std::set<std::int64_t>& layers) {
   const std::int64_t num_layers = context.num_layers;
   if (!item.is_scalar()) fail_at(item.mark, fmt::format("'layers' holds indices and paths, found {}", describe(item)));
-  std::int64_t index = 0;
-  const auto [end, error] = std::from_chars(item.text.data(), item.text.data() + item.text.size(), index);
-  if (item.plain && error == std::errc() && end == item.text.data() + item.text.size()) {
-    if (index < 0 || (num_layers > 0 && index >= num_layers)) {
+  if (const auto index = parse_number<std::int64_t>(item.text); item.plain && index) {
+    if (*index < 0 || (num_layers > 0 && *index >= num_layers)) {
       const std::string there =
           num_layers > 0 ? fmt::format(": the model has layers 0 to {}{}", num_layers - 1, context.layers_note) : std::string();
-      fail_at(item.mark, fmt::format("layer {} does not exist{}", index, there));
+      fail_at(item.mark, fmt::format("layer {} does not exist{}", *index, there));
     }
-    layers.insert(index);
+    layers.insert(*index);
     return;
   }
   if (num_layers == 0) return;
@@ -134,11 +132,7 @@ const Keys<moe::MoeConfig>& moe_keys() {
           {"moe_layer_freq", "decoder_sparse_step", "moe_layers", "sparse_layers"},
           "all"},
          [](MoeConfig& out, const Node& node, const ReadContext& context) { out.layers = read_layers(node, context); },
-         [](const MoeConfig& in) -> std::string {
-           std::string all;
-           for (const std::int64_t layer : in.layers) all += (all.empty() ? "" : ", ") + std::to_string(layer);
-           return "[" + all + "]";
-         }},
+         [](const MoeConfig& in) { return fmt::format("[{}]", fmt::join(in.layers, ", ")); }},
         choice_key("score_func", &MoeConfig::score_func, {.unavailable = {"sqrtsoftplus"}}, "scores of the router", {"moe_router_score_function", "scoring_func", "gating_function", "score_function"}),
         boolean_key("norm_topk_prob", &MoeConfig::norm_topk_prob, "the chosen experts' weights are divided by their sum",
                     {"route_norm", "normalize_expert_weights", "moe_renormalize", "renormalize", "moe_router_pre_softmax"}),

@@ -1,5 +1,6 @@
 #include "recipes/schema/routing_checks.hpp"
 
+#include "core/base/counted.hpp"
 #include "recipes/schema/conversion.hpp"
 
 #include <fmt/format.h>
@@ -14,8 +15,8 @@ constexpr double kFewRows = 8;
 
 std::string feed_text(const Stage& stage) {
   const moe::MoeConfig moe = *shape_after(stage);
-  return fmt::format("{} sequences x {} tokens x top_k({}) / num_experts({}) = {:.4g} row{} an expert a step", stage.train.global_batch_size,
-                     stage.data.seq_length, moe.top_k, moe.num_experts, rows_an_expert(stage), rows_an_expert(stage) == 1 ? "" : "s");
+  return fmt::format("{} sequences x {} tokens x top_k({}) / num_experts({}) = {:.4g} {} an expert a step", stage.train.global_batch_size,
+                     stage.data.seq_length, moe.top_k, moe.num_experts, rows_an_expert(stage), plural(rows_an_expert(stage), "row"));
 }
 
 constexpr const char* kFeedMore = "use fewer experts, or a larger train.global_batch_size or data.seq_length";

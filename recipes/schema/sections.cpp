@@ -168,9 +168,7 @@ std::string unknown_key(const std::string& path, const std::string& title, const
     }
   }
   if (!near.empty()) return meant(near);
-  std::string all;
-  for (const std::string& known : names) all += (all.empty() ? "" : ", ") + known;
-  return fmt::format("{}; known: {}", unknown, all);
+  return fmt::format("{}; known: {}", unknown, fmt::join(names, ", "));
 }
 
 }  // namespace sluice::recipes

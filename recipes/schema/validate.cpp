@@ -1,6 +1,8 @@
 #include "recipes/schema/validate.hpp"
 
+#include "core/base/counted.hpp"
 #include "core/base/error.hpp"
+#include "core/base/integers.hpp"
 #include "recipes/schema/conversion.hpp"
 #include "recipes/schema/key.hpp"
 
@@ -44,10 +46,6 @@ std::string stage_key(const Stage& stage, const std::string& key, bool own) {
 }
 std::string stage_prefix(const Stage& stage, bool own) {
   return own ? fmt::format("stage '{}': ", stage.name) : "";
-}
-
-std::string ranks_text(int ranks) {
-  return fmt::format("{} rank{}", ranks, ranks == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -98,18 +96,18 @@ std::optional<Problem> find_mesh_problem(const Recipe& recipe, int ranks) {
     if (ranks % parallel.expert != 0) {
       const bool own = parallel.expert != recipe.parallel.expert;
       return Problem{stage_key(stage, "parallel.expert", own),
-                     fmt::format("{}expert({}) does not divide {}", stage_prefix(stage, own), parallel.expert, ranks_text(ranks))};
+                     fmt::format("{}expert({}) does not divide {}", stage_prefix(stage, own), parallel.expert, counted(ranks, "rank"))};
     }
     if (stage.train.global_batch_size % ranks != 0) {
       const bool own = stage.train.global_batch_size != recipe.train.global_batch_size;
       return Problem{stage_key(stage, "train.global_batch_size", own),
                      fmt::format("{}global_batch_size({}) is not a multiple of {}", stage_prefix(stage, own), stage.train.global_batch_size,
-                                 ranks_text(ranks))};
+                                 counted(ranks, "rank"))};
     }
     if (parallel.backend == parallel::CommBackend::kLoopback && ranks != 1) {
       const bool own = parallel.backend != recipe.parallel.backend;
       return Problem{stage_key(stage, "parallel.backend", own), fmt::format("{}backend loopback is for 1 rank, found {}; use auto or mpi",
-                                                                            stage_prefix(stage, own), ranks_text(ranks))};
+                                                                            stage_prefix(stage, own), counted(ranks, "rank"))};
     }
   }
   return std::nullopt;
@@ -120,8 +118,7 @@ void check_mesh(const Recipe& recipe, int ranks) {
 }
 
 std::int64_t accumulation_steps(const TrainConfig& train, int ranks) {
-  const std::int64_t local = train.global_batch_size / ranks;
-  return (local + train.micro_batch_size - 1) / train.micro_batch_size;
+  return ceil_div(train.global_batch_size / ranks, train.micro_batch_size);
 }
 
 }  // namespace sluice::recipes

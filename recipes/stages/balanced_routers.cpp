@@ -1,5 +1,6 @@
 #include "recipes/stages/balanced_routers.hpp"
 
+#include "core/base/integers.hpp"
 #include "core/tensor/host_memory.hpp"
 #include "moe/soft_families.hpp"
 #include "parallel/comm/heartbeat_ticker.hpp"
@@ -127,7 +128,7 @@ void balance_new_rows(const BalancingText& from, TrainModel& model, const moe::C
       return moe::parting_rows(inputs, member, noise, std::vector<double>(static_cast<std::size_t>(member.size(1)), spread));
     }
     const at::Tensor noise = standard_normal(after.num_experts / tied, width, seed, router.gate.name);
-    return moe::balanced_rows(inputs, noise, (after.top_k + tied - 1) / tied, spread).repeat_interleave(tied, 0);
+    return moe::balanced_rows(inputs, noise, ceil_div(after.top_k, tied), spread).repeat_interleave(tied, 0);
   };
   const auto take = [&](std::size_t i, const at::Tensor& rows) {
     Parameter& to = family ? model.sparse[i]->router.family_gate : model.sparse[i]->router.gate;

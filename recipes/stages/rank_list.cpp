@@ -1,5 +1,7 @@
 #include "recipes/stages/rank_list.hpp"
 
+#include "core/base/counted.hpp"
+
 #include <fmt/format.h>
 
 namespace sluice::recipes {
@@ -22,7 +24,7 @@ std::string list_ranks(const std::vector<int>& ranks, const std::vector<std::str
   const std::size_t more = hosts.size() > kNamed ? hosts.size() - kNamed : 0;
   hosts.resize(hosts.size() - more);
   const std::string others = more ? fmt::format(" and {} more", more) : "";
-  return fmt::format("{} {} on {}{}", ranks.size() == 1 ? "rank" : "ranks", text, fmt::join(hosts, ", "), others);
+  return fmt::format("{} {} on {}{}", plural(ranks.size(), "rank"), text, fmt::join(hosts, ", "), others);
 }
 
 }  // namespace sluice::recipes

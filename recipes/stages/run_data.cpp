@@ -11,9 +11,10 @@
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/whole_node.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 
 namespace sluice::recipes {
 namespace {
@@ -58,11 +59,7 @@ data::TokenizerPtr make_tokenizer(const Recipe& recipe, const data::TokenizerPtr
         bytes += text.size();
       },
       progress_of(heartbeat));
-  if (bytes == 0) {
-    std::string sources;
-    for (const DataSource& source : recipe.data.train) sources += (sources.empty() ? "" : ", ") + source.path;
-    throw data_error("{}: holds no text", sources);
-  }
+  if (bytes == 0) throw data_error("{}: holds no text", fmt::join(recipe.data.train | std::views::transform(&DataSource::path), ", "));
   const data::TokenizerPtr tokenizer = trainer.finish(progress_of(heartbeat));
   if (tokenizer->vocab_size() < config.vocab_size)
     log_warning("tokenizer: {} tokens asked for, but the text gave only {}", config.vocab_size, tokenizer->vocab_size());

@@ -1,7 +1,7 @@
 #include "recipes/stages/threads.hpp"
 
 #include "core/base/error.hpp"
-#include "parallel/comm/usable_processors.hpp"
+#include "parallel/comm/processors.hpp"
 
 #include <ATen/Parallel.h>
 

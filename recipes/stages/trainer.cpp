@@ -4,6 +4,7 @@
 #include "core/base/log.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/base/error.hpp"
+#include "core/base/integers.hpp"
 #include "recipes/run/stop_signal.hpp"
 #include "recipes/run/summary.hpp"
 #include "recipes/run/units.hpp"
@@ -131,7 +132,7 @@ void Trainer::train_stage(std::size_t index) {
   const std::int64_t batch_size = stage.train.global_batch_size;
   const auto& corpus = *data_of(index).corpus;
   // Samples are counted over the whole run; a stage with another batch size goes on at the first whole batch.
-  const std::int64_t first_batch = (state_.consumed_samples + batch_size - 1) / batch_size;
+  const std::int64_t first_batch = ceil_div(state_.consumed_samples, batch_size);
   const auto loader = corpus.loader(recipe_.seed, batch_size, world_.rank(), world_.size(), static_cast<std::uint64_t>(first_batch));
   while (state_.stage_step < stage.max_steps) {
     if (stop_agreed()) return;

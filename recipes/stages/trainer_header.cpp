@@ -1,3 +1,5 @@
+#include "core/base/counted.hpp"
+#include "core/base/integers.hpp"
 #include "core/base/log.hpp"
 #include "recipes/convert/architecture.hpp"
 #include "recipes/run/units.hpp"
@@ -41,12 +43,12 @@ std::string training_text(const data::Corpus& corpus) {
     tokens += static_cast<double>(source.statistics.tokens);
   }
   const std::uint64_t unused = corpus.unused_tokens();
-  return fmt::format("{} file{}, {} of text, {} tokens{}", files, files == 1 ? "" : "s", human_bytes(bytes), human_count(tokens),
+  return fmt::format("{}, {} of text, {} tokens{}", counted(files, "file"), human_bytes(bytes), human_count(tokens),
                      unused == 0 ? "" : fmt::format(" ({} at the end fill no sequence)", unused));
 }
 
 std::string validation_text(const EvaluationSet& set, const data::Corpus& corpus, std::int64_t asked_for) {
-  const std::string text = fmt::format("{} sequence{} of {}", set.sequences(), set.sequences() == 1 ? "" : "s", set.length);
+  const std::string text = fmt::format("{} of {}", counted(set.sequences(), "sequence"), set.length);
   return set.sequences() < asked_for ? fmt::format("{}, all there are (eval_sequences: {})", text, asked_for)
                                      : fmt::format("{}, of the {} there are", text, corpus.validation().total_windows());
 }
@@ -131,7 +133,7 @@ void Trainer::print_header() {
   if (recipe_.dtype == DType::kBFloat16) header.processor += "; bfloat16 products " + bfloat16_.text;
   header.global_batch_size = first.train.global_batch_size;
   header.accumulation = accumulation_steps(first.train, world_.size());
-  header.micro_batch_size = (first.train.global_batch_size / world_.size() + header.accumulation - 1) / header.accumulation;
+  header.micro_batch_size = ceil_div(first.train.global_batch_size / world_.size(), header.accumulation);
   header.seq_length = first.data.seq_length;
   header.data = fmt::format("{}, vocabulary {}", training_text(*data_.front().corpus), tokenizer_->vocab_size());
   for (std::size_t i = 1; i < recipe_.stages.size(); ++i)

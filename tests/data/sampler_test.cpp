@@ -128,4 +128,5 @@ TEST_CASE("shards of any number of ranks together are the same global order") {
     }
   }
   REQUIRE(error_of([] { shard_of_step(0, 32, 0, 3); }) == "2: global_batch_size(32) is not a multiple of 3 ranks");
+  REQUIRE(error_of([] { shard_of_step(0, 0, 0, 1); }) == "2: global_batch_size(0) is not a multiple of 1 ranks");
 }

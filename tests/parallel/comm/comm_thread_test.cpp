@@ -1,7 +1,6 @@
 #include "parallel/comm/comm_thread.hpp"
 
 #include "core/base/error.hpp"
-#include "parallel/comm/patience.hpp"
 #include "tests/support/catch.hpp"
 
 #include <atomic>

@@ -1,5 +1,5 @@
 // Every operation with exact integers: what each rank sends is a function of (from, to, position), so what must arrive is known.
-#include "parallel/comm/usable_processors.hpp"
+#include "parallel/comm/processors.hpp"
 #include "tests/support/rank_check.hpp"
 
 #include <algorithm>
@@ -235,16 +235,16 @@ TEST_CASE("every operation of a group moves the right values, groups at the same
 
 TEST_CASE("the groups of a mesh are those of the plan") {
   for (int expert = 1; expert <= world().size(); expert *= 2) {
-    const Mesh mesh(world().size(), expert, world().nodes_of(*world().world()));
+    const Mesh mesh(world().size(), expert, world().layout().node_of_rank);
     const MeshGroups groups = world().make_groups(mesh, world().world(), "test" + std::to_string(expert));
     REQUIRE_ALL_RANKS(groups.expert->size() == expert);
-    REQUIRE_ALL_RANKS(groups.reduce_replica->size() == mesh.num_expert_groups());
+    REQUIRE_ALL_RANKS(groups.reduce_replica->size() == world().size() / expert);
     REQUIRE_ALL_RANKS(groups.expert->rank() == mesh.expert_member_of(world().rank()));
     REQUIRE_ALL_RANKS([&] {
       for (int member = 0; member < expert; ++member)
         if (groups.expert->world_rank(member) != mesh.expert_group(mesh.expert_group_of(world().rank()))[static_cast<std::size_t>(member)])
           return false;
-      for (int group = 0; group < mesh.num_expert_groups(); ++group)
+      for (int group = 0; group < groups.reduce_replica->size(); ++group)
         if (groups.reduce_replica->world_rank(group) != mesh.replica_group(groups.expert->rank())[static_cast<std::size_t>(group)])
           return false;
       return true;

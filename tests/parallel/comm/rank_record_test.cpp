@@ -1,5 +1,6 @@
 #include "parallel/comm/rank_record.hpp"
 
+#include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "parallel/comm/failure_monitor.hpp"
 #include "tests/support/catch.hpp"
@@ -67,7 +68,7 @@ TEST_CASE("a record tells what the rank waits for, and outlives it") {
   REQUIRE((record->num_waits_for == 2 && record->waits_for[0] == 3 && record->waits_for[1] == 5));
   REQUIRE(record->alive == 1);
   REQUIRE((record->num_groups == 1 && record->groups[0].started == 41 && record->groups[0].finished == -1));
-  REQUIRE(record->since <= wall_clock());
+  REQUIRE(record->since <= wall_seconds());
   REQUIRE(process_state(child) == ProcessState::kGone);
   REQUIRE(process_state(getpid()) == ProcessState::kRunning);
 }
@@ -167,7 +168,7 @@ TEST_CASE("the report on finished ranks is empty, on others it names one") {
 
 TEST_CASE("a run that was killed blames nobody, one that noticed does, with times up to its end") {
   const TemporaryFolder folder;
-  const double end = wall_clock() - 5000;  // long ago
+  const double end = wall_seconds() - 5000;  // long ago
   std::vector<RankRecord> records(2);
   for (int rank = 0; rank < 2; ++rank) {
     RankRecord& record = records[static_cast<std::size_t>(rank)];

@@ -1,6 +1,6 @@
-// How many compute threads a rank gets, if several ranks share the processors of a node. Launchers bind ranks in many ways (each to a
-// core, several to a socket, all to the few processors of a container, or not at all), so the processors that ranks may use are compared,
-// not only the ranks counted.
+// Which processors a rank may use, and how many compute threads it gets if several ranks share the processors of a node. Launchers bind
+// ranks in many ways (each to a core, several to a socket, all to the few processors of a container, or not at all), so the processors that
+// ranks may use are compared, not only the ranks counted.
 #pragma once
 
 #include <bitset>
@@ -12,6 +12,10 @@ namespace sluice::parallel {
 
 /// The processors of a node that a process may run on: bit i stands for processor i.
 using ProcessorMask = std::bitset<4096>;
+
+/// The processors that this process may run on, as the operating system says; all processors of the machine that are online if it does not
+/// say.
+ProcessorMask usable_processors();
 
 /// `masks` are those of all ranks of one node. Returns how many ranks may use a processor that rank `self` (an index into masks) may use,
 /// `self` included.

@@ -1,4 +1,4 @@
-#include "parallel/plan/processors.hpp"
+#include "parallel/comm/processors.hpp"
 
 #include "core/base/error.hpp"
 #include "tests/support/catch.hpp"
