@@ -40,7 +40,15 @@ int reserve(int fd, std::uint64_t bytes) {
 }  // namespace
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
-    : path_(path.string()), file_(path), header_(parse_safetensors(file_.view(), path_)) {}
+    : path_(path.string()), file_(path), header_(parse_safetensors(file_.view(), path_)) {
+  for (const TensorSlot& slot : header_.tensors) tensors_.push_back({slot.info, bytes(slot), this, header_.data_start + slot.begin});
+}
+
+std::unique_ptr<Container> open_safetensors(const std::filesystem::path& path) { return std::make_unique<SafetensorsFile>(path); }
+
+std::unique_ptr<ContainerWriter> create_safetensors(const std::filesystem::path& path, std::vector<TensorInfo> tensors, std::function<void()> got_on) {
+  return std::make_unique<SafetensorsWriter>(path, plan_safetensors(std::move(tensors)), std::move(got_on));
+}
 
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, SafetensorsHeader header, std::function<void()> got_on)
     : path_(path.string()), got_on_(std::move(got_on)), header_(std::move(header)), checksums_(header_.tensors.size()) {

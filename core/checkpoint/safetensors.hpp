@@ -1,8 +1,8 @@
-// Safetensors files: a mapped reader, and a writer that takes tensors in any order. The format is in safetensors_header.hpp.
+// Safetensors files as containers (container.hpp): a reader and a writer. The format is in safetensors_header.hpp.
 #pragma once
 
 #include "core/base/files.hpp"
-#include "core/checkpoint/manifest.hpp"
+#include "core/checkpoint/container.hpp"
 #include "core/checkpoint/safetensors_header.hpp"
 
 #include <cstddef>
@@ -18,37 +18,35 @@ namespace sluice::checkpoint {
 
 /// A whole file, mapped and checked. Data begin at multiples of 8 only in files of the reference writer and of ours; foreign
 /// ones may be unaligned: copy the bytes, do not cast the pointer.
-class SafetensorsFile {
+class SafetensorsFile final : public Container {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const override { return path_; }
+  const std::vector<TensorView>& tensors() const override { return tensors_; }
   const SafetensorsHeader& header() const { return header_; }
   std::span<const std::byte> bytes(const TensorSlot& slot) const { return {file_.data() + header_.data_start + slot.begin, slot.bytes()}; }
-  std::span<const std::byte> header_bytes() const { return {file_.data(), header_.data_start}; }
+  std::span<const std::byte> header_bytes() const override { return {file_.data(), header_.data_start}; }
   std::uint64_t size() const { return file_.size(); }
 
  private:
   std::string path_;
   MappedFile file_;
   SafetensorsHeader header_;
+  std::vector<TensorView> tensors_;
 };
 
-/// Creates a file as it was planned, reserves its space (a full disk is found here) and writes its header. Tensors come in any order,
-/// each whole. Errors are data errors that name the file, the tensor and the system's reason. A file that is not finished is removed.
-/// Not for use by several threads at once.
-class SafetensorsWriter {
+/// A file as plan_safetensors() places its tensors.
+class SafetensorsWriter final : public ContainerWriter {
  public:
   /// `got_on`, if given, is called after every few megabytes that were written or flushed.
   SafetensorsWriter(const std::filesystem::path& path, SafetensorsHeader header, std::function<void()> got_on = {});
-  ~SafetensorsWriter();
+  ~SafetensorsWriter() override;
   SafetensorsWriter(const SafetensorsWriter&) = delete;
   SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
 
-  /// All bytes of one tensor. One of no bytes may be left out.
-  void write(const std::string& name, std::span<const std::byte> bytes);
-  /// Checks that every tensor was written, flushes to disk and closes. The checksums are of the bytes given, not of those read back.
-  TensorFileRecord finish();
+  void write(const std::string& name, std::span<const std::byte> bytes) override;
+  TensorFileRecord finish() override;
 
  private:
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes, const std::string& what);
@@ -62,5 +60,9 @@ class SafetensorsWriter {
   std::unordered_map<std::string, std::size_t> index_;
   Checksum header_checksum_;
 };
+
+/// The format's two halves, for container.cpp.
+std::unique_ptr<Container> open_safetensors(const std::filesystem::path& path);
+std::unique_ptr<ContainerWriter> create_safetensors(const std::filesystem::path& path, std::vector<TensorInfo> tensors, std::function<void()> got_on);
 
 }  // namespace sluice::checkpoint

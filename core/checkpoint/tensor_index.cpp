@@ -2,6 +2,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"
+#include "core/base/files.hpp"
 #include "core/checkpoint/name_order.hpp"
 
 #include <fmt/format.h>
@@ -118,11 +119,11 @@ TensorIndex TensorIndex::open(const fs::path& folder, const std::string& stem) {
 }
 
 void TensorIndex::add_file(const fs::path& path) {
-  files_.push_back(std::make_unique<SafetensorsFile>(path));
-  const SafetensorsFile& file = *files_.back();
-  for (const TensorSlot& slot : file.header().tensors) {
-    const auto [place, is_new] = tensors_.emplace(slot.info.name, TensorView{slot.info, file.bytes(slot), &file});
-    if (!is_new) throw data_error("{}: tensor '{}' is in {} too", file.path(), slot.info.name, place->second.file->path());
+  files_.push_back(open_container(path));
+  const Container& file = *files_.back();
+  for (const TensorView& tensor : file.tensors()) {
+    const auto [place, is_new] = tensors_.emplace(tensor.info.name, tensor);
+    if (!is_new) throw data_error("{}: tensor '{}' is in {} too", file.path(), tensor.info.name, place->second.file->path());
   }
 }
 

@@ -1,7 +1,7 @@
 // All tensors of a folder of safetensors files, ours or Hugging Face's: one file, or shards with an index.
 #pragma once
 
-#include "core/checkpoint/safetensors.hpp"
+#include "core/checkpoint/container.hpp"
 
 #include <filesystem>
 #include <map>
@@ -12,13 +12,6 @@
 
 namespace sluice::checkpoint {
 
-/// A tensor's bytes in a mapped file. They may be unaligned: copy them. Valid while the index lives.
-struct TensorView {
-  TensorInfo info;
-  std::span<const std::byte> bytes;
-  const SafetensorsFile* file = nullptr;
-};
-
 class TensorIndex {
  public:
   /// Reads STEM.safetensors, or STEM.safetensors.index.json and exactly the shards it names. Data error if neither or both are
@@ -26,6 +19,7 @@ class TensorIndex {
   static TensorIndex open(const std::filesystem::path& folder, const std::string& stem = "model");
 
   const std::filesystem::path& folder() const { return folder_; }
+  /// By name; valid while the index lives.
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
   bool contains(const std::string& name) const { return tensors_.count(name) != 0; }
   /// Data error if there is no such tensor.
@@ -35,7 +29,7 @@ class TensorIndex {
   void add_file(const std::filesystem::path& path);
 
   std::filesystem::path folder_;
-  std::vector<std::unique_ptr<SafetensorsFile>> files_;
+  std::vector<std::unique_ptr<Container>> files_;
   std::map<std::string, TensorView> tensors_;
 };
 

@@ -4,11 +4,12 @@
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"
 #include "core/base/files.hpp"
-#include "core/checkpoint/safetensors.hpp"
+#include "core/checkpoint/container.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <set>
 
 namespace sluice::checkpoint {
@@ -57,11 +58,11 @@ bool right_size(const fs::path& path, const std::string& file, std::uint64_t exp
   return !error && found == expected;
 }
 
-void verify_tensors(const SafetensorsFile& file, const std::string& name, const TensorFileRecord& record, VerifyDepth depth,
+void verify_tensors(const Container& file, const std::string& name, const TensorFileRecord& record, VerifyDepth depth,
                     const VerifyProgress& got_on, std::vector<Damage>& damages) {
   std::set<std::string> found;
-  for (const TensorSlot& slot : file.header().tensors) {
-    const TensorInfo& info = slot.info;
+  for (const TensorView& tensor : file.tensors()) {
+    const TensorInfo& info = tensor.info;
     found.insert(info.name);
     const auto expected = record.tensors.find(info.name);
     if (expected == record.tensors.end()) {
@@ -71,7 +72,7 @@ void verify_tensors(const SafetensorsFile& file, const std::string& name, const 
                          fmt::format("expected {} {}, found {} {}", name_of(expected->second.type), to_string(expected->second.shape),
                                      name_of(info.type), to_string(info.shape))});
     } else if (depth == VerifyDepth::kEverything) {
-      const Checksum checksum = checksum_telling(file.bytes(slot), name, got_on);
+      const Checksum checksum = checksum_telling(tensor.bytes, name, got_on);
       if (checksum != expected->second.checksum) damages.push_back({name, info.name, mismatch(expected->second.checksum, checksum)});
     }
   }
@@ -83,10 +84,10 @@ void verify_tensor_file(const fs::path& checkpoint, const std::string& name, con
                         const VerifyProgress& got_on, std::vector<Damage>& damages) {
   if (!right_size(checkpoint / name, name, record.bytes, damages)) return;
   try {
-    const SafetensorsFile file(checkpoint / name);
-    const Checksum header = checksum_of(file.header_bytes());
+    const std::unique_ptr<Container> file = open_container(checkpoint / name);
+    const Checksum header = checksum_of(file->header_bytes());
     if (header != record.header) damages.push_back({name, "", "header: " + mismatch(record.header, header)});
-    verify_tensors(file, name, record, depth, got_on, damages);
+    verify_tensors(*file, name, record, depth, got_on, damages);
   } catch (const CannotLook&) {
     throw;
   } catch (const Error& error) {

@@ -58,7 +58,8 @@ MessageHeader header_of(const OperationInfo& info, std::size_t bytes) {
   header.sequence = info.sequence;
   header.bytes = static_cast<std::int64_t>(bytes);
   header.hash = kFnv1aStart;
-  for (const char* text : {info.label.operation, info.label.slot.c_str(), info.label.phase}) header.hash = fnv1a("\xff", fnv1a(text, header.hash));
+  for (const char* text : {info.label.operation, info.label.slot.c_str(), info.label.phase})
+    header.hash = fnv1a("\xff", fnv1a(text, header.hash));
   header.kind = info.kind;
   header.detail = info.detail;
   set_text(header.operation, info.label.operation);

@@ -33,7 +33,8 @@ void require_zeros(const std::string& name, const TensorView& view) {
 TensorView view_of(const TensorView& stored, const StoredPart& part) {
   const TensorInfo info{part.tensor.name, stored.info.type, part.tensor.shape};
   const auto bytes_of = [&](std::uint64_t elements) { return *checkpoint::byte_count(info.type, {static_cast<std::int64_t>(elements)}); };
-  return {info, stored.bytes.subspan(bytes_of(static_cast<std::uint64_t>(part.offset)), *checkpoint::byte_count(info.type, info.shape)), stored.file};
+  return {info, stored.bytes.subspan(bytes_of(static_cast<std::uint64_t>(part.offset)), *checkpoint::byte_count(info.type, info.shape)), stored.file,
+          stored.offset + bytes_of(static_cast<std::uint64_t>(part.offset))};
 }
 
 }  // namespace

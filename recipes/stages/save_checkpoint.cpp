@@ -2,6 +2,7 @@
 
 #include "core/base/log.hpp"
 #include "core/checkpoint/checkpoint_directory.hpp"
+#include "core/checkpoint/container.hpp"
 #include "core/checkpoint/shard_plan.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/error_line.hpp"
@@ -204,12 +205,12 @@ class Saver {
 
   void write_file(const ModelFiles& model, const FileJob& job, int writer, checkpoint::Manifest& manifest) {
     const int rank = group_.rank();
-    std::optional<checkpoint::SafetensorsWriter> out;
+    std::unique_ptr<checkpoint::ContainerWriter> out;
     if (rank == writer) {
       guarded(job.name, [&] {
         std::vector<checkpoint::TensorInfo> infos;
         for (const Piece& piece : job.pieces) infos.push_back(piece.info);
-        out.emplace(save_ / job.name, checkpoint::plan_safetensors(std::move(infos)), [this] { got_on(at_); });
+        out = checkpoint::create_container(save_ / job.name, std::move(infos), [this] { got_on(at_); });
       });
     }
     for (const Piece& piece : job.pieces) {

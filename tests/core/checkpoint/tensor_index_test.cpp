@@ -1,5 +1,6 @@
 #include "core/checkpoint/tensor_index.hpp"
 
+#include "core/checkpoint/safetensors.hpp"
 #include "core/checkpoint/shard_plan.hpp"
 #include "tests/core/checkpoint/checkpoint_fixtures.hpp"
 #include "tests/support/catch.hpp"

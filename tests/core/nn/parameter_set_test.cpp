@@ -29,7 +29,7 @@ TEST_CASE("values move into the buffer of their class and keep their numbers; gr
   Parameter d = filled("d", {4, 4}, 400, Replication::kExpert), frozen = filled("frozen", {6}, 500);
   frozen.trainable = false;
   const at::Tensor frozen_value = frozen.value;
-  ParameterSet parameters({&a, &frozen, &b, &c, &d}, true, {{4, 1}, {2, 1}});
+  ParameterSet parameters({&a, &frozen, &b, &c, &d}, true, {4, 2});
   CHECK(parameters.range_of(a) == ElementRange{0, 15});
   CHECK(parameters.range_of(c) == ElementRange{16, 23});
   CHECK(parameters.range_of(b) == ElementRange{0, 16});

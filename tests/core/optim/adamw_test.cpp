@@ -112,8 +112,8 @@ TEST_CASE("leaves of one count are one range: the bits are those of one step ove
   for (int i = 0; i < 3; ++i) {
     model.step(i);
     const double correction1 = 1.0 - std::pow(kConfig.beta1, i + 1), correction2 = 1.0 - std::pow(kConfig.beta2, i + 1);
-    kernels::adamw_step(data_of<float>(value), data_of<const float>(model.weight.gradient.sum()), data_of<float>(m), data_of<float>(v), 120, kRate,
-                        kConfig.beta1, kConfig.beta2, kConfig.eps, kConfig.weight_decay, correction1, correction2, kScale);
+    kernels::adamw_step(data_of<float>(value), data_of<const float>(model.weight.gradient.sum()), data_of<float>(m), data_of<float>(v), 120,
+                        {kRate, kConfig.beta1, kConfig.beta2, kConfig.eps, kConfig.weight_decay, correction1, correction2, kScale});
   }
   CHECK(at::equal(model.weight.value, value));
 }

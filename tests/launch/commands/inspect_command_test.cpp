@@ -107,13 +107,13 @@ TEST_CASE("inspect shows a run: checksums, state, receipts; damage is told and a
   receipt.conversion = moe::ConversionKind::kSparsifyCopy;
   receipt.exact = true;
   receipt.loss_before = receipt.loss_after = 3.25;
-  recipes::ReceiptLog(last / "state" / "receipts.jsonl", 200).append(receipt);
+  recipes::ReceiptLog(last / "state" / "receipts.jsonl", 200).settle({receipt});
   // Of the run, whose next conversion came after this checkpoint.
   recipes::ReceiptLog of_the_run(run / "receipts.jsonl", 200);
-  of_the_run.append(receipt);
+  of_the_run.settle({receipt});
   receipt.step = 200;
   receipt.conversion = moe::ConversionKind::kGrowFamily;
-  of_the_run.append(receipt);
+  of_the_run.settle({receipt});
 
   json shown = inspect_json(run);
   CHECK(shown["step"] == 200);

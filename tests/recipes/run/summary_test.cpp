@@ -58,7 +58,7 @@ RunSummary run_in(const std::filesystem::path& folder) {
   plain.sparse_layers = {1, 2};
   plain.window = WindowLoad{50, {3.0, {3.0, 0.5}, {1, 0}, 1, 4}, {2.5, 0.25}};
   log.write(metrics_row(plain));
-  ReceiptLog(folder / "receipts.jsonl", -1).append(conversion());
+  ReceiptLog(folder / "receipts.jsonl", -1).settle({conversion()});
   return summarize_run(folder, kStages);
 }
 
@@ -107,11 +107,11 @@ TEST_CASE("validation after a conversion is looked for in the stages that go on 
   log_validation(log, "last", 360, 3.0);
   {
     ReceiptLog receipts(folder.path() / "receipts.jsonl", -1);
-    receipts.append(conversion());
+    receipts.settle({conversion()});
     Receipt aside = conversion();
     aside.stage = "aside";
     aside.step = 308;
-    receipts.append(aside);
+    receipts.settle({aside});
   }
   const RunSummary summary = summarize_run(folder.path(), stages);
   REQUIRE(summary.conversions.size() == 2);
