@@ -8,9 +8,7 @@ namespace sluice::data {
 
 namespace {
 
-std::uint64_t edge(std::uint64_t node, char byte) {
-  return node << 8 | static_cast<unsigned char>(byte);
-}
+std::uint64_t edge(std::uint64_t node, char byte) { return node << 8 | static_cast<unsigned char>(byte); }
 
 bool is_space_at(std::string_view text, std::size_t at) {
   return (unicode_classes()[code_point_at(text.data() + at, text.data() + text.size()).value] & kSpace) != 0;

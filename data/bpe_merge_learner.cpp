@@ -16,9 +16,7 @@ struct Candidate {
   Places places;
 };
 
-bool after(const Candidate& a, const Candidate& b) {
-  return a.count != b.count ? a.count < b.count : a.pair > b.pair;
-}
+bool after(const Candidate& a, const Candidate& b) { return a.count != b.count ? a.count < b.count : a.pair > b.pair; }
 
 class Learner {
  public:

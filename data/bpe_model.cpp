@@ -30,10 +30,8 @@ void BpeModel::encode(std::string_view piece, BpeScratch& scratch, std::vector<s
       return;
     }
   }
-  if (piece.size() <= kShort)
-    encode_short(piece, scratch, ids);
-  else
-    encode_long(piece, scratch, ids);
+  if (piece.size() <= kShort) encode_short(piece, scratch, ids);
+  else encode_long(piece, scratch, ids);
 }
 
 void BpeModel::encode_short(std::string_view piece, BpeScratch& scratch, std::vector<std::int32_t>& ids) const {

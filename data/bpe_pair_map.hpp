@@ -12,12 +12,8 @@ namespace sluice::data {
 constexpr std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
 }
-constexpr std::int32_t pair_left(std::uint64_t key) {
-  return static_cast<std::int32_t>(key >> 32);
-}
-constexpr std::int32_t pair_right(std::uint64_t key) {
-  return static_cast<std::int32_t>(key & 0xFFFFFFFFu);
-}
+constexpr std::int32_t pair_left(std::uint64_t key) { return static_cast<std::int32_t>(key >> 32); }
+constexpr std::int32_t pair_right(std::uint64_t key) { return static_cast<std::int32_t>(key & 0xFFFFFFFFu); }
 
 template <class Value>
 class PairMap {

@@ -16,9 +16,7 @@ PieceCache::PieceCache() : slots_(std::make_unique<std::atomic<const Entry*>[]>(
   for (std::size_t i = 0; i < kSlots; ++i) slots_[i].store(nullptr, std::memory_order_relaxed);
 }
 
-std::uint64_t PieceCache::hash(std::string_view piece) {
-  return XXH3_64bits(piece.data(), piece.size());
-}
+std::uint64_t PieceCache::hash(std::string_view piece) { return XXH3_64bits(piece.data(), piece.size()); }
 
 std::span<const std::int32_t> PieceCache::find(std::uint64_t hash, std::string_view piece) const {
   for (std::size_t i = hash & (kSlots - 1);; i = (i + 1) & (kSlots - 1)) {

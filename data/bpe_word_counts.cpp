@@ -22,9 +22,7 @@ constexpr std::size_t kTextBlock = 1 << 18;  // text a thread takes at a time
 
 WordCounts::WordCounts() : slots_(1 << 12, 0) {}
 
-void WordCounts::add(std::string_view word, std::uint64_t count) {
-  add(XXH3_64bits(word.data(), word.size()), word, count);
-}
+void WordCounts::add(std::string_view word, std::uint64_t count) { add(XXH3_64bits(word.data(), word.size()), word, count); }
 
 void WordCounts::add(const WordCounts& other) {
   for (const auto& entry : other.entries_) add(entry.hash, {entry.word, entry.length}, entry.count);

@@ -15,9 +15,7 @@ FileStream::FileStream(const std::filesystem::path& path) : path_(path), fd_(ope
   posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
 }
 
-FileStream::~FileStream() {
-  close(fd_);
-}
+FileStream::~FileStream() { close(fd_); }
 
 std::size_t FileStream::read(std::span<char> out) {
   std::size_t done = 0;
@@ -34,12 +32,9 @@ std::size_t FileStream::read(std::span<char> out) {
 
 std::unique_ptr<ByteStream> open_byte_stream(const std::filesystem::path& path, Compression compression) {
   switch (compression) {
-    case Compression::kGzip:
-      return open_gzip_stream(path);
-    case Compression::kZstd:
-      return open_zstd_stream(path);
-    case Compression::kNone:
-      break;
+    case Compression::kGzip: return open_gzip_stream(path);
+    case Compression::kZstd: return open_zstd_stream(path);
+    case Compression::kNone: break;
   }
   return std::make_unique<FileStream>(path);
 }

@@ -91,8 +91,6 @@ class GzipStream : public ByteStream {
 
 }  // namespace
 
-std::unique_ptr<ByteStream> open_gzip_stream(const std::filesystem::path& path) {
-  return std::make_unique<GzipStream>(path);
-}
+std::unique_ptr<ByteStream> open_gzip_stream(const std::filesystem::path& path) { return std::make_unique<GzipStream>(path); }
 
 }  // namespace sluice::data

@@ -68,8 +68,6 @@ class ZstdStream : public ByteStream {
 
 }  // namespace
 
-std::unique_ptr<ByteStream> open_zstd_stream(const std::filesystem::path& path) {
-  return std::make_unique<ZstdStream>(path);
-}
+std::unique_ptr<ByteStream> open_zstd_stream(const std::filesystem::path& path) { return std::make_unique<ZstdStream>(path); }
 
 }  // namespace sluice::data

@@ -49,8 +49,7 @@ std::size_t next_certain_cut(std::string_view text, std::size_t from) {
   while (continues(from)) ++from;
   if (from >= text.size()) return text.size();
   std::size_t before = from;
-  while (before > 0 && continues(--before)) {
-  }
+  while (before > 0 && continues(--before)) {}
   const std::uint8_t* classes = unicode_classes();
   const auto is_space = [&](std::size_t i) { return (classes[code_point_at(text.data() + i, end).value] & kSpace) != 0; };
   bool after_space = from == 0 || is_space(before);

@@ -76,8 +76,6 @@ std::unique_ptr<Loader> Corpus::loader(std::uint64_t seed, std::int64_t global_b
   return std::make_unique<Loader>(make, step);
 }
 
-EvaluationSet Corpus::evaluation() const {
-  return EvaluationSet(validation_, tokenizer_, options_.eval_sequences);
-}
+EvaluationSet Corpus::evaluation() const { return EvaluationSet(validation_, tokenizer_, options_.eval_sequences); }
 
 }  // namespace sluice::data

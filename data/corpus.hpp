@@ -33,14 +33,14 @@ struct DataSource {
 struct DataOptions {
   std::vector<DataSource> train;
   std::vector<DataSource> validation;
-  double validation_split = 0.0;  // share of each train source cut off its end when `validation` is empty
+  double validation_split = 0.0;     // share of each train source cut off its end when `validation` is empty
   std::int64_t eval_sequences = 64;  // windows in evaluation(); 0 or less: all
   std::string text_key = "text";     // the key of the text in a JSONL line
   InvalidUtf8 invalid_utf8 = InvalidUtf8::kReplace;
   std::int64_t seq_length = 256;
   Order order = Order::kShuffled;
   std::int64_t global_batch_size = 0;  // samples a step, 0: not known. If it is known, a contiguous order with too little text is refused
-  int threads = 0;  // tokenizing threads; 0: as many as the machine has cores
+  int threads = 0;                     // tokenizing threads; 0: as many as the machine has cores
 };
 
 /// A source as it was found.

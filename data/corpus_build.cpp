@@ -25,7 +25,8 @@ struct BuiltSources {
 };
 
 BuiltSources build_caches(const char* role, const std::vector<DataSource>& sources, const DataOptions& options, const Tokenizer& tokenizer,
-                          const fs::path& cache_dir, FileIndex& index, const ProgressCallback& progress, std::vector<std::string>& warnings) {
+                          const fs::path& cache_dir, FileIndex& index, const ProgressCallback& progress,
+                          std::vector<std::string>& warnings) {
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
   BuiltSources built;
   std::vector<SourceFile> all;
@@ -39,7 +40,8 @@ BuiltSources build_caches(const char* role, const std::vector<DataSource>& sourc
     all.insert(all.end(), source.files.begin(), source.files.end());
     built.files.push_back(std::move(source.files));
   }
-  if (const std::string repeated = describe_repeated_files(all); !repeated.empty()) warnings.push_back(fmt::format("{}: {}", role, repeated));
+  if (const std::string repeated = describe_repeated_files(all); !repeated.empty())
+    warnings.push_back(fmt::format("{}: {}", role, repeated));
   return built;
 }
 
@@ -76,9 +78,7 @@ void require_valid_options(const DataOptions& options) {
     throw usage_error("data.validation_split({}) must be at least 0 and less than 1", options.validation_split);
 }
 
-ReadOptions read_options(const DataOptions& options) {
-  return {options.text_key, options.invalid_utf8};
-}
+ReadOptions read_options(const DataOptions& options) { return {options.text_key, options.invalid_utf8}; }
 
 fs::path corpus_note_path(const DataOptions& options, const Tokenizer& tokenizer, const fs::path& cache_dir) {
   Hash128 hash;
@@ -120,8 +120,7 @@ CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokeni
   if (failed) throw data_error("{}: the cache folder cannot be made: {}", cache_dir.string(), failed.message());
   FileIndex index(cache_dir);
   CorpusSummary summary;
-  const BuiltSources train =
-      build_caches("data.train", options.train, options, tokenizer, cache_dir, index, progress, summary.warnings);
+  const BuiltSources train = build_caches("data.train", options.train, options, tokenizer, cache_dir, index, progress, summary.warnings);
   const BuiltSources validation =
       build_caches("data.validation", options.validation, options, tokenizer, cache_dir, index, progress, summary.warnings);
   index.save();
@@ -129,9 +128,11 @@ CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokeni
 
   for (const DataSource& source : options.validation)
     if (source.weight != 1.0)
-      summary.warnings.push_back(fmt::format("data.validation: weight({}) of {} is not used: validation text counts once", source.weight, source.path));
+      summary.warnings.push_back(
+          fmt::format("data.validation: weight({}) of {} is not used: validation text counts once", source.weight, source.path));
   if (!options.validation.empty() && options.validation_split > 0.0)
-    summary.warnings.push_back(fmt::format("data.validation_split({}) is not used: data.validation names the text", options.validation_split));
+    summary.warnings.push_back(
+        fmt::format("data.validation_split({}) is not used: data.validation names the text", options.validation_split));
   summarize(options.train, train, summary.train, summary.warnings);
   summarize(options.validation, validation, summary.validation, summary.warnings);
   for (std::size_t v = 0; v < validation.caches.size(); ++v)
@@ -143,7 +144,8 @@ CorpusSummary prepare_corpus(const DataOptions& options, const Tokenizer& tokeni
     }
 
   const fs::path note = corpus_note_path(options, tokenizer, cache_dir);
-  const std::string content = CorpusFingerprint{keys_of(options.train, train.caches), keys_of(options.validation, validation.caches)}.to_json();
+  const std::string content =
+      CorpusFingerprint{keys_of(options.train, train.caches), keys_of(options.validation, validation.caches)}.to_json();
   const WaitingLock lock(note.string() + ".lock", {});
   if (!fs::exists(note) || read_file(note) != content) write_file_atomically(note, content);
   return summary;

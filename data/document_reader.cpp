@@ -33,9 +33,7 @@ DocumentReader::DocumentReader(SourceFile file, ReadOptions options)
       utf8_(file_.path.string(), options_.invalid_utf8),
       block_(std::size_t{1} << 18) {}
 
-bool DocumentReader::next(TextPiece& piece) {
-  return file_.format == TextFormat::kText ? next_text(piece) : next_json(piece);
-}
+bool DocumentReader::next(TextPiece& piece) { return file_.format == TextFormat::kText ? next_text(piece) : next_json(piece); }
 
 bool DocumentReader::fill() {
   if (finished_) return false;
@@ -68,7 +66,8 @@ void DocumentReader::look_at_start(std::string_view block) {
   const auto kind = foreign_kind(block);
   begins_as_page_ = kind && kind->is_page && file_.format == TextFormat::kText;
   if (!begins_as_page_)
-    refuse_foreign(block, file_.path.string(), "UTF-8 text", "unpack or convert it (compressed text is read as .txt.gz, .txt.zst and so on)");
+    refuse_foreign(block, file_.path.string(), "UTF-8 text",
+                   "unpack or convert it (compressed text is read as .txt.gz, .txt.zst and so on)");
 }
 
 void DocumentReader::check_block(std::string_view block, std::uint64_t invalid_before) const {
@@ -91,8 +90,7 @@ void DocumentReader::emit(std::string text, bool ends, TextPiece& piece) {
 
 bool DocumentReader::next_text(TextPiece& piece) {
   const auto more = [this](std::size_t size) {
-    while (buffer_.size() <= size && fill()) {
-    }
+    while (buffer_.size() <= size && fill()) {}
     return std::string_view(buffer_);
   };
   const std::size_t end = piece_end(options_.piece_bytes, more);

@@ -69,10 +69,10 @@ class DocumentReader {
   Utf8Repairer utf8_;
   Hash64 hash_;
   std::vector<char> block_;
-  std::uint64_t read_ = 0;  // bytes after decompression
-  bool finished_ = false;   // everything is in buffer_
-  bool inside_ = false;     // a document has begun and not ended
-  std::string buffer_;      // text: the uncut rest; JSONL: lines
+  std::uint64_t read_ = 0;       // bytes after decompression
+  bool finished_ = false;        // everything is in buffer_
+  bool inside_ = false;          // a document has begun and not ended
+  std::string buffer_;           // text: the uncut rest; JSONL: lines
   std::uint64_t buffer_at_ = 0;  // JSONL: where the buffer starts in the repaired text
   std::size_t line_start_ = 0;
   std::uint64_t line_number_ = 0;

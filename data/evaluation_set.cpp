@@ -56,10 +56,8 @@ std::uint64_t EvaluationSet::words_in(WindowId id) const {
   std::size_t begin = 0, end = 0;  // bytes of the targets
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (from + i == first_target) begin = text.size();
-    if (ids[i] == tokenizer_->eos_id())
-      text += ' ';
-    else
-      text += tokenizer_->decode({&ids[i], 1});
+    if (ids[i] == tokenizer_->eos_id()) text += ' ';
+    else text += tokenizer_->decode({&ids[i], 1});
     if (from + i == first_target + length - 1) end = text.size();
   }
   std::uint64_t words = 0;

@@ -24,27 +24,21 @@ struct Hash128::State {
 
 Hash128::Hash128() : state_(std::make_unique<State>()) {}
 Hash128::~Hash128() = default;
-void Hash128::update(const void* data, std::size_t size) {
-  XXH3_128bits_update(state_->xxh, data, size);
-}
+void Hash128::update(const void* data, std::size_t size) { XXH3_128bits_update(state_->xxh, data, size); }
 
 void Hash128::field(std::string_view text) {
   field(text.size());
   update(text.data(), text.size());
 }
 
-void Hash128::field(std::uint64_t value) {
-  update(&value, sizeof value);
-}
+void Hash128::field(std::uint64_t value) { update(&value, sizeof value); }
 
 std::string Hash128::hex() const {
   const XXH128_hash_t hash = XXH3_128bits_digest(state_->xxh);
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
-std::uint64_t hash64(std::string_view bytes) {
-  return XXH3_64bits(bytes.data(), bytes.size());
-}
+std::uint64_t hash64(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 struct Hash64::State {
   State() : xxh(new_state()) { XXH3_64bits_reset(xxh); }
@@ -54,9 +48,7 @@ struct Hash64::State {
 
 Hash64::Hash64() : state_(std::make_unique<State>()) {}
 Hash64::~Hash64() = default;
-void Hash64::update(std::string_view bytes) {
-  XXH3_64bits_update(state_->xxh, bytes.data(), bytes.size());
-}
+void Hash64::update(std::string_view bytes) { XXH3_64bits_update(state_->xxh, bytes.data(), bytes.size()); }
 
 std::uint64_t Hash64::finish() {
   const std::uint64_t hash = XXH3_64bits_digest(state_->xxh);

@@ -45,10 +45,8 @@ class TextHandler : public nlohmann::json_sax<Json> {
     if (depth_ == 1) {
       wanted_ = name == key_;
       times += wanted_;
-      if (keys.size() < 12)
-        keys.push_back(name);
-      else
-        more_keys = true;
+      if (keys.size() < 12) keys.push_back(name);
+      else more_keys = true;
     }
     return true;
   }
@@ -143,7 +141,8 @@ std::vector<LoneSurrogate> extract_json_text(std::string_view line, std::string_
   std::string keys;
   for (const std::string& name : handler.keys) keys += (keys.empty() ? "'" : ", '") + name + "'";
   if (handler.more_keys) keys += ", …";
-  throw data_error("{}: no key '{}' (keys there: {}); set data.text_key (of a command: --text-key)", where, key, keys.empty() ? "none" : keys);
+  throw data_error("{}: no key '{}' (keys there: {}); set data.text_key (of a command: --text-key)", where, key,
+                   keys.empty() ? "none" : keys);
 }
 
 }  // namespace sluice::data

@@ -116,8 +116,7 @@ std::string quote(const TokenCache& cache, std::uint64_t token, std::uint64_t co
   Utf8Repairer repairer("");
   repairer.append(bytes, text);  // a character that the end cuts stays behind
   while (text.starts_with("\uFFFD")) text.erase(0, 3);
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   return text;
 }
 

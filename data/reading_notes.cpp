@@ -35,8 +35,8 @@ std::vector<std::string> ReadingNotes::describe(const std::string& name, const s
     for (const EmptyPlace& place : located)
       places += fmt::format("{}{}{}", places.empty() ? "" : ", ", name_of(place.file, files),
                             place.line > 0 ? fmt::format(":{}", place.line) : " (the whole file)");
-    sentences.push_back(fmt::format("{}: {} without text left out: {}{}", name, counted(empty, "document"), places,
-                                    located.size() < empty ? ", …" : ""));
+    sentences.push_back(
+        fmt::format("{}: {} without text left out: {}{}", name, counted(empty, "document"), places, located.size() < empty ? ", …" : ""));
   }
   if (pages > 0) {
     std::string names;

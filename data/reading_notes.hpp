@@ -14,9 +14,9 @@ struct ReadingNotes {
     std::uint64_t file = 0;  // which file of the source, in order
     std::uint64_t line = 0;  // of a JSONL file, from 1; 0: the whole file is without text
   };
-  std::uint64_t empty = 0;             // documents without text
-  std::vector<EmptyPlace> located;     // the first of them
-  std::uint64_t pages = 0;             // .txt files that begin as HTML pages do
+  std::uint64_t empty = 0;                // documents without text
+  std::vector<EmptyPlace> located;        // the first of them
+  std::uint64_t pages = 0;                // .txt files that begin as HTML pages do
   std::vector<std::uint64_t> page_files;  // the first of them
 
   /// Adds a file that has been read to its end.

@@ -49,9 +49,7 @@ Sampler::Sampler(Order order, std::uint64_t seed, std::int64_t global_batch_size
   if (samples_per_epoch_ == 0) throw data_error("the training text has no window to sample from");
 }
 
-WindowId Sampler::operator()(std::uint64_t sample) const {
-  return order_ == Order::kShuffled ? shuffled(sample) : contiguous(sample);
-}
+WindowId Sampler::operator()(std::uint64_t sample) const { return order_ == Order::kShuffled ? shuffled(sample) : contiguous(sample); }
 
 WindowId Sampler::shuffled(std::uint64_t sample) const {
   const std::uint64_t epoch = sample / samples_per_epoch_;

@@ -43,10 +43,8 @@ std::optional<KnownName> format_of(std::string_view name) {
     rest.remove_suffix(suffix.size());
     return true;
   };
-  if (drop(".gz"))
-    compression = Compression::kGzip;
-  else if (drop(".zst"))
-    compression = Compression::kZstd;
+  if (drop(".gz")) compression = Compression::kGzip;
+  else if (drop(".zst")) compression = Compression::kZstd;
   if (rest.ends_with(".txt")) return KnownName{TextFormat::kText, compression};
   if (rest.ends_with(".jsonl") || rest.ends_with(".ndjson")) return KnownName{TextFormat::kJsonl, compression};
   return std::nullopt;
@@ -168,11 +166,9 @@ std::vector<SourceFile> find_source_files(const std::string& spec, std::vector<s
   if (spec.empty()) throw data_error("data: a source has an empty path");
   std::vector<SourceFile> files;
   std::error_code unknown;
-  if (fs::exists(spec, unknown) || !is_glob(spec)) {
-    add(spec, files, warnings);
-  } else {
+  if (fs::exists(spec, unknown) || !is_glob(spec)) add(spec, files, warnings);
+  else
     for (const std::string& path : expand_glob(spec)) add(path, files, warnings);
-  }
   std::sort(files.begin(), files.end(), [](const SourceFile& a, const SourceFile& b) { return a.path.native() < b.path.native(); });
   // A glob may match a folder and a file inside it; the file still counts once.
   files.erase(std::unique(files.begin(), files.end(), [](const SourceFile& a, const SourceFile& b) { return a.path == b.path; }),

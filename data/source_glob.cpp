@@ -13,12 +13,11 @@ namespace {
 
 /// The end of the word that starts at `at`: the comma or brace on its own level, or npos.
 std::size_t word_end(const std::string& text, std::size_t at) {
-  for (int depth = 0; at < text.size(); ++at) {
+  for (int depth = 0; at < text.size(); ++at)
     if (text[at] == '\\') ++at;
     else if (text[at] == '{') ++depth;
     else if (depth == 0 && (text[at] == ',' || text[at] == '}')) return at;
     else if (text[at] == '}') --depth;
-  }
   return std::string::npos;
 }
 
@@ -50,9 +49,7 @@ int note_unreadable(const char* path, int error) {
 
 }  // namespace
 
-bool is_glob(const std::string& spec) {
-  return spec.find_first_of("*?[{~") != std::string::npos;
-}
+bool is_glob(const std::string& spec) { return spec.find_first_of("*?[{~") != std::string::npos; }
 
 std::vector<std::string> expand_glob(const std::string& spec) {
   if (spec.find("**") != std::string::npos)

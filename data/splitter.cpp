@@ -95,21 +95,18 @@ const char* gpt2_end(const char* begin, const char* end) {
   if (at.value() == ' ') word.advance();
   constexpr int kNotOther = kLetter | kNumber | kSpace | kStop;
   if (!word.at_end() && !word.is(kSpace | kStop)) {
-    if (word.is(kLetter)) {
+    if (word.is(kLetter))
       while (word.is(kLetter)) word.advance();
-    } else if (word.is(kNumber)) {
+    else if (word.is(kNumber))
       while (word.is(kNumber)) word.advance();
-    } else {
+    else
       while (!word.at_end() && !word.is(kNotOther)) word.advance();
-    }
     return word.position();
   }
   return space_end<kStop>(at);
 }
 
-bool is_newline(const Cursor& at) {
-  return at.value() == '\n' || at.value() == '\r';
-}
+bool is_newline(const Cursor& at) { return at.value() == '\n' || at.value() == '\r'; }
 
 /// kWord: class bits of what words are made of. kDigits: how many numbers go together.
 template <int kWord, int kDigits>
@@ -156,16 +153,11 @@ std::optional<Splitter> splitter_of_pattern(std::string_view pattern) {
 
 PieceEnd piece_end_of(Splitter splitter) {
   switch (splitter) {
-    case Splitter::kGpt2:
-      return gpt2_end<0>;
-    case Splitter::kLlama3:
-      return llama3_end<kLetter, 3>;
-    case Splitter::kQwen2:
-      return llama3_end<kLetter, 1>;
-    case Splitter::kQwen35:
-      return llama3_end<kLetter | kMark, 1>;
-    case Splitter::kDigitsGpt2:
-      return gpt2_end<kNumeric>;
+    case Splitter::kGpt2: return gpt2_end<0>;
+    case Splitter::kLlama3: return llama3_end<kLetter, 3>;
+    case Splitter::kQwen2: return llama3_end<kLetter, 1>;
+    case Splitter::kQwen35: return llama3_end<kLetter | kMark, 1>;
+    case Splitter::kDigitsGpt2: return gpt2_end<kNumeric>;
   }
   return gpt2_end<0>;
 }

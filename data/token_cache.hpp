@@ -67,9 +67,7 @@ class TokenCache {
 
 using TokenCachePtr = std::shared_ptr<const TokenCache>;
 
-constexpr std::uint32_t token_bytes_for(std::int64_t vocab_size) {
-  return vocab_size <= 65536 ? 2 : 4;
-}
+constexpr std::uint32_t token_bytes_for(std::int64_t vocab_size) { return vocab_size <= 65536 ? 2 : 4; }
 
 /// Writes a token cache under a temporary name beside `path`; commit() renames it to `path`. Destroyed without commit(), it removes the
 /// temporary file.

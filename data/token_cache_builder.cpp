@@ -81,10 +81,8 @@ class Builder {
       job_bytes_ += piece.text.size();
       job_.push_back(std::move(piece));
       done_ = before_ + reader.consumed();
-      if (job_bytes_ >= kJobBytes)
-        submit();
-      else if (done_ >= said_ + kJobBytes)
-        say();  // JSONL may hold much beside its text
+      if (job_bytes_ >= kJobBytes) submit();
+      else if (done_ >= said_ + kJobBytes) say();  // JSONL may hold much beside its text
     }
     before_ += source_.files[index].size;
     statistics_.notes.add(index, reader);

@@ -30,8 +30,6 @@ inline std::uint64_t hash_of(const Header& header) {
 }
 
 /// How many zero bytes follow `token_bytes` bytes of tokens, so that the document hashes behind them are aligned to 8 bytes.
-constexpr std::uint64_t padding_after(std::uint64_t token_bytes) {
-  return (8 - token_bytes % 8) % 8;
-}
+constexpr std::uint64_t padding_after(std::uint64_t token_bytes) { return (8 - token_bytes % 8) % 8; }
 
 }  // namespace sluice::data::token_cache_format

@@ -69,17 +69,17 @@ void TokenCacheWriter::commit(const SourceStatistics& statistics, std::span<cons
   for (const LocatedFault& fault : statistics.located) located.push_back({fault.file, fault.offset, fault.bytes});
   nlohmann::json empty = nlohmann::json::array();
   for (const ReadingNotes::EmptyPlace& place : statistics.notes.located) empty.push_back({place.file, place.line});
-  const std::string json = nlohmann::json{
-      {"files", statistics.files},
-      {"bytes", statistics.bytes},
-      {"words", statistics.words},
-      {"invalid_utf8", statistics.invalid_utf8},
-      {"located", located},
-      {"notes",
-       {{"empty", statistics.notes.empty},
-        {"located", empty},
-        {"pages", statistics.notes.pages},
-        {"page_files", statistics.notes.page_files}}}}.dump();
+  const std::string json = nlohmann::json{{"files", statistics.files},
+                                          {"bytes", statistics.bytes},
+                                          {"words", statistics.words},
+                                          {"invalid_utf8", statistics.invalid_utf8},
+                                          {"located", located},
+                                          {"notes",
+                                           {{"empty", statistics.notes.empty},
+                                            {"located", empty},
+                                            {"pages", statistics.notes.pages},
+                                            {"page_files", statistics.notes.page_files}}}}
+                               .dump();
   append(json);
 
   Header header{};

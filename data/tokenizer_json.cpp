@@ -234,7 +234,8 @@ TokenizerSpec parse_tokenizer_json(const std::string& text, const std::string& o
     root = json::parse(text);
   } catch (const json::parse_error& error) {
     if (text.empty()) throw data_error("{}: is empty; expected a tokenizer.json", origin);
-    throw data_error("{}: not valid JSON at byte {} of {} (damaged or cut short?): {}", origin, error.byte, text.size(), json_reason(error.what()));
+    throw data_error("{}: not valid JSON at byte {} of {} (damaged or cut short?): {}", origin, error.byte, text.size(),
+                     json_reason(error.what()));
   }
   return Reader(root, origin).read();
 }

@@ -44,9 +44,7 @@ Sequence classify(const unsigned char* bytes, std::size_t size) {
 }
 
 /// No invalid subpart starts with an ASCII character.
-bool is_escape(std::string_view bytes) {
-  return bytes.starts_with('\\');
-}
+bool is_escape(std::string_view bytes) { return bytes.starts_with('\\'); }
 
 }  // namespace
 
@@ -60,8 +58,8 @@ std::string describe_bytes(std::string_view bytes) {
 Error invalid_utf8_error(std::string_view file, std::uint64_t offset, std::string_view bytes) {
   if (is_escape(bytes))
     return data_error(
-        "{}: lone surrogate {} at byte {}: half of a pair, no character; write the text anew, or set data.invalid_utf8: replace", file, bytes,
-        offset);
+        "{}: lone surrogate {} at byte {}: half of a pair, no character; write the text anew, or set data.invalid_utf8: replace", file,
+        bytes, offset);
   return data_error("{}: invalid UTF-8 at byte {} ({}); convert the file to UTF-8, or set data.invalid_utf8: replace", file, offset, bytes);
 }
 

@@ -89,9 +89,10 @@ void add_eval(CLI::App& app, CommandLine& out, Raw& raw) {
   command->add_option("--data", out.eval.data, "Text: file, glob or folder; may be repeated (default: the run's validation text)")
       ->allow_extra_args(false)
       ->option_text("PATH");
-  command->add_option("--text-key", out.eval.text_key, "Field of .jsonl lines that holds the text (default: the run's, or text)")->option_text("KEY");
-  raw.tokens_option =
-      command->add_option("--tokens", raw.tokens, "Token ids 1,2,3: print the log-probability of each next one instead")->option_text("IDS");
+  command->add_option("--text-key", out.eval.text_key, "Field of .jsonl lines that holds the text (default: the run's, or text)")
+      ->option_text("KEY");
+  raw.tokens_option = command->add_option("--tokens", raw.tokens, "Token ids 1,2,3: print the log-probability of each next one instead")
+                          ->option_text("IDS");
   command->add_option("--seq-length", out.eval.seq_length, "Tokens of context (default: the model's)")
       ->check(integer_from(1))
       ->option_text("N");

@@ -18,9 +18,7 @@ std::vector<std::string> names_of(const CLI::App& app) {
   return names;
 }
 
-std::string join(const std::vector<std::string>& words) {
-  return fmt::format("{}", fmt::join(words, ", "));
-}
+std::string join(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
 int complain(const std::string& who, std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
@@ -52,12 +50,10 @@ std::optional<int> find_unknown(const CLI::App& app, const std::vector<std::stri
         command->get_option_no_throw(name))
       continue;
     std::vector<std::string> known;
-    for (const CLI::Option* option : command->get_options()) {
+    for (const CLI::Option* option : command->get_options())
       for (const std::string& long_name : option->get_lnames()) known.push_back("--" + long_name);
-    }
-    if (name.find('.') != std::string::npos && command->get_name() == "train") {
+    if (name.find('.') != std::string::npos && command->get_name() == "train")
       return complain(who, fmt::format("unknown option '{}'; recipe keys are written {}=VALUE, without dashes", name, name.substr(2)));
-    }
     const std::string meant = nearest(name, known);
     return complain(
         who, fmt::format("unknown option '{}'; {}", name, meant.empty() ? "options: " + join(known) : "did you mean '" + meant + "'?"));

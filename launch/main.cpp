@@ -55,8 +55,8 @@ int run(const sluice::CommandLine& command_line) {
   void* engine = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (!engine) {
     const bool absent = access(path.c_str(), F_OK) != 0;
-    return complain_of_engine(absent ? fmt::format("the engine {} is missing", path) : fmt::format("the engine cannot be loaded: {}", dlerror()),
-                              absent);
+    return complain_of_engine(
+        absent ? fmt::format("the engine {} is missing", path) : fmt::format("the engine cannot be loaded: {}", dlerror()), absent);
   }
   const auto entry = reinterpret_cast<decltype(&sluice_run)>(dlsym(engine, "sluice_run"));
   if (!entry) {

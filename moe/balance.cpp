@@ -27,7 +27,8 @@ at::Tensor balance_loss_sum(const MoeConfig& config, const SlotStatistics& stati
   std::int64_t begin = 0, levels = 0;
   for (std::int64_t width = 2; width <= config.family_size; width *= 2, ++levels) {
     const std::int64_t columns = config.num_families() * width;
-    const at::Tensor level = child_level_sum(counts.child_counts.narrow(1, begin, columns), statistics.child_probability_sum.narrow(1, begin, columns));
+    const at::Tensor level =
+        child_level_sum(counts.child_counts.narrow(1, begin, columns), statistics.child_probability_sum.narrow(1, begin, columns));
     children = children.defined() ? children + level : level;
     begin += columns;
   }

@@ -52,7 +52,8 @@ at::Tensor selection_keys(const at::Tensor& logits, const Selection& selection) 
   const HostMemory memory = to_host(keys), bias = to_host(selection.bias);
   const auto count = static_cast<std::size_t>(keys.size(1));
   const std::span<double> all = memory.as<double>();
-  for (std::size_t begin = 0; begin < all.size(); begin += count) scores_with_bias(all.subspan(begin, count), selection.score_func, bias.as<const double>());
+  for (std::size_t begin = 0; begin < all.size(); begin += count)
+    scores_with_bias(all.subspan(begin, count), selection.score_func, bias.as<const double>());
   memory.give_back();
   return keys;
 }
@@ -81,16 +82,18 @@ at::Tensor balanced_rows(const RouterInputs& inputs, const at::Tensor& noise, st
   return evened_rows(inputs, rows, k, {}, weights);
 }
 
-at::Tensor evened_rows(const RouterInputs& inputs, const at::Tensor& rows, std::int64_t k, const Selection& selection, const at::Tensor& weights) {
+at::Tensor evened_rows(const RouterInputs& inputs, const at::Tensor& rows, std::int64_t k, const Selection& selection,
+                       const at::Tensor& weights) {
   if (k >= rows.size(0) || !inputs.common.defined()) return rows;
-  const at::Tensor share = shares(inputs.x, weights), logits = at::mm(inputs.x, rows.t()).contiguous(), common = at::mv(inputs.x, inputs.common);
+  const at::Tensor share = shares(inputs.x, weights), logits = at::mm(inputs.x, rows.t()).contiguous(),
+                   common = at::mv(inputs.x, inputs.common);
   const double spread = spread_of(logits, share).mean().item<double>();
   const double key_spread = selection.bias.defined() ? spread_of(selection_keys(logits, selection), share).mean().item<double>() : spread;
   if (!(spread > 0) || !(key_spread > 0)) return rows;
   const HostMemory logits_memory = to_host(logits), common_memory = to_host(common), share_memory = to_host(share);
   const std::vector<double> bias = selection.bias.defined() ? values_of<double>(selection.bias) : std::vector<double>();
-  const std::vector<double> shifts = evening_shifts({logits_memory.as<const double>(), common_memory.as<const double>(), share_memory.as<const double>(), bias,
-                                                     selection.score_func, k, spread, key_spread});
+  const std::vector<double> shifts = evening_shifts({logits_memory.as<const double>(), common_memory.as<const double>(),
+                                                     share_memory.as<const double>(), bias, selection.score_func, k, spread, key_spread});
   return rows + at::tensor(shifts, rows.options()).unsqueeze(1) * inputs.common;
 }
 

@@ -39,7 +39,8 @@ at::Tensor soft_choice(const at::Tensor& keys, std::int64_t k);
 /// Rows [E, D] made of `noise` [E, D] (standard normal), each with logits of standard deviation `spread`, that share out the inputs
 /// evenly, as far as these allow. `weights` [N], at least 0: how much an input counts; undefined: all alike. Where those that count are
 /// much more alike than all inputs are, the spread is less: rows ten times as large as random ones at most.
-at::Tensor balanced_rows(const RouterInputs& inputs, const at::Tensor& noise, std::int64_t k, double spread, const at::Tensor& weights = {});
+at::Tensor balanced_rows(const RouterInputs& inputs, const at::Tensor& noise, std::int64_t k, double spread,
+                         const at::Tensor& weights = {});
 
 /// `rows` [E, D] with as much of the common direction added to each as shares out the inputs evenly.
 at::Tensor evened_rows(const RouterInputs& inputs, const at::Tensor& rows, std::int64_t k, const Selection& selection = {},

@@ -31,7 +31,9 @@ class WeightGradient {
     ops::clear_empty_groups(target_.sum, counts, target_.beta);
   }
   bool wanted() const { return writer_.has_value(); }
-  void add(std::int64_t group, const at::Tensor& lhs, const at::Tensor& rhs) const { accumulate_product(target_.sum.select(0, group), lhs, rhs, target_.beta, workspaces_); }
+  void add(std::int64_t group, const at::Tensor& lhs, const at::Tensor& rhs) const {
+    accumulate_product(target_.sum.select(0, group), lhs, rhs, target_.beta, workspaces_);
+  }
 
  private:
   std::optional<GradientWriter> writer_;
@@ -41,8 +43,8 @@ class WeightGradient {
 
 // As LinearFunction (core/nn/linear.cpp): the weight is what products see of `parameter`, or a transformed one.
 struct GroupedLinearFunction : torch::autograd::Function<GroupedLinearFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, const at::Tensor& weight, Parameter* parameter, bool is_own,
-                            const at::Tensor& counts) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows, const at::Tensor& weight, Parameter* parameter,
+                            bool is_own, const at::Tensor& counts) {
     const at::Tensor w = is_own ? parameter->compute : weight.to(parameter->compute.scalar_type());
     ctx->save_for_backward({rows, is_own ? at::Tensor() : w, counts});
     ctx->saved_data["parameter"] = reinterpret_cast<std::int64_t>(parameter);
@@ -71,8 +73,9 @@ struct GroupedLinearFunction : torch::autograd::Function<GroupedLinearFunction> 
 // On the CPU's kernels alone. Stores rows, gate_up (with the rows that products are made with) and the row weights; the hidden activations
 // are made again in backward.
 struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows_RD, const at::Tensor& row_weights_R, const at::Tensor& gate_up_use,
-                            const at::Tensor& down_use, GroupedExperts* experts, const at::Tensor& group_counts) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& rows_RD, const at::Tensor& row_weights_R,
+                            const at::Tensor& gate_up_use, const at::Tensor& down_use, GroupedExperts* experts,
+                            const at::Tensor& group_counts) {
     (void)gate_up_use;
     (void)down_use;
     const std::int64_t width = experts->down.value.size(2);
@@ -105,7 +108,8 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
     at::Tensor drows_RD = at::empty_like(rows_RD), dweights_R = at::empty_like(row_weights_R);
     const at::ScalarType product = experts->down.compute.scalar_type();
     const std::vector<std::int64_t> padded_begin = ops::offsets_of(padded_rows(counts, product));
-    const WeightGradient into_gate_up(experts->gate_up, ctx->needs_input_grad(2), counts), into_down(experts->down, ctx->needs_input_grad(3), counts);
+    const WeightGradient into_gate_up(experts->gate_up, ctx->needs_input_grad(2), counts),
+        into_down(experts->down, ctx->needs_input_grad(3), counts);
     for_each_group(counts, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
       const std::int64_t padded = product_rows(count, product), gu_begin = padded_begin[static_cast<std::size_t>(e)];
       const at::Tensor dy_pD = product_input(dy_RD.narrow(0, begin, count), padded, product);
@@ -114,7 +118,8 @@ struct ExpertsFunction : torch::autograd::Function<ExpertsFunction> {
       at::Tensor product_dh = *of_product;
       at::mm_out(product_dh, dy_pD, experts->down.compute.select(0, e));
       const at::Tensor dh_pF = product_dh.to(rows_RD.scalar_type());
-      const Workspace d_hidden = borrow(workspaces, {padded, 2 * width}, rows_RD.options()), hidden = borrow(workspaces, {padded, width}, rows_RD.options());
+      const Workspace d_hidden = borrow(workspaces, {padded, 2 * width}, rows_RD.options()),
+                      hidden = borrow(workspaces, {padded, width}, rows_RD.options());
       const at::Tensor &d_gate_up_p2F = *d_hidden, &h_pF = *hidden;
       ops::swiglu_backward_out(dh_pF.narrow(0, 0, count), gate_up_P2F.narrow(0, gu_begin, count), row_weights_R.narrow(0, begin, count),
                                d_gate_up_p2F.narrow(0, 0, count), dweights_R.narrow(0, begin, count), h_pF.narrow(0, 0, count));
@@ -137,8 +142,8 @@ at::Tensor grouped_linear(const at::Tensor& rows, Parameter& weight, const at::T
   return GroupedLinearFunction::apply(input, w.tensor, &weight, w.is_own, counts).to(rows.scalar_type());
 }
 
-GroupedExperts::GroupedExperts(const MoeConfig& config, std::int64_t hidden_size, const std::string& layer, std::int64_t first_expert, std::int64_t count,
-                               const at::TensorOptions& options) {
+GroupedExperts::GroupedExperts(const MoeConfig& config, std::int64_t hidden_size, const std::string& layer, std::int64_t first_expert,
+                               std::int64_t count, const at::TensorOptions& options) {
   const std::int64_t width = config.expert_hidden_size, size = hidden_size * width;
   std::vector<Leaf> in, out;
   for (std::int64_t e = 0; e < count; ++e) {
@@ -162,7 +167,8 @@ void GroupedExperts::collect(std::vector<Parameter*>& parameters) {
 at::Tensor GroupedExperts::forward(const parallel::ExpertChunk& chunk) {
   const bool on_kernels = ops::backend_of(chunk.rows.device(), false) == ops::Backend::kCpuKernels;
   if (on_kernels && gate_up_numerics.empty() && down_numerics.empty())
-    return ExpertsFunction::apply(chunk.rows.contiguous(), chunk.row_weights.contiguous(), gate_up.open_use(), down.open_use(), this, chunk.counts);
+    return ExpertsFunction::apply(chunk.rows.contiguous(), chunk.row_weights.contiguous(), gate_up.open_use(), down.open_use(), this,
+                                  chunk.counts);
   return forward_composed(chunk);
 }
 

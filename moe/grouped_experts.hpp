@@ -13,7 +13,8 @@
 
 namespace sluice::moe {
 
-/// Rows sorted by group [R, in] times each group's weight [L, out, in] -> [R, out]; counts int64 [L] as in core/ops/grouped_product.hpp. The weight's gradient goes to weight.gradient.
+/// Rows sorted by group [R, in] times each group's weight [L, out, in] -> [R, out]; counts int64 [L] as in core/ops/grouped_product.hpp.
+/// The weight's gradient goes to weight.gradient.
 at::Tensor grouped_linear(const at::Tensor& rows, Parameter& weight, const at::Tensor& counts, const Numerics& numerics = {});
 
 class GroupedExperts {

@@ -21,9 +21,10 @@ struct ExpertPlacement {
 
 class MoeFeedForward : public FeedForward {
  public:
-  /// Fills the slot `path`, "layers.3.feed_forward", of the layer `layer`, "layers.3". Usage error if the group's ranks do not divide the experts.
-  MoeFeedForward(const std::string& path, const std::string& layer, const MoeConfig& config, std::int64_t hidden_size, ExpertPlacement placement,
-                 std::shared_ptr<parallel::TokenExchange> exchange, const at::TensorOptions& options);
+  /// Fills the slot `path`, "layers.3.feed_forward", of the layer `layer`, "layers.3". Usage error if the group's ranks do not divide the
+  /// experts.
+  MoeFeedForward(const std::string& path, const std::string& layer, const MoeConfig& config, std::int64_t hidden_size,
+                 ExpertPlacement placement, std::shared_ptr<parallel::TokenExchange> exchange, const at::TensorOptions& options);
 
   SlotOutput forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) override;
   void collect(std::vector<Parameter*>& parameters) override;

@@ -34,7 +34,8 @@ struct RouterLogitsFunction : torch::autograd::Function<RouterLogitsFunction> {
 
 // logits [N, C] of x and `weight`, unchanged, whose gradient goes to the weight and not on to x.
 struct PickLogitsFunction : torch::autograd::Function<PickLogitsFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits, const at::Tensor& x, const at::Tensor& use, Parameter* weight) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits, const at::Tensor& x, const at::Tensor& use,
+                            Parameter* weight) {
     (void)use;
     ctx->save_for_backward({x});
     ctx->saved_data["weight"] = reinterpret_cast<std::int64_t>(weight);
@@ -43,7 +44,8 @@ struct PickLogitsFunction : torch::autograd::Function<PickLogitsFunction> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
     const at::Tensor dlogits = grads[0].contiguous();
     auto* weight = reinterpret_cast<Parameter*>(ctx->saved_data["weight"].toInt());
-    if (ctx->needs_input_grad(2)) GradientWriter(weight->gradient).add_product(dlogits, ctx->get_saved_variables()[0].to(dlogits.scalar_type()));
+    if (ctx->needs_input_grad(2))
+      GradientWriter(weight->gradient).add_product(dlogits, ctx->get_saved_variables()[0].to(dlogits.scalar_type()));
     return {at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
@@ -142,7 +144,8 @@ Routing Router::route(const at::Tensor& x_ND, const RowTable& rows) const {
     std::int64_t level_begin = 0;
     for (std::int64_t width = 2; width <= config_.family_size; width *= 2) {
       const std::int64_t level_rows = families * width;
-      const at::Tensor pairs_N2K = at::stack({chosen_NK * 2, chosen_NK * 2 + 1}, 2).view({n, 2 * k});  // the two children of each chosen node
+      const at::Tensor pairs_N2K =
+          at::stack({chosen_NK * 2, chosen_NK * 2 + 1}, 2).view({n, 2 * k});  // the two children of each chosen node
       const auto shares = [&](const at::Tensor& logits_NC) {
         return at::softmax(logits_NC.narrow(1, level_begin, level_rows).gather(1, pairs_N2K).view({n, k, 2}), 2);
       };
@@ -192,7 +195,8 @@ std::int64_t expert_capacity(std::int64_t length, std::int64_t top_k, std::int64
 at::Tensor Router::within_capacity(const at::Tensor& experts, const RowTable& rows) const {
   std::vector<std::int64_t> capacity;
   for (std::size_t b = 0; b + 1 < rows.offsets().size(); ++b)
-    capacity.push_back(expert_capacity(rows.offsets()[b + 1] - rows.offsets()[b], config_.top_k, config_.num_experts, config_.capacity_factor));
+    capacity.push_back(
+        expert_capacity(rows.offsets()[b + 1] - rows.offsets()[b], config_.top_k, config_.num_experts, config_.capacity_factor));
   return ops::within_capacity(experts, rows.sequence(), at::tensor(capacity, at::kLong).to(experts.device()), config_.num_experts);
 }
 

@@ -15,9 +15,9 @@
 namespace sluice::moe {
 
 struct Routing {
-  at::Tensor experts;           // int64 [N, K] global expert ids, leaves of the families; -1: dropped over capacity
-  parallel::RoutingPlan plan;   // of those
-  at::Tensor weights;           // [N, K] gate weights, differentiable
+  at::Tensor experts;          // int64 [N, K] global expert ids, leaves of the families; -1: dropped over capacity
+  parallel::RoutingPlan plan;  // of those
+  at::Tensor weights;          // [N, K] gate weights, differentiable
   SlotStatistics statistics;
 };
 
@@ -44,12 +44,12 @@ class Router {
   /// the bias is added to, so the same part of a mean score is bias_update_rate / E: at 128 rows 0.01 is larger than all of them.
   double bias_step() const;
 
-  mutable Parameter gate;           // [E, D]
-  mutable Parameter family_gate;    // [C, D], level after level; unused without families
-  at::Tensor correction_bias;       // [E], added for selection only; not trained by the optimizer
+  mutable Parameter gate;         // [E, D]
+  mutable Parameter family_gate;  // [C, D], level after level; unused without families
+  at::Tensor correction_bias;     // [E], added for selection only; not trained by the optimizer
   bool has_bias() const { return config_.bias_update_rate > 0 || bias_loaded; }
-  bool bias_loaded = false;         // a checkpoint brought one
-  bool bias_by_rows = true;         // false: a run that began when softmax steps too were bias_update_rate goes on with those
+  bool bias_loaded = false;  // a checkpoint brought one
+  bool bias_by_rows = true;  // false: a run that began when softmax steps too were bias_update_rate goes on with those
 
  private:
   /// Without the pairs over capacity in each sequence: expert_capacity() of its length per expert, kept in order of (token, k).

@@ -19,7 +19,8 @@ at::Tensor leaf_membership(const RouterInputs& inputs, const RouterRows& router)
   return member;
 }
 
-at::Tensor parting_rows(const RouterInputs& inputs, const at::Tensor& membership, const at::Tensor& noise, const std::vector<double>& spread) {
+at::Tensor parting_rows(const RouterInputs& inputs, const at::Tensor& membership, const at::Tensor& noise,
+                        const std::vector<double>& spread) {
   // A leaf of fewer inputs than this takes all the others into account too, the less the more it has, so that none is without.
   constexpr double kFew = 8.0;
   const std::int64_t leaves = membership.size(1), parts = noise.size(0) / leaves;
@@ -30,7 +31,8 @@ at::Tensor parting_rows(const RouterInputs& inputs, const at::Tensor& membership
     const at::Tensor counted = weights.nonzero().squeeze(1);
     RouterInputs some = inputs;
     some.x = inputs.x.index_select(0, counted);
-    rows.push_back(balanced_rows(some, noise.narrow(0, leaf * parts, parts), 1, spread[static_cast<std::size_t>(leaf)], weights.index_select(0, counted)));
+    rows.push_back(balanced_rows(some, noise.narrow(0, leaf * parts, parts), 1, spread[static_cast<std::size_t>(leaf)],
+                                 weights.index_select(0, counted)));
   }
   return at::cat(rows, 0);
 }

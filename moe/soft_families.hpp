@@ -20,7 +20,9 @@ struct RouterRows {
 at::Tensor leaf_membership(const RouterInputs& inputs, const RouterRows& router);
 
 /// Rows [L * parts, D], `parts` for each leaf one after the other: made of `noise` (standard normal, of that shape), with logits of
-/// standard deviation spread[leaf], of which each is the largest for an equal part of the leaf's inputs. A leaf without inputs parts all there are.
-at::Tensor parting_rows(const RouterInputs& inputs, const at::Tensor& membership, const at::Tensor& noise, const std::vector<double>& spread);
+/// standard deviation spread[leaf], of which each is the largest for an equal part of the leaf's inputs. A leaf without inputs parts all
+/// there are.
+at::Tensor parting_rows(const RouterInputs& inputs, const at::Tensor& membership, const at::Tensor& noise,
+                        const std::vector<double>& spread);
 
 }  // namespace sluice::moe

@@ -27,13 +27,14 @@ struct Experts : torch::CustomClassHolder {
 struct ExchangeFunction : torch::autograd::Function<ExchangeFunction> {
   // `recorded` is a dummy that requires a gradient if the pass is recorded. So every rank gets this node, even if on that rank neither x
   // nor the weights require a gradient.
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x_ND, const at::Tensor& weights_NK, const at::Tensor& recorded,
-                            const RoutePtr& route, const ExpertFunction& experts) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x_ND, const at::Tensor& weights_NK,
+                            const at::Tensor& recorded, const RoutePtr& route, const ExpertFunction& experts) {
     const bool records = recorded.requires_grad();
     auto kept = c10::make_intrusive<Experts>();
     kept->route = route;
     kept->rows = route->to_owners(sorted(x_ND.detach(), route->plan), route->phase).set_requires_grad(records);
-    kept->row_weights = route->to_owners(weights_NK.detach().reshape({-1}).gather(0, route->plan.order), route->phase).set_requires_grad(records);
+    kept->row_weights =
+        route->to_owners(weights_NK.detach().reshape({-1}).gather(0, route->plan.order), route->phase).set_requires_grad(records);
     at::Tensor weighted_RD;
     {
       const at::AutoGradMode mode(records);
@@ -51,7 +52,8 @@ struct ExchangeFunction : torch::autograd::Function<ExchangeFunction> {
     Experts& kept = *static_cast<Experts*>(capsule.get());
     Route& route = *kept.route;
     const at::Tensor dweighted_RD = route.to_owners(sorted(grads[0].contiguous(), route.plan), "backward");
-    torch::autograd::Engine::get_default_engine().execute({std::exchange(kept.result, {})}, {dweighted_RD}, /*keep_graph=*/false, /*create_graph=*/false,
+    torch::autograd::Engine::get_default_engine().execute({std::exchange(kept.result, {})}, {dweighted_RD}, /*keep_graph=*/false,
+                                                          /*create_graph=*/false,
                                                           /*accumulate_grad=*/true);
     const at::Tensor dx_ND = summed(route.from_owners(take_gradient(kept.rows), "backward"), route.plan);
     const at::Tensor dsorted_S = route.from_owners(take_gradient(kept.row_weights), "backward");
@@ -70,7 +72,8 @@ struct ExchangeFunction : torch::autograd::Function<ExchangeFunction> {
 
 }  // namespace
 
-at::Tensor exchange_rows(const at::Tensor& x_ND, const at::Tensor& weights_NK, const RoutePtr& route, const ExpertFunction& experts, bool records) {
+at::Tensor exchange_rows(const at::Tensor& x_ND, const at::Tensor& weights_NK, const RoutePtr& route, const ExpertFunction& experts,
+                         bool records) {
   const at::Tensor recorded = at::zeros({}, x_ND.options().requires_grad(false)).set_requires_grad(records);
   return ExchangeFunction::apply(x_ND, weights_NK, recorded, route, experts);
 }

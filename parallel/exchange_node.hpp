@@ -26,6 +26,7 @@ using RoutePtr = c10::intrusive_ptr<Route>;
 
 /// Returns y [N, D] from x [N, D] and weights [N, K], computed by `experts` on the ranks that own them. If `records`, which must be the
 /// same on all ranks, the computation is recorded for the backward pass.
-at::Tensor exchange_rows(const at::Tensor& x, const at::Tensor& weights, const RoutePtr& route, const ExpertFunction& experts, bool records);
+at::Tensor exchange_rows(const at::Tensor& x, const at::Tensor& weights, const RoutePtr& route, const ExpertFunction& experts,
+                         bool records);
 
 }  // namespace sluice::parallel

@@ -12,7 +12,8 @@ namespace {
 
 class FlatRoute : public Route {
  public:
-  FlatRoute(CommunicatorPtr group, std::vector<int> nodes, std::shared_ptr<ExchangeCounters> counters, const StepContext& context, const std::string& slot)
+  FlatRoute(CommunicatorPtr group, std::vector<int> nodes, std::shared_ptr<ExchangeCounters> counters, const StepContext& context,
+            const std::string& slot)
       : group_(std::move(group)), nodes_(std::move(nodes)), counters_(std::move(counters)), step_(context.step), slot_(slot) {
     phase = context.phase;
   }
@@ -36,7 +37,9 @@ class FlatRoute : public Route {
     for (std::size_t source = 0; source < size; ++source) {
       for (std::size_t e = 0; e < owned; ++e) {
         const std::int64_t rows = received[source * owned + e];
-        if (rows < 0) throw communication_error("{}: rank {} announced {} rows for an expert", slot_, group_->world_rank(static_cast<int>(source)), rows);
+        if (rows < 0)
+          throw communication_error("{}: rank {} announced {} rows for an expert", slot_, group_->world_rank(static_cast<int>(source)),
+                                    rows);
         receive_rows_[source] += rows;
         rows_of_expert[e] += rows;
       }
@@ -54,7 +57,9 @@ class FlatRoute : public Route {
         }
       }
     }
-    const auto on_device = [&](const std::vector<std::int64_t>& integers) { return at::tensor(integers, at::kLong).to(plan.counts.device()); };
+    const auto on_device = [&](const std::vector<std::int64_t>& integers) {
+      return at::tensor(integers, at::kLong).to(plan.counts.device());
+    };
     to_expert_order_ = on_device(position);
     to_arrival_order_ = on_device(inverse);
     counts = on_device(rows_of_expert);
@@ -71,7 +76,8 @@ class FlatRoute : public Route {
  private:
   OperationLabel label(const char* operation, const char* phase) const { return {operation, step_, slot_, phase}; }
 
-  at::Tensor transfer(const at::Tensor& rows, const std::vector<std::int64_t>& send, const std::vector<std::int64_t>& receive, OperationLabel label) {
+  at::Tensor transfer(const at::Tensor& rows, const std::vector<std::int64_t>& send, const std::vector<std::int64_t>& receive,
+                      OperationLabel label) {
     std::int64_t total = 0;
     for (const std::int64_t count : receive) total += count;
     std::vector<std::int64_t> shape = rows.sizes().vec();
@@ -122,6 +128,8 @@ class FlatExchange : public TokenExchange {
 
 }  // namespace
 
-std::shared_ptr<TokenExchange> make_flat_exchange(const ExchangeGroup& group) { return std::make_shared<FlatExchange>(group.ranks, group.node_of_member); }
+std::shared_ptr<TokenExchange> make_flat_exchange(const ExchangeGroup& group) {
+  return std::make_shared<FlatExchange>(group.ranks, group.node_of_member);
+}
 
 }  // namespace sluice::parallel

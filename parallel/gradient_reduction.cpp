@@ -27,8 +27,9 @@ class Window {
       if (under_way_.size() == kBucketsUnderWay) finish_oldest();
       const std::int64_t count = std::min(bucket, flat.numel() - begin);
       const HostMemory memory = to_host(flat.narrow(0, begin, count));
-      under_way_.push_back({memory, group.start_all_reduce(memory.bytes().data(), static_cast<std::size_t>(count), from_torch(flat.scalar_type()),
-                                                           ReduceOp::kSum, {operation, step, "", "backward"})});
+      under_way_.push_back(
+          {memory, group.start_all_reduce(memory.bytes().data(), static_cast<std::size_t>(count), from_torch(flat.scalar_type()),
+                                          ReduceOp::kSum, {operation, step, "", "backward"})});
     }
   }
   void finish() {

@@ -10,8 +10,9 @@ namespace sluice {
 
 enum class DType { kFloat32, kBFloat16, kFloat64, kInt64, kInt32, kUInt8 };
 
-inline constexpr EnumName<DType> kDTypeNames[] = {{DType::kFloat32, "float32"}, {DType::kBFloat16, "bfloat16"}, {DType::kFloat64, "float64"},
-                                                  {DType::kInt64, "int64"},     {DType::kInt32, "int32"},       {DType::kUInt8, "uint8"}};
+inline constexpr EnumName<DType> kDTypeNames[] = {{DType::kFloat32, "float32"}, {DType::kBFloat16, "bfloat16"},
+                                                  {DType::kFloat64, "float64"}, {DType::kInt64, "int64"},
+                                                  {DType::kInt32, "int32"},     {DType::kUInt8, "uint8"}};
 constexpr std::span<const EnumName<DType>> names_of(DType) { return kDTypeNames; }
 
 /// Bytes of an element.

@@ -72,7 +72,8 @@ bool is_annexed(std::string_view bytes) {
 
 std::optional<FileKind> foreign_kind(std::string_view bytes) {
   // Git LFS takes only files of less than 1024 bytes for pointers.
-  if (bytes.size() < 1024 && bytes.starts_with("version https://git-lfs.github.com/spec/")) return FileKind{"a Git LFS pointer", "git lfs pull"};
+  if (bytes.size() < 1024 && bytes.starts_with("version https://git-lfs.github.com/spec/"))
+    return FileKind{"a Git LFS pointer", "git lfs pull"};
   if (is_annexed(bytes)) return FileKind{"a git-annex pointer", kAnnexRemedy};
   if (is_page(bytes)) return FileKind{"an HTML page", "the download failed? get the file again", true};
   for (const Signature& signature : kSignatures)
@@ -92,7 +93,8 @@ void require_no_dangling_link(const std::filesystem::path& path) {
   std::error_code unreadable, failed;
   if (!std::filesystem::is_symlink(path, failed) || std::filesystem::exists(path, failed)) return;
   const std::string target = std::filesystem::read_symlink(path, unreadable).string();
-  throw data_error("{}: a link to {}, which {}{}", path.string(), target, failed ? "cannot be reached: " + failed.message() : "is not there",
+  throw data_error("{}: a link to {}, which {}{}", path.string(), target,
+                   failed ? "cannot be reached: " + failed.message() : "is not there",
                    target.find("annex/objects/") != std::string::npos ? fmt::format(": {}", kAnnexRemedy) : "");
 }
 

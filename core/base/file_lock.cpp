@@ -21,8 +21,8 @@ int open_lock_file(const std::filesystem::path& path) {
 }
 
 bool is_same_file(int fd, const std::filesystem::path& path) {
-  struct stat opened{};
-  struct stat named{};
+  struct stat opened {};
+  struct stat named {};
   return fstat(fd, &opened) == 0 && stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 

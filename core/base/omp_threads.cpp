@@ -21,7 +21,8 @@ int threads_asked_for(const char* omp_num_threads) {
     word = word.substr(0, word.find_last_not_of(kBlanks) + 1);
     const auto threads = parse_number<int>(word);
     if (!threads || *threads < 1 || *threads > kMost)
-      throw usage_error("OMP_NUM_THREADS: expected 1 to {} threads, or nothing for a choice of its own, found '{}'", kMost, omp_num_threads);
+      throw usage_error("OMP_NUM_THREADS: expected 1 to {} threads, or nothing for a choice of its own, found '{}'", kMost,
+                        omp_num_threads);
     if (first == 0) first = *threads;
     more = comma != std::string_view::npos;
     if (more) rest.remove_prefix(comma + 1);

@@ -99,9 +99,7 @@ ProductSet limit_of(std::string_view name) {
 }
 
 // oneDNN's AMX kernels are for processors that have all of these.
-bool has_amx(const ProcessorFeatures& p) {
-  return p.amx_tile && p.amx_bf16 && p.amx_int8 && p.avx512 && p.avx512_bf16 && p.avx512_fp16;
-}
+bool has_amx(const ProcessorFeatures& p) { return p.amx_tile && p.amx_bf16 && p.amx_int8 && p.avx512 && p.avx512_bf16 && p.avx512_fp16; }
 
 }  // namespace
 
@@ -130,9 +128,7 @@ bool multiplies_bfloat16_natively(ProductSet set) {
   return false;
 }
 
-const char* native_with(ProductSet set) {
-  return set == ProductSet::kAmx ? "with AMX" : "with AVX512_BF16 of Zen 5";
-}
+const char* native_with(ProductSet set) { return set == ProductSet::kAmx ? "with AMX" : "with AVX512_BF16 of Zen 5"; }
 
 std::string why_no_amx(const ProcessorFeatures& p) {
   if (!p.amx_tile || !p.amx_bf16) return "this processor has no AMX";

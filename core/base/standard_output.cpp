@@ -42,9 +42,7 @@ void write_standard_output(std::string_view text) {
   }
 }
 
-int standard_output_error() {
-  return first_error;
-}
+int standard_output_error() { return first_error; }
 
 std::string standard_output_problem() {
   // If standard output was closed at the start, the process has it open for reading only, and writing gives EBADF.

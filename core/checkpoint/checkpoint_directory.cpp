@@ -59,9 +59,7 @@ void sync_tree(const fs::path& root) {
 
 }  // namespace
 
-std::string step_folder_name(std::int64_t step) {
-  return fmt::format("{}{:08}", kStep, step);
-}
+std::string step_folder_name(std::int64_t step) { return fmt::format("{}{:08}", kStep, step); }
 
 std::optional<std::int64_t> parse_step_folder(std::string_view name) {
   if (!name.starts_with(kStep)) return std::nullopt;
@@ -83,7 +81,8 @@ std::vector<CheckpointEntry> list_checkpoints(const fs::path& checkpoints) {
   if (!fs::exists(checkpoints, error)) return entries;
   for (fs::directory_iterator it(checkpoints, error), end; !error && it != end; it.increment(error))
     if (const auto step = parse_step_folder(it->path().filename().string()))
-      if (const FolderIdentity folder = identify_folder(it->path()); folder != FolderIdentity{}) entries.push_back({*step, it->path(), folder});
+      if (const FolderIdentity folder = identify_folder(it->path()); folder != FolderIdentity{})
+        entries.push_back({*step, it->path(), folder});
   if (error) throw data_error("{}: cannot be listed: {}", checkpoints.string(), error.message());
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
   return entries;
@@ -133,9 +132,7 @@ fs::path set_damaged_aside(const fs::path& checkpoints, std::int64_t step) {
   return aside;
 }
 
-fs::path save_path(const fs::path& checkpoints, std::int64_t step) {
-  return marked(checkpoints, kWriting, step);
-}
+fs::path save_path(const fs::path& checkpoints, std::int64_t step) { return marked(checkpoints, kWriting, step); }
 
 fs::path prepare_save(const fs::path& checkpoints, std::int64_t step, const std::vector<std::string>& models) {
   const fs::path save = save_path(checkpoints, step);

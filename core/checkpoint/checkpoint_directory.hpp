@@ -62,7 +62,8 @@ std::filesystem::path save_path(const std::filesystem::path& checkpoints, std::i
 
 /// An empty save_path with an empty `state` folder in it, for each of `models` that has a name in a folder of that name (what an earlier,
 /// killed save left there is removed).
-std::filesystem::path prepare_save(const std::filesystem::path& checkpoints, std::int64_t step, const std::vector<std::string>& models = {""});
+std::filesystem::path prepare_save(const std::filesystem::path& checkpoints, std::int64_t step,
+                                   const std::vector<std::string>& models = {""});
 
 /// Writes a small file (and the folders it needs) into a save, durably.
 FileRecord write_checkpoint_file(const std::filesystem::path& save, const std::string& name, std::string_view content);

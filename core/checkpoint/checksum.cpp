@@ -7,9 +7,7 @@
 
 namespace sluice::checkpoint {
 
-std::string to_hex(const Checksum& checksum) {
-  return fmt::format("{:016x}{:016x}", checksum.high, checksum.low);
-}
+std::string to_hex(const Checksum& checksum) { return fmt::format("{:016x}{:016x}", checksum.high, checksum.low); }
 
 std::optional<Checksum> parse_checksum(std::string_view hex) {
   if (hex.size() != 32) return std::nullopt;
@@ -31,9 +29,7 @@ Checksum checksum_of(std::span<const std::byte> bytes) {
   return {hash.high64, hash.low64};
 }
 
-Checksum checksum_of(std::string_view text) {
-  return checksum_of(std::as_bytes(std::span(text.data(), text.size())));
-}
+Checksum checksum_of(std::string_view text) { return checksum_of(std::as_bytes(std::span(text.data(), text.size()))); }
 
 struct ChecksumStream::State {
   XXH3_state_t* hash = XXH3_createState();
@@ -49,9 +45,7 @@ struct ChecksumStream::State {
 ChecksumStream::ChecksumStream() : state_(std::make_unique<State>()) {}
 ChecksumStream::~ChecksumStream() = default;
 
-void ChecksumStream::update(std::span<const std::byte> bytes) {
-  XXH3_128bits_update(state_->hash, bytes.data(), bytes.size());
-}
+void ChecksumStream::update(std::span<const std::byte> bytes) { XXH3_128bits_update(state_->hash, bytes.data(), bytes.size()); }
 
 Checksum ChecksumStream::digest() const {
   const XXH128_hash_t hash = XXH3_128bits_digest(state_->hash);

@@ -12,7 +12,8 @@ namespace {
 struct Format {
   std::string_view ending;
   std::unique_ptr<Container> (*open)(const std::filesystem::path& path);
-  std::unique_ptr<ContainerWriter> (*create)(const std::filesystem::path& path, std::vector<TensorInfo> tensors, std::function<void()> got_on);
+  std::unique_ptr<ContainerWriter> (*create)(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
+                                             std::function<void()> got_on);
 };
 
 const Format kFormats[] = {
@@ -20,8 +21,10 @@ const Format kFormats[] = {
 };
 
 const Format& format_of(const std::filesystem::path& path) {
-  const auto found = std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& format) { return path.extension() == format.ending; });
-  if (found == std::end(kFormats)) throw data_error("{}: tensors are read from and written to files that end in {}", path.string(), kFormats[0].ending);
+  const auto found =
+      std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& format) { return path.extension() == format.ending; });
+  if (found == std::end(kFormats))
+    throw data_error("{}: tensors are read from and written to files that end in {}", path.string(), kFormats[0].ending);
   return *found;
 }
 
@@ -29,7 +32,8 @@ const Format& format_of(const std::filesystem::path& path) {
 
 std::unique_ptr<Container> open_container(const std::filesystem::path& path) { return format_of(path).open(path); }
 
-std::unique_ptr<ContainerWriter> create_container(const std::filesystem::path& path, std::vector<TensorInfo> tensors, std::function<void()> got_on) {
+std::unique_ptr<ContainerWriter> create_container(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
+                                                  std::function<void()> got_on) {
   return format_of(path).create(path, std::move(tensors), std::move(got_on));
 }
 

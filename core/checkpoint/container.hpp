@@ -56,6 +56,7 @@ std::unique_ptr<Container> open_container(const std::filesystem::path& path);
 
 /// Creates a file for these tensors, reserves its space (a full disk is found here) and writes its header. `got_on`, if given, is called
 /// after every few megabytes that were written or flushed. Data error also if the format cannot hold the tensors.
-std::unique_ptr<ContainerWriter> create_container(const std::filesystem::path& path, std::vector<TensorInfo> tensors, std::function<void()> got_on = {});
+std::unique_ptr<ContainerWriter> create_container(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
+                                                  std::function<void()> got_on = {});
 
 }  // namespace sluice::checkpoint

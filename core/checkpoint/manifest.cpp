@@ -75,9 +75,10 @@ Manifest parse_manifest(std::string_view text, const std::string& file) {
     if (body.at("format") != kFormat) throw data_error("{}: not a manifest of a Sluice checkpoint", file);
     manifest.format_version = body.at("format_version").get<int>();
     if (manifest.format_version != kManifestFormatVersion)
-      throw FormatVersionError(ExitCode::kData, fmt::format("{}: checkpoint format version {}, this program reads version {}: {}", file,
-                                                            manifest.format_version, kManifestFormatVersion,
-                                                            manifest.format_version > kManifestFormatVersion ? "use a newer Sluice" : "use an older Sluice"));
+      throw FormatVersionError(
+          ExitCode::kData, fmt::format("{}: checkpoint format version {}, this program reads version {}: {}", file, manifest.format_version,
+                                       kManifestFormatVersion,
+                                       manifest.format_version > kManifestFormatVersion ? "use a newer Sluice" : "use an older Sluice"));
     const Checksum expected = checksum_from(document.at("xxh3_128"), file);
     const Checksum found = checksum_of(std::string_view(body.dump()));
     if (expected != found) throw data_error("{}: damaged: expected checksum {}, found {}", file, to_hex(expected), to_hex(found));

@@ -37,9 +37,7 @@ ModelLocation latest_of(const fs::path& run, VerifyDepth depth) {
   return location;
 }
 
-bool is_run(const fs::path& path) {
-  return fs::is_directory(path / "checkpoints");
-}
+bool is_run(const fs::path& path) { return fs::is_directory(path / "checkpoints"); }
 
 /// The run of that name, as a path or in runs/.
 std::optional<fs::path> find_run(const std::string& name) {

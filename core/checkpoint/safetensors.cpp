@@ -46,7 +46,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
 
 std::unique_ptr<Container> open_safetensors(const std::filesystem::path& path) { return std::make_unique<SafetensorsFile>(path); }
 
-std::unique_ptr<ContainerWriter> create_safetensors(const std::filesystem::path& path, std::vector<TensorInfo> tensors, std::function<void()> got_on) {
+std::unique_ptr<ContainerWriter> create_safetensors(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
+                                                    std::function<void()> got_on) {
   return std::make_unique<SafetensorsWriter>(path, plan_safetensors(std::move(tensors)), std::move(got_on));
 }
 

@@ -63,6 +63,7 @@ class SafetensorsWriter final : public ContainerWriter {
 
 /// The format's two halves, for container.cpp.
 std::unique_ptr<Container> open_safetensors(const std::filesystem::path& path);
-std::unique_ptr<ContainerWriter> create_safetensors(const std::filesystem::path& path, std::vector<TensorInfo> tensors, std::function<void()> got_on);
+std::unique_ptr<ContainerWriter> create_safetensors(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
+                                                    std::function<void()> got_on);
 
 }  // namespace sluice::checkpoint

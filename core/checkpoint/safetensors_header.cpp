@@ -190,10 +190,9 @@ SafetensorsHeader parse_safetensors(std::string_view bytes, const std::string& f
 
   SafetensorsHeader header;
   header.data_start = 8 + length;
-  for (const auto& [name, entry] : object.items()) {
+  for (const auto& [name, entry] : object.items())
     if (name == "__metadata__") read_metadata(entry, file, header.metadata);
     else header.tensors.push_back(read_slot(name, entry, file));
-  }
   std::sort(header.tensors.begin(), header.tensors.end(),
             [](const TensorSlot& a, const TensorSlot& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
   std::uint64_t expected = 0;

@@ -43,7 +43,8 @@ SafetensorsHeader plan_safetensors(std::vector<TensorInfo> tensors);
 std::string header_bytes(const SafetensorsHeader& header);
 
 /// Reads and checks the header of a whole file (mapped). Data error naming `file` and tensor on any violation of the format:
-/// length, JSON, duplicate or missing keys, what stands for the file or is of another kind (core/base/file_kind.hpp), unknown types, sizes that do not match, holes, overlaps, missing or trailing bytes.
+/// length, JSON, duplicate or missing keys, what stands for the file or is of another kind (core/base/file_kind.hpp), unknown types, sizes
+/// that do not match, holes, overlaps, missing or trailing bytes.
 SafetensorsHeader parse_safetensors(std::string_view bytes, const std::string& file);
 
 }  // namespace sluice::checkpoint

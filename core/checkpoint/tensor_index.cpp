@@ -53,7 +53,8 @@ std::string other_weights(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     const bool by_stem = name.starts_with("pytorch_model") || name.starts_with("consolidated") || name.starts_with("adapter_model");
-    if (by_stem || name.ends_with(".gguf") || name.ends_with(".h5") || name.ends_with(".msgpack") || name.ends_with(".onnx")) found.insert(name);
+    if (by_stem || name.ends_with(".gguf") || name.ends_with(".h5") || name.ends_with(".msgpack") || name.ends_with(".onnx"))
+      found.insert(name);
   }
   return found.empty() ? "" : *found.begin();
 }

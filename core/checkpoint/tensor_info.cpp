@@ -21,13 +21,9 @@ static_assert(kTypes.size() == static_cast<std::size_t>(StoredType::kU64) + 1);
 
 }  // namespace
 
-std::string_view name_of(StoredType type) {
-  return kTypes.at(static_cast<std::size_t>(type)).name;
-}
+std::string_view name_of(StoredType type) { return kTypes.at(static_cast<std::size_t>(type)).name; }
 
-int bits_of(StoredType type) {
-  return kTypes.at(static_cast<std::size_t>(type)).bits;
-}
+int bits_of(StoredType type) { return kTypes.at(static_cast<std::size_t>(type)).bits; }
 
 std::optional<StoredType> parse_stored_type(std::string_view name) {
   for (std::size_t i = 0; i < kTypes.size(); ++i)
@@ -57,9 +53,7 @@ std::optional<DType> dtype_of(StoredType type) {
   return std::nullopt;
 }
 
-std::string to_string(const Shape& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
-}
+std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 std::optional<std::uint64_t> element_count(const Shape& shape) {
   constexpr std::uint64_t limit = std::numeric_limits<std::int64_t>::max();

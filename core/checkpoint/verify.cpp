@@ -54,7 +54,8 @@ bool right_size(const fs::path& path, const std::string& file, std::uint64_t exp
   std::error_code error;
   const std::uint64_t found = fs::file_size(path, error);
   if (error) damages.push_back({file, "", fmt::format("cannot be read: {}", error.message())});
-  else if (found != expected) damages.push_back({file, "", fmt::format("expected {} bytes, found {}{}", expected, found, what_stands_there(path))});
+  else if (found != expected)
+    damages.push_back({file, "", fmt::format("expected {} bytes, found {}{}", expected, found, what_stands_there(path))});
   return !error && found == expected;
 }
 

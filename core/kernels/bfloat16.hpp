@@ -30,24 +30,12 @@ inline BFloat16 to_bfloat16(float value) {
 
 // widen() and narrow() let code be written once for all storage types: widen() gives a stored value in its accumulation type, narrow()
 // rounds a value to the storage type.
-inline float widen(float value) {
-  return value;
-}
-inline double widen(double value) {
-  return value;
-}
-inline float widen(BFloat16 value) {
-  return to_float(value);
-}
-inline void narrow(double value, double& to) {
-  to = value;
-}
-inline void narrow(double value, float& to) {
-  to = static_cast<float>(value);
-}
-inline void narrow(double value, BFloat16& to) {
-  to = to_bfloat16(static_cast<float>(value));
-}
+inline float widen(float value) { return value; }
+inline double widen(double value) { return value; }
+inline float widen(BFloat16 value) { return to_float(value); }
+inline void narrow(double value, double& to) { to = value; }
+inline void narrow(double value, float& to) { to = static_cast<float>(value); }
+inline void narrow(double value, BFloat16& to) { to = to_bfloat16(static_cast<float>(value)); }
 
 template <class T>
 struct Accumulate {

@@ -12,11 +12,9 @@ namespace sluice::kernels {
 template <class T>
 void cross_entropy(T* logits, const std::int64_t* targets, std::int64_t rows, std::int64_t V, AccumulateOf<T>* nll,
                    const AccumulateOf<T>* scale) {
-  for (std::int64_t row = 0; row < rows; ++row) {
-    if (targets[row] >= V) {
+  for (std::int64_t row = 0; row < rows; ++row)
+    if (targets[row] >= V)
       throw data_error("cross_entropy: target {} of row {} is not in [0, {}); does the tokenizer fit the model?", targets[row], row, V);
-    }
-  }
   const auto block = SLUICE_FOR_THIS_CPU(cross_entropy_rows<T>);
   parallel_blocks(rows, rows_per_block(V), [&](std::int64_t begin, std::int64_t end) {
     block(logits + begin * V, targets + begin, end - begin, V, nll + begin, scale ? scale + begin : nullptr);

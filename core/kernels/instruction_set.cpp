@@ -28,9 +28,7 @@ InstructionSet best_of_processor() {
 
 }  // namespace
 
-std::string_view name_of(InstructionSet set) {
-  return kNames[static_cast<std::size_t>(set)];
-}
+std::string_view name_of(InstructionSet set) { return kNames[static_cast<std::size_t>(set)]; }
 
 std::optional<InstructionSet> instruction_set_named(std::string_view name) {
   const auto found = std::find(kNames.begin(), kNames.end(), name);
@@ -46,12 +44,8 @@ InstructionSet best_instruction_set() {
   return std::min(*named, best_of_processor());
 }
 
-InstructionSet instruction_set() {
-  return current().load(std::memory_order_relaxed);
-}
+InstructionSet instruction_set() { return current().load(std::memory_order_relaxed); }
 
-void limit_instruction_set(InstructionSet highest) {
-  current().store(std::min(highest, best_instruction_set()));
-}
+void limit_instruction_set(InstructionSet highest) { current().store(std::min(highest, best_instruction_set())); }
 
 }  // namespace sluice::kernels

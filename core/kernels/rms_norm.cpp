@@ -49,9 +49,8 @@ void rms_norm_backward(const T* dy, const T* x, const AccumulateOf<T>* weight, c
     block(dy + at, x + at, weight, inverse_rms + begin, end - begin, width, dx + at, partial.data() + begin / block_rows * width);
   });
   std::fill(dweight, dweight + width, A(0));
-  for (std::int64_t b = 0; b < blocks; ++b) {
+  for (std::int64_t b = 0; b < blocks; ++b)
     for (std::int64_t i = 0; i < width; ++i) dweight[i] += partial[b * width + i];
-  }
 }
 
 namespace reference {

@@ -12,9 +12,8 @@ std::int64_t expert_slots(const std::int64_t* experts, std::int64_t N, std::int6
                           std::int64_t* order, std::int64_t* slot) {
   std::fill(counts, counts + E, std::int64_t{0});
   for (std::int64_t i = 0; i < N * K; ++i) {
-    if (experts[i] < -1 || experts[i] >= E) {
+    if (experts[i] < -1 || experts[i] >= E)
       throw data_error("expert_slots: expert {} of token {} is not in [-1, {})", experts[i], i / K, E);
-    }
     if (experts[i] >= 0) ++counts[experts[i]];
   }
   std::vector<std::int64_t> next(static_cast<std::size_t>(E));
@@ -30,19 +29,20 @@ std::int64_t expert_slots(const std::int64_t* experts, std::int64_t N, std::int6
   return total;
 }
 
-void within_capacity(const std::int64_t* experts, const std::int64_t* sequence, const std::int64_t* capacity, std::int64_t N, std::int64_t K,
-                     std::int64_t E, std::int64_t* kept) {
+void within_capacity(const std::int64_t* experts, const std::int64_t* sequence, const std::int64_t* capacity, std::int64_t N,
+                     std::int64_t K, std::int64_t E, std::int64_t* kept) {
   std::vector<std::int64_t> used(static_cast<std::size_t>(E));
   for (std::int64_t n = 0; n < N; ++n) {
     if (n > 0 && sequence[n] != sequence[n - 1]) std::fill(used.begin(), used.end(), 0);
-    for (std::int64_t i = n * K; i < (n + 1) * K; ++i) kept[i] = used[static_cast<std::size_t>(experts[i])]++ < capacity[sequence[n]] ? experts[i] : -1;
+    for (std::int64_t i = n * K; i < (n + 1) * K; ++i)
+      kept[i] = used[static_cast<std::size_t>(experts[i])]++ < capacity[sequence[n]] ? experts[i] : -1;
   }
 }
 
 namespace reference {
 
-void within_capacity(const std::int64_t* experts, const std::int64_t* sequence, const std::int64_t* capacity, std::int64_t N, std::int64_t K,
-                     std::int64_t E, std::int64_t* kept) {
+void within_capacity(const std::int64_t* experts, const std::int64_t* sequence, const std::int64_t* capacity, std::int64_t N,
+                     std::int64_t K, std::int64_t E, std::int64_t* kept) {
   (void)E;
   for (std::int64_t i = 0; i < N * K; ++i) {
     std::int64_t before = 0;

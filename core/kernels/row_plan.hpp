@@ -19,15 +19,15 @@ std::int64_t expert_slots(const std::int64_t* experts, std::int64_t N, std::int6
 /// Limits how many entries each expert gets from each sequence: writes kept [N, K], which is experts [N, K] with -1 for the entries to
 /// drop. In sequence b every expert keeps its first capacity[b] entries in the order of flat indices. sequence [N] is the sequence of each
 /// token, in ascending order; capacity is [B]. All experts must be in [0, E), which is not checked.
-void within_capacity(const std::int64_t* experts, const std::int64_t* sequence, const std::int64_t* capacity, std::int64_t N, std::int64_t K,
-                     std::int64_t E, std::int64_t* kept);
+void within_capacity(const std::int64_t* experts, const std::int64_t* sequence, const std::int64_t* capacity, std::int64_t N,
+                     std::int64_t K, std::int64_t E, std::int64_t* kept);
 
 namespace reference {
 
 std::int64_t expert_slots(const std::int64_t* experts, std::int64_t N, std::int64_t K, std::int64_t E, std::int64_t* counts,
                           std::int64_t* order, std::int64_t* slot);
-void within_capacity(const std::int64_t* experts, const std::int64_t* sequence, const std::int64_t* capacity, std::int64_t N, std::int64_t K,
-                     std::int64_t E, std::int64_t* kept);
+void within_capacity(const std::int64_t* experts, const std::int64_t* sequence, const std::int64_t* capacity, std::int64_t N,
+                     std::int64_t K, std::int64_t E, std::int64_t* kept);
 
 }  // namespace reference
 }  // namespace sluice::kernels

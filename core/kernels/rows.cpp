@@ -13,13 +13,9 @@ template <class T>
 void gather_rows(const T* x, const std::int64_t* index, std::int64_t rows, std::int64_t width, T* out) {
   const std::size_t bytes = static_cast<std::size_t>(width) * sizeof(T);
   parallel_blocks(rows, rows_per_block(width), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) {
-      if (index[r] >= 0) {
-        std::memcpy(out + r * width, x + index[r] * width, bytes);
-      } else {
-        std::memset(static_cast<void*>(out + r * width), 0, bytes);
-      }
-    }
+    for (std::int64_t r = begin; r < end; ++r)
+      if (index[r] >= 0) std::memcpy(out + r * width, x + index[r] * width, bytes);
+      else std::memset(static_cast<void*>(out + r * width), 0, bytes);
   });
 }
 
@@ -34,11 +30,9 @@ void combine_rows(const T* rows, const std::int64_t* slot, std::int64_t N, std::
 // times, and nothing needs to be sorted.
 template <class T>
 void embedding_backward(const T* dy, const std::int64_t* ids, std::int64_t N, std::int64_t D, std::int64_t V, AccumulateOf<T>* dweight) {
-  for (std::int64_t n = 0; n < N; ++n) {
-    if (ids[n] < 0 || ids[n] >= V) {
+  for (std::int64_t n = 0; n < N; ++n)
+    if (ids[n] < 0 || ids[n] >= V)
       throw data_error("embedding: id {} at position {} is not in [0, {}); does the tokenizer fit the model?", ids[n], n, V);
-    }
-  }
   const auto columns = SLUICE_FOR_THIS_CPU(embedding_columns<T>);
   const std::int64_t slice = N * D <= kBlockElements ? std::max<std::int64_t>(D, 1) : 64;
   parallel_blocks(D, slice, [&](std::int64_t begin, std::int64_t end) { columns(dy, ids, N, D, begin, end, dweight); });
@@ -49,13 +43,9 @@ namespace reference {
 template <class T>
 void gather_rows(const T* x, const std::int64_t* index, std::int64_t rows, std::int64_t width, T* out) {
   for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t i = 0; i < width; ++i) {
-      if (index[r] >= 0) {
-        out[r * width + i] = x[index[r] * width + i];
-      } else {
-        narrow(0, out[r * width + i]);
-      }
-    }
+    for (std::int64_t i = 0; i < width; ++i)
+      if (index[r] >= 0) out[r * width + i] = x[index[r] * width + i];
+      else narrow(0, out[r * width + i]);
   }
 }
 
@@ -64,9 +54,8 @@ void combine_rows(const T* rows, const std::int64_t* slot, std::int64_t N, std::
   for (std::int64_t n = 0; n < N; ++n) {
     for (std::int64_t i = 0; i < width; ++i) {
       AccumulateOf<T> sum = 0;
-      for (std::int64_t k = 0; k < K; ++k) {
+      for (std::int64_t k = 0; k < K; ++k)
         if (slot[n * K + k] >= 0) sum += widen(rows[slot[n * K + k] * width + i]);
-      }
       narrow(sum, y[n * width + i]);
     }
   }
@@ -74,9 +63,8 @@ void combine_rows(const T* rows, const std::int64_t* slot, std::int64_t N, std::
 
 template <class T>
 void embedding_backward(const T* dy, const std::int64_t* ids, std::int64_t N, std::int64_t D, std::int64_t, AccumulateOf<T>* dweight) {
-  for (std::int64_t n = 0; n < N; ++n) {
+  for (std::int64_t n = 0; n < N; ++n)
     for (std::int64_t i = 0; i < D; ++i) dweight[ids[n] * D + i] += widen(dy[n * D + i]);
-  }
 }
 
 }  // namespace reference

@@ -10,7 +10,8 @@
 
 namespace sluice {
 
-Decoder::Decoder(const DecoderConfig& shape, const at::TensorOptions& options, const SlotFactory& slots) : config(shape), type_(type_of(options)) {
+Decoder::Decoder(const DecoderConfig& shape, const at::TensorOptions& options, const SlotFactory& slots)
+    : config(shape), type_(type_of(options)) {
   const auto norm = [&](const ModelTensor& tensor) {
     Parameter p = Parameter::of(tensor, options);
     p.decay = false;
@@ -26,7 +27,8 @@ Decoder::Decoder(const DecoderConfig& shape, const at::TensorOptions& options, c
     layer.post_attention_norm = norm(post_attention_norm_tensor(config, path));
     if (slots) layer.feed_forward = slots(feed_forward_path(i), path);
     if (!layer.feed_forward)
-      layer.feed_forward = std::make_unique<DenseFeedForward>(swiglu_tensors({path, TensorPart::kFeedForward}, config.hidden_size, config.intermediate_size), options);
+      layer.feed_forward = std::make_unique<DenseFeedForward>(
+          swiglu_tensors({path, TensorPart::kFeedForward}, config.hidden_size, config.intermediate_size), options);
     layers_.push_back(std::move(layer));
   }
   final_norm_ = norm(final_norm_tensor(config));

@@ -31,7 +31,7 @@ struct ForwardOutput {
 };
 
 struct FeatureRequest {
-  std::vector<std::string> paths;                     // "embedding", "layers.I" (residual stream after layer I), "layers.I.feed_forward.input"
+  std::vector<std::string> paths;  // "embedding", "layers.I" (residual stream after layer I), "layers.I.feed_forward.input"
   std::function<at::Tensor(const at::Tensor&)> keep;  // what of a captured feature [N, D] is kept; all of it where this is empty
 };
 

@@ -24,9 +24,7 @@ struct QkvContext : torch::CustomClassHolder {
   at::Tensor positions;  // [N]
 };
 
-at::Tensor columns(const at::Tensor& qkv, std::int64_t begin, std::int64_t width) {
-  return qkv.narrow(1, begin, width).contiguous();
-}
+at::Tensor columns(const at::Tensor& qkv, std::int64_t begin, std::int64_t width) { return qkv.narrow(1, begin, width).contiguous(); }
 
 void rotate(const at::Tensor& x, const QkvContext& c, bool inverse) {
   ops::rope_rotate(x, c.rope->cos(), c.rope->sin(), c.positions, inverse);
@@ -73,12 +71,16 @@ struct QkvFunction : torch::autograd::Function<QkvFunction> {
 at::Tensor expand_heads(const at::Tensor& x, std::int64_t query_heads) {
   const std::int64_t key_heads = x.size(2), group = query_heads / key_heads;
   if (group == 1) return x.transpose(1, 2);
-  return x.unsqueeze(3).expand({x.size(0), x.size(1), key_heads, group, x.size(3)}).reshape({x.size(0), x.size(1), query_heads, x.size(3)}).transpose(1, 2);
+  return x.unsqueeze(3)
+      .expand({x.size(0), x.size(1), key_heads, group, x.size(3)})
+      .reshape({x.size(0), x.size(1), query_heads, x.size(3)})
+      .transpose(1, 2);
 }
 
 }  // namespace
 
-Attention::Attention(const std::string& layer, const DecoderConfig& config, std::shared_ptr<RopeTable> rope, const at::TensorOptions& options)
+Attention::Attention(const std::string& layer, const DecoderConfig& config, std::shared_ptr<RopeTable> rope,
+                     const at::TensorOptions& options)
     : config_(config), rope_(std::move(rope)) {
   const std::vector<ModelTensor> tensors = attention_tensors(config, layer);
   qkv = Parameter::of_rows(layer_prefix(layer) + ".self_attn.qkv", {tensors[0], tensors[1], tensors[2]}, options);
@@ -148,8 +150,9 @@ at::Tensor Attention::attend(const at::Tensor& q, at::Tensor k, at::Tensor v, At
       mask = at::ones({length, k.size(1)}, q.options().dtype(at::kBool).requires_grad(false)).tril(past);
     }
   }
-  const at::Tensor attended = at::scaled_dot_product_attention(to_product(q.transpose(1, 2)), to_product(expand_heads(k, heads)), to_product(expand_heads(v, heads)),
-                                                               mask, 0.0, causal, 1.0 / std::sqrt(static_cast<double>(h)));
+  const at::Tensor attended =
+      at::scaled_dot_product_attention(to_product(q.transpose(1, 2)), to_product(expand_heads(k, heads)),
+                                       to_product(expand_heads(v, heads)), mask, 0.0, causal, 1.0 / std::sqrt(static_cast<double>(h)));
   return attended.transpose(1, 2).reshape({batch * length, heads * h});
 }
 

@@ -30,7 +30,8 @@ at::Tensor logits_of(const at::Tensor& x, Parameter& head, const Numerics& numer
 }
 
 // nll of one block's rows; with scales [at least count], the logits become their gradient.
-void block_cross_entropy(const at::Tensor& logits, const at::Tensor& targets, std::int64_t begin, const at::Tensor& nll, const at::Tensor& scales) {
+void block_cross_entropy(const at::Tensor& logits, const at::Tensor& targets, std::int64_t begin, const at::Tensor& nll,
+                         const at::Tensor& scales) {
   const std::int64_t count = logits.size(0);
   ops::cross_entropy(logits, targets.narrow(0, begin, count), nll.narrow(0, begin, count),
                      scales.defined() ? scales.narrow(0, 0, count) : scales);
@@ -39,8 +40,9 @@ void block_cross_entropy(const at::Tensor& logits, const at::Tensor& targets, st
 // The weight is what products see of `head`, or a transformed one (see LinearFunction in linear.cpp). Gradients of what requires none are
 // not made.
 struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropyFunction> {
-  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, Parameter* head, bool is_own,
-                                                const at::Tensor& targets, double scale, bool want_dx, bool want_dw, const char* term) {
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight,
+                                                Parameter* head, bool is_own, const at::Tensor& targets, double scale, bool want_dx,
+                                                bool want_dw, const char* term) {
     const at::Tensor w = is_own ? head->compute : weight.to(head->compute.scalar_type());
     const auto accumulate = at::TensorOptions().dtype(accumulate_type(w.scalar_type())).device(w.device());
     const at::Tensor nll = at::empty({x.size(0)}, accumulate), xp = x.to(w.scalar_type());
@@ -75,7 +77,8 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
  private:
   // Read where it lies, so that no device is waited for; elsewhere the device itself stops at another value.
   static void require_one(const at::Tensor& incoming, const std::string& term) {
-    const std::string rule = "term '" + term + "': its gradient was made in forward and cannot be multiplied by what reaches it in backward, "
+    const std::string rule = "term '" + term +
+                             "': its gradient was made in forward and cannot be multiplied by what reaches it in backward, "
                              "which must be 1; a factor of a term is its coefficient";
     if (!incoming.device().is_cpu()) {
       if (!incoming.is_meta()) at::_assert_async(incoming == 1.0, rule);
@@ -92,13 +95,13 @@ std::int64_t loss_block_rows(std::int64_t vocabulary) {
   return std::max<std::int64_t>(64, (std::int64_t{1} << 21) / std::max<std::int64_t>(1, vocabulary));
 }
 
-at::Tensor linear_cross_entropy(const at::Tensor& x, const at::Tensor& targets, Parameter& head, double scale, at::Tensor* nll, const Numerics& numerics,
-                                const char* term) {
+at::Tensor linear_cross_entropy(const at::Tensor& x, const at::Tensor& targets, Parameter& head, double scale, at::Tensor* nll,
+                                const Numerics& numerics, const char* term) {
   const at::Tensor input = numerics.input ? numerics.input(x) : x;
   const WeightInput weight = weight_input(head, numerics.weight);
   const bool records = at::GradMode::is_enabled();
-  auto result = LinearCrossEntropyFunction::apply(input, weight.tensor, &head, weight.is_own, targets, scale, records && input.requires_grad(),
-                                                  records && weight.tensor.requires_grad(), term);
+  auto result = LinearCrossEntropyFunction::apply(input, weight.tensor, &head, weight.is_own, targets, scale,
+                                                  records && input.requires_grad(), records && weight.tensor.requires_grad(), term);
   if (nll != nullptr) *nll = result[1];
   return result[0];
 }

@@ -28,7 +28,8 @@ class DerivedForms {
     return form.tensor;
   }
 
-  /// Lets go of all: products need none any more, or the value lies in other memory, whose versions tell nothing of what these were made of.
+  /// Lets go of all: products need none any more, or the value lies in other memory, whose versions tell nothing of what these were made
+  /// of.
   void clear() { forms_.clear(); }
 
  private:

@@ -22,14 +22,14 @@ struct StepContext {
 /// Statistics of one sparse layer over the local rows of one micro-batch, by group of rows G: one group (all rows), or one
 /// per sequence when the balance loss is per sequence. E router rows, C child rows (0 without families).
 struct SlotStatistics {
-  std::string path;                   // e.g. "layers.3.feed_forward"
-  at::Tensor probability_sum;         // [G, E] sum over rows of the router's probabilities; differentiable
-  at::Tensor counts;                  // [G, E] int64, (token, k) pairs routed, before any drop
-  at::Tensor child_probability_sum;   // [G, C] sum over pairs at a child's parent of the child's probability; differentiable
-  at::Tensor child_counts;            // [G, C] int64
-  at::Tensor z_sum;                   // sum over rows of logsumexp(logits)^2; differentiable
-  at::Tensor expert_counts;           // [experts] int64, rows computed per global expert, after drops
-  at::Tensor dropped;                 // [1] int64, (token, k) pairs over capacity
+  std::string path;                  // e.g. "layers.3.feed_forward"
+  at::Tensor probability_sum;        // [G, E] sum over rows of the router's probabilities; differentiable
+  at::Tensor counts;                 // [G, E] int64, (token, k) pairs routed, before any drop
+  at::Tensor child_probability_sum;  // [G, C] sum over pairs at a child's parent of the child's probability; differentiable
+  at::Tensor child_counts;           // [G, C] int64
+  at::Tensor z_sum;                  // sum over rows of logsumexp(logits)^2; differentiable
+  at::Tensor expert_counts;          // [experts] int64, rows computed per global expert, after drops
+  at::Tensor dropped;                // [1] int64, (token, k) pairs over capacity
 };
 
 struct SlotOutput {

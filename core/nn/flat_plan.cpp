@@ -18,8 +18,6 @@ ElementRange FlatPlan::place(std::int64_t count) {
   return {begin, content_};
 }
 
-ElementRange FlatPlan::whole() const {
-  return {0, rounded_up(content_, holders_ * unit_)};
-}
+ElementRange FlatPlan::whole() const { return {0, rounded_up(content_, holders_ * unit_)}; }
 
 }  // namespace sluice

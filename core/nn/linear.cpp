@@ -8,7 +8,8 @@ namespace {
 // y = x W^T, where W [out, in] is what products see of `parameter`, whose own gradient backward writes (is_own); or `weight` itself, a
 // transformed one, rounded to the same type, whose gradient goes on through autograd.
 struct LinearFunction : torch::autograd::Function<LinearFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, Parameter* parameter, bool is_own) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, Parameter* parameter,
+                            bool is_own) {
     const at::Tensor w = is_own ? parameter->compute : weight.to(parameter->compute.scalar_type());
     ctx->save_for_backward({x, is_own ? at::Tensor() : w});
     ctx->saved_data["parameter"] = reinterpret_cast<std::int64_t>(parameter);

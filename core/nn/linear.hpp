@@ -11,10 +11,11 @@ namespace sluice {
 at::Tensor linear(const at::Tensor& x, Parameter& weight, const Numerics& numerics = {});
 
 /// A weight as a node takes it: what `transform` makes of what products see, in accumulation precision, such that autograd's gradient of it
-/// ends in the parameter's; or, without a transform and with one that returns what it was given, the parameter itself, whose gradient the node writes.
+/// ends in the parameter's; or, without a transform and with one that returns what it was given, the parameter itself, whose gradient the
+/// node writes.
 struct WeightInput {
-  at::Tensor tensor;       // the node's input: the transformed weight, or what the parameter's open_use() gave
-  bool is_own;             // the latter
+  at::Tensor tensor;  // the node's input: the transformed weight, or what the parameter's open_use() gave
+  bool is_own;        // the latter
 };
 WeightInput weight_input(Parameter& weight, const std::function<at::Tensor(const at::Tensor&)>& transform);
 

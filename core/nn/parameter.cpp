@@ -8,9 +8,7 @@
 
 namespace sluice {
 
-std::int64_t Leaf::count() const {
-  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
-}
+std::int64_t Leaf::count() const { return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()); }
 
 Parameter Parameter::make(std::string name, std::vector<std::int64_t> shape, const at::TensorOptions& options, std::vector<Leaf> leaves) {
   Parameter p;
@@ -19,7 +17,8 @@ Parameter Parameter::make(std::string name, std::vector<std::int64_t> shape, con
   p.name = std::move(name);
   std::int64_t covered = 0;
   for (const Leaf& leaf : p.leaves) {
-    if (leaf.offset != covered) throw usage_error("parameter {}: leaf {} starts at {}, expected {}", p.name, leaf.name, leaf.offset, covered);
+    if (leaf.offset != covered)
+      throw usage_error("parameter {}: leaf {} starts at {}, expected {}", p.name, leaf.name, leaf.offset, covered);
     covered += leaf.count();
   }
   if (covered != p.value.numel()) throw usage_error("parameter {}: leaves cover {} of {} elements", p.name, covered, p.value.numel());
@@ -27,7 +26,9 @@ Parameter Parameter::make(std::string name, std::vector<std::int64_t> shape, con
   return p;
 }
 
-Parameter Parameter::of(const ModelTensor& tensor, const at::TensorOptions& options) { return make(name_of(tensor.id), tensor.shape, options); }
+Parameter Parameter::of(const ModelTensor& tensor, const at::TensorOptions& options) {
+  return make(name_of(tensor.id), tensor.shape, options);
+}
 
 Parameter Parameter::of_rows(std::string name, const std::vector<ModelTensor>& tensors, const at::TensorOptions& options) {
   std::vector<Leaf> leaves;

@@ -33,8 +33,9 @@ struct Parameter {
   at::Tensor compute;  // what products see: `value`, or value rounded to bfloat16 (kept as product_type)
   DerivedForms forms;  // of `value`, for products; `compute` may be one
   Gradient gradient;
-  bool trainable = true;  // false: frozen; no gradient is computed, no moments are kept, nothing is updated. Set before a ParameterSet is made
-  bool decay = true;      // weight decay spares norms, biases and the router
+  bool trainable =
+      true;           // false: frozen; no gradient is computed, no moments are kept, nothing is updated. Set before a ParameterSet is made
+  bool decay = true;  // weight decay spares norms, biases and the router
   Replication replication = Replication::kWorld;
   RateGroup rate_group = RateGroup::kOther;
   std::vector<Leaf> leaves;
@@ -47,8 +48,8 @@ struct Parameter {
   /// Several matrices with as many columns, the rows of one behind those of the other: each is a leaf.
   static Parameter of_rows(std::string name, const std::vector<ModelTensor>& tensors, const at::TensorOptions& options);
 
-  /// For a function of nn/ that multiplies by, or adds, this parameter: the input that its node takes beside its tensors (Gradient::open_use),
-  /// which requires a gradient exactly if the node's backward is to write this parameter's.
+  /// For a function of nn/ that multiplies by, or adds, this parameter: the input that its node takes beside its tensors
+  /// (Gradient::open_use), which requires a gradient exactly if the node's backward is to write this parameter's.
   at::Tensor open_use();
 
   /// `place`, of the value's shape and type, becomes the value's memory: takes its elements over. Nothing else gives `value` other memory.

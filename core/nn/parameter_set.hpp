@@ -50,7 +50,9 @@ class ParameterSet {
   /// The forward pass of the last micro-batch is over: no use is opened any more.
   void all_uses_opened() { complete_->store(true, std::memory_order_release); }
   /// Whether nothing will be written to this one any more in this step. May be asked while backward runs, from any thread.
-  bool is_final(const Parameter& parameter) const { return complete_->load(std::memory_order_acquire) && parameter.gradient.all_uses_done(); }
+  bool is_final(const Parameter& parameter) const {
+    return complete_->load(std::memory_order_acquire) && parameter.gradient.all_uses_done();
+  }
   /// Backward of the last micro-batch is over. What no use reached counts as zero; from here on all are final.
   void close_gradients();
 

@@ -6,12 +6,11 @@ namespace sluice {
 namespace {
 
 // The weight as operations want it: what the model's element type can hold, in the accumulation type.
-at::Tensor norm_weight(const Parameter& weight) {
-  return weight.compute.to(weight.value.scalar_type());
-}
+at::Tensor norm_weight(const Parameter& weight) { return weight.compute.to(weight.value.scalar_type()); }
 
 struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& use, Parameter* weight, double eps) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& x, const at::Tensor& use, Parameter* weight,
+                            double eps) {
     (void)use;
     const auto [y, inverse_rms] = norm_rows(x, *weight, eps);
     ctx->save_for_backward({x, inverse_rms});

@@ -11,8 +11,8 @@ at::Tensor column(const std::vector<std::int64_t>& values, at::Device device) {
 
 }  // namespace
 
-RowTable::RowTable(const std::vector<std::int64_t>& lengths, const std::vector<std::int64_t>& samples, std::int64_t first_position, Modality modality,
-                   at::Device device) {
+RowTable::RowTable(const std::vector<std::int64_t>& lengths, const std::vector<std::int64_t>& samples, std::int64_t first_position,
+                   Modality modality, at::Device device) {
   std::vector<std::int64_t> sequence, sample, position;
   for (std::size_t b = 0; b < lengths.size(); ++b) {
     for (std::int64_t i = 0; i < lengths[b]; ++i) position.push_back(first_position + i);

@@ -8,7 +8,8 @@ namespace {
 
 // Without row weights: an undefined tensor.
 struct SwigluFunction : torch::autograd::Function<SwigluFunction> {
-  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& gate_up, const std::optional<at::Tensor>& row_weights) {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& gate_up,
+                            const std::optional<at::Tensor>& row_weights) {
     const at::Tensor weights = row_weights.value_or(at::Tensor());
     ctx->save_for_backward({gate_up, weights});
     return ops::swiglu(gate_up, weights);
@@ -29,7 +30,8 @@ at::Tensor swiglu_activation(const at::Tensor& gate_up, const at::Tensor& row_we
 }
 
 DenseFeedForward::DenseFeedForward(const std::vector<ModelTensor>& tensors, const at::TensorOptions& options)
-    : gate_up(Parameter::of_rows(name_of(tensors[0].id) + "+up", {tensors[0], tensors[1]}, options)), down(Parameter::of(tensors[2], options)) {}
+    : gate_up(Parameter::of_rows(name_of(tensors[0].id) + "+up", {tensors[0], tensors[1]}, options)),
+      down(Parameter::of(tensors[2], options)) {}
 
 SlotOutput DenseFeedForward::forward(const at::Tensor& x, const RowTable&, const StepContext&) {
   return {linear(swiglu_activation(linear(x, gate_up, gate_up_numerics)), down, down_numerics), std::nullopt};

@@ -7,9 +7,8 @@ namespace {
 
 bool fits(at::IntArrayRef sizes, at::IntArrayRef shape) {
   if (sizes.size() != shape.size()) return false;
-  for (std::size_t i = 0; i < shape.size(); ++i) {
+  for (std::size_t i = 0; i < shape.size(); ++i)
     if (shape[i] >= 0 && sizes[i] != shape[i]) return false;
-  }
   return true;
 }
 

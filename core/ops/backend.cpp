@@ -24,13 +24,9 @@ bool environment_says_composed() {
   return value == "composed";
 }
 
-bool uses_composed() {
-  return composed_in_use().load(std::memory_order_relaxed);
-}
+bool uses_composed() { return composed_in_use().load(std::memory_order_relaxed); }
 
-void use_composed(bool composed) {
-  composed_in_use().store(composed);
-}
+void use_composed(bool composed) { composed_in_use().store(composed); }
 
 Backend backend_of(at::Device device, bool has_cuda) {
   if (uses_composed()) return Backend::kComposed;

@@ -37,7 +37,8 @@ struct CudaOperations {
   void (*within_capacity)(const at::Tensor& experts, const at::Tensor& sequence, const at::Tensor& capacity, std::int64_t num_experts,
                           const at::Tensor& kept) = nullptr;
   void (*grouped_product)(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& counts, const at::Tensor& out) = nullptr;
-  void (*grouped_product_backward)(const at::Tensor& dy, const at::Tensor& weight, const at::Tensor& counts, const at::Tensor& drows) = nullptr;
+  void (*grouped_product_backward)(const at::Tensor& dy, const at::Tensor& weight, const at::Tensor& counts,
+                                   const at::Tensor& drows) = nullptr;
   void (*grouped_weight_gradient)(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type,
                                   const at::Tensor& sum, double beta) = nullptr;
   void (*gather_rows)(const at::Tensor& x, const at::Tensor& index, const at::Tensor& out) = nullptr;

@@ -17,9 +17,7 @@ void kernel_forward(const at::Tensor& table, const at::Tensor& ids, const at::Te
   at::index_select_out(out, table, 0, ids);
 }
 
-void composed_forward(const at::Tensor& table, const at::Tensor& ids, const at::Tensor& rows) {
-  rows.copy_(rows_at(table, ids));
-}
+void composed_forward(const at::Tensor& table, const at::Tensor& ids, const at::Tensor& rows) { rows.copy_(rows_at(table, ids)); }
 
 void kernel_backward(const at::Tensor& dy, const at::Tensor& ids, const at::Tensor& dtable) {
   SLUICE_DISPATCH(dy.scalar_type(), [&] {

@@ -12,8 +12,8 @@ namespace sluice::ops {
 namespace {
 
 void kernel_slots(const at::Tensor& experts, const at::Tensor& counts, const at::Tensor& order, const at::Tensor& slots) {
-  kernels::expert_slots(data_of<const std::int64_t>(experts), experts.size(0), experts.size(1), counts.size(0), data_of<std::int64_t>(counts),
-                        data_of<std::int64_t>(order), data_of<std::int64_t>(slots));
+  kernels::expert_slots(data_of<const std::int64_t>(experts), experts.size(0), experts.size(1), counts.size(0),
+                        data_of<std::int64_t>(counts), data_of<std::int64_t>(order), data_of<std::int64_t>(slots));
 }
 
 void composed_slots(const at::Tensor& experts, const at::Tensor& counts, const at::Tensor& order, const at::Tensor& slots) {
@@ -27,14 +27,17 @@ void composed_slots(const at::Tensor& experts, const at::Tensor& counts, const a
   places.masked_fill_(dropped, -1);
 }
 
-void kernel_capacity(const at::Tensor& experts, const at::Tensor& sequence, const at::Tensor& capacity, std::int64_t num_experts, const at::Tensor& kept) {
-  kernels::within_capacity(data_of<const std::int64_t>(experts), data_of<const std::int64_t>(sequence), data_of<const std::int64_t>(capacity),
-                           experts.size(0), experts.size(1), num_experts, data_of<std::int64_t>(kept));
+void kernel_capacity(const at::Tensor& experts, const at::Tensor& sequence, const at::Tensor& capacity, std::int64_t num_experts,
+                     const at::Tensor& kept) {
+  kernels::within_capacity(data_of<const std::int64_t>(experts), data_of<const std::int64_t>(sequence),
+                           data_of<const std::int64_t>(capacity), experts.size(0), experts.size(1), num_experts,
+                           data_of<std::int64_t>(kept));
 }
 
 // A stable sort by (sequence, expert) gives each entry a position. Less the position where its (sequence, expert) begins, it is the number
 // of earlier entries with the same sequence and expert.
-void composed_capacity(const at::Tensor& experts, const at::Tensor& sequence, const at::Tensor& capacity, std::int64_t num_experts, const at::Tensor& kept) {
+void composed_capacity(const at::Tensor& experts, const at::Tensor& sequence, const at::Tensor& capacity, std::int64_t num_experts,
+                       const at::Tensor& kept) {
   const at::Tensor keys = (sequence.unsqueeze(1) * num_experts + experts).view({-1});
   const at::Tensor counts = at::zeros({capacity.size(0) * num_experts}, keys.options()).scatter_add_(0, keys, at::ones_like(keys));
   const at::Tensor begin = counts.cumsum(0) - counts;
@@ -49,7 +52,8 @@ void composed_capacity(const at::Tensor& experts, const at::Tensor& sequence, co
 ExpertSlots expert_slots(const at::Tensor& experts, std::int64_t num_experts) {
   const Arguments arguments("expert_slots", experts);
   arguments.check("experts", experts, at::kLong, {-1, -1});
-  ExpertSlots made = {at::empty({num_experts}, experts.options()), at::empty({experts.numel()}, experts.options()), at::empty_like(experts)};
+  ExpertSlots made = {at::empty({num_experts}, experts.options()), at::empty({experts.numel()}, experts.options()),
+                      at::empty_like(experts)};
   const auto cuda = cuda_operations().expert_slots;
   run(experts, kernel_slots, composed_slots, cuda, experts, made.counts, made.order, made.slots);
   if (backend_of(experts.device(), cuda != nullptr) != Backend::kCpuKernels) return made;

@@ -18,10 +18,12 @@ namespace {
 
 // For every group: its rows of `out` = its rows of `in` times matrix_of(group), multiplied in the type `product`.
 template <class MatrixOf>
-void multiply_groups(const at::Tensor& in, const at::Tensor& counts, at::ScalarType product, const at::Tensor& out, const MatrixOf& matrix_of) {
+void multiply_groups(const at::Tensor& in, const at::Tensor& counts, at::ScalarType product, const at::Tensor& out,
+                     const MatrixOf& matrix_of) {
   const std::vector<std::int64_t> rows = counts_on_cpu(counts);
   for_each_group(rows, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
-    product_into(out.narrow(0, begin, count), product_input(in.narrow(0, begin, count), product_rows(count, product), product), matrix_of(e));
+    product_into(out.narrow(0, begin, count), product_input(in.narrow(0, begin, count), product_rows(count, product), product),
+                 matrix_of(e));
   });
   clear_rows_from(out, std::accumulate(rows.begin(), rows.end(), std::int64_t{0}));
 }
@@ -34,12 +36,14 @@ void kernel_backward(const at::Tensor& dy, const at::Tensor& weight, const at::T
   multiply_groups(dy, counts, weight.scalar_type(), drows, [&](std::int64_t e) { return weight.select(0, e); });
 }
 
-void kernel_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type, const at::Tensor& sum, double beta) {
+void kernel_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type,
+                            const at::Tensor& sum, double beta) {
   const std::vector<std::int64_t> groups = counts_on_cpu(counts);
   clear_empty_groups(sum, groups, beta);
   for_each_group(groups, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
     const std::int64_t padded = product_rows(count, type);
-    accumulate_product(sum.select(0, e), product_input(dy.narrow(0, begin, count), padded, type), product_input(rows.narrow(0, begin, count), padded, type), beta);
+    accumulate_product(sum.select(0, e), product_input(dy.narrow(0, begin, count), padded, type),
+                       product_input(rows.narrow(0, begin, count), padded, type), beta);
   });
 }
 
@@ -53,10 +57,12 @@ at::Tensor strangers(const at::Tensor& counts, std::int64_t rows) {
 }
 
 template <class MatrixOf>
-void multiply_masked(const at::Tensor& in, const at::Tensor& counts, at::ScalarType product, const at::Tensor& out, const MatrixOf& matrix_of) {
+void multiply_masked(const at::Tensor& in, const at::Tensor& counts, at::ScalarType product, const at::Tensor& out,
+                     const MatrixOf& matrix_of) {
   const at::Tensor mask = strangers(counts, in.size(0)), factors = in.to(product);
   at::Tensor sum = at::zeros(out.sizes(), out.options().dtype(product));
-  for (std::int64_t e = 0; e < counts.size(0); ++e) sum.add_(at::mm(factors, matrix_of(e)).masked_fill_(mask.select(1, e).unsqueeze(1), 0.0));
+  for (std::int64_t e = 0; e < counts.size(0); ++e)
+    sum.add_(at::mm(factors, matrix_of(e)).masked_fill_(mask.select(1, e).unsqueeze(1), 0.0));
   out.copy_(sum);
 }
 
@@ -68,7 +74,8 @@ void composed_backward(const at::Tensor& dy, const at::Tensor& weight, const at:
   multiply_masked(dy, counts, weight.scalar_type(), drows, [&](std::int64_t e) { return weight.select(0, e); });
 }
 
-void composed_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type, const at::Tensor& sum, double beta) {
+void composed_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type,
+                              const at::Tensor& sum, double beta) {
   const at::Tensor mask = strangers(counts, rows.size(0));
   for (std::int64_t e = 0; e < counts.size(0); ++e) {
     const at::Tensor others = mask.select(1, e).unsqueeze(1);
@@ -101,7 +108,8 @@ at::Tensor grouped_product_backward(const at::Tensor& dy, const at::Tensor& weig
   return drows;
 }
 
-void grouped_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type, const at::Tensor& sum, double beta) {
+void grouped_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type,
+                             const at::Tensor& sum, double beta) {
   const Arguments arguments("grouped_weight_gradient", dy);
   arguments.check_values("dy", dy, {-1, -1});
   arguments.check_values("rows", rows, {dy.size(0), -1});
@@ -135,9 +143,7 @@ void for_each_group(const std::vector<std::int64_t>& counts, const std::function
   });
 }
 
-std::int64_t product_rows(std::int64_t rows, at::ScalarType product) {
-  return product == at::kBFloat16 ? grid_rows(rows) : rows;
-}
+std::int64_t product_rows(std::int64_t rows, at::ScalarType product) { return product == at::kBFloat16 ? grid_rows(rows) : rows; }
 
 std::vector<std::int64_t> offsets_of(const std::vector<std::int64_t>& counts) {
   std::vector<std::int64_t> offsets(counts.size() + 1, 0);
@@ -164,9 +170,8 @@ void clear_rows_from(const at::Tensor& matrix, std::int64_t first) {
 
 void clear_empty_groups(const at::Tensor& sum, const std::vector<std::int64_t>& counts, double beta) {
   if (beta != 0.0) return;
-  for (std::size_t e = 0; e < counts.size(); ++e) {
+  for (std::size_t e = 0; e < counts.size(); ++e)
     if (counts[e] == 0) sum.select(0, static_cast<std::int64_t>(e)).zero_();
-  }
 }
 
 }  // namespace sluice::ops

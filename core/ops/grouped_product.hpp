@@ -22,7 +22,8 @@ at::Tensor grouped_product(const at::Tensor& rows, const at::Tensor& weight, con
 at::Tensor grouped_product_backward(const at::Tensor& dy, const at::Tensor& weight, const at::Tensor& counts);
 /// Computes the gradient of the weight: sum[e] = beta * sum[e] + (dy of group e)^T (rows of group e), multiplied in `type`, for dy [R,
 /// out], rows [R, in] and sum [L, out, in]. beta is 0 or 1.
-void grouped_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type, const at::Tensor& sum, double beta);
+void grouped_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type,
+                             const at::Tensor& sum, double beta);
 
 // Building blocks for functions on the CPU that do several things with a group at once.
 
@@ -31,7 +32,8 @@ std::vector<std::int64_t> counts_on_cpu(const at::Tensor& counts);
 /// Calls work(group, begin, rows) for every group that has rows, where `begin` is the first of its `rows` rows. Groups that have more than
 /// a fair share of the rows (all rows divided by the threads) run first, one after the other, and may use all threads; the others then run
 /// at the same time, one on each thread, the largest first. The result must not depend on which thread runs which group.
-void for_each_group(const std::vector<std::int64_t>& counts, const std::function<void(std::int64_t group, std::int64_t begin, std::int64_t rows)>& work);
+void for_each_group(const std::vector<std::int64_t>& counts,
+                    const std::function<void(std::int64_t group, std::int64_t begin, std::int64_t rows)>& work);
 /// The number of rows, padding included, with which a group of `rows` rows is multiplied in the type `product`: grid_rows(rows) for
 /// bfloat16, else `rows`.
 std::int64_t product_rows(std::int64_t rows, at::ScalarType product);

@@ -53,9 +53,7 @@ at::Tensor square_sum(const at::Tensor& values) {
   return sum;
 }
 
-double sum_of_squares(const at::Tensor& values) {
-  return square_sum(values).item<double>();
-}
+double sum_of_squares(const at::Tensor& values) { return square_sum(values).item<double>(); }
 
 at::Tensor finite(const at::Tensor& values) {
   check("finite", values);
@@ -64,8 +62,6 @@ at::Tensor finite(const at::Tensor& values) {
   return result;
 }
 
-bool all_finite(const at::Tensor& values) {
-  return finite(values).item<bool>();
-}
+bool all_finite(const at::Tensor& values) { return finite(values).item<bool>(); }
 
 }  // namespace sluice::ops

@@ -10,9 +10,7 @@
 namespace sluice::ops {
 namespace {
 
-std::int64_t rows_of(const at::Tensor& x, const at::Tensor& weight) {
-  return x.numel() / weight.numel();
-}
+std::int64_t rows_of(const at::Tensor& x, const at::Tensor& weight) { return x.numel() / weight.numel(); }
 
 // Checks x and weight, and that x is whole rows of the weight's width.
 Arguments checked(const char* operation, const at::Tensor& x, const at::Tensor& weight) {

@@ -35,15 +35,12 @@ void composed_logits(const at::Tensor& x, const at::Tensor& w, const at::Tensor&
 }
 
 void kernel_sigmoid(const at::Tensor& logits, const at::Tensor& scores) {
-  SLUICE_DISPATCH(logits.scalar_type(), [&] {
-    kernels::row_sigmoid(data_of<const A>(logits), logits.size(0), logits.size(1), data_of<A>(scores));
-  });
+  SLUICE_DISPATCH(logits.scalar_type(),
+                  [&] { kernels::row_sigmoid(data_of<const A>(logits), logits.size(0), logits.size(1), data_of<A>(scores)); });
 }
 
 // Not at::sigmoid, which computes the last elements of a block in another way than the others (seen with LibTorch 2.13). at::exp does not.
-void composed_sigmoid(const at::Tensor& logits, const at::Tensor& scores) {
-  scores.copy_(1.0 / (1.0 + (-logits.to(at::kDouble)).exp()));
-}
+void composed_sigmoid(const at::Tensor& logits, const at::Tensor& scores) { scores.copy_(1.0 / (1.0 + (-logits.to(at::kDouble)).exp())); }
 
 void kernel_top_k(const at::Tensor& scores, const at::Tensor& bias, const at::Tensor& experts) {
   const at::Tensor narrow = at::empty(experts.sizes(), experts.options().dtype(at::kInt));

@@ -30,9 +30,7 @@ at::Tensor picked(const at::Tensor& x, const at::Tensor& index) {
   return rows_at(x, index.clamp_min(0)).masked_fill_((index < 0).unsqueeze(1), 0.0);
 }
 
-void composed_gather(const at::Tensor& x, const at::Tensor& index, const at::Tensor& out) {
-  out.copy_(picked(x, index));
-}
+void composed_gather(const at::Tensor& x, const at::Tensor& index, const at::Tensor& out) { out.copy_(picked(x, index)); }
 
 void composed_combine(const at::Tensor& rows, const at::Tensor& slots, const at::Tensor& y) {
   at::Tensor sum = at::zeros(y.sizes(), y.options().dtype(accumulate_type(y.scalar_type())));

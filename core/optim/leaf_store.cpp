@@ -14,15 +14,17 @@ LeafView trained_view(const Parameter& p, const Leaf& leaf, std::int64_t first, 
   const ElementRange owned = intersection(lies, moments.owned);
   const auto shaped = [&](const at::Tensor& elements) { return owned == lies ? elements.view(leaf.shape) : elements; };
   const ElementRange of_moments = moved(owned, -moments.owned.begin);
-  return {leaf, moved(owned, -lies.begin), shaped(part(p.value, moved(owned, -first))), shaped(part(moments.exp_avg, of_moments)),
-          shaped(part(moments.exp_avg_sq, of_moments)), &updates};
+  return {leaf,
+          moved(owned, -lies.begin),
+          shaped(part(p.value, moved(owned, -first))),
+          shaped(part(moments.exp_avg, of_moments)),
+          shaped(part(moments.exp_avg_sq, of_moments)),
+          &updates};
 }
 
 }  // namespace
 
-at::Tensor LeafView::owned_part(const at::Tensor& of_leaf) const {
-  return whole() ? of_leaf : part(of_leaf, owned);
-}
+at::Tensor LeafView::owned_part(const at::Tensor& of_leaf) const { return whole() ? of_leaf : part(of_leaf, owned); }
 
 LeafStore::LeafStore(const ParameterSet& parameters, AdamW& optimizer) {
   for (std::size_t i = 0; i < parameters.all().size(); ++i) {
@@ -31,11 +33,9 @@ LeafStore::LeafStore(const ParameterSet& parameters, AdamW& optimizer) {
     for (std::size_t k = 0; k < p.leaves.size(); ++k) {
       const Leaf& leaf = p.leaves[k];
       by_name_.emplace(leaf.name, leaves_.size());
-      if (trained) {
+      if (trained)
         leaves_.push_back(trained_view(p, leaf, parameters.range_of(p).begin, optimizer.moments(p.replication), optimizer.updates()[i][k]));
-      } else {
-        leaves_.push_back({leaf, {0, leaf.count()}, p.view(p.value, leaf), {}, {}, nullptr});
-      }
+      else leaves_.push_back({leaf, {0, leaf.count()}, p.view(p.value, leaf), {}, {}, nullptr});
     }
   }
 }

@@ -16,9 +16,9 @@ namespace sluice {
 /// train, has no state of the optimizer, undefined moments and no updates, and is owned as a whole.
 struct LeafView {
   Leaf leaf;
-  ElementRange owned;  // elements of the leaf
+  ElementRange owned;                     // elements of the leaf
   at::Tensor value, exp_avg, exp_avg_sq;  // of the leaf's shape if all of it is owned, else [owned.count()]
-  UpdateCounts* updates;  // of the whole leaf
+  UpdateCounts* updates;                  // of the whole leaf
 
   bool whole() const { return owned.count() == leaf.count(); }
   /// The owned elements of a tensor of the leaf's shape, in the shape of the views.

@@ -17,8 +17,8 @@ struct LrSchedule {
   double peak = 1e-3;
   double minimum = 0.0;
   std::int64_t warmup_steps = 0;
-  std::int64_t total_steps = 0;    // the horizon
-  double decay_fraction = 0.2;     // wsd: the last part of the horizon, linear to `minimum`
+  std::int64_t total_steps = 0;  // the horizon
+  double decay_fraction = 0.2;   // wsd: the last part of the horizon, linear to `minimum`
 
   /// Rate of step `step` (0-based): linear warm-up to the peak over warmup_steps, then the shape.
   double at(std::int64_t step) const;

@@ -22,8 +22,9 @@ std::vector<ModelTensor> attention_tensors(const DecoderConfig& config, const st
   const auto of = [&](TensorKind kind, std::vector<std::int64_t> shape) {
     return ModelTensor{{layer, TensorPart::kAttention, kind}, std::move(shape)};
   };
-  std::vector<ModelTensor> tensors = {of(TensorKind::kQuery, {queries, config.hidden_size}), of(TensorKind::kKey, {keys, config.hidden_size}),
-                                      of(TensorKind::kValue, {keys, config.hidden_size}), of(TensorKind::kOutput, {config.hidden_size, queries})};
+  std::vector<ModelTensor> tensors = {of(TensorKind::kQuery, {queries, config.hidden_size}),
+                                      of(TensorKind::kKey, {keys, config.hidden_size}), of(TensorKind::kValue, {keys, config.hidden_size}),
+                                      of(TensorKind::kOutput, {config.hidden_size, queries})};
   if (config.qk_norm == QkNorm::kNone) return tensors;
   const bool per_head = config.qk_norm == QkNorm::kHead;
   tensors.push_back(of(TensorKind::kQueryNorm, {per_head ? config.head_dim : queries}));
@@ -37,7 +38,9 @@ std::vector<ModelTensor> swiglu_tensors(const TensorId& part, std::int64_t hidde
           {part.with(TensorKind::kDown), {hidden_size, width}}};
 }
 
-ModelTensor embedding_tensor(const DecoderConfig& config) { return {{"", TensorPart::kEmbedding}, {config.vocab_size, config.hidden_size}}; }
+ModelTensor embedding_tensor(const DecoderConfig& config) {
+  return {{"", TensorPart::kEmbedding}, {config.vocab_size, config.hidden_size}};
+}
 ModelTensor final_norm_tensor(const DecoderConfig& config) { return {{"", TensorPart::kFinalNorm}, {config.hidden_size}}; }
 ModelTensor head_tensor(const DecoderConfig& config) { return {{"", TensorPart::kHead}, {config.vocab_size, config.hidden_size}}; }
 ModelTensor input_norm_tensor(const DecoderConfig& config, const std::string& layer) {
@@ -56,7 +59,8 @@ std::vector<ModelTensor> decoder_tensors(const DecoderConfig& config,
     append(tensors, attention_tensors(config, layer));
     tensors.push_back(post_attention_norm_tensor(config, layer));
     std::vector<ModelTensor> sparse = feed_forward(number);
-    append(tensors, sparse.empty() ? swiglu_tensors({layer, TensorPart::kFeedForward}, config.hidden_size, config.intermediate_size) : std::move(sparse));
+    append(tensors, sparse.empty() ? swiglu_tensors({layer, TensorPart::kFeedForward}, config.hidden_size, config.intermediate_size)
+                                   : std::move(sparse));
   }
   tensors.push_back(final_norm_tensor(config));
   if (!config.tie_word_embeddings) tensors.push_back(head_tensor(config));

@@ -76,8 +76,8 @@ std::optional<std::int64_t> take_number(std::string_view& text) {
 }  // namespace
 
 bool TensorId::is_norm() const {
-  return part == TensorPart::kFinalNorm || part == TensorPart::kInputNorm || part == TensorPart::kPostAttentionNorm || kind == TensorKind::kQueryNorm ||
-         kind == TensorKind::kKeyNorm;
+  return part == TensorPart::kFinalNorm || part == TensorPart::kInputNorm || part == TensorPart::kPostAttentionNorm ||
+         kind == TensorKind::kQueryNorm || kind == TensorKind::kKeyNorm;
 }
 
 TensorId TensorId::with(TensorKind other) const {

@@ -27,15 +27,22 @@ enum class TensorPart {
 };
 
 enum class TensorKind {
-  kWeight,                                              // of parts with one tensor; the router's rows
-  kQuery, kKey, kValue, kOutput, kQueryNorm, kKeyNorm,  // of attention
-  kGate, kUp, kDown,                                    // of SwiGLU: feed-forward, expert, shared experts
-  kFamilyRows,                                          // of a router: the children's rows, level after level
-  kSelectionBias,                                       // of a router: one number a row, added to the scores that experts are chosen by
+  kWeight,  // of parts with one tensor; the router's rows
+  kQuery,
+  kKey,
+  kValue,
+  kOutput,
+  kQueryNorm,
+  kKeyNorm,  // of attention
+  kGate,
+  kUp,
+  kDown,           // of SwiGLU: feed-forward, expert, shared experts
+  kFamilyRows,     // of a router: the children's rows, level after level
+  kSelectionBias,  // of a router: one number a row, added to the scores that experts are chosen by
 };
 
 struct TensorId {
-  std::string layer = {};    // its path, "layers.3"; empty: of no layer
+  std::string layer = {};  // its path, "layers.3"; empty: of no layer
   TensorPart part = TensorPart::kEmbedding;
   TensorKind kind = TensorKind::kWeight;
   std::int64_t expert = -1;  // its number in the whole model; -1: of no expert

@@ -47,17 +47,11 @@ DType from_torch(at::ScalarType type) {
   }
 }
 
-at::ScalarType accumulate_type(at::ScalarType type) {
-  return type == at::kDouble ? at::kDouble : at::kFloat;
-}
+at::ScalarType accumulate_type(at::ScalarType type) { return type == at::kDouble ? at::kDouble : at::kFloat; }
 
-at::ScalarType type_of(const at::TensorOptions& options) {
-  return c10::typeMetaToScalarType(options.dtype());
-}
+at::ScalarType type_of(const at::TensorOptions& options) { return c10::typeMetaToScalarType(options.dtype()); }
 
-at::TensorOptions accumulate_options(const at::TensorOptions& options) {
-  return options.dtype(accumulate_type(type_of(options)));
-}
+at::TensorOptions accumulate_options(const at::TensorOptions& options) { return options.dtype(accumulate_type(type_of(options))); }
 
 Bfloat16Products best_bfloat16_products() {
   constexpr const char* kVariable = "SLUICE_BFLOAT16_PRODUCTS";
@@ -77,16 +71,12 @@ bool native_bfloat16(at::Device device) {
   return native_on_cpu().load(std::memory_order_relaxed);
 }
 
-void set_native_bfloat16(bool native) {
-  native_on_cpu().store(native);
-}
+void set_native_bfloat16(bool native) { native_on_cpu().store(native); }
 
 at::ScalarType product_type(at::ScalarType type, at::Device device) {
   return type == at::kBFloat16 && !native_bfloat16(device) ? at::kFloat : type;
 }
 
-at::Tensor to_product(const at::Tensor& x) {
-  return x.to(product_type(x.scalar_type(), x.device()));
-}
+at::Tensor to_product(const at::Tensor& x) { return x.to(product_type(x.scalar_type(), x.device())); }
 
 }  // namespace sluice

@@ -34,12 +34,15 @@ Error as_error(const std::exception& error) {
   }
   // EAGAIN is all that the C++ library says when the system refuses a thread.
   if (const auto* system = dynamic_cast<const std::system_error*>(&error); system != nullptr && system->code().value() == EAGAIN)
-    return data_error("a thread cannot be started: {}; raise the limits on processes and memory (ulimit -u, ulimit -v), or use fewer threads (OMP_NUM_THREADS)",
-                      system->code().message());
+    return data_error(
+        "a thread cannot be started: {}; raise the limits on processes and memory (ulimit -u, ulimit -v), or use fewer threads "
+        "(OMP_NUM_THREADS)",
+        system->code().message());
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
   text = text.substr(0, text.find('\n'));
-  const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr || text.find("allocate memory") != std::string::npos || !asked_for(text).empty();
+  const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr || text.find("allocate memory") != std::string::npos ||
+                      !asked_for(text).empty();
   if (memory)
     return data_error("not enough memory{}; lower train.micro_batch_size, seq_length or the model's sizes, or use more ranks",
                       asked_for(text));

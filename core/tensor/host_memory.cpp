@@ -28,9 +28,7 @@ HostMemory::HostMemory(const at::Tensor& tensor) : tensor_(tensor), host_(tensor
   host_ = at::empty(tensor.sizes(), at::TensorOptions().dtype(tensor.scalar_type()).pinned_memory(tensor.is_cuda()));
 }
 
-std::span<std::byte> HostMemory::bytes() const& {
-  return {static_cast<std::byte*>(host_.data_ptr()), host_.nbytes()};
-}
+std::span<std::byte> HostMemory::bytes() const& { return {static_cast<std::byte*>(host_.data_ptr()), host_.nbytes()}; }
 
 void HostMemory::give_back() const {
   if (!is_staged()) {
@@ -52,8 +50,6 @@ HostMemory to_host(const at::Tensor& tensor) {
   return memory;
 }
 
-HostMemory from_host(const at::Tensor& tensor) {
-  return HostMemory(tensor);
-}
+HostMemory from_host(const at::Tensor& tensor) { return HostMemory(tensor); }
 
 }  // namespace sluice

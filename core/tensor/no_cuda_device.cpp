@@ -3,8 +3,6 @@
 
 namespace sluice {
 
-int cuda_compute_capability(at::Device) {
-  return 0;
-}
+int cuda_compute_capability(at::Device) { return 0; }
 
 }  // namespace sluice

@@ -20,11 +20,10 @@ void require_contiguous(const at::Tensor& tensor) {
 void require_contiguous_on_cpu(const at::Tensor& tensor, at::ScalarType type) {
   require_contiguous(tensor);
   require(tensor.device().is_cpu(), tensor, "memory of the CPU");
-  TORCH_CHECK(tensor.scalar_type() == type, "raw access to elements of type ", tensor.scalar_type(), " as ", type, "; this is a defect of Sluice");
+  TORCH_CHECK(tensor.scalar_type() == type, "raw access to elements of type ", tensor.scalar_type(), " as ", type,
+              "; this is a defect of Sluice");
 }
 
-void count_write(const at::Tensor& tensor) {
-  tensor.unsafeGetTensorImpl()->bump_version();
-}
+void count_write(const at::Tensor& tensor) { tensor.unsafeGetTensorImpl()->bump_version(); }
 
 }  // namespace sluice

@@ -55,12 +55,24 @@ T* data_or_null(const at::Tensor& tensor) {
 
 }  // namespace sluice
 
-#define SLUICE_DISPATCH(scalar_type, ...)                                                                  \
-  [&] {                                                                                                    \
-    switch (scalar_type) {                                                                                 \
-      case at::kFloat: { using T [[maybe_unused]] = float; using A [[maybe_unused]] = float; return __VA_ARGS__(); }        \
-      case at::kDouble: { using T [[maybe_unused]] = double; using A [[maybe_unused]] = double; return __VA_ARGS__(); }     \
-      case at::kBFloat16: { using T [[maybe_unused]] = ::sluice::kernels::BFloat16; using A [[maybe_unused]] = float; return __VA_ARGS__(); } \
-      default: TORCH_CHECK(false, "no kernel for element type ", scalar_type);                             \
-    }                                                                                                      \
+#define SLUICE_DISPATCH(scalar_type, ...)                                      \
+  [&] {                                                                        \
+    switch (scalar_type) {                                                     \
+      case at::kFloat: {                                                       \
+        using T [[maybe_unused]] = float;                                      \
+        using A [[maybe_unused]] = float;                                      \
+        return __VA_ARGS__();                                                  \
+      }                                                                        \
+      case at::kDouble: {                                                      \
+        using T [[maybe_unused]] = double;                                     \
+        using A [[maybe_unused]] = double;                                     \
+        return __VA_ARGS__();                                                  \
+      }                                                                        \
+      case at::kBFloat16: {                                                    \
+        using T [[maybe_unused]] = ::sluice::kernels::BFloat16;                \
+        using A [[maybe_unused]] = float;                                      \
+        return __VA_ARGS__();                                                  \
+      }                                                                        \
+      default: TORCH_CHECK(false, "no kernel for element type ", scalar_type); \
+    }                                                                          \
   }()

@@ -35,7 +35,8 @@ at::Tensor Workspaces::take(std::int64_t bytes, const at::Device& device) {
 
 void Workspaces::give_back(at::Tensor buffer) {
   std::lock_guard lock(mutex_);
-  const auto place = std::upper_bound(free_.begin(), free_.end(), buffer, [](const at::Tensor& a, const at::Tensor& b) { return a.numel() < b.numel(); });
+  const auto place =
+      std::upper_bound(free_.begin(), free_.end(), buffer, [](const at::Tensor& a, const at::Tensor& b) { return a.numel() < b.numel(); });
   free_.insert(place, std::move(buffer));
 }
 

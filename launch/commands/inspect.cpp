@@ -10,9 +10,7 @@ namespace {
 using nlohmann::ordered_json;
 
 // The bytes of names may be anything: what is no UTF-8 must not end in an exception.
-void print_json(const ordered_json& json) {
-  log_info("{}", json.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
-}
+void print_json(const ordered_json& json) { log_info("{}", json.dump(-1, ' ', false, ordered_json::error_handler_t::replace)); }
 
 void print_lines(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) log_info("{}", line);
@@ -23,10 +21,8 @@ void warn(const InspectedModel& model) {
 }
 
 int show(const InspectedModel& model, bool json) {
-  if (json)
-    print_json(model_json(model));
-  else
-    print_lines(describe_model(model));
+  if (json) print_json(model_json(model));
+  else print_lines(describe_model(model));
   if (model.problem.empty()) return 0;
   log_error("{}", model.problem);
   return static_cast<int>(ExitCode::kData);
@@ -43,10 +39,8 @@ int inspect_command(const InspectOptions& options) {
   for (const InspectedModel* model : {&a, &b})
     if (!model->problem.empty()) log_warning("{}", model->problem);
   const ModelDifference difference = compare_models(a, b);
-  if (options.json)
-    print_json(difference_json(a, b, difference));
-  else
-    print_lines(describe_difference(a, b, difference));
+  if (options.json) print_json(difference_json(a, b, difference));
+  else print_lines(describe_difference(a, b, difference));
   return 0;
 }
 

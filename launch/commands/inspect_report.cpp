@@ -21,9 +21,7 @@ using nlohmann::ordered_json;
 using recipes::human_bytes;
 using recipes::human_count;
 
-std::string entry(const char* name, const std::string& text) {
-  return fmt::format("{:<13} {}", name, text);
-}
+std::string entry(const char* name, const std::string& text) { return fmt::format("{:<13} {}", name, text); }
 
 std::uint64_t bytes_of(const TensorIndex& index) {
   std::uint64_t bytes = 0;
@@ -59,9 +57,9 @@ std::string decoder_text(const recipes::ModelDescription& model) {
 
 std::string experts_text(const recipes::ModelDescription& model) {
   const moe::MoeConfig& moe = *model.moe;
-  std::string text = fmt::format("{} of width {}, top-{} by {} scores, in {}", moe.num_experts, moe.expert_hidden_size, moe.top_k,
-                                 moe.score_func == moe::ScoreFunction::kSoftmax ? "softmax" : "sigmoid",
-                                 counted(moe.layers.size(), "layer"));
+  std::string text =
+      fmt::format("{} of width {}, top-{} by {} scores, in {}", moe.num_experts, moe.expert_hidden_size, moe.top_k,
+                  moe.score_func == moe::ScoreFunction::kSoftmax ? "softmax" : "sigmoid", counted(moe.layers.size(), "layer"));
   if (moe.family_size > 1) text += fmt::format(", families of {}", moe.family_size);
   if (moe.num_shared_experts > 0) text += fmt::format(", {} shared", moe.num_shared_experts);
   return text;
@@ -78,8 +76,8 @@ std::string checksums_text(const InspectedModel& model) {
   if (!model.manifest) return "none: no manifest, only headers and sizes were checked";
   std::size_t tensors = 0;
   for (const auto& [file, record] : model.manifest->tensor_files) tensors += record.tensors.size();
-  return fmt::format("verified: {} in {}, {}", counted(tensors, "tensor"),
-                     counted(model.manifest->tensor_files.size(), "file"), counted(model.manifest->files.size(), "other file"));
+  return fmt::format("verified: {} in {}, {}", counted(tensors, "tensor"), counted(model.manifest->tensor_files.size(), "file"),
+                     counted(model.manifest->files.size(), "other file"));
 }
 
 /// "exp_avg 54, exp_avg_sq 54 tensors, 98.1 MiB": what precedes the first '/' of a name is its kind.
@@ -112,11 +110,10 @@ std::string run_state_text(const ordered_json& state) {
 std::string receipt_text(const recipes::Receipt& receipt) {
   return fmt::format(
       "step {}, stage '{}': {}{}: loss {:.6f} -> {:.6f}, max |logit difference| {:.2e}, {} -> {} parameters ({} -> {} active){}",
-      receipt.step, receipt.stage, recipes::describe(receipt.conversion), receipt.exact ? ", exact" : "",
-      receipt.loss_before, receipt.loss_after, receipt.max_abs_logit_difference,
-      human_count(static_cast<double>(receipt.parameters_before)), human_count(static_cast<double>(receipt.parameters_after)),
-      human_count(static_cast<double>(receipt.active_parameters_before)), human_count(static_cast<double>(receipt.active_parameters_after)),
-      receipt.note.empty() ? "" : " (" + receipt.note + ")");
+      receipt.step, receipt.stage, recipes::describe(receipt.conversion), receipt.exact ? ", exact" : "", receipt.loss_before,
+      receipt.loss_after, receipt.max_abs_logit_difference, human_count(static_cast<double>(receipt.parameters_before)),
+      human_count(static_cast<double>(receipt.parameters_after)), human_count(static_cast<double>(receipt.active_parameters_before)),
+      human_count(static_cast<double>(receipt.active_parameters_after)), receipt.note.empty() ? "" : " (" + receipt.note + ")");
 }
 
 std::vector<std::string> tensor_table(const TensorIndex& index) {

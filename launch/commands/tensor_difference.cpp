@@ -41,26 +41,13 @@ void widen_all(std::span<const std::byte> bytes, double* out, Widen widen) {
 bool widen_values(StoredType type, std::span<const std::byte> bytes, double* out) {
   const auto plain = [](auto value) { return static_cast<double>(value); };
   switch (type) {
-    case StoredType::kF64:
-      widen_all<double>(bytes, out, plain);
-      return true;
-    case StoredType::kF32:
-      widen_all<float>(bytes, out, plain);
-      return true;
-    case StoredType::kBF16:
-      widen_all<kernels::BFloat16>(bytes, out, kernels::to_float);
-      return true;
-    case StoredType::kF16:
-      widen_all<std::uint16_t>(bytes, out, from_half);
-      return true;
-    case StoredType::kI64:
-      widen_all<std::int64_t>(bytes, out, plain);
-      return true;
-    case StoredType::kI32:
-      widen_all<std::int32_t>(bytes, out, plain);
-      return true;
-    default:
-      return false;
+    case StoredType::kF64: widen_all<double>(bytes, out, plain); return true;
+    case StoredType::kF32: widen_all<float>(bytes, out, plain); return true;
+    case StoredType::kBF16: widen_all<kernels::BFloat16>(bytes, out, kernels::to_float); return true;
+    case StoredType::kF16: widen_all<std::uint16_t>(bytes, out, from_half); return true;
+    case StoredType::kI64: widen_all<std::int64_t>(bytes, out, plain); return true;
+    case StoredType::kI32: widen_all<std::int32_t>(bytes, out, plain); return true;
+    default: return false;
   }
 }
 
@@ -104,9 +91,7 @@ std::vector<checkpoint::TensorInfo> infos_of(const TensorViews& views) {
 
 }  // namespace
 
-bool TensorSetDifference::identical() const {
-  return names.ok() && std::ranges::all_of(tensors, &TensorDifference::identical);
-}
+bool TensorSetDifference::identical() const { return names.ok() && std::ranges::all_of(tensors, &TensorDifference::identical); }
 
 TensorSetDifference compare_tensors(const TensorViews& a, const TensorViews& b) {
   TensorSetDifference difference;

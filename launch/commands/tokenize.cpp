@@ -51,15 +51,16 @@ int train(const TokenizeOptions& options) {
   const Stopwatch watch;
   data::BpeTrainer trainer({.vocab_size = options.vocab_size, .threads = threads, .min_frequency = 0});
   std::uint64_t bytes = 0;
-  const auto files = for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { trainer.add(piece.text); }, options.text_key);
+  const auto files =
+      for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { trainer.add(piece.text); }, options.text_key);
   for (const SourceText& file : files) bytes += file.bytes;
   const data::TokenizerPtr tokenizer = trainer.finish();
   const double seconds = watch.seconds(), megabytes = static_cast<double>(bytes) / 1e6;
   write_file_atomically(output, tokenizer->json());
   if (tokenizer->vocab_size() < options.vocab_size)
     log_warning("{} tokens instead of {}: the text has no more pairs to merge", tokenizer->vocab_size(), options.vocab_size);
-  log_info("{}: byte-level BPE of {} tokens, trained on {:.1f} MB in {:.1f} s ({:.1f} MB/s, {})", output.string(),
-           tokenizer->vocab_size(), megabytes, seconds, megabytes / seconds, counted(threads, "thread"));
+  log_info("{}: byte-level BPE of {} tokens, trained on {:.1f} MB in {:.1f} s ({:.1f} MB/s, {})", output.string(), tokenizer->vocab_size(),
+           megabytes, seconds, megabytes / seconds, counted(threads, "thread"));
   return 0;
 }
 
@@ -96,10 +97,10 @@ int encode(const TokenizeOptions& options) {
     tokenizer->encode(text, ids, options.special);
     print_ids(ids, at_start, ends);
   };
-  if (options.text)
-    take(repaired_argument("--text", *options.text), true);
+  if (options.text) take(repaired_argument("--text", *options.text), true);
   else
-    for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t) { take(piece.text, piece.ends_document); }, options.text_key);
+    for_each_piece(
+        options.files, [&](const data::TextPiece& piece, std::size_t) { take(piece.text, piece.ends_document); }, options.text_key);
   return 0;
 }
 
@@ -124,8 +125,8 @@ struct Counts {
     tokens += other.tokens;
   }
   void print(std::string_view name) const {
-    log_info("{}: {}, {} bytes, {} words, {} tokens ({:.3f} bytes a token)", name, counted(documents, "document"), bytes,
-             words, tokens, tokens == 0 ? 0.0 : static_cast<double>(bytes) / static_cast<double>(tokens));
+    log_info("{}: {}, {} bytes, {} words, {} tokens ({:.3f} bytes a token)", name, counted(documents, "document"), bytes, words, tokens,
+             tokens == 0 ? 0.0 : static_cast<double>(bytes) / static_cast<double>(tokens));
   }
 };
 
@@ -144,11 +145,14 @@ int count(const TokenizeOptions& options) {
   }
   std::vector<Counts> counts;
   WordCounter words;
-  const auto files = for_each_piece(options.files, [&](const data::TextPiece& piece, std::size_t file) {
-    counts.resize(file + 1);
-    counts[file].words += words.count(piece);
-    counts[file].tokens += tokens_in(piece.text);
-  }, options.text_key);
+  const auto files = for_each_piece(
+      options.files,
+      [&](const data::TextPiece& piece, std::size_t file) {
+        counts.resize(file + 1);
+        counts[file].words += words.count(piece);
+        counts[file].tokens += tokens_in(piece.text);
+      },
+      options.text_key);
   counts.resize(files.size());
   Counts total;
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -165,14 +169,10 @@ int count(const TokenizeOptions& options) {
 
 int tokenize_command(const TokenizeOptions& options) {
   switch (options.action) {
-    case TokenizeAction::kTrain:
-      return train(options);
-    case TokenizeAction::kEncode:
-      return encode(options);
-    case TokenizeAction::kDecode:
-      return decode(options);
-    case TokenizeAction::kCount:
-      return count(options);
+    case TokenizeAction::kTrain: return train(options);
+    case TokenizeAction::kEncode: return encode(options);
+    case TokenizeAction::kDecode: return decode(options);
+    case TokenizeAction::kCount: return count(options);
   }
   throw usage_error("tokenize: unknown action {}", static_cast<int>(options.action));
 }

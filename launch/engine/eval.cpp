@@ -38,18 +38,22 @@ struct EvalText {
 };
 
 // Collective. Rank 0 reads the text for all ranks, so that warnings and errors are printed once.
-EvalText read_text(parallel::World& world, const std::vector<std::string>& sources, const data::Tokenizer& tokenizer, const std::string& text_key) {
+EvalText read_text(parallel::World& world, const std::vector<std::string>& sources, const data::Tokenizer& tokenizer,
+                   const std::string& text_key) {
   EvalText text;
   const std::string bytes = recipes::on_rank0(world, "text to evaluate", [&](const recipes::Heartbeat& heartbeat) {
     Sha256 hash;
     WordCounter words;
-    for_each_piece(sources, [&](const data::TextPiece& piece, std::size_t) {
-      hash.update(piece.text);
-      text.words += static_cast<std::int64_t>(words.count(piece));
-      tokenizer.encode(piece.text, text.ids);
-      if (piece.ends_document) text.ids.push_back(tokenizer.eos_id());
-      heartbeat.progress(fmt::format("text to evaluate ({} tokens)", text.ids.size()));
-    }, text_key);
+    for_each_piece(
+        sources,
+        [&](const data::TextPiece& piece, std::size_t) {
+          hash.update(piece.text);
+          text.words += static_cast<std::int64_t>(words.count(piece));
+          tokenizer.encode(piece.text, text.ids);
+          if (piece.ends_document) text.ids.push_back(tokenizer.eos_id());
+          heartbeat.progress(fmt::format("text to evaluate ({} tokens)", text.ids.size()));
+        },
+        text_key);
     text.sha256 = hash.hex();
     if (text.ids.size() < 2) throw data_error("{}: {} tokens; at least 2 are needed", fmt::join(sources, ", "), text.ids.size());
     return std::string(reinterpret_cast<const char*>(text.ids.data()), text.ids.size() * sizeof(std::int32_t));
@@ -86,8 +90,7 @@ std::int64_t sequences_at_once(const EvalOptions& options, std::int64_t length) 
 }
 
 // The sum of the loss (nats) over the counted targets of some windows of equal length, computed in one pass.
-double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& ids, std::span<const Window> windows,
-                   std::int64_t length) {
+double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& ids, std::span<const Window> windows, std::int64_t length) {
   at::NoGradGuard no_grad;
   std::vector<std::int32_t> tokens;
   std::vector<std::int64_t> samples;
@@ -96,8 +99,8 @@ double window_nats(recipes::TrainModel& model, const std::vector<std::int32_t>& 
     tokens.insert(tokens.end(), ids.begin() + window.begin, ids.begin() + window.begin + length + 1);
   }
   const auto count = static_cast<std::int64_t>(windows.size());
-  const recipes::ModelInput input = recipes::make_input(recipes::LocalBatch::of_length(length, std::move(tokens), std::move(samples), count), 0, count,
-                                                           model.decoder->device());
+  const recipes::ModelInput input = recipes::make_input(
+      recipes::LocalBatch::of_length(length, std::move(tokens), std::move(samples), count), 0, count, model.decoder->device());
   const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {0, "eval"});
   const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics);
   double nats = 0.0;
@@ -166,7 +169,8 @@ Measured measure_text(parallel::World& world, LoadedModel& loaded, const recipes
   Measured m;
   m.length = options.seq_length > 0 ? options.seq_length : loaded.description.decoder.max_position_embeddings;
   m.stride = options.stride > 0 ? options.stride : m.length;
-  if (m.stride > m.length) throw usage_error("--stride {} is longer than --seq-length {}: some targets would not count", m.stride, m.length);
+  if (m.stride > m.length)
+    throw usage_error("--stride {} is longer than --seq-length {}: some targets would not count", m.stride, m.length);
   std::string text_key = options.text_key.empty() ? "text" : options.text_key;
   recipes::on_all_ranks(world, "recipe of the run", [&] {
     if (!loaded.run.empty() && options.text_key.empty()) text_key = stage_of(loaded).data.text_key;
@@ -185,8 +189,10 @@ Measured measure_text(parallel::World& world, LoadedModel& loaded, const recipes
 
 // Measures the validation windows that the run itself evaluates. The result's sha256 is that of their token ids.
 Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes::Layout& layout, const EvalOptions& options) {
-  if (loaded.run.empty()) throw usage_error("{}: no --data given, and it belongs to no run whose validation text could be used", options.model);
-  if (options.seq_length > 0 || options.stride > 0) throw usage_error("--seq-length and --stride go with --data; a run's own validation windows have their length");
+  if (loaded.run.empty())
+    throw usage_error("{}: no --data given, and it belongs to no run whose validation text could be used", options.model);
+  if (options.seq_length > 0 || options.stride > 0)
+    throw usage_error("--seq-length and --stride go with --data; a run's own validation windows have their length");
   recipes::Stage stage;
   recipes::on_all_ranks(world, "recipe of the run", [&] { stage = stage_of(loaded); });
   std::set<std::string> told;
@@ -195,8 +201,8 @@ Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes:
   if (!corpus->has_validation()) throw usage_error("{}: the run has no validation text; give some with --data", loaded.run.string());
   const recipes::EvaluationSet set = recipes::load_evaluation(*corpus, loaded.tokenizer);
   const recipes::Evaluation result = recipes::evaluate(loaded.model, layout, set, sequences_at_once(options, set.length), 0);
-  return {result.nats, set.targets(), set.target_bytes, set.target_words, set.length, set.length, recipes::held_sha256(set),
-          "the run's validation windows"};
+  return {result.nats, set.targets(), set.target_bytes,          set.target_words,
+          set.length,  set.length,    recipes::held_sha256(set), "the run's validation windows"};
 }
 
 }  // namespace
@@ -232,7 +238,8 @@ int eval_command(const EvalOptions& options) {
       log_info("{}", json.dump());
     } else {
       log_info("{}", loaded.folder.string());
-      log_info("on {} (sha256 {}..., {} tokens, {} bytes, {} words; context {}, stride {})", m.source, m.sha256.substr(0, 16), m.tokens, m.bytes, m.words, m.length, m.stride);
+      log_info("on {} (sha256 {}..., {} tokens, {} bytes, {} words; context {}, stride {})", m.source, m.sha256.substr(0, 16), m.tokens,
+               m.bytes, m.words, m.length, m.stride);
       log_info("loss {:.5f} nats a token, {:.5f} bits per byte, word perplexity {:.3f}", loss, bits, perplexity);
     }
     return 0;

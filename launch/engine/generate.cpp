@@ -27,7 +27,8 @@ std::int64_t choose(at::Tensor logits, const GenerateOptions& options, std::int6
     logits = logits.masked_fill(logits < least, -std::numeric_limits<double>::infinity());
   }
   const at::Tensor cumulative = at::softmax(logits, 0).cumsum(0);
-  const double draw = random_uniform(random_key(options.seed, "generate"), static_cast<std::uint64_t>(position)) * cumulative[-1].item<double>();
+  const double draw =
+      random_uniform(random_key(options.seed, "generate"), static_cast<std::uint64_t>(position)) * cumulative[-1].item<double>();
   return (cumulative <= draw).sum().clamp_max(logits.numel() - 1).item<std::int64_t>();
 }
 

@@ -28,18 +28,19 @@ LoadedModel load_model(parallel::World& world, const std::string& name, const re
   });
   recipes::on_all_ranks(world, "loading the model", [&] {
     loaded.description = folder.config.model;
-    loaded.model = recipes::build_model(loaded.description.decoder, loaded.description.moe, layout, to_torch(loaded.description.dtype), parallel::ExchangeKind::kAuto,
-                                        recipes::ModelUse::kEvaluation);
+    loaded.model = recipes::build_model(loaded.description.decoder, loaded.description.moe, layout, to_torch(loaded.description.dtype),
+                                        parallel::ExchangeKind::kAuto, recipes::ModelUse::kEvaluation);
     recipes::load_weights(loaded.model, folder);
   });
   return loaded;
 }
 
-void warn_of_untrained_positions(const LoadedModel& loaded, const recipes::Layout& layout, std::int64_t positions, const std::string& what) {
+void warn_of_untrained_positions(const LoadedModel& loaded, const recipes::Layout& layout, std::int64_t positions,
+                                 const std::string& what) {
   const std::int64_t trained = loaded.description.decoder.max_position_embeddings;
   if (positions > trained && layout.rank() == 0)
-    log_warning("{}: {} reach {} positions, but the model was trained on {} (max_position_embeddings): beyond, it may do badly", loaded.folder.string(),
-                what, positions, trained);
+    log_warning("{}: {} reach {} positions, but the model was trained on {} (max_position_embeddings): beyond, it may do badly",
+                loaded.folder.string(), what, positions, trained);
 }
 
 void require_finite(bool is_finite, const char* what, LoadedModel& loaded, const recipes::Layout& layout) {

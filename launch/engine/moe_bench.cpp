@@ -96,8 +96,10 @@ MoeBenchResult bench_moe(const MoeBenchShape& shape, std::int64_t repeats) {
   config.top_k = shape.top_k;
   config.expert_hidden_size = shape.expert_hidden_size;
   config.layers = {0};
-  moe::MoeFeedForward moe_layer("layers.0.feed_forward", "layers.0", config, shape.hidden_size, {}, parallel::make_exchange(parallel::ExchangeKind::kLocal), type);
-  DenseFeedForward dense_layer(swiglu_tensors({"layers.0", TensorPart::kFeedForward}, shape.hidden_size, shape.top_k * shape.expert_hidden_size), type);
+  moe::MoeFeedForward moe_layer("layers.0.feed_forward", "layers.0", config, shape.hidden_size, {},
+                                parallel::make_exchange(parallel::ExchangeKind::kLocal), type);
+  DenseFeedForward dense_layer(
+      swiglu_tensors({"layers.0", TensorPart::kFeedForward}, shape.hidden_size, shape.top_k * shape.expert_hidden_size), type);
   Subject sparse(moe_layer, type), dense(dense_layer, type);
   const at::Tensor x = drawn({shape.rows, shape.hidden_size}, "x", type), dy = drawn({shape.rows, shape.hidden_size}, "dy", type);
   const RowTable rows({shape.rows}, {0});

@@ -15,7 +15,7 @@ struct MoeBenchShape {
 };
 
 struct MoeBenchResult {
-  double moe_seconds = 0.0, dense_seconds = 0.0;              // medians
+  double moe_seconds = 0.0, dense_seconds = 0.0;                   // medians
   double ratio = 0.0, lower_quartile = 0.0, upper_quartile = 0.0;  // dense_seconds / moe_seconds of each round
   // Bytes that forward keeps for backward, divided by the rows: tensors and the integer routing plan. The layer's input and output are not
   // counted: they belong to its neighbours.

@@ -25,7 +25,8 @@ recipes::InitialModel read_initial_model(const std::string& init_from, const std
   if (std::filesystem::exists(directory.resolved_recipe()) && directory.state() != recipes::RunStatus::kNew) {
     const recipes::Recipe before = recipes::read_recipe(directory.resolved_recipe());
     if (before.init_from == init_from)
-      return {before.model, before.initial_moe, before.data.tokenizer.type == recipes::TokenizerType::kFile ? before.data.tokenizer.path : std::string()};
+      return {before.model, before.initial_moe,
+              before.data.tokenizer.type == recipes::TokenizerType::kFile ? before.data.tokenizer.path : std::string()};
   }
   recipes::InitialModel initial;
   checkpoint::open_located(init_from, checkpoint::VerifyDepth::kStructure, [&](const checkpoint::ModelLocation& location) {

@@ -45,7 +45,8 @@ std::int64_t ConversionRule::num_shards(const Conversion&) const { return 1; }
 
 Exactness exactness(const Conversion& conversion) {
   for (const MoeConfig* moe : {&conversion.after, conversion.before ? &*conversion.before : nullptr})
-    if (conversion.kind != ConversionKind::kFlatten && moe != nullptr && may_drop(*moe)) return {false, fmt::format("capacity_factor({}) drops tokens", moe->capacity_factor)};
+    if (conversion.kind != ConversionKind::kFlatten && moe != nullptr && may_drop(*moe))
+      return {false, fmt::format("capacity_factor({}) drops tokens", moe->capacity_factor)};
   return rule_of(conversion.kind).exactness(conversion);
 }
 

@@ -37,8 +37,8 @@ struct Exactness {
 
 /// Why a conversion cannot be done.
 struct Misfit {
-  std::string key;                // of the stage ("method", "moe.top_k"), where it was said
-  std::string text;               // the values, and what was expected
+  std::string key;                     // of the stage ("method", "moe.top_k"), where it was said
+  std::string text;                    // the values, and what was expected
   std::vector<std::string> keys = {};  // of the stage, or of the recipe ("model.intermediate_size"), whose values matter too
 };
 
@@ -104,7 +104,8 @@ class ConversionRule {
   /// Parts that a dense model's routed feed-forward is cut into: expert e is made of part e % num_shards.
   virtual std::int64_t num_shards(const Conversion& conversion) const;
   /// Of a leaf of a sparse layer's feed-forward; absent if it goes over unchanged.
-  virtual std::optional<LeafPlan> plan(const Conversion& conversion, const TensorId& leaf, const std::vector<std::int64_t>& shape) const = 0;
+  virtual std::optional<LeafPlan> plan(const Conversion& conversion, const TensorId& leaf,
+                                       const std::vector<std::int64_t>& shape) const = 0;
 };
 
 const ConversionRule& rule_of(ConversionKind kind);

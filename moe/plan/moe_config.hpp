@@ -43,11 +43,12 @@ struct MoeConfig {
   BalanceLoss balance_loss = BalanceLoss::kGlobal;
   double aux_loss_coef = 1e-3;
   double z_loss_coef = 1e-3;
-  double bias_update_rate = 0.0;  // > 0: loss-free balancing; a step is this for sigmoid scores, this / router rows for softmax (router.hpp)
-  double capacity_factor = 0.0;   // 0: dropless
+  double bias_update_rate =
+      0.0;                       // > 0: loss-free balancing; a step is this for sigmoid scores, this / router rows for softmax (router.hpp)
+  double capacity_factor = 0.0;  // 0: dropless
   RouterInit router_init = RouterInit::kNormal;
   double router_init_std = 0.02;
-  std::int64_t family_size = 1;   // children per router family; 1 is a plain (flat) router
+  std::int64_t family_size = 1;  // children per router family; 1 is a plain (flat) router
 
   std::int64_t num_families() const { return num_experts / family_size; }
   /// C, rows of the children's router for families of 2^l: levels of 2, 4, ..., family_size rows a family; 0 without families.
@@ -57,6 +58,8 @@ struct MoeConfig {
 
 /// Columns of a dense feed-forward that shared experts take, and those of `decoder` left for the routed ones.
 inline std::int64_t shared_columns(const MoeConfig& moe) { return moe.num_shared_experts * moe.expert_hidden_size; }
-inline std::int64_t routed_columns(const DecoderConfig& decoder, const MoeConfig& moe) { return decoder.intermediate_size - shared_columns(moe); }
+inline std::int64_t routed_columns(const DecoderConfig& decoder, const MoeConfig& moe) {
+  return decoder.intermediate_size - shared_columns(moe);
+}
 
 }  // namespace sluice::moe

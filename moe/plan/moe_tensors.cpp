@@ -6,7 +6,8 @@ namespace sluice::moe {
 
 std::vector<ModelTensor> router_tensors(const MoeConfig& config, std::int64_t hidden_size, const std::string& layer) {
   std::vector<ModelTensor> tensors = {{{layer, TensorPart::kRouter}, {config.num_families(), hidden_size}}};
-  if (config.family_size > 1) tensors.push_back({{layer, TensorPart::kRouter, TensorKind::kFamilyRows}, {config.num_child_rows(), hidden_size}});
+  if (config.family_size > 1)
+    tensors.push_back({{layer, TensorPart::kRouter, TensorKind::kFamilyRows}, {config.num_child_rows(), hidden_size}});
   return tensors;
 }
 

@@ -50,7 +50,8 @@ void scores_with_bias(std::span<double> logits, ScoreFunction score_func, std::s
   for (std::size_t e = 0; e < logits.size(); ++e) logits[e] = logits[e] / sum + bias[e];
 }
 
-void add_soft_choice(std::span<const double> keys, std::int64_t k, double width, double weight, std::span<double> largest, std::span<double> choice) {
+void add_soft_choice(std::span<const double> keys, std::int64_t k, double width, double weight, std::span<double> largest,
+                     std::span<double> choice) {
   const double border = border_of(keys, static_cast<std::size_t>(k), largest);
   for (std::size_t e = 0; e < keys.size(); ++e) {
     const double z = (keys[e] - border) / width;

@@ -48,8 +48,8 @@ class Adder {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Job> jobs_;    // guarded by mutex_
-  bool stopping_ = false;   // guarded by mutex_
+  std::deque<Job> jobs_;   // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
   std::thread thread_;
 };
 

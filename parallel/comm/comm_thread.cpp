@@ -41,9 +41,7 @@ class RunOnThread final : public Operation {
 
 CommThread::CommThread() : thread_([this] { loop(); }) {}
 
-CommThread::~CommThread() {
-  stop();
-}
+CommThread::~CommThread() { stop(); }
 
 void CommThread::submit(std::shared_ptr<Operation> operation) {
   std::exception_ptr failure;
@@ -55,11 +53,8 @@ void CommThread::submit(std::shared_ptr<Operation> operation) {
       num_submitted_.fetch_add(1, std::memory_order_release);
     }
   }
-  if (failure) {
-    operation->complete(failure);
-  } else {
-    submitted_changed_.notify_one();
-  }
+  if (failure) operation->complete(failure);
+  else submitted_changed_.notify_one();
 }
 
 bool CommThread::run(std::function<void()> work, double seconds, bool urgent) {
@@ -113,11 +108,8 @@ void CommThread::start_submitted() {
     auto operation = std::move(starting_.front());
     starting_.pop_front();
     try {
-      if (operation->start()) {
-        operation->complete();
-      } else {
-        under_way_.push_back(std::move(operation));
-      }
+      if (operation->start()) operation->complete();
+      else under_way_.push_back(std::move(operation));
     } catch (...) {
       operation->abandon();
       operation->complete(std::current_exception());

@@ -29,9 +29,7 @@ struct Patience {
 };
 
 /// The limits for operations under way that send and receive `bytes` bytes together.
-inline Patience patience_for(double bytes) {
-  return {std::min(400e-6 + bytes / 1e9, 1e-3), 20e-3 + bytes / 50e6};
-}
+inline Patience patience_for(double bytes) { return {std::min(400e-6 + bytes / 1e9, 1e-3), 20e-3 + bytes / 50e6}; }
 
 /// How long to sleep before the next poll, `idle_seconds` after an operation last completed or started.
 inline double sleep_seconds(double idle_seconds, const Patience& patience) {

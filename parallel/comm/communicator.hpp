@@ -26,8 +26,8 @@ enum class ReduceOp { kSum, kMin, kMax };
 /// the same label; a rank with another label counts as being at another operation.
 struct OperationLabel {
   const char* operation = "";  // a literal, e.g. "dispatch counts"
-  std::int64_t step = -1;    // step of the training; -1: outside steps
-  std::string slot = {};     // path of the part of the model: "layers.3.feed_forward"; "" if the operation belongs to none
+  std::int64_t step = -1;      // step of the training; -1: outside steps
+  std::string slot = {};       // path of the part of the model: "layers.3.feed_forward"; "" if the operation belongs to none
   const char* phase = "";      // a literal: "forward", "backward", "prepass", "eval", "save", ...
 };
 
@@ -94,8 +94,7 @@ class Communicator {
   /// `data` has one part for each rank, contiguous in rank order: part r has counts[r] elements, which may be 0. All ranks give the same
   /// counts. Afterwards this rank's part holds the reduction, with the same bits as after start_all_reduce(); the other parts still hold
   /// what this rank contributed. Types as in start_all_reduce(). The receive buffers are bounded, however long a part is.
-  virtual Handle start_reduce_scatter(void* data, std::span<const std::int64_t> counts, DType type, ReduceOp op,
-                                      OperationLabel label) = 0;
+  virtual Handle start_reduce_scatter(void* data, std::span<const std::int64_t> counts, DType type, ReduceOp op, OperationLabel label) = 0;
   /// The most bytes of receive buffers that a reduce_scatter allocates while it is under way, if this rank's part has `part_bytes` bytes.
   virtual std::size_t reduce_scatter_buffer_bytes(std::size_t part_bytes) const {
     (void)part_bytes;
@@ -109,7 +108,8 @@ class Communicator {
   /// may be 0; all ranks give the same sizes. `send` is this rank's part, either outside `receive` or at its place in it.
   virtual Handle start_all_gather_v(const void* send, void* receive, std::span<const std::int64_t> bytes, OperationLabel label) = 0;
   /// Sends count_per_rank integers to each rank and receives as many from each. Both buffers are in rank order.
-  virtual Handle start_exchange_counts(const std::int64_t* send, std::int64_t* receive, std::size_t count_per_rank, OperationLabel label) = 0;
+  virtual Handle start_exchange_counts(const std::int64_t* send, std::int64_t* receive, std::size_t count_per_rank,
+                                       OperationLabel label) = 0;
   /// Sends send_bytes[r] bytes to rank r and receives receive_bytes[r] bytes from it, for all r. Both buffers are contiguous in rank order.
   /// The sender and the receiver must give the same size.
   virtual Handle start_all_to_all_v(const void* send, std::span<const std::int64_t> send_bytes, void* receive,

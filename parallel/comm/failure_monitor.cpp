@@ -20,12 +20,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kSpin = std::chrono::microseconds(50);
 
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-void sleep_for(double seconds) {
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-}
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+void sleep_for(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
 
 /// Marks the ranks whose processes other ranks saw dead on their machines (found_dead): this program may run on another machine, or later.
 void mark_those_found_dead(std::vector<RankObservation>& all) {
@@ -46,9 +42,7 @@ int FailureMonitor::find_dead_peer() const {
   return -1;
 }
 
-void FailureMonitor::note_heartbeat() {
-  last_heartbeat_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
-}
+void FailureMonitor::note_heartbeat() { last_heartbeat_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed); }
 
 void FailureMonitor::await(Operation& operation, double deadline_seconds, int group_slot) {
   // Small operations are over in microseconds, so spin first.

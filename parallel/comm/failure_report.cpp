@@ -12,7 +12,7 @@ constexpr std::size_t kMaxRows = 32;
 
 struct Finding {
   std::vector<int> ranks;
-  std::string what;  // completes "rank 3 on node7 (pid 4711): ..."
+  std::string what;        // completes "rank 3 on node7 (pid 4711): ..."
   bool own_error = false;  // the rank stopped with an error that is not a communication error
 };
 
@@ -91,8 +91,8 @@ class Investigation {
     std::string text = fmt::format("it waits for nobody: outside communication for {:.1f} s, its last operation was {}",
                                    std::max(0.0, now_ - record->since), operation_of(*record));
     if (*record->heartbeat_text != '\0')
-      text += fmt::format("; it works alone at: {} (said {:.1f} s ago)", record->heartbeat_text,
-                          std::max(0.0, now_ - record->heartbeat_at));
+      text +=
+          fmt::format("; it works alone at: {} (said {:.1f} s ago)", record->heartbeat_text, std::max(0.0, now_ - record->heartbeat_at));
     return text;
   }
 
@@ -155,7 +155,8 @@ class Investigation {
   }
 
   static bool same_operation(const RankRecord& a, const RankRecord& b) {
-    return std::string_view(a.operation) == b.operation && std::string_view(a.phase) == b.phase && a.step == b.step && std::string_view(a.slot) == b.slot;
+    return std::string_view(a.operation) == b.operation && std::string_view(a.phase) == b.phase && a.step == b.step &&
+           std::string_view(a.slot) == b.slot;
   }
 
   /// Finds two ranks of one group that wait at different operations, one of them for a message from the other.

@@ -9,9 +9,7 @@
 namespace sluice::parallel {
 namespace {
 
-bool left_with_error(const RankObservation& o) {
-  return o.record && o.record->exit_code != 0 && o.record->state != RankState::kFinished;
-}
+bool left_with_error(const RankObservation& o) { return o.record && o.record->exit_code != 0 && o.record->state != RankState::kFinished; }
 
 const char* state_of(const RankObservation& observed) {
   if (left_with_error(observed)) return "failed";
@@ -19,14 +17,10 @@ const char* state_of(const RankObservation& observed) {
   if (observed.process == ProcessState::kStopped) return "stopped";
   if (!observed.record) return "no record";
   switch (observed.record->state) {
-    case RankState::kFinished:
-      return "finished";
-    case RankState::kFailed:
-      return "failed";
-    case RankState::kComputing:
-      return "computing";
-    case RankState::kWaiting:
-      break;
+    case RankState::kFinished: return "finished";
+    case RankState::kFailed: return "failed";
+    case RankState::kComputing: return "computing";
+    case RankState::kWaiting: break;
   }
   if (!observed.responsive) return "silent";
   return observed.record->late != 0 ? "late" : "waiting";
@@ -42,9 +36,7 @@ std::string waits_for_of(const RankRecord& record) {
   return text.empty() ? "nobody" : text;
 }
 
-std::string number_or_dash(std::int64_t number) {
-  return number < 0 ? "-" : std::to_string(number);
-}
+std::string number_or_dash(std::int64_t number) { return number < 0 ? "-" : std::to_string(number); }
 
 using Row = std::array<std::string, 14>;
 

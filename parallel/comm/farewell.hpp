@@ -12,9 +12,9 @@ namespace sluice::parallel {
 
 struct Farewell {
   static inline const OperationLabel kLabel{"stopped with an error", -1, "", ""};  // of that operation
-  std::int32_t code;  // exit code of the error
-  char host[64];      // where the rank runs
-  char text[1020];    // the error, cut if it is longer
+  std::int32_t code;                                                               // exit code of the error
+  char host[64];                                                                   // where the rank runs
+  char text[1020];                                                                 // the error, cut if it is longer
 };
 static_assert(std::is_trivially_copyable_v<Farewell>);
 

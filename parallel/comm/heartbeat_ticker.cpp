@@ -8,9 +8,9 @@
 namespace sluice::parallel {
 
 HeartbeatTicker::HeartbeatTicker(World& world, std::string_view text)
-    : world_(world), text_(text), watch_(world.deadline_seconds(), [&world](const std::string& what, double seconds) {
-        world.end_stalled(what, seconds);
-      }) {
+    : world_(world),
+      text_(text),
+      watch_(world.deadline_seconds(), [&world](const std::string& what, double seconds) { world.end_stalled(what, seconds); }) {
   say(text);
   thread_ = std::thread([this] { loop(); });
 }

@@ -44,10 +44,10 @@ class HeartbeatTicker {
   World& world_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::string text_;            // guarded by mutex_
-  Mode mode_ = Mode::kAlive;    // guarded by mutex_
-  bool progressed_ = false;     // guarded by mutex_: since the last beat
-  bool over_ = false;           // guarded by mutex_
+  std::string text_;          // guarded by mutex_
+  Mode mode_ = Mode::kAlive;  // guarded by mutex_
+  bool progressed_ = false;   // guarded by mutex_: since the last beat
+  bool over_ = false;         // guarded by mutex_
   StallWatch watch_;
   std::thread thread_;
 };

@@ -137,8 +137,6 @@ class LoopbackCommunicator final : public Communicator {
 
 }  // namespace
 
-CommunicatorPtr make_loopback_communicator(std::string name) {
-  return std::make_shared<LoopbackCommunicator>(std::move(name));
-}
+CommunicatorPtr make_loopback_communicator(std::string name) { return std::make_shared<LoopbackCommunicator>(std::move(name)); }
 
 }  // namespace sluice::parallel

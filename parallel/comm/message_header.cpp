@@ -12,45 +12,31 @@ namespace {
 
 const char* name_of(OperationKind kind) {
   switch (kind) {
-    case OperationKind::kBarrier:
-      return "barrier";
-    case OperationKind::kBroadcast:
-      return "broadcast";
-    case OperationKind::kAllGather:
-      return "all-gather";
-    case OperationKind::kAllGatherV:
-      return "all-gather-v";
-    case OperationKind::kCounts:
-      return "counts exchange";
-    case OperationKind::kAllToAll:
-      return "all-to-all";
-    case OperationKind::kAllReduce:
-      return "all-reduce";
-    case OperationKind::kReduceScatter:
-      return "reduce-scatter";
-    case OperationKind::kPair:
-      return "message";
+    case OperationKind::kBarrier: return "barrier";
+    case OperationKind::kBroadcast: return "broadcast";
+    case OperationKind::kAllGather: return "all-gather";
+    case OperationKind::kAllGatherV: return "all-gather-v";
+    case OperationKind::kCounts: return "counts exchange";
+    case OperationKind::kAllToAll: return "all-to-all";
+    case OperationKind::kAllReduce: return "all-reduce";
+    case OperationKind::kReduceScatter: return "reduce-scatter";
+    case OperationKind::kPair: return "message";
   }
   return "unknown operation";
 }
 
 const char* name_of(ReduceOp op) {
   switch (op) {
-    case ReduceOp::kSum:
-      return "sum";
-    case ReduceOp::kMin:
-      return "minimum";
-    case ReduceOp::kMax:
-      return "maximum";
+    case ReduceOp::kSum: return "sum";
+    case ReduceOp::kMin: return "minimum";
+    case ReduceOp::kMax: return "maximum";
   }
   return "unknown operator";
 }
 
 }  // namespace
 
-std::int32_t reduction_detail(DType type, ReduceOp op) {
-  return static_cast<std::int32_t>(type) * 4 + static_cast<std::int32_t>(op);
-}
+std::int32_t reduction_detail(DType type, ReduceOp op) { return static_cast<std::int32_t>(type) * 4 + static_cast<std::int32_t>(op); }
 
 MessageHeader header_of(const OperationInfo& info, std::size_t bytes) {
   MessageHeader header{};

@@ -21,9 +21,7 @@ class UnderWay final : public Handle::State {
   int slot_;
 };
 
-std::int64_t total(std::span<const std::int64_t> parts) {
-  return std::accumulate(parts.begin(), parts.end(), std::int64_t{0});
-}
+std::int64_t total(std::span<const std::int64_t> parts) { return std::accumulate(parts.begin(), parts.end(), std::int64_t{0}); }
 
 }  // namespace
 
@@ -72,9 +70,8 @@ Handle MpiCommunicator::start_reduce_scatter(void* data, std::span<const std::in
   check_parts(counts, label);
   const auto element = static_cast<std::int64_t>(size_of(type));
   const std::int64_t own = counts[static_cast<std::size_t>(rank())] * element;
-  return submit(label, true, total(counts) * element - own, own * (size() - 1), [&](OperationInfo info) {
-    return mpi_reduce_scatter(std::move(info), group_, data, counts, type, op, process_->adder);
-  });
+  return submit(label, true, total(counts) * element - own, own * (size() - 1),
+                [&](OperationInfo info) { return mpi_reduce_scatter(std::move(info), group_, data, counts, type, op, process_->adder); });
 }
 
 Handle MpiCommunicator::start_broadcast(void* data, std::size_t bytes, int root, OperationLabel label) {

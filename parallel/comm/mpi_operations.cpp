@@ -123,9 +123,9 @@ void MpiOperation::refuse(int from, const MessageHeader& ours, const MessageHead
                     fmt::format("rank {} on {} stopped alone with an error (exit code {}): {} (rank {} was at {})", world_rank(from),
                                 farewell.host, farewell.code, farewell.text, world_rank(rank()), sluice::parallel::describe(ours)));
   }
-  throw PeerError(ExitCode::kCommunication, fmt::format("in group {} the ranks disagree: rank {} is at {}, rank {} at {}", group_->name,
-                                                        world_rank(rank()), sluice::parallel::describe(ours), world_rank(from),
-                                                        sluice::parallel::describe(theirs)));
+  throw PeerError(ExitCode::kCommunication,
+                  fmt::format("in group {} the ranks disagree: rank {} is at {}, rank {} at {}", group_->name, world_rank(rank()),
+                              sluice::parallel::describe(ours), world_rank(from), sluice::parallel::describe(theirs)));
 }
 
 namespace {

@@ -129,19 +129,13 @@ class Reduction final : public MpiOperation {
     }
     if (block.step == Step::kAdd) {
       if (!block.addition.done()) return false;
-      if (cut_.gives_out) {
-        give_out(block);
-      } else {
-        block.step = Step::kIdle;
-      }
+      if (cut_.gives_out) give_out(block);
+      else block.step = Step::kIdle;
       return true;
     }
     if (!block.requests.test()) return false;
-    if (block.step == Step::kCollect) {
-      add(block);
-    } else {
-      block.step = Step::kIdle;
-    }
+    if (block.step == Step::kCollect) add(block);
+    else block.step = Step::kIdle;
     return true;
   }
 
@@ -159,11 +153,8 @@ class Reduction final : public MpiOperation {
 
   void add(Block& block) {
     block.step = Step::kAdd;
-    if (block.collected.bytes.size() < kHandedOverBytes) {
-      combine(block.collected);
-    } else {
-      block.addition = adder_.submit([this, &block] { combine(block.collected); });
-    }
+    if (block.collected.bytes.size() < kHandedOverBytes) combine(block.collected);
+    else block.addition = adder_.submit([this, &block] { combine(block.collected); });
   }
 
   void give_out(Block& block) {
@@ -199,8 +190,8 @@ class Reduction final : public MpiOperation {
   Adder& adder_;
   long long segment_count_;  // elements
   long long num_blocks_ = 0;
-  long long next_ = 0;       // block
-  bool added_ = false;       // whether this rank's part, if it comes in the heads, has been added up
+  long long next_ = 0;  // block
+  bool added_ = false;  // whether this rank's part, if it comes in the heads, has been added up
   Contributions in_heads_;
   std::array<Block, 2> blocks_;
 };

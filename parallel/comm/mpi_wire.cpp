@@ -29,14 +29,10 @@ int error_class(int code) {
 
 const char* name_of_level(int level) {
   switch (level) {
-    case MPI_THREAD_SINGLE:
-      return "MPI_THREAD_SINGLE";
-    case MPI_THREAD_FUNNELED:
-      return "MPI_THREAD_FUNNELED";
-    case MPI_THREAD_SERIALIZED:
-      return "MPI_THREAD_SERIALIZED";
-    default:
-      return "MPI_THREAD_MULTIPLE";
+    case MPI_THREAD_SINGLE: return "MPI_THREAD_SINGLE";
+    case MPI_THREAD_FUNNELED: return "MPI_THREAD_FUNNELED";
+    case MPI_THREAD_SERIALIZED: return "MPI_THREAD_SERIALIZED";
+    default: return "MPI_THREAD_MULTIPLE";
   }
 }
 
@@ -93,9 +89,7 @@ MpiRequests::~MpiRequests() = default;
 MpiRequests::MpiRequests(MpiRequests&&) noexcept = default;
 MpiRequests& MpiRequests::operator=(MpiRequests&&) noexcept = default;
 
-bool MpiRequests::empty() const {
-  return impl_->pending == 0;
-}
+bool MpiRequests::empty() const { return impl_->pending == 0; }
 
 bool MpiRequests::test() {
   Impl& my = *impl_;
@@ -119,9 +113,7 @@ bool MpiRequests::test() {
   return true;
 }
 
-std::vector<MpiRequests::Received> MpiRequests::take_received() {
-  return std::exchange(impl_->received, {});
-}
+std::vector<MpiRequests::Received> MpiRequests::take_received() { return std::exchange(impl_->received, {}); }
 
 void MpiRequests::pending_peers(std::vector<int>& peers) const {
   for (std::size_t i = 0; i < impl_->requests.size(); ++i)
@@ -161,13 +153,9 @@ std::shared_ptr<MpiWire> MpiWire::initialise() {
   return std::shared_ptr<MpiWire>(new MpiWire(std::make_unique<Impl>(world)));
 }
 
-void MpiWire::finalise() {
-  check(MPI_Finalize(), "MPI_Finalize");
-}
+void MpiWire::finalise() { check(MPI_Finalize(), "MPI_Finalize"); }
 
-void MpiWire::abort(int code) {
-  MPI_Abort(MPI_COMM_WORLD, code);
-}
+void MpiWire::abort(int code) { MPI_Abort(MPI_COMM_WORLD, code); }
 
 std::string MpiWire::library_version() {
   char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
@@ -177,12 +165,8 @@ std::string MpiWire::library_version() {
   return version.substr(0, version.find_first_of(",\n"));
 }
 
-int MpiWire::rank() const {
-  return impl_->rank;
-}
-int MpiWire::size() const {
-  return impl_->size;
-}
+int MpiWire::rank() const { return impl_->rank; }
+int MpiWire::size() const { return impl_->size; }
 
 std::shared_ptr<MpiWire> MpiWire::split(int color, int key) const {
   MPI_Comm comm = MPI_COMM_NULL;

@@ -18,7 +18,7 @@ namespace {
 bool read_whole(int fd, RankRecord& record) {
   if (pread(fd, static_cast<RecordHead*>(&record), sizeof(RecordHead), 0) != static_cast<ssize_t>(sizeof(RecordHead))) return false;
   if (std::memcmp(record.magic, RankRecord::kMagic, sizeof record.magic) != 0 || record.num_groups < 0) return false;
-  struct stat file{};
+  struct stat file {};
   const auto groups = static_cast<std::size_t>(record.num_groups);
   if (fstat(fd, &file) != 0 || static_cast<std::size_t>(file.st_size) < record_file_bytes(groups)) return false;
   record.groups.resize(groups);
@@ -28,9 +28,7 @@ bool read_whole(int fd, RankRecord& record) {
 
 }  // namespace
 
-std::filesystem::path record_path(const std::filesystem::path& directory, int rank) {
-  return directory / fmt::format("rank-{:04}", rank);
-}
+std::filesystem::path record_path(const std::filesystem::path& directory, int rank) { return directory / fmt::format("rank-{:04}", rank); }
 
 std::uint64_t machine_identity() {
   std::string identity;
@@ -50,13 +48,10 @@ ProcessState process_state(int pid) {
   if (end == std::string::npos || end + 2 >= text.size()) return ProcessState::kUnknown;
   switch (text[end + 2]) {
     case 'Z':
-    case 'X':
-      return ProcessState::kGone;
+    case 'X': return ProcessState::kGone;
     case 'T':
-    case 't':
-      return ProcessState::kStopped;
-    default:
-      return ProcessState::kRunning;
+    case 't': return ProcessState::kStopped;
+    default: return ProcessState::kRunning;
   }
 }
 

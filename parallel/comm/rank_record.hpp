@@ -47,12 +47,12 @@ struct RecordHead {
   char host[64] = {};
 
   RankState state = RankState::kComputing;
-  std::int32_t late = 0;        // 1 if it gave up waiting, past its deadline or because a rank is dead
-  std::int32_t found_dead = -1;  // rank on its machine whose process it found dead, -1 if none; a later reader cannot look that up
-  double since = 0;             // time (seconds since 1970) of the last change of `state`
-  std::uint64_t alive = 0;      // grows while the communication thread polls an operation that is waited for
-  double written = 0;           // time of the last change of any kind
-  double heartbeat_at = 0;      // time of the last heartbeat
+  std::int32_t late = 0;          // 1 if it gave up waiting, past its deadline or because a rank is dead
+  std::int32_t found_dead = -1;   // rank on its machine whose process it found dead, -1 if none; a later reader cannot look that up
+  double since = 0;               // time (seconds since 1970) of the last change of `state`
+  std::uint64_t alive = 0;        // grows while the communication thread polls an operation that is waited for
+  double written = 0;             // time of the last change of any kind
+  double heartbeat_at = 0;        // time of the last heartbeat
   char heartbeat_text[160] = {};  // what it works at while others wait; empty once that is over
 
   // The operation that it waits for, or, if it waits for none, the last one that it waited for or started.
@@ -77,9 +77,7 @@ struct RankRecord : RecordHead {
   std::vector<RecordGroup> groups;
 };
 
-constexpr std::size_t record_file_bytes(std::size_t groups) {
-  return sizeof(RecordHead) + groups * sizeof(RecordGroup);
-}
+constexpr std::size_t record_file_bytes(std::size_t groups) { return sizeof(RecordHead) + groups * sizeof(RecordGroup); }
 
 /// Copies as much of the text as fits, with a zero at the end.
 template <std::size_t N>

@@ -23,9 +23,7 @@ static_assert(sizeof(RecordHead) % alignof(RecordGroup) == 0);
 
 constexpr std::size_t kGroupsAtATime = 64;
 
-RecordGroup* groups_behind(RecordHead* head) {
-  return reinterpret_cast<RecordGroup*>(head + 1);
-}
+RecordGroup* groups_behind(RecordHead* head) { return reinterpret_cast<RecordGroup*>(head + 1); }
 
 }  // namespace
 
@@ -40,9 +38,7 @@ RecordBoard::RecordBoard(int rank, int world_size, std::uint64_t job) {
   set_text(own_.host, host_name());
 }
 
-RecordBoard::~RecordBoard() {
-  unmap();
-}
+RecordBoard::~RecordBoard() { unmap(); }
 
 void RecordBoard::unmap() {
   if (mapped_ != nullptr) munmap(mapped_, record_file_bytes(room_));

@@ -51,12 +51,9 @@ template <class T>
 void reduce(void* out, std::span<const void* const> sources, std::size_t count, ReduceOp op) {
   T* typed = static_cast<T*>(out);
   switch (op) {
-    case ReduceOp::kSum:
-      return reduce<T, Sum>(typed, sources, count);
-    case ReduceOp::kMin:
-      return reduce<T, Min>(typed, sources, count);
-    case ReduceOp::kMax:
-      return reduce<T, Max>(typed, sources, count);
+    case ReduceOp::kSum: return reduce<T, Sum>(typed, sources, count);
+    case ReduceOp::kMin: return reduce<T, Min>(typed, sources, count);
+    case ReduceOp::kMax: return reduce<T, Max>(typed, sources, count);
   }
 }
 

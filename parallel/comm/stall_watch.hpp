@@ -34,11 +34,11 @@ class StallWatch {
   const std::function<void(const std::string&, double)> stalled_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::string what_;       // guarded by mutex_
-  bool working_ = false;   // guarded by mutex_
+  std::string what_;         // guarded by mutex_
+  bool working_ = false;     // guarded by mutex_
   bool progressed_ = false;  // guarded by mutex_: whether there was progress since the thread looked last
-  bool over_ = false;      // guarded by mutex_
-  std::thread thread_;     // started by the first progress()
+  bool over_ = false;        // guarded by mutex_
+  std::thread thread_;       // started by the first progress()
 };
 
 }  // namespace sluice::parallel

@@ -133,11 +133,10 @@ void World::end_stalled(const std::string& what, double seconds) {
   std::_Exit(static_cast<int>(ExitCode::kCommunication));  // not reached
 }
 
-double World::heartbeat_seconds() const {
-  return deadline_seconds_ > 0 ? std::clamp(deadline_seconds_ / 4, 0.05, 1.0) : 1.0;
-}
+double World::heartbeat_seconds() const { return deadline_seconds_ > 0 ? std::clamp(deadline_seconds_ / 4, 0.05, 1.0) : 1.0; }
 
-MeshGroups World::make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix, std::optional<double> deadline_seconds) {
+MeshGroups World::make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix,
+                              std::optional<double> deadline_seconds) {
   if (mesh.num_ranks() != parent->size())
     throw usage_error("the mesh has {} ranks, the group '{}' it is built from {}", mesh.num_ranks(), parent->name(), parent->size());
   const int group = mesh.expert_group_of(parent->rank());

@@ -84,7 +84,8 @@ class World {
   /// Collective over `parent`. Makes the groups of a mesh whose ranks are those of `parent`. Expert group g is named PREFIX.expert[g], the
   /// group of the ranks that are member m is PREFIX.reduce_replica[m], and the others are PREFIX.save[0] and PREFIX.reduce_all[0]. Deadline
   /// as in split(). Usage error (exit 2) if the mesh has another number of ranks, or if PREFIX was used before.
-  MeshGroups make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix = "mesh", std::optional<double> deadline_seconds = {});
+  MeshGroups make_groups(const Mesh& mesh, const CommunicatorPtr& parent, const std::string& prefix = "mesh",
+                         std::optional<double> deadline_seconds = {});
 
   /// Collective. From now on every rank keeps a record (rank_record.hpp) in `directory`, which is created. Failures are explained from the
   /// records. Data error (exit 3) if the record cannot be written.

@@ -1,4 +1,5 @@
-// The ways in which tokens travel to the ranks that own their experts, by name. Each is one file in parallel/ and one line in exchanges.inc.
+// The ways in which tokens travel to the ranks that own their experts, by name. Each is one file in parallel/ and one line in
+// exchanges.inc.
 #pragma once
 
 #include "core/base/enum_names.hpp"

@@ -47,7 +47,8 @@ std::vector<StoredTensor> stored_tensors(const ModelDescription& model);
 
 /// The tensors of the model in a folder whose files hold tensors of these names: as above, or with the experts of a layer stacked, as
 /// Transformers 5 writes them on request. `architecture` is null for a model of ours without one.
-std::vector<StoredTensor> stored_tensors(const ModelDescription& model, const Architecture* architecture, const std::vector<std::string>& names);
+std::vector<StoredTensor> stored_tensors(const ModelDescription& model, const Architecture* architecture,
+                                         const std::vector<std::string>& names);
 
 /// Whether a tensor of a checkpoint is ignored, as Transformers ignores it: rotary frequencies of old files, layers of multi-token
 /// prediction behind the last layer, a head stored beside tied embeddings.

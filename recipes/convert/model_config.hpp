@@ -21,8 +21,8 @@ std::string config_json(const ModelDescription& model);
 struct ParsedConfig {
   ModelDescription model;
   const Architecture* architecture = nullptr;  // whose names the folder's tensors have; null: our own names
-  bool ours = false;                         // written by Sluice: the description is complete, balance settings included
-  std::vector<std::string> notes;            // settings of the file that are ignored and change no evaluation
+  bool ours = false;                           // written by Sluice: the description is complete, balance settings included
+  std::vector<std::string> notes;              // settings of the file that are ignored and change no evaluation
 };
 
 /// Reads a config.json of ours or of one of the architectures, in the spelling of Transformers 4 or 5. What we do not compute is

@@ -30,9 +30,11 @@ DType read_dtype(const ConfigKeys& keys) {
 std::vector<std::string> notes_of(const ConfigKeys& keys) {
   std::vector<std::string> notes;
   for (const char* key : {"attention_dropout", "router_jitter_noise"})
-    if (keys.number_or(key, 0.0) != 0.0) notes.push_back(fmt::format("{}: '{}' {} is left aside: training here adds no noise", keys.file(), key, keys.at(key).dump()));
+    if (keys.number_or(key, 0.0) != 0.0)
+      notes.push_back(fmt::format("{}: '{}' {} is left aside: training here adds no noise", keys.file(), key, keys.at(key).dump()));
   if (keys.has("auto_map"))
-    notes.push_back(fmt::format("{}: 'auto_map' is left aside: code that comes with a model is not run, it is computed as model_type says", keys.file()));
+    notes.push_back(fmt::format("{}: 'auto_map' is left aside: code that comes with a model is not run, it is computed as model_type says",
+                                keys.file()));
   return notes;
 }
 
@@ -40,7 +42,8 @@ std::vector<std::string> notes_of(const ConfigKeys& keys) {
 std::string supported_types() {
   std::string types;
   const auto& all = architectures();
-  for (std::size_t i = 0; i < all.size(); ++i) types += fmt::format("{}{}", i == 0 ? "" : i + 1 == all.size() ? " and " : ", ", all[i]->model_type);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    types += fmt::format("{}{}", i == 0 ? "" : i + 1 == all.size() ? " and " : ", ", all[i]->model_type);
   return types;
 }
 
@@ -99,8 +102,7 @@ ParsedConfig parse_config(std::string_view text, const std::string& file) {
   const Architecture* architecture = find_architecture(type);
   ParsedConfig parsed;
   parsed.ours = keys.has("sluice");
-  if (!architecture && !(parsed.ours && type == "sluice"))
-    throw keys.unsupported("model_type", "supported are " + supported_types());
+  if (!architecture && !(parsed.ours && type == "sluice")) throw keys.unsupported("model_type", "supported are " + supported_types());
   parsed.notes = notes_of(keys);
   if (!parsed.ours) {
     parsed.model = read_foreign(keys, *architecture);

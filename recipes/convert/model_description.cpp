@@ -55,7 +55,8 @@ namespace {
 
 std::vector<ModelTensor> tensors_of(const ModelDescription& model) {
   return decoder_tensors(model.decoder, [&](std::int64_t layer) {
-    return model.is_sparse(layer) ? moe::moe_tensors(*model.moe, model.decoder.hidden_size, layer_path(layer), model.router_bias()) : std::vector<ModelTensor>();
+    return model.is_sparse(layer) ? moe::moe_tensors(*model.moe, model.decoder.hidden_size, layer_path(layer), model.router_bias())
+                                  : std::vector<ModelTensor>();
   });
 }
 

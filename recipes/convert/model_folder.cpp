@@ -33,8 +33,8 @@ void require_zeros(const std::string& name, const TensorView& view) {
 TensorView view_of(const TensorView& stored, const StoredPart& part) {
   const TensorInfo info{part.tensor.name, stored.info.type, part.tensor.shape};
   const auto bytes_of = [&](std::uint64_t elements) { return *checkpoint::byte_count(info.type, {static_cast<std::int64_t>(elements)}); };
-  return {info, stored.bytes.subspan(bytes_of(static_cast<std::uint64_t>(part.offset)), *checkpoint::byte_count(info.type, info.shape)), stored.file,
-          stored.offset + bytes_of(static_cast<std::uint64_t>(part.offset))};
+  return {info, stored.bytes.subspan(bytes_of(static_cast<std::uint64_t>(part.offset)), *checkpoint::byte_count(info.type, info.shape)),
+          stored.file, stored.offset + bytes_of(static_cast<std::uint64_t>(part.offset))};
 }
 
 }  // namespace
@@ -43,7 +43,8 @@ ModelFolder open_model_folder(const std::filesystem::path& path) {
   const std::filesystem::path config_path = path / "config.json";
   ModelFolder folder{parse_config(read_file(config_path), config_path.string()), checkpoint::TensorIndex::open(path), {}, {}};
   if (fs::exists(path / "adapter_config.json"))
-    throw data_error("{}: has an adapter (adapter_config.json), which is not read and would be missing from the model: merge it first", path.string());
+    throw data_error("{}: has an adapter (adapter_config.json), which is not read and would be missing from the model: merge it first",
+                     path.string());
   folder.notes = folder.config.notes;
   const ModelDescription& model = folder.config.model;
   const Architecture* architecture = folder.config.architecture;

@@ -26,7 +26,8 @@ void AppendFile::append(std::string_view bytes) {
 
 void AppendFile::sync() {
   // Some files cannot be flushed (a pipe, some network file systems); that is no error.
-  if (fdatasync(fd_) != 0 && errno != EINVAL && errno != EROFS) throw data_error("{}: flushing failed: {}", path_.string(), std::strerror(errno));
+  if (fdatasync(fd_) != 0 && errno != EINVAL && errno != EROFS)
+    throw data_error("{}: flushing failed: {}", path_.string(), std::strerror(errno));
   if (name_is_durable_) return;
   sync_directory(path_.has_parent_path() ? path_.parent_path() : std::filesystem::path("."));
   name_is_durable_ = true;

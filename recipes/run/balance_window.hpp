@@ -26,8 +26,8 @@ struct BalanceWindow {
 /// The figures of a window.
 struct WindowLoad {
   std::int64_t steps = 0;
-  LoadFigures summed;                           // of the window's counts, summed over its steps
-  std::vector<double> mean_violations;          // [sparse layers], the mean over the steps of max/mean - 1
+  LoadFigures summed;                   // of the window's counts, summed over its steps
+  std::vector<double> mean_violations;  // [sparse layers], the mean over the steps of max/mean - 1
 };
 WindowLoad measure_window(const BalanceWindow& window);
 

@@ -92,8 +92,6 @@ EventLog::EventLog(const std::filesystem::path& directory, std::int64_t resumed_
   file_.append(tfrecord(version_event(now)) + tfrecord(session_start_event(now, resumed_step + 1)));
 }
 
-void EventLog::write(std::int64_t step, const JsonRow& row) {
-  file_.append(tfrecord(scalars_event(wall_seconds(), step, row)));
-}
+void EventLog::write(std::int64_t step, const JsonRow& row) { file_.append(tfrecord(scalars_event(wall_seconds(), step, row))); }
 
 }  // namespace sluice::recipes

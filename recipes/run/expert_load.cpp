@@ -32,9 +32,7 @@ double max_over_mean(const std::vector<std::int64_t>& counts) {
   return static_cast<double>(*std::max_element(counts.begin(), counts.end())) / even;
 }
 
-std::int64_t count_dead(const std::vector<std::int64_t>& counts) {
-  return std::count(counts.begin(), counts.end(), 0);
-}
+std::int64_t count_dead(const std::vector<std::int64_t>& counts) { return std::count(counts.begin(), counts.end(), 0); }
 
 std::int64_t count_starved(const std::vector<std::int64_t>& counts) {
   const std::int64_t total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});

@@ -11,7 +11,7 @@ namespace sluice::recipes {
 
 struct LayerLoad {
   std::int64_t layer = 0;
-  std::vector<std::int64_t> counts;         // rows each expert got in the step, over all ranks
+  std::vector<std::int64_t> counts;              // rows each expert got in the step, over all ranks
   std::vector<std::int64_t> window_counts = {};  // rows in the last window_steps steps, this one included; shown if these are 2 or more
   std::int64_t window_steps = 0;
 };
@@ -25,8 +25,8 @@ std::int64_t count_starved(const std::vector<std::int64_t>& counts);
 
 /// How even the load of a model's experts is.
 struct LoadFigures {
-  double max_violation = -1.0;         // max/mean - 1 of the worst layer
-  std::vector<double> violations;      // [sparse layers], max/mean - 1 of each
+  double max_violation = -1.0;     // max/mean - 1 of the worst layer
+  std::vector<double> violations;  // [sparse layers], max/mean - 1 of each
   std::vector<std::int64_t> dead_by_layer;
   std::int64_t dead = 0, starved = 0;  // experts, summed over the layers
 };

@@ -88,18 +88,12 @@ bool JsonRow::parse(std::string_view line, JsonRow& row) {
   JsonRow read;
   for (const auto& item : object.items()) {
     const auto& value = item.value();
-    if (value.is_null())
-      read.put(item.key(), std::monostate{});
-    else if (value.is_boolean())
-      read.put(item.key(), value.get<bool>());
-    else if (value.is_number_integer())
-      read.put(item.key(), value.get<std::int64_t>());
-    else if (value.is_number_float())
-      read.put(item.key(), value.get<double>());
-    else if (value.is_string())
-      read.put(item.key(), value.get<std::string>());
-    else
-      return false;
+    if (value.is_null()) read.put(item.key(), std::monostate{});
+    else if (value.is_boolean()) read.put(item.key(), value.get<bool>());
+    else if (value.is_number_integer()) read.put(item.key(), value.get<std::int64_t>());
+    else if (value.is_number_float()) read.put(item.key(), value.get<double>());
+    else if (value.is_string()) read.put(item.key(), value.get<std::string>());
+    else return false;
   }
   row = std::move(read);
   return true;

@@ -20,14 +20,10 @@ class JsonRow {
   /// Sets `key`, in its old place if it is there already, else at the end.
   template <class T>
   JsonRow& set(std::string_view key, const T& value) {
-    if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, Value>)
-      return put(key, value);
-    else if constexpr (std::is_integral_v<T>)
-      return put(key, static_cast<std::int64_t>(value));
-    else if constexpr (std::is_floating_point_v<T>)
-      return put(key, static_cast<double>(value));
-    else
-      return put(key, std::string(value));
+    if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, Value>) return put(key, value);
+    else if constexpr (std::is_integral_v<T>) return put(key, static_cast<std::int64_t>(value));
+    else if constexpr (std::is_floating_point_v<T>) return put(key, static_cast<double>(value));
+    else return put(key, std::string(value));
   }
 
   const std::vector<std::pair<std::string, Value>>& items() const& { return items_; }

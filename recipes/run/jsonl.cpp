@@ -18,10 +18,8 @@ void for_each_row(const std::filesystem::path& path, std::string_view content, c
     const std::string_view line = content.substr(0, end + 1);
     content.remove_prefix(end + 1);
     JsonRow row;
-    if (JsonRow::parse(line.substr(0, end), row))
-      visit(line, row);
-    else
-      log_warning("{}:{}: not a flat JSON object; this line is ignored", path.string(), number);
+    if (JsonRow::parse(line.substr(0, end), row)) visit(line, row);
+    else log_warning("{}:{}: not a flat JSON object; this line is ignored", path.string(), number);
   }
 }
 

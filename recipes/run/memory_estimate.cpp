@@ -23,7 +23,7 @@ struct Sizes {
   double a, p, s, c;  // bytes, see memory_estimate.hpp
   bool rounds;        // gradients of weights are products in bfloat16 before they are added up
   double N, D, F, F_shared;
-  double pairs;       // (token, k), and rows of experts at even load
+  double pairs;  // (token, k), and rows of experts at even load
 };
 
 double attention(const Sizes& n, const MemoryShape& shape) {
@@ -128,11 +128,13 @@ MemoryEstimate estimate_memory(const MemoryShape& shape) {
 
   const double layers = static_cast<double>(shape.num_layers), moe_layers = static_cast<double>(shape.num_moe_layers);
   bytes.activations = layers * attention(n, shape) + moe_layers * moe_feed_forward(n, shape) +
-                      (layers - moe_layers) * dense_feed_forward(n, static_cast<double>(shape.intermediate_size)) + n.N * (3 * n.a * n.D + 2 * n.s + 16) +
+                      (layers - moe_layers) * dense_feed_forward(n, static_cast<double>(shape.intermediate_size)) +
+                      n.N * (3 * n.a * n.D + 2 * n.s + 16) +
                       static_cast<double>(shape.seq_length) * static_cast<double>(shape.head_dim) * n.s;
   const double reduction = static_cast<double>(shape.receive_bytes) - bytes.activations;
   // The workspaces of the loss are still in the arena; backward borrows them again, so only what it does not need comes on top.
-  const double kept = loss_workspaces(n, shape), backward = last_layer_backward(n, shape) + std::max(0.0, kept - backward_workspaces(n, shape));
+  const double kept = loss_workspaces(n, shape),
+               backward = last_layer_backward(n, shape) + std::max(0.0, kept - backward_workspaces(n, shape));
   bytes.buffers = std::max({0.0, loss(n, shape), backward, reduction + kept});
   bytes.worst_load = static_cast<double>(shape.expert - 1) * routed(n, shape) * moe_layers;
   return bytes;

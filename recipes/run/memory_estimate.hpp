@@ -49,14 +49,14 @@ struct MemoryShape {
   std::int64_t origin_parameters = 0;  // O, of the dense feed-forwards; 0 where experts are not made of any
   std::int64_t expert = 1;             // parallel.expert
   DType dtype = DType::kFloat32;
-  DType product = DType::kFloat32;     // the type that matrix products of `dtype` are computed in
-  std::int64_t threads = 1;            // threads that work on experts at the same time
-  std::int64_t receive_bytes = 0;      // of the gradient reduction (parallel::reduction_buffer_bytes)
+  DType product = DType::kFloat32;  // the type that matrix products of `dtype` are computed in
+  std::int64_t threads = 1;         // threads that work on experts at the same time
+  std::int64_t receive_bytes = 0;   // of the gradient reduction (parallel::reduction_buffer_bytes)
 
   std::int64_t micro_batch_size = 1;  // sequences that are computed at once
   std::int64_t seq_length = 1;
   std::int64_t vocab_size = 0;
-  std::int64_t loss_block_rows = 0;   // B
+  std::int64_t loss_block_rows = 0;  // B
   std::int64_t hidden_size = 0;
   std::int64_t num_layers = 0;
   std::int64_t num_attention_heads = 0;
@@ -67,8 +67,8 @@ struct MemoryShape {
   std::int64_t intermediate_size = 0;
   std::int64_t num_moe_layers = 0;  // of num_layers
   std::int64_t num_experts = 0;
-  std::int64_t num_families = 0;    // router rows
-  std::int64_t family_levels = 0;   // doublings from a family to its experts
+  std::int64_t num_families = 0;   // router rows
+  std::int64_t family_levels = 0;  // doublings from a family to its experts
   std::int64_t top_k = 0;
   std::int64_t expert_hidden_size = 0;
   std::int64_t shared_hidden_size = 0;  // of all shared experts of a layer together

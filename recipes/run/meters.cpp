@@ -5,9 +5,7 @@
 namespace sluice::recipes {
 namespace {
 
-double ratio(double value, double by) {
-  return by > 0 ? value / by : std::numeric_limits<double>::quiet_NaN();
-}
+double ratio(double value, double by) { return by > 0 ? value / by : std::numeric_limits<double>::quiet_NaN(); }
 
 }  // namespace
 

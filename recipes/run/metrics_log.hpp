@@ -39,7 +39,7 @@ struct StepMetrics {
   std::optional<double> grad_norm;
   std::optional<double> tokens_per_second;
   std::optional<double> step_seconds;
-  std::optional<double> elapsed_seconds;  // since the run began, summed over its starts
+  std::optional<double> elapsed_seconds;       // since the run began, summed over its starts
   std::optional<double> exposed_comm_seconds;  // that rank 0 waited for reductions and exchanges; only with several ranks
   std::optional<double> load_balancing_loss;
   std::optional<double> z_loss;

@@ -38,9 +38,7 @@ std::string speed_and_time(const ProgressState& state) {
   return text;
 }
 
-std::string loss_text(const ProgressState& state) {
-  return state.loss ? fmt::format("  loss {:.4f}", *state.loss) : std::string();
-}
+std::string loss_text(const ProgressState& state) { return state.loss ? fmt::format("  loss {:.4f}", *state.loss) : std::string(); }
 
 }  // namespace
 

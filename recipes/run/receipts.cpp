@@ -33,9 +33,7 @@ moe::ConversionKind conversion_of(const JsonRow& row) {
   throw data_error("a receipt of stage '{}' tells of the conversion '{}', method '{}', which is none", row.text("stage"), kind, method);
 }
 
-double loss_difference(const Receipt& receipt) {
-  return std::abs(receipt.loss_after - receipt.loss_before);
-}
+double loss_difference(const Receipt& receipt) { return std::abs(receipt.loss_after - receipt.loss_before); }
 
 // Whether two receipts are of the same conversion. Losses are not compared: their last digits may differ between layouts.
 bool same_conversion(const Receipt& a, const Receipt& b) {
@@ -49,23 +47,27 @@ constexpr std::size_t kShownLayers = 6;
 
 void add_loads(const Receipt& receipt, std::vector<std::string>& lines) {
   if (receipt.loads.empty()) return;
-  lines.push_back(fmt::format("  experts' load before training, on {} tokens; the most frequent token alone gives an expert {:.2f} of the mean",
-                              human_count(static_cast<double>(receipt.load_tokens)), receipt.load_bound));
+  lines.push_back(
+      fmt::format("  experts' load before training, on {} tokens; the most frequent token alone gives an expert {:.2f} of the mean",
+                  human_count(static_cast<double>(receipt.load_tokens)), receipt.load_bound));
   lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14}", "", "dead", "starved", "max/mean"));
   if (receipt.loads.size() <= kShownLayers) {
     for (const ReceiptLoad& load : receipt.loads)
-      lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14.2f}", fmt::format("layer {}", load.layer), load.dead, load.starved, load.max_over_mean));
+      lines.push_back(
+          fmt::format("  {:<18}{:>14}{:>14}{:>14.2f}", fmt::format("layer {}", load.layer), load.dead, load.starved, load.max_over_mean));
     return;
   }
   const auto range = [&](auto value) {
-    const auto [low, high] = std::minmax_element(receipt.loads.begin(), receipt.loads.end(), [&](const auto& a, const auto& b) { return value(a) < value(b); });
+    const auto [low, high] =
+        std::minmax_element(receipt.loads.begin(), receipt.loads.end(), [&](const auto& a, const auto& b) { return value(a) < value(b); });
     return std::pair(value(*low), value(*high));
   };
   const auto dead = range([](const ReceiptLoad& load) { return load.dead; });
   const auto starved = range([](const ReceiptLoad& load) { return load.starved; });
   const auto most = range([](const ReceiptLoad& load) { return load.max_over_mean; });
-  lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14}", fmt::format("{} layers", receipt.loads.size()), fmt::format("{} to {}", dead.first, dead.second),
-                              fmt::format("{} to {}", starved.first, starved.second), fmt::format("{:.2f} to {:.2f}", most.first, most.second)));
+  lines.push_back(fmt::format("  {:<18}{:>14}{:>14}{:>14}", fmt::format("{} layers", receipt.loads.size()),
+                              fmt::format("{} to {}", dead.first, dead.second), fmt::format("{} to {}", starved.first, starved.second),
+                              fmt::format("{:.2f} to {:.2f}", most.first, most.second)));
 }
 
 std::string load_key(std::int64_t layer, const char* what) { return fmt::format("layers.{}.{}", layer, what); }
@@ -80,7 +82,8 @@ double load_bound(const std::vector<std::int32_t>& tokens, std::int64_t num_expe
   std::map<std::int32_t, std::int64_t> counts;
   std::int64_t most = 0;
   for (const std::int32_t token : tokens) most = std::max(most, ++counts[token]);
-  return static_cast<double>(most * num_experts) / static_cast<double>(std::max<std::int64_t>(1, static_cast<std::int64_t>(tokens.size()) * top_k));
+  return static_cast<double>(most * num_experts) /
+         static_cast<double>(std::max<std::int64_t>(1, static_cast<std::int64_t>(tokens.size()) * top_k));
 }
 
 ReceiptLoad receipt_load(std::int64_t layer, const std::vector<std::int64_t>& counts) {
@@ -188,7 +191,8 @@ Receipt receipt_from_row(const JsonRow& row) {
     if (key.compare(0, head.size(), head) != 0) continue;
     std::from_chars(key.data() + head.size(), key.data() + key.size(), layer);
     if (key != load_key(layer, "dead_experts")) continue;
-    receipt.loads.push_back({layer, row.integer(key, 0), row.integer(load_key(layer, "starved_experts"), 0), row.number(load_key(layer, "max_over_mean"))});
+    receipt.loads.push_back(
+        {layer, row.integer(key, 0), row.integer(load_key(layer, "starved_experts"), 0), row.number(load_key(layer, "max_over_mean"))});
   }
   return receipt;
 }
@@ -211,9 +215,7 @@ std::string ReceiptLog::text() const {
 }
 
 // The whole file is written each time: it has few lines, and an atomic write also flushes them to the disk.
-void ReceiptLog::write() const {
-  write_file_atomically(path_, text());
-}
+void ReceiptLog::write() const { write_file_atomically(path_, text()); }
 
 bool ReceiptLog::settle(const std::vector<Receipt>& conversion) {
   const std::int64_t step = conversion.front().step;

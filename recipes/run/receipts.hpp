@@ -26,7 +26,7 @@ struct ReceiptLoad {
 
 struct Receipt {
   std::string stage;
-  std::int64_t step = 0;     // steps finished over all stages when the conversion took place
+  std::int64_t step = 0;  // steps finished over all stages when the conversion took place
   moe::ConversionKind conversion = moe::ConversionKind::kSparsifyCopy;
   bool exact = false;        // the conversion keeps the function (moe::exactness); not measured
   double loss_before = 0.0;  // nats per token on the held batch, cross-entropy alone
@@ -37,7 +37,7 @@ struct Receipt {
   std::int64_t active_parameters_before = 0;
   std::int64_t active_parameters_after = 0;
   std::string held_batch_sha256;
-  std::string note;  // "" for the conversion itself; else the changes made after it, e.g. "after weight_noise 0.01"
+  std::string note;                // "" for the conversion itself; else the changes made after it, e.g. "after weight_noise 0.01"
   std::string choice;              // of several ways tried (flatten) the one that was taken; "" if there is only one way
   std::vector<ReceiptLoad> loads;  // by sparse layer, in the last receipt of a conversion; empty in the others and in older files
   double load_bound = 0.0;         // load_bound() of the tokens that `loads` were counted on

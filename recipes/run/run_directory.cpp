@@ -22,9 +22,7 @@ std::int64_t checkpoint_step(std::string_view folder_name) {
   return step && *step >= 0 ? *step : -1;
 }
 
-fs::path RunDirectory::checkpoint(std::int64_t step) const {
-  return checkpoints() / fmt::format("step-{:08}", step);
-}
+fs::path RunDirectory::checkpoint(std::int64_t step) const { return checkpoints() / fmt::format("step-{:08}", step); }
 
 void RunDirectory::create() const {
   std::error_code failure;
@@ -41,9 +39,7 @@ void RunDirectory::remove_leftovers() const {
     remove_unfinished_writes(file);
 }
 
-void RunDirectory::write_resolved_recipe(std::string_view yaml) const {
-  write_file_atomically(resolved_recipe(), yaml);
-}
+void RunDirectory::write_resolved_recipe(std::string_view yaml) const { write_file_atomically(resolved_recipe(), yaml); }
 
 RunStatus RunDirectory::state() const {
   if (fs::exists(summary()) && read_summary(summary()).finished) return RunStatus::kFinished;

@@ -12,9 +12,7 @@
 namespace sluice::recipes {
 namespace {
 
-std::string entry(const char* name, const std::string& text) {
-  return fmt::format("  {:<13}{}", name, text);
-}
+std::string entry(const char* name, const std::string& text) { return fmt::format("  {:<13}{}", name, text); }
 
 std::string parameters_text(const StageLine& stage) {
   std::string text = human_count(static_cast<double>(stage.parameters)) + " parameters";
@@ -60,8 +58,8 @@ std::vector<std::string> format_run_header(const RunHeader& header) {
                                                   stage.steps, parameters_text(stage), stage.shape.empty() ? "" : "; " + stage.shape)));
   }
   lines.push_back(entry("mesh", fmt::format("{} on {}, expert {}, {} a rank, backend {}, exchange {}", counted(header.ranks, "rank"),
-                                            counted(header.nodes, "node"), header.expert, counted(header.threads, "thread"),
-                                            header.backend, header.exchange)));
+                                            counted(header.nodes, "node"), header.expert, counted(header.threads, "thread"), header.backend,
+                                            header.exchange)));
   if (!header.processor.empty()) lines.push_back(entry("processor", header.processor));
   lines.push_back(entry(
       "batch", fmt::format("{} of {} = {} tokens a step; a rank computes {} at once, accumulation {}",

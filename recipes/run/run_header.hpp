@@ -37,7 +37,7 @@ struct RunHeader {
   std::int64_t expert = 1;
   std::int64_t threads = 1;  // of each rank
   std::string backend;
-  std::string exchange;  // "local" or "flat", as chosen
+  std::string exchange;   // "local" or "flat", as chosen
   std::string processor;  // "kernels avx512, LibTorch AVX512 on AMD EPYC"; "" if not known
   // batch of the first stage
   std::int64_t global_batch_size = 1;

@@ -30,7 +30,7 @@ void note_stop_signal(int number) {
 }
 
 void install(int number) {
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = note_stop_signal;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
@@ -38,7 +38,7 @@ void install(int number) {
 }
 
 void install_unless_ignored(int number) {
-  struct sigaction current{};
+  struct sigaction current {};
   if (sigaction(number, nullptr, &current) == 0 && current.sa_handler != SIG_IGN) install(number);
 }
 
@@ -58,16 +58,11 @@ void install_stop_signals(bool with_interrupt) {
 
 const char* stop_signal_name() {
   switch (first_signal.load(std::memory_order_relaxed)) {
-    case SIGUSR1:
-      return "SIGUSR1";
-    case SIGTERM:
-      return "SIGTERM";
-    case SIGHUP:
-      return "SIGHUP";
-    case SIGINT:
-      return "SIGINT";
-    default:
-      return "";
+    case SIGUSR1: return "SIGUSR1";
+    case SIGTERM: return "SIGTERM";
+    case SIGHUP: return "SIGHUP";
+    case SIGINT: return "SIGINT";
+    default: return "";
   }
 }
 

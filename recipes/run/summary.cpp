@@ -48,7 +48,8 @@ WindowSummary window_of(const JsonRow& row) {
                        {}};
   constexpr std::string_view by_layer = "window_mean_max_violation/";
   for (const auto& [key, value] : row.items())
-    if (key.compare(0, by_layer.size(), by_layer) == 0) window.mean_max_violation.emplace_back(key.substr(by_layer.size()), row.number(key));
+    if (key.compare(0, by_layer.size(), by_layer) == 0)
+      window.mean_max_violation.emplace_back(key.substr(by_layer.size()), row.number(key));
   return window;
 }
 
@@ -56,13 +57,11 @@ std::string describe_window(const StageSummary& stage) {
   const WindowSummary& window = *stage.last_window;
   std::string means;
   for (const auto& [layer, mean] : window.mean_max_violation) means += fmt::format("{}{:.2f}", means.empty() ? "" : ", ", mean + 1.0);
-  return fmt::format("experts of '{}' over its last {} steps: {} dead, {} starved, max/mean {:.2f}; mean of the steps' own by layer: {}", stage.name,
-                     window.steps, window.dead_experts, window.starved_experts, window.max_violation + 1.0, means);
+  return fmt::format("experts of '{}' over its last {} steps: {} dead, {} starved, max/mean {:.2f}; mean of the steps' own by layer: {}",
+                     stage.name, window.steps, window.dead_experts, window.starved_experts, window.max_violation + 1.0, means);
 }
 
-std::string shown(const std::optional<double>& value) {
-  return value ? fmt::format("{:.4f}", *value) : std::string("-");
-}
+std::string shown(const std::optional<double>& value) { return value ? fmt::format("{:.4f}", *value) : std::string("-"); }
 
 std::string from_to(double first, double last, bool moved) {
   return moved ? fmt::format("{:.4f} -> {:.4f}", first, last) : fmt::format("{:.4f}", last);
@@ -85,8 +84,8 @@ std::vector<std::string> stage_table(const std::vector<StageSummary>& stages) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   std::vector<std::string> lines;
   for (const auto& row : rows)
-    lines.push_back(fmt::format("{:<{}}  {:<{}}  {:>{}}  {:>{}}  {:>{}}", row[0], widths[0], row[1], widths[1], row[2], widths[2], row[3], widths[3],
-                                row[4], widths[4]));
+    lines.push_back(fmt::format("{:<{}}  {:<{}}  {:>{}}  {:>{}}  {:>{}}", row[0], widths[0], row[1], widths[1], row[2], widths[2], row[3],
+                                widths[3], row[4], widths[4]));
   return lines;
 }
 

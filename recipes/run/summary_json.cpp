@@ -19,9 +19,7 @@ Json from_validation(const std::optional<Validation>& validation) {
 }
 
 /// NaN is written as null and read back as NaN.
-double number(const Json& value) {
-  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-}
+double number(const Json& value) { return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>(); }
 
 std::optional<Validation> to_validation(const Json& value) {
   if (value.is_null()) return std::nullopt;
@@ -116,9 +114,8 @@ RunSummary read_summary(const std::filesystem::path& path) {
     summary.tokens = json.at("tokens").get<std::int64_t>();
     summary.seconds = number(json.at("seconds"));
     for (const Json& stage : json.at("stages"))
-      summary.stages.push_back({stage.at("name").get<std::string>(), named<StageType>(stage, "type"),
-                                stage.at("steps").get<std::int64_t>(), to_validation(stage.at("first_validation")),
-                                to_validation(stage.at("last_validation")), to_window(stage)});
+      summary.stages.push_back({stage.at("name").get<std::string>(), named<StageType>(stage, "type"), stage.at("steps").get<std::int64_t>(),
+                                to_validation(stage.at("first_validation")), to_validation(stage.at("last_validation")), to_window(stage)});
     for (const Json& conversion : json.at("conversions")) summary.conversions.push_back(to_conversion(conversion));
   } catch (const std::exception& problem) {
     throw data_error("{}: not a run summary ({}); remove it to continue the run from its last checkpoint", path.string(),

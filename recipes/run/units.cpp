@@ -45,8 +45,6 @@ std::string human_duration(double seconds) {
   return fmt::format("{}d{:02}h", whole / 86400, whole % 86400 / 3600);
 }
 
-std::string plain_number(double value) {
-  return std::isnan(value) ? "nan" : fmt::format("{}", value);
-}
+std::string plain_number(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
 
 }  // namespace sluice::recipes

@@ -48,13 +48,9 @@ void merge(Node& into, const Node& over) {
     return;
   }
   if (into.key == "tokenizer") drop_other_tokenizer(into, over);
-  for (const Node& item : over.items) {
-    if (Node* old = into.find(item.key)) {
-      merge(*old, item);
-    } else {
-      into.items.push_back(item);
-    }
-  }
+  for (const Node& item : over.items)
+    if (Node* old = into.find(item.key)) merge(*old, item);
+    else into.items.push_back(item);
 }
 
 std::string read_text_file(const fs::path& path, const Mark& said_at) {
@@ -85,18 +81,16 @@ Node load(const fs::path& path, const Mark& said_at, std::vector<std::string>& c
   }
   chain.push_back(identity);
   Node root = parse_document(text, path.string());
-  if (root.kind == Node::Kind::kNothing) {
+  if (root.kind == Node::Kind::kNothing)
     throw usage_error("{}: is empty; a recipe needs at least name, data.train and stages", path.string());
-  }
   if (!root.is_map()) fail_at(root.mark, fmt::format("a recipe is a map of keys, found {}", describe_no_map(root)));
   // Holders of anchors; the values have been copied to where they are used.
   root.items.erase(std::remove_if(root.items.begin(), root.items.end(), [](const Node& item) { return item.key.rfind("x-", 0) == 0; }),
                    root.items.end());
   const auto extends = std::find_if(root.items.begin(), root.items.end(), [](const Node& item) { return item.key == "extends"; });
   if (extends == root.items.end()) return root;
-  if (!extends->is_scalar() || extends->text.empty()) {
+  if (!extends->is_scalar() || extends->text.empty())
     fail_at(extends->mark, fmt::format("'extends' must be the path of a recipe, found {}", describe(*extends)));
-  }
   Node base = load((path.parent_path() / extends->text).lexically_normal(), extends->mark, chain);
   root.items.erase(extends);
   merge(base, root);
@@ -106,12 +100,9 @@ Node load(const fs::path& path, const Mark& said_at, std::vector<std::string>& c
 
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> parts(1);
-  for (const char c : text) {
-    if (c == '.')
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  }
+  for (const char c : text)
+    if (c == '.') parts.emplace_back();
+    else parts.back() += c;
   return parts;
 }
 
@@ -151,9 +142,8 @@ void apply_override(Node& root, const std::string& text) {
   const std::size_t equals = text.find('=');
   const std::string path = text.substr(0, equals);
   const std::vector<std::string> parts = split(path);
-  if (equals == std::string::npos || std::find(parts.begin(), parts.end(), "") != parts.end()) {
+  if (equals == std::string::npos || std::find(parts.begin(), parts.end(), "") != parts.end())
     fail_at(mark, "expected section.key=value, for example train.learning_rate=1e-3 or stages.NAME.max_steps=20");
-  }
   if (parts[0] == "extends") fail_at(mark, "'extends' is said in a file, not on the command line");
   Node value = parse_document(text.substr(equals + 1), "", text);
   value.key = parts.back();
@@ -183,11 +173,8 @@ void apply_override(Node& root, const std::string& text) {
     }
     parent = &child;
   }
-  if (Node* old = parent->find(value.key)) {
-    merge(*old, value);
-  } else {
-    parent->items.push_back(value);
-  }
+  if (Node* old = parent->find(value.key)) merge(*old, value);
+  else parent->items.push_back(value);
 }
 
 }  // namespace

@@ -61,9 +61,8 @@ moe::MoeConfig with_coefficients_of(const moe::MoeConfig& other, moe::MoeConfig 
 }
 
 std::optional<std::size_t> parent_of(const Recipe& recipe, std::size_t stage) {
-  for (std::size_t i = 0; i < stage; ++i) {
+  for (std::size_t i = 0; i < stage; ++i)
     if (recipe.stages[i].name == recipe.stages[stage].from) return i;
-  }
   if (stage == 0) return std::nullopt;
   return stage - 1;
 }

@@ -1,5 +1,5 @@
-// The conversion at the start of a stage: what type and method of a recipe mean, and the sparse shapes before and after. Pure functions of a
-// recipe; what a conversion does is in moe/plan/conversion.hpp.
+// The conversion at the start of a stage: what type and method of a recipe mean, and the sparse shapes before and after. Pure functions of
+// a recipe; what a conversion does is in moe/plan/conversion.hpp.
 #pragma once
 
 #include "recipes/schema/key.hpp"

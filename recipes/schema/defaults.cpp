@@ -47,10 +47,9 @@ std::string default_notes(const Node& root, const std::vector<std::string>& keys
   std::string notes;
   for (const std::string& path : keys) {
     std::vector<std::string> parts(1);
-    for (const char c : path) {
+    for (const char c : path)
       if (c == '.') parts.emplace_back();
       else parts.back() += c;
-    }
     const std::string key = parts.back();
     const bool of_stage = parts.front() == "stages";
     const std::string section = parts.size() > (of_stage ? 3u : 1u) ? parts[parts.size() - 2] : "";

@@ -203,26 +203,19 @@ std::string where(const Mark& mark) {
 
 const Node* Node::find(std::string_view name) const {
   if (kind != Kind::kMap) return nullptr;
-  for (const Node& item : items) {
+  for (const Node& item : items)
     if (item.key == name) return &item;
-  }
   return nullptr;
 }
 
-Node* Node::find(std::string_view name) {
-  return const_cast<Node*>(std::as_const(*this).find(name));
-}
+Node* Node::find(std::string_view name) { return const_cast<Node*>(std::as_const(*this).find(name)); }
 
 std::string describe(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::kNothing:
-      return "nothing";
-    case Node::Kind::kList:
-      return "a list";
-    case Node::Kind::kMap:
-      return "a map";
-    case Node::Kind::kScalar:
-      break;
+    case Node::Kind::kNothing: return "nothing";
+    case Node::Kind::kList: return "a list";
+    case Node::Kind::kMap: return "a map";
+    case Node::Kind::kScalar: break;
   }
   return fmt::format("{}'{}'", node.plain ? "" : "the string ", in_one_line(node.text));
 }
@@ -232,9 +225,7 @@ std::string describe_no_map(const Node& node) {
   return describe(node) + (slip.empty() ? "" : ": " + slip);
 }
 
-void fail_at(const Mark& mark, std::string_view text) {
-  throw usage_error("{}: {}", where(mark), text);
-}
+void fail_at(const Mark& mark, std::string_view text) { throw usage_error("{}: {}", where(mark), text); }
 
 namespace {
 
@@ -271,8 +262,7 @@ Node parse_document(const std::string& text, const std::string& file, const std:
     for (YAML::EventHandler* handler : {static_cast<YAML::EventHandler*>(&syntax_only), static_cast<YAML::EventHandler*>(&builder)}) {
       std::istringstream in(text);
       YAML::Parser parser(in);
-      while (parser.HandleNextDocument(*handler)) {
-      }
+      while (parser.HandleNextDocument(*handler)) {}
     }
   } catch (const YAML::Exception& error) {
     Mark mark = whole;

@@ -23,9 +23,8 @@ template <class T>
 std::vector<KeyValue> own_values(const Keys<T>& keys, const T& top, const T& stage) {
   const std::vector<KeyValue> before = write_keys(keys, top);
   std::vector<KeyValue> own;
-  for (const KeyValue& value : write_keys(keys, stage)) {
+  for (const KeyValue& value : write_keys(keys, stage))
     if (value_of(before, value.key) != value.value) own.push_back(value);
-  }
   return own;
 }
 
@@ -47,9 +46,8 @@ std::string dump(const Recipe& recipe) {
     add_section(text, 4, "data", own_values(data_keys(), recipe.data, stage.data));
     std::vector<KeyValue> train = own_values(train_keys(), recipe.train, stage.train);
     // Naming lr_scheduler is what gives a stage its own horizon, also where it equals the top level's.
-    if (stage.own_lr_schedule && value_of(train, "lr_scheduler").empty()) {
+    if (stage.own_lr_schedule && value_of(train, "lr_scheduler").empty())
       train.push_back({"lr_scheduler", value_of(write_keys(train_keys(), stage.train), "lr_scheduler")});
-    }
     add_section(text, 4, "train", train);
     add_section(text, 4, "parallel", own_values(parallel_keys(), recipe.parallel, stage.parallel));
     out += "  - " + text.substr(4);

@@ -120,14 +120,11 @@ std::string read_text(const Node& node) {
   return node.text;
 }
 
-std::string Choices::list() const {
-  return fmt::format("{}", fmt::join(names | std::views::transform(&ChoiceName::name), ", "));
-}
+std::string Choices::list() const { return fmt::format("{}", fmt::join(names | std::views::transform(&ChoiceName::name), ", ")); }
 
 std::string Choices::name_of(int value) const {
-  for (const ChoiceName& choice : names) {
+  for (const ChoiceName& choice : names)
     if (choice.value == value) return choice.name;
-  }
   return "";
 }
 
@@ -135,7 +132,8 @@ int read_choice(const Node& node, const Choices& choices) {
   const std::string expected = choices.names.size() == 1 ? choices.list() : "one of " + choices.list();
   if (!node.is_scalar()) refuse(node, expected);
   std::vector<std::string> spellings;
-  const auto other = std::find_if(choices.also.begin(), choices.also.end(), [&](const auto& spelling) { return spelling.first == node.text; });
+  const auto other =
+      std::find_if(choices.also.begin(), choices.also.end(), [&](const auto& spelling) { return spelling.first == node.text; });
   const std::string& said = other == choices.also.end() ? node.text : other->second;
   for (const ChoiceName& choice : choices.names) {
     if (said == choice.name) return choice.value;
@@ -146,9 +144,8 @@ int read_choice(const Node& node, const Choices& choices) {
                                    choices.why.empty() ? "" : " (" + choices.why + ")", choices.list()));
   }
   std::string meant = nearest(node.text, spellings);
-  for (const auto& [elsewhere, here] : choices.aliases) {
+  for (const auto& [elsewhere, here] : choices.aliases)
     if (node.text == elsewhere) meant = here;
-  }
   double number = 0.0;
   if (!choices.number_key.empty() && parse(node.text, number) == std::errc()) meant = choices.number_key + ": " + node.text;
   refuse(node, expected, meant);

@@ -86,8 +86,8 @@ struct KeyInfo {
 
 /// What reading a key may need besides its node.
 struct ReadContext {
-  std::int64_t num_layers = 0;  // layers of the model; 0: not known yet
-  std::string layers_note = {};    // appended to an error message about num_layers
+  std::int64_t num_layers = 0;   // layers of the model; 0: not known yet
+  std::string layers_note = {};  // appended to an error message about num_layers
 };
 
 template <class T>

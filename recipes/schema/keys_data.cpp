@@ -20,7 +20,8 @@ constexpr std::int64_t kSmallestBpe = 257;  // 256 bytes and the end-of-text tok
 constexpr std::int64_t kLargestBpe = 1 << 20;
 
 const Choices& tokenizer_types() {
-  static const Choices choices{.names = choices_of<TokenizerType>(), .unavailable = {"sentencepiece", "unigram", "wordpiece"}, .also = {{"byte", "bytes"}}};
+  static const Choices choices{
+      .names = choices_of<TokenizerType>(), .unavailable = {"sentencepiece", "unigram", "wordpiece"}, .also = {{"byte", "bytes"}}};
   return choices;
 }
 
@@ -41,9 +42,8 @@ TokenizerConfig read_tokenizer(const Node& node) {
   if (path && !type) tokenizer.type = TokenizerType::kFile;
   if (path && tokenizer.path.empty()) fail_at(path->mark, "'path' of the tokenizer is empty");
   if (tokenizer.type == TokenizerType::kFile && !path) fail_at(node.mark, "a tokenizer of type file needs 'path'");
-  if (tokenizer.type != TokenizerType::kFile && path) {
+  if (tokenizer.type != TokenizerType::kFile && path)
     fail_at(path->mark, fmt::format("'path' means nothing for a tokenizer of type {}; leave one of the two out", type->text));
-  }
   if (tokenizer.type != TokenizerType::kBpe && vocab_size) {
     fail_at(vocab_size->mark, fmt::format("'vocab_size' means nothing for a tokenizer of type {}; leave it out",
                                           tokenizer_types().name_of(static_cast<int>(tokenizer.type))));
@@ -53,12 +53,9 @@ TokenizerConfig read_tokenizer(const Node& node) {
 
 std::string write_tokenizer(const TokenizerConfig& tokenizer) {
   switch (tokenizer.type) {
-    case TokenizerType::kBytes:
-      return "{type: bytes}";
-    case TokenizerType::kBpe:
-      return fmt::format("{{type: bpe, vocab_size: {}}}", tokenizer.vocab_size);
-    case TokenizerType::kFile:
-      return fmt::format("{{path: {}}}", write_text(tokenizer.path));
+    case TokenizerType::kBytes: return "{type: bytes}";
+    case TokenizerType::kBpe: return fmt::format("{{type: bpe, vocab_size: {}}}", tokenizer.vocab_size);
+    case TokenizerType::kFile: return fmt::format("{{path: {}}}", write_text(tokenizer.path));
   }
   return "";
 }
@@ -68,14 +65,10 @@ DataSource read_source(const Node& node, const std::string& key) {
   if (node.is_scalar()) {
     source.path = node.text;
   } else if (node.is_map()) {
-    for (const Node& item : node.items) {
-      if (item.key == "path")
-        source.path = read_text(item);
-      else if (item.key == "weight")
-        source.weight = read_number(item, {.low = 0, .without_low = true});
-      else
-        fail_at(item.key_mark, fmt::format("unknown key '{}' in a source of '{}'; {}", item.key, key, known_source_keys(item.key)));
-    }
+    for (const Node& item : node.items)
+      if (item.key == "path") source.path = read_text(item);
+      else if (item.key == "weight") source.weight = read_number(item, {.low = 0, .without_low = true});
+      else fail_at(item.key_mark, fmt::format("unknown key '{}' in a source of '{}'; {}", item.key, key, known_source_keys(item.key)));
   } else {
     fail_at(node.mark, fmt::format("a source of '{}' must be a path or {{path: ..., weight: ...}}, found {}", key, describe(node)));
   }
@@ -89,13 +82,10 @@ Key<DataConfig> sources_key(std::string name, std::vector<DataSource> DataConfig
            std::move(aliases), std::move(default_value)},
           [member](DataConfig& out, const Node& node, const ReadContext&) {
             (out.*member).clear();
-            if (node.kind == Node::Kind::kList) {
+            if (node.kind == Node::Kind::kList)
               for (const Node& item : node.items) (out.*member).push_back(read_source(item, node.key));
-            } else if (node.is_scalar() || node.is_map()) {
-              (out.*member).push_back(read_source(node, node.key));
-            } else {
-              fail_at(node.mark, fmt::format("'{}' must be a list of paths, found {}", node.key, describe(node)));
-            }
+            else if (node.is_scalar() || node.is_map()) (out.*member).push_back(read_source(node, node.key));
+            else fail_at(node.mark, fmt::format("'{}' must be a list of paths, found {}", node.key, describe(node)));
           },
           [member](const DataConfig& in) -> std::string {
             std::string list;
@@ -127,9 +117,11 @@ const Keys<TokenizerConfig>& tokenizer_keys() {
 
 const Keys<DataConfig>& data_keys() {
   static const Keys<DataConfig> keys = {
-      sources_key("train", &DataConfig::train, "required", "training text: .txt, .jsonl or .ndjson, also .gz and .zst; what else lies in a folder is left out with a warning",
+      sources_key("train", &DataConfig::train, "required",
+                  "training text: .txt, .jsonl or .ndjson, also .gz and .zst; what else lies in a folder is left out with a warning",
                   {"train_files", "train_file", "data_path", "train_data_path", "train_data", "dataset_path", "paths"}),
-      sources_key("validation", &DataConfig::validation, "[]", "held-out text; takes precedence over validation_split; weights have no effect",
+      sources_key("validation", &DataConfig::validation, "[]",
+                  "held-out text; takes precedence over validation_split; weights have no effect",
                   {"valid", "val", "valid_data_path", "validation_files", "eval_files"}),
       number_key("validation_split", &DataConfig::validation_split, {.low = 0, .high = 1, .without_high = true},
                  "share of the tokens (rounded down) cut from the end of each train source for validation when `validation` is empty",
@@ -138,8 +130,7 @@ const Keys<DataConfig>& data_keys() {
                   {"eval_iters", "eval_samples", "max_eval_samples", "eval_batches"}),
       text_key("text_key", &DataConfig::text_key, "the field of a .jsonl line that holds the text",
                {"text_field", "text_column", "json_keys", "column"}),
-      choice_key("invalid_utf8", &DataConfig::invalid_utf8,
-                 {.also = {{"strict", "error"}}},
+      choice_key("invalid_utf8", &DataConfig::invalid_utf8, {.also = {{"strict", "error"}}},
                  "replace by U+FFFD (counted and located), or stop"),
       {{"tokenizer",
         "bytes, bpe or a map",
@@ -152,8 +143,7 @@ const Keys<DataConfig>& data_keys() {
       integer_key("seq_length", &DataConfig::seq_length, {1, 1 << 24}, "tokens of a training sequence",
                   {"seq_len", "sequence_len", "sequence_length", "cutoff_len", "max_seq_len", "max_seq_length", "context_length",
                    "max_context_length", "block_size", "encoder_seq_length"}),
-      choice_key("order", &DataConfig::order,
-                 {.also = {{"shuffle", "shuffled"}}},
+      choice_key("order", &DataConfig::order, {.also = {{"shuffle", "shuffled"}}},
                  "of samples: shuffled, or contiguous lanes (sample i is segment i div G of lane i mod G, G = global_batch_size)",
                  {"shuffle"}),
   };

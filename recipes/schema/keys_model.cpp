@@ -71,8 +71,8 @@ std::vector<std::int64_t> read_layers(const Node& node, const ReadContext& conte
 const Keys<DecoderConfig>& model_keys() {
   static const Keys<DecoderConfig> keys = [] {
     Keys<DecoderConfig> list = {
-        fixed_key<DecoderConfig>("type", {.names = {{0, "decoder"}}, .unavailable = {"transformer_xl", "encoder"}}, "a Llama/Qwen3-shaped decoder",
-                                 {"model_type", "architecture", "flavor", "name"}),
+        fixed_key<DecoderConfig>("type", {.names = {{0, "decoder"}}, .unavailable = {"transformer_xl", "encoder"}},
+                                 "a Llama/Qwen3-shaped decoder", {"model_type", "architecture", "flavor", "name"}),
         integer_key("hidden_size", &DecoderConfig::hidden_size, {1, kLargestWidth}, "width of the residual stream",
                     {"d_model", "n_embd", "dim", "model_dim", "embed_dim", "hidden_dim"}),
         integer_key("num_layers", &DecoderConfig::num_layers, {1, kMostLayers}, "decoder layers",
@@ -133,7 +133,8 @@ const Keys<moe::MoeConfig>& moe_keys() {
           "all"},
          [](MoeConfig& out, const Node& node, const ReadContext& context) { out.layers = read_layers(node, context); },
          [](const MoeConfig& in) { return fmt::format("[{}]", fmt::join(in.layers, ", ")); }},
-        choice_key("score_func", &MoeConfig::score_func, {.unavailable = {"sqrtsoftplus"}}, "scores of the router", {"moe_router_score_function", "scoring_func", "gating_function", "score_function"}),
+        choice_key("score_func", &MoeConfig::score_func, {.unavailable = {"sqrtsoftplus"}}, "scores of the router",
+                   {"moe_router_score_function", "scoring_func", "gating_function", "score_function"}),
         boolean_key("norm_topk_prob", &MoeConfig::norm_topk_prob, "the chosen experts' weights are divided by their sum",
                     {"route_norm", "normalize_expert_weights", "moe_renormalize", "renormalize", "moe_router_pre_softmax"}),
         number_key("routed_scaling_factor", &MoeConfig::routed_scaling_factor, {.low = 0, .without_low = true},
@@ -147,28 +148,29 @@ const Keys<moe::MoeConfig>& moe_keys() {
                     "aux_loss_alpha"}),
         number_key("z_loss_coef", &MoeConfig::z_loss_coef, {.low = 0}, "coefficient of the router z-loss",
                    {"moe_z_loss_coeff", "router_z_loss_coef", "z_loss_weight", "moe_z_loss_coef"}),
-        number_key("bias_update_rate", &MoeConfig::bias_update_rate, {.low = 0}, "step of the loss-free balancing bias of sigmoid scores; softmax scores, which share out 1, take it / router rows (experts, or "
-                   "families); 0 is off",
-                   {"moe_router_bias_update_rate", "load_balance_coeff", "bias_gamma", "moe_router_enable_expert_bias"}),
+        number_key(
+            "bias_update_rate", &MoeConfig::bias_update_rate, {.low = 0},
+            "step of the loss-free balancing bias of sigmoid scores; softmax scores, which share out 1, take it / router rows (experts, or "
+            "families); 0 is off",
+            {"moe_router_bias_update_rate", "load_balance_coeff", "bias_gamma", "moe_router_enable_expert_bias"}),
         number_key("capacity_factor", &MoeConfig::capacity_factor, {.low = 0},
                    "an expert takes ceil(T x top_k x factor / num_experts) tokens of a sequence; 0 drops none",
                    {"moe_expert_capacity_factor", "expert_capacity_factor", "moe_capacity_factor"}),
-        choice_key("router_init", &MoeConfig::router_init,
-                   {.number_key = "router_init_std"},
+        choice_key("router_init", &MoeConfig::router_init, {.number_key = "router_init_std"},
                    "what the router rows that a conversion adds are made of: balanced rows share out the training text evenly at the "
                    "start, chosen on conversion_sequences of it; normal ones are drawn blind. sparsify makes such rows, grow by family the "
                    "children's, grow by copy and double_top_k what parts replicas; flatten also tries rows shifted so"),
-        number_key("router_init_std", &MoeConfig::router_init_std, {.low = 0},
-                   "standard deviation of new normal router rows: those of sparsify, and the children's of grow by family; the logits of balanced "
-                   "ones spread as far as theirs would on inputs of unit variance", {"moe_router_init_std"}),
+        number_key(
+            "router_init_std", &MoeConfig::router_init_std, {.low = 0},
+            "standard deviation of new normal router rows: those of sparsify, and the children's of grow by family; the logits of balanced "
+            "ones spread as far as theirs would on inputs of unit variance",
+            {"moe_router_init_std"}),
         integer_key("family_size", &MoeConfig::family_size, {1, 1 << 20},
                     "children of a router family; follows from growth and is not set by hand"),
     };
-    for (Key<MoeConfig>& key : list) {
-      if (key.info.name == "expert_hidden_size") {
+    for (Key<MoeConfig>& key : list)
+      if (key.info.name == "expert_hidden_size")
         key.info.default_value = "intermediate_size / (1 + num_shared_experts); virtual_group: / (top_k + num_shared_experts)";
-      }
-    }
     return list;
   }();
   return keys;

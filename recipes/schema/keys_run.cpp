@@ -36,12 +36,17 @@ Key<T> name_key(std::string T::*member, std::string_view more, std::string doc, 
 
 // Its meaning depends on the stage's type: read_stages.cpp makes a conversion of the two. Written only where there is a choice.
 Key<Stage> method_key() {
-  const Choices choices{.names = method_choices(),
-                        .unavailable = {"drop_upcycling"},
-                        .aliases = {{"upcycling", "copy"}, {"sparse_upcycling", "copy"}, {"virtual_groups", "virtual_group"}, {"split", "virtual_group"}}};
-  return {{"method", "one of", choices.list(),
-           "sparsify: copy or virtual_group; grow: family, double_top_k or copy; the last two part the replicas' router rows after their receipt",
-           {"upcycling_method"}, "copy for sparsify, family for grow"},
+  const Choices choices{
+      .names = method_choices(),
+      .unavailable = {"drop_upcycling"},
+      .aliases = {{"upcycling", "copy"}, {"sparse_upcycling", "copy"}, {"virtual_groups", "virtual_group"}, {"split", "virtual_group"}}};
+  return {{"method",
+           "one of",
+           choices.list(),
+           "sparsify: copy or virtual_group; grow: family, double_top_k or copy; the last two part the replicas' router rows after their "
+           "receipt",
+           {"upcycling_method"},
+           "copy for sparsify, family for grow"},
           [choices](Stage&, const Node& node, const ReadContext&) { read_choice(node, choices); },
           [](const Stage& in) { return std::string(in.conversion ? method_of(*in.conversion) : ""); }};
 }
@@ -101,25 +106,26 @@ const Keys<ParallelConfig>& parallel_keys() {
                   "ranks that share the experts of a layer; divides the ranks and num_experts",
                   {"expert_model_parallel_size", "expert_parallel_degree", "expert_parallel_size", "expert_parallel", "ep", "ep_size",
                    "ep_config", "ep_degree"}),
-      choice_key("backend", &ParallelConfig::backend,
-                 {.unavailable = {"nccl", "mpi_cuda", "gloo"}},
-                 "what carries data between ranks", {"distributed_backend", "comm_backend", "dist_backend"}),
+      choice_key("backend", &ParallelConfig::backend, {.unavailable = {"nccl", "mpi_cuda", "gloo"}}, "what carries data between ranks",
+                 {"distributed_backend", "comm_backend", "dist_backend"}),
       number_key(
           "timeout_seconds", &ParallelConfig::timeout_seconds, {.low = 0, .without_low = true},
           "a rank that is later than this, or whose save gets on no more for so long, is named and the job ends",
           {"distributed_timeout_minutes", "distributed_timeout_seconds", "timeout", "comm_timeout", "ddp_timeout", "init_timeout_seconds"}),
       choice_key("exchange", &ParallelConfig::exchange,
-                 {.unavailable = {"hierarchical", "hierarchical_dedup"}, .aliases = {{"alltoall", "flat"}, {"all_to_all", "flat"}, {"none", "local"}}},
+                 {.unavailable = {"hierarchical", "hierarchical_dedup"},
+                  .aliases = {{"alltoall", "flat"}, {"all_to_all", "flat"}, {"none", "local"}}},
                  "how tokens travel to their experts: inside the rank, or by all-to-all-v",
                  {"moe_token_dispatcher_type", "token_dispatcher", "dispatcher", "token_dispatcher_type"}),
       fixed_key<ParallelConfig>("overlap", {.names = {{0, "false"}}, .unavailable = {"true"}}, "computing while tokens travel",
                                 {"moe_shared_expert_overlap", "comm_overlap"}),
-      fixed_key<ParallelConfig>("chunks", {.names = {{0, "auto"}, {1, "1"}}, .unavailable = {"2", "3", "4", "8", "16"}}, "pieces of an exchange",
-                                {"num_chunks", "moe_chunks"}),
-      fixed_key<ParallelConfig>("wire_dtype", {.names = {{0, "same"}}, .unavailable = {"float32", "bfloat16", "float16", "float8"}}, "element type on the wire",
-                                {"dispatch_dtype", "comm_dtype"}),
+      fixed_key<ParallelConfig>("chunks", {.names = {{0, "auto"}, {1, "1"}}, .unavailable = {"2", "3", "4", "8", "16"}},
+                                "pieces of an exchange", {"num_chunks", "moe_chunks"}),
+      fixed_key<ParallelConfig>("wire_dtype", {.names = {{0, "same"}}, .unavailable = {"float32", "bfloat16", "float16", "float8"}},
+                                "element type on the wire", {"dispatch_dtype", "comm_dtype"}),
       fixed_key<ParallelConfig>(
-          "shard_optimizer", {.names = {{0, "false"}}, .unavailable = {"true"}}, "optimizer state spread over the ranks that hold a copy (ZeRO-1)",
+          "shard_optimizer", {.names = {{0, "false"}}, .unavailable = {"true"}},
+          "optimizer state spread over the ranks that hold a copy (ZeRO-1)",
           {"use_distributed_optimizer", "zero_stage", "zero", "fsdp", "dp_config", "data_parallel_shard_degree", "dp_shard_size"}),
       integer_key("threads", &ParallelConfig::threads, {0, 4096},
                   "compute threads of a rank; 0: OMP_NUM_THREADS, else the processors it may run on / ranks of the node that may run there "
@@ -136,19 +142,21 @@ const Keys<Stage>& stage_keys() {
         choice_key(
             "type", &Stage::type,
             {.unavailable = {"align", "distil", "quantise", "export"},
-             .aliases = {{"upcycle", "sparsify"}, {"train", "pretrain"}, {"dense", "pretrain"}, {"distill", "distil"}, {"quantize", "quantise"}}},
+             .aliases =
+                 {{"upcycle", "sparsify"}, {"train", "pretrain"}, {"dense", "pretrain"}, {"distill", "distil"}, {"quantize", "quantise"}}},
             "pretrain trains; sparsify, grow and flatten convert the model first and then train", {"stage_type", "kind"}),
         integer_key("max_steps", &Stage::max_steps, {1, kMostSteps}, "optimizer steps of this stage",
                     {"train_iters", "steps", "train_steps", "max_iters", "num_steps", "total_steps", "train_samples", "num_train_epochs",
                      "num_epochs", "epochs", "max_duration", "max_steps_per_epoch"}),
         text_key("from", &Stage::from, "an earlier stage to start from; the one before unless given", {"start_from", "parent", "base"}),
         method_key(),
-        choice_key("optimizer_state", &Stage::optimizer_state,
-                   {}, "Adam moments over a conversion; reset warms up anew", {"reset_optimizer", "no_load_optim"}),
+        choice_key("optimizer_state", &Stage::optimizer_state, {}, "Adam moments over a conversion; reset warms up anew",
+                   {"reset_optimizer", "no_load_optim"}),
         boolean_key("allow_jump", &Stage::allow_jump, "accept a conversion that is not exact", {"allow_inexact"}),
         integer_key("conversion_sequences", &Stage::conversion_sequences, {1, 1 << 20},
                     "sequences of data.train on which balanced router rows are chosen, and as many others on which the receipt tells the "
-                    "experts' load", {"calibration_sequences", "calibration_samples"}),
+                    "experts' load",
+                    {"calibration_sequences", "calibration_samples"}),
         number_key("weight_noise", &Stage::weight_noise, {.low = 0},
                    "relative standard deviation of noise on the new experts' weights, after the exact receipt",
                    {"noise", "noise_std", "expert_noise"}),
@@ -210,14 +218,14 @@ const Keys<Recipe>& recipe_keys() {
         integer_key("eval_interval", &Recipe::eval_interval, {1, kMostSteps}, "steps between evaluations",
                     {"eval_steps", "eval_freq", "val_check_interval", "eval_every"}),
         integer_key("balance_window", &Recipe::balance_window, {1, kMostSteps},
-                    "steps of a stage over which expert loads are summed; a row of metrics tells at the end of each how many experts got nothing or little"),
+                    "steps of a stage over which expert loads are summed; a row of metrics tells at the end of each how many experts got "
+                    "nothing or little"),
         boolean_key("allow_schedule_change", &Recipe::allow_schedule_change,
                     "accept that changed later stages move the learning rate of the stage that a run is in when it goes on",
                     {"override_opt_param_scheduler"}),
     };
-    for (Key<Recipe>& key : list) {
+    for (Key<Recipe>& key : list)
       if (key.info.name == "run_dir") key.info.default_value = "runs/NAME";
-    }
     return list;
   }();
   return keys;

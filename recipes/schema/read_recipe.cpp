@@ -21,9 +21,9 @@ void derive_model(const Node& root, const Node& node, DecoderConfig& model) {
   if (node.find("head_dim")) return;
   if (model.hidden_size % model.num_attention_heads != 0) {
     const Node* heads = node.find("num_attention_heads");
-    fail_at(heads ? heads->mark : node.mark, fmt::format("hidden_size({}) is not a multiple of num_attention_heads({}); state 'head_dim'{}",
-                                                         model.hidden_size, model.num_attention_heads,
-                                                         default_notes(root, {"model.hidden_size", "model.num_attention_heads"})));
+    fail_at(heads ? heads->mark : node.mark,
+            fmt::format("hidden_size({}) is not a multiple of num_attention_heads({}); state 'head_dim'{}", model.hidden_size,
+                        model.num_attention_heads, default_notes(root, {"model.hidden_size", "model.num_attention_heads"})));
   }
   model.head_dim = model.hidden_size / model.num_attention_heads;
 }
@@ -87,7 +87,8 @@ void take_initial_model(const Node& root, const Node& node, const InitialModel& 
   const Node* data = root.find("data");
   const Node* tokenizer = data ? data->find("tokenizer") : nullptr;
   if (initial.tokenizer_path.empty()) {
-    if (!tokenizer) fail_at(root.mark, fmt::format("init_from '{}' has no tokenizer.json: say which its ids are of in data.tokenizer", recipe.init_from));
+    if (!tokenizer)
+      fail_at(root.mark, fmt::format("init_from '{}' has no tokenizer.json: say which its ids are of in data.tokenizer", recipe.init_from));
     return;
   }
   const TokenizerConfig& named = recipe.data.tokenizer;
@@ -137,9 +138,8 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
     const Node* node = root.find(name);
     return node ? *node : empty;
   };
-  for (const char* key : {"name", "data", "stages"}) {
+  for (const char* key : {"name", "data", "stages"})
     if (!root.find(key)) throw usage_error("{}: '{}' is missing; a recipe needs at least name, data.train and stages", path.string(), key);
-  }
   require_map(section("data"), "'data'");
   if (!section("data").find("train"))
     throw usage_error("{}: 'data.train' is missing; a recipe needs at least name, data.train and stages", path.string());
@@ -150,13 +150,10 @@ Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::str
   read_keys(section("checkpoint"), checkpoint_keys(), recipe.checkpoint, "checkpoint", "'checkpoint'");
   const bool elsewhere = !recipe.init_from.empty();
   const bool shape_known = !elsewhere || read_initial_model || states_whole_model(section("model"));
-  if (elsewhere && read_initial_model) {
+  if (elsewhere && read_initial_model)
     take_initial_model(root, section("model"), read_initial_model(recipe.init_from, recipe.directory()), recipe);
-  } else if (shape_known) {
-    read_model(root, section("model"), recipe);
-  } else {
-    check_model_values(section("model"));
-  }
+  else if (shape_known) read_model(root, section("model"), recipe);
+  else check_model_values(section("model"));
   read_stages(root, shape_known, recipe);
   if (!shape_known) return recipe;
   if (const auto problem = find_problem(recipe)) {

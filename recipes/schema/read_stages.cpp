@@ -18,7 +18,8 @@ const Node& or_empty(const Node* node) {
 // "family, double_top_k and copy"
 std::string methods_text(const std::vector<moe::ConversionKind>& kinds) {
   std::string text;
-  for (std::size_t i = 0; i < kinds.size(); ++i) text += fmt::format("{}{}", i == 0 ? "" : i + 1 == kinds.size() ? " and " : ", ", method_of(kinds[i]));
+  for (std::size_t i = 0; i < kinds.size(); ++i)
+    text += fmt::format("{}{}", i == 0 ? "" : i + 1 == kinds.size() ? " and " : ", ", method_of(kinds[i]));
   return text;
 }
 
@@ -26,11 +27,13 @@ std::string methods_text(const std::vector<moe::ConversionKind>& kinds) {
 std::optional<moe::ConversionKind> read_conversion(const Node* method, StageType type, const std::string& title) {
   const std::vector<moe::ConversionKind> kinds = conversions_of(type);
   const bool has_choice = kinds.size() > 1;
-  if (method && !has_choice) fail_at(method->mark, fmt::format("{}: 'method' means nothing in a {} stage; leave it out", title, name_of(type)));
+  if (method && !has_choice)
+    fail_at(method->mark, fmt::format("{}: 'method' means nothing in a {} stage; leave it out", title, name_of(type)));
   if (kinds.empty()) return std::nullopt;
   if (!method) return kinds.front();
   const auto found = std::find_if(kinds.begin(), kinds.end(), [&](moe::ConversionKind kind) { return method_of(kind) == method->text; });
-  if (found == kinds.end()) fail_at(method->mark, fmt::format("{}: {} has the methods {}, found {}", title, name_of(type), methods_text(kinds), method->text));
+  if (found == kinds.end())
+    fail_at(method->mark, fmt::format("{}: {} has the methods {}, found {}", title, name_of(type), methods_text(kinds), method->text));
   return *found;
 }
 
@@ -80,9 +83,8 @@ void read_stages(const Node& root, bool shape_known, Recipe& recipe) {
     stage.train = recipe.train;
     stage.parallel = recipe.parallel;
     read_keys(node, stage_keys(), stage, "stages", title, kSubsections);
-    for (const char* key : {"name", "type", "max_steps"}) {
+    for (const char* key : {"name", "type", "max_steps"})
       if (!node.find(key)) fail_at(node.mark, fmt::format("'{}' is missing in {}", key, name ? title : "a stage"));
-    }
     stage.conversion = read_conversion(node.find("method"), stage.type, title);
     const Node& train = or_empty(node.find("train"));
     read_keys(or_empty(node.find("data")), data_keys(), stage.data, "data", "'data'");

@@ -24,7 +24,8 @@ struct DataSource {
 };
 
 enum class TokenizerType { kBytes, kBpe, kFile };
-inline constexpr EnumName<TokenizerType> kTokenizerNames[] = {{TokenizerType::kBytes, "bytes"}, {TokenizerType::kBpe, "bpe"}, {TokenizerType::kFile, "file"}};
+inline constexpr EnumName<TokenizerType> kTokenizerNames[] = {
+    {TokenizerType::kBytes, "bytes"}, {TokenizerType::kBpe, "bpe"}, {TokenizerType::kFile, "file"}};
 constexpr std::span<const EnumName<TokenizerType>> names_of(TokenizerType) { return kTokenizerNames; }
 
 struct TokenizerConfig {
@@ -88,15 +89,15 @@ struct Stage {
   std::string name;
   StageType type = StageType::kPretrain;
   std::int64_t max_steps = 0;
-  std::string from;  // "" = the stage before; else an earlier stage's name
+  std::string from;                               // "" = the stage before; else an earlier stage's name
   std::optional<moe::ConversionKind> conversion;  // of the model before the stage trains: what `type` and `method` say; absent for pretrain
   OptimizerState optimizer_state = OptimizerState::kKeep;
   bool allow_jump = false;
-  std::int64_t conversion_sequences = 64; // training sequences that balanced router rows are made on; as many others measure the load
-  double weight_noise = 0.0;              // relative std of noise on the new experts' weights, after the exact receipt
-  double reinit_fraction = 0.0;           // share of each new expert's intermediate columns drawn anew (drop-upcycling)
-  std::int64_t top_k_anneal_steps = 0;    // double_top_k: steps over which top_k returns to its value before
-  std::optional<moe::MoeConfig> moe;      // resolved: the whole MoE shape after this stage's conversion (absent while dense)
+  std::int64_t conversion_sequences = 64;  // training sequences that balanced router rows are made on; as many others measure the load
+  double weight_noise = 0.0;               // relative std of noise on the new experts' weights, after the exact receipt
+  double reinit_fraction = 0.0;            // share of each new expert's intermediate columns drawn anew (drop-upcycling)
+  std::int64_t top_k_anneal_steps = 0;     // double_top_k: steps over which top_k returns to its value before
+  std::optional<moe::MoeConfig> moe;       // resolved: the whole MoE shape after this stage's conversion (absent while dense)
   // The sections that hold for this stage: the top level's, with what the stage overrides.
   DataConfig data;
   TrainConfig train;
@@ -122,8 +123,8 @@ struct Recipe {
   DType dtype = DType::kFloat32;
   Device device = Device::kAuto;
   DataConfig data;
-  DecoderConfig model;                          // vocab_size and max_position_embeddings are filled in later
-  std::optional<moe::MoeConfig> initial_moe;    // model.moe: the model starts sparse; absent: it starts dense
+  DecoderConfig model;                        // vocab_size and max_position_embeddings are filled in later
+  std::optional<moe::MoeConfig> initial_moe;  // model.moe: the model starts sparse; absent: it starts dense
   std::string init_from;
   TrainConfig train;
   ParallelConfig parallel;

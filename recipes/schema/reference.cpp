@@ -7,15 +7,12 @@
 namespace sluice::recipes {
 namespace {
 
-std::string code(const std::string& text) {
-  return text.empty() ? "" : "`" + text + "`";
-}
+std::string code(const std::string& text) { return text.empty() ? "" : "`" + text + "`"; }
 
 std::string anchor(const std::string& path) {
   std::string text;
-  for (const char c : path) {
+  for (const char c : path)
     if (c != '.') text += c;
-  }
   return text;
 }
 

@@ -10,17 +10,14 @@
 namespace sluice::recipes {
 namespace {
 
-std::string or_nothing(const std::string& value) {
-  return value.empty() ? "nothing" : value;
-}
+std::string or_nothing(const std::string& value) { return value.empty() ? "nothing" : value; }
 
 std::vector<Difference> compare(const std::string& prefix, const std::vector<KeyValue>& old_values, const std::vector<KeyValue>& new_values,
                                 const std::vector<std::string>& may_change = {}) {
   std::vector<std::string> keys;
   for (const auto* values : {&old_values, &new_values}) {
-    for (const KeyValue& value : *values) {
+    for (const KeyValue& value : *values)
       if (!contains(keys, value.key)) keys.push_back(value.key);
-    }
   }
   std::vector<Difference> found;
   for (const std::string& key : keys) {

@@ -29,13 +29,15 @@ std::string untaught(const Recipe& recipe, std::size_t index) {
   const moe::MoeConfig moe = *shape_after(stage);
   // Without renormalisation the weight is below 1, so a conversion from a dense layer changes the function (exact()).
   std::string instead;  // no such advice for a model of init_from, which cannot be changed
-  if (stage.conversion && moe::rule_of(*stage.conversion).starts_dense()) instead = "norm_topk_prob: false with allow_jump: true, since the conversion is not exact then";
+  if (stage.conversion && moe::rule_of(*stage.conversion).starts_dense())
+    instead = "norm_topk_prob: false with allow_jump: true, since the conversion is not exact then";
   else if (recipe.init_from.empty()) instead = "norm_topk_prob: false in model.moe";
   if (!instead.empty()) instead = "; a router with top_k of 2 or more learns from it, or one with " + instead;
   return fmt::format(
       "stage '{}': top_k(1) with norm_topk_prob gives every chosen {} the weight 1, so {} no gradient from the text, only from "
       "balance and z losses{}",
-      stage.name, moe.family_size > 1 ? "family" : "expert", moe.family_size > 1 ? "the families' router rows get" : "the router gets", instead);
+      stage.name, moe.family_size > 1 ? "family" : "expert", moe.family_size > 1 ? "the families' router rows get" : "the router gets",
+      instead);
 }
 
 }  // namespace
@@ -55,17 +57,20 @@ std::vector<std::string> routing_warnings(const Recipe& recipe) {
     if (!stage.moe) continue;
     if (rows_an_expert(stage) < kFewRows && told_feed != feed_text(stage)) {
       told_feed = feed_text(stage);
-      lines.push_back(fmt::format("stage '{}': {}, fewer than {:g}: experts go without in many steps and learn from a few tokens; {}", stage.name, told_feed,
-                                  kFewRows, kFeedMore));
+      lines.push_back(fmt::format("stage '{}': {}, fewer than {:g}: experts go without in many steps and learn from a few tokens; {}",
+                                  stage.name, told_feed, kFewRows, kFeedMore));
     }
     if (is_always_1(*shape_after(stage)) && !told_untaught) {
       told_untaught = true;
       lines.push_back(untaught(recipe, i));
     }
   }
-  const bool converts = std::any_of(recipe.stages.begin(), recipe.stages.end(), [](const Stage& stage) { return stage.conversion.has_value(); });
+  const bool converts =
+      std::any_of(recipe.stages.begin(), recipe.stages.end(), [](const Stage& stage) { return stage.conversion.has_value(); });
   if (!converts && recipe.init_from.empty() && recipe.initial_moe && recipe.initial_moe->router_init == moe::RouterInit::kBalanced)
-    lines.push_back("model.moe.router_init(balanced) chooses the router rows that conversions add, and no stage converts: this model starts with normal rows");
+    lines.push_back(
+        "model.moe.router_init(balanced) chooses the router rows that conversions add, and no stage converts: this model starts with "
+        "normal rows");
   return lines;
 }
 

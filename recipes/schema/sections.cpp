@@ -33,16 +33,14 @@ std::string normal(const std::string& name) {
 }
 
 const KeyInfo* find_name(const SectionInfo& section, const std::string& name) {
-  for (const KeyInfo& key : section.keys) {
+  for (const KeyInfo& key : section.keys)
     if (key.name == name) return &key;
-  }
   return nullptr;
 }
 
 const KeyInfo* find_alias(const SectionInfo& section, const std::string& name) {
-  for (const KeyInfo& key : section.keys) {
+  for (const KeyInfo& key : section.keys)
     if (contains(key.aliases, name)) return &key;
-  }
   return nullptr;
 }
 
@@ -146,17 +144,15 @@ std::string unknown_key(const std::string& path, const std::string& title, const
   const auto meant = [&](const std::string& name) { return fmt::format("{}; did you mean '{}'?", unknown, name); };
   const std::string name = normal(key);
   const SectionInfo* here = nullptr;
-  for (const SectionInfo& section : sections()) {
+  for (const SectionInfo& section : sections())
     if (section.path == path) here = &section;
-  }
   std::vector<std::string> names;
   for (const KeyInfo& info : here->keys) names.push_back(info.name);
   // From sure to vague: another spelling here, a name of other frameworks here, a key or such a name elsewhere, the nearest here.
   if (const KeyInfo* found = find_name(*here, name)) return meant(found->name);
   if (const KeyInfo* found = find_alias(*here, name)) return meant(found->name);
-  for (const ForeignName& foreign : foreign_names()) {
+  for (const ForeignName& foreign : foreign_names())
     if (foreign.name == name) return fmt::format("{}: {}", unknown, foreign.advice);
-  }
   const std::string near = nearest(name, names);
   if (!near.empty() && edit_distance(name, near) <= 1) return meant(near);
   for (const auto find : {find_name, find_alias}) {

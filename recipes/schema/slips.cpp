@@ -87,8 +87,7 @@ class Scanner {
       expects_key_ = true;
     }
     value_ = false;
-    while (read_token()) {
-    }
+    while (read_token()) {}
     return line_;
   }
 
@@ -187,8 +186,7 @@ std::string colon_slip(std::string_view scalar) {
   const std::size_t colon = scalar.find_first_not_of(" \t", letters);
   if (letters == 0 || colon == std::string_view::npos) return "";
   const std::string_view word = scalar.substr(0, colon), rest = scalar.substr(colon);
-  if (rest.substr(0, kWideColon.size()) == kWideColon)
-    return fmt::format("a full-width colon (U+FF1A) after '{}'; YAML wants ': '", word);
+  if (rest.substr(0, kWideColon.size()) == kWideColon) return fmt::format("a full-width colon (U+FF1A) after '{}'; YAML wants ': '", word);
   if (rest.size() < 2 || rest[0] != ':' || is_blank(rest[1]) || rest.substr(0, 3) == "://") return "";
   if (colon == 1 && (rest[1] == '\\' || rest[1] == '/')) return "";
   const std::string odd = name_of_odd(first_sign(rest.substr(1)).code);

@@ -14,13 +14,13 @@ namespace {
 std::optional<Problem> check_model(const Recipe& recipe) {
   const DecoderConfig& model = recipe.model;
   if (model.num_attention_heads % model.num_key_value_heads != 0) {
-    return Problem{"model.num_key_value_heads", fmt::format("num_attention_heads({}) is not a multiple of num_key_value_heads({})",
-                                                            model.num_attention_heads, model.num_key_value_heads),
+    return Problem{"model.num_key_value_heads",
+                   fmt::format("num_attention_heads({}) is not a multiple of num_key_value_heads({})", model.num_attention_heads,
+                               model.num_key_value_heads),
                    {"model.num_attention_heads", "model.num_key_value_heads"}};
   }
-  if (model.head_dim % 2 != 0) {
+  if (model.head_dim % 2 != 0)
     return Problem{"model.head_dim", fmt::format("head_dim({}) must be even: RoPE turns pairs", model.head_dim), {"model.head_dim"}};
-  }
   if (!recipe.initial_moe) return std::nullopt;
   auto problem = check_moe_shape(*recipe.initial_moe, "model.moe", "");
   if (!problem && recipe.init_from.empty() && recipe.initial_moe->family_size != 1) {
@@ -33,8 +33,9 @@ std::optional<Problem> check_model(const Recipe& recipe) {
 
 std::optional<Problem> check_train(const TrainConfig& train, const std::string& key, const std::string& prefix) {
   if (train.min_learning_rate > train.learning_rate) {
-    return Problem{key + "train.min_learning_rate", fmt::format("{}min_learning_rate({}) is above learning_rate({})", prefix,
-                                                                write_number(train.min_learning_rate), write_number(train.learning_rate)),
+    return Problem{key + "train.min_learning_rate",
+                   fmt::format("{}min_learning_rate({}) is above learning_rate({})", prefix, write_number(train.min_learning_rate),
+                               write_number(train.learning_rate)),
                    {key + "train.min_learning_rate", key + "train.learning_rate"}};
   }
   return std::nullopt;
@@ -44,9 +45,7 @@ std::optional<Problem> check_train(const TrainConfig& train, const std::string& 
 std::string stage_key(const Stage& stage, const std::string& key, bool own) {
   return own ? fmt::format("stages.{}.{}", stage.name, key) : key;
 }
-std::string stage_prefix(const Stage& stage, bool own) {
-  return own ? fmt::format("stage '{}': ", stage.name) : "";
-}
+std::string stage_prefix(const Stage& stage, bool own) { return own ? fmt::format("stage '{}': ", stage.name) : ""; }
 
 }  // namespace
 
@@ -60,31 +59,32 @@ std::optional<Problem> find_problem(const Recipe& recipe) {
     const Stage& stage = recipe.stages[i];
     const std::string key = fmt::format("stages.{}.", stage.name);
     const std::string prefix = fmt::format("stage '{}': ", stage.name);
-    for (std::size_t j = 0; j < i; ++j) {
+    for (std::size_t j = 0; j < i; ++j)
       if (recipe.stages[j].name == stage.name)
         return Problem{fmt::format("stages.{}.name", stage.name), fmt::format("two stages are called '{}'", stage.name)};
-    }
     if (auto problem = check_stage(recipe, i)) return problem;
     if (auto problem = check_train(stage.train, key, prefix)) return problem;
     if (stage.data.train.empty()) return Problem{key + "data.train", prefix + "'data.train' names no text"};
-    if (stage.data.tokenizer != recipe.data.tokenizer) {
+    if (stage.data.tokenizer != recipe.data.tokenizer)
       return Problem{key + "data.tokenizer", prefix + "the tokenizer cannot change between stages; set 'data.tokenizer' at the top level"};
-    }
     const bool own = stage.parallel.expert != recipe.parallel.expert || stage.parallel.exchange != recipe.parallel.exchange;
     if (!parallel::spans_ranks(stage.parallel.exchange) && stage.parallel.expert > 1) {
       return Problem{stage_key(stage, "parallel.exchange", own),
-                     fmt::format("{}exchange {} keeps tokens inside a rank, so it needs expert(1), found expert({})", stage_prefix(stage, own),
-                                 name_of(stage.parallel.exchange), stage.parallel.expert)};
+                     fmt::format("{}exchange {} keeps tokens inside a rank, so it needs expert(1), found expert({})",
+                                 stage_prefix(stage, own), name_of(stage.parallel.exchange), stage.parallel.expert)};
     }
     const auto before = shape_before(recipe, i);
     const std::vector<std::string> both = {key + "moe.num_experts", key + "parallel.expert"};
     if (before && before->num_experts % stage.parallel.expert != 0) {
-      return Problem{stage_key(stage, "parallel.expert", own), fmt::format("{}num_experts({}) before the stage is not a multiple of expert({})", prefix,
-                                                                           before->num_experts, stage.parallel.expert), both};
+      return Problem{stage_key(stage, "parallel.expert", own),
+                     fmt::format("{}num_experts({}) before the stage is not a multiple of expert({})", prefix, before->num_experts,
+                                 stage.parallel.expert),
+                     both};
     }
     if (stage.moe && stage.moe->num_experts % stage.parallel.expert != 0) {
-      return Problem{stage_key(stage, "parallel.expert", own), fmt::format("{}num_experts({}) is not a multiple of expert({})", prefix,
-                                                                           stage.moe->num_experts, stage.parallel.expert), both};
+      return Problem{
+          stage_key(stage, "parallel.expert", own),
+          fmt::format("{}num_experts({}) is not a multiple of expert({})", prefix, stage.moe->num_experts, stage.parallel.expert), both};
     }
   }
   return std::nullopt;

@@ -14,7 +14,7 @@ namespace sluice::recipes {
 /// Something that is wrong. `key` says where: "model.head_dim", "stages.wide.moe.num_experts".
 struct Problem {
   std::string key;
-  std::string text;                   // starts with "stage 'wide': " if it is about a stage
+  std::string text;                    // starts with "stage 'wide': " if it is about a stage
   std::vector<std::string> keys = {};  // the keys whose values do not fit together; read_recipe() says which of them are defaults
 };
 

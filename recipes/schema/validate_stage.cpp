@@ -83,7 +83,9 @@ std::optional<Problem> check_exact(const View& v, const moe::Conversion& convers
   const std::string by = method.empty() ? "" : fmt::format(" by {}", method);
   std::vector<std::string> keys;
   if (moe::num_shards(conversion) > 1) keys = {v.path("moe.top_k")};
-  return v.problem("type", fmt::format("{}{} is not exact: {}; set allow_jump: true to accept the jump", name_of(v.stage.type), by, exactness.reason), keys);
+  return v.problem(
+      "type", fmt::format("{}{} is not exact: {}; set allow_jump: true to accept the jump", name_of(v.stage.type), by, exactness.reason),
+      keys);
 }
 
 // What the conversion itself asks for.
@@ -106,13 +108,13 @@ std::optional<Problem> check_moe_shape(const moe::MoeConfig& moe, const std::str
   if (moe.expert_hidden_size < 1)
     return problem("expert_hidden_size", "'expert_hidden_size' is missing: there is no dense layer to derive it from");
   if (moe.layers.empty()) return problem("layers", "'layers' names no layer");
-  if (moe.num_experts % moe.family_size != 0) {
+  if (moe.num_experts % moe.family_size != 0)
     return problem("family_size", fmt::format("num_experts({}) is not a multiple of family_size({})", moe.num_experts, moe.family_size));
-  }
   if (moe.top_k > moe.num_families()) {
-    return problem("top_k", moe.family_size == 1 ? fmt::format("top_k({}) is above num_experts({})", moe.top_k, moe.num_experts)
-                                                 : fmt::format("top_k({}) is above the {} families of num_experts({}) / family_size({})",
-                                                               moe.top_k, moe.num_families(), moe.num_experts, moe.family_size),
+    return problem("top_k",
+                   moe.family_size == 1 ? fmt::format("top_k({}) is above num_experts({})", moe.top_k, moe.num_experts)
+                                        : fmt::format("top_k({}) is above the {} families of num_experts({}) / family_size({})", moe.top_k,
+                                                      moe.num_families(), moe.num_experts, moe.family_size),
                    {"top_k", "num_experts"});
   }
   return std::nullopt;
@@ -138,7 +140,8 @@ std::optional<Problem> check_stage(const Recipe& recipe, std::size_t index) {
     return check_moe_shape(*s.moe, key, prefix);
   }
   if (v.rule->starts_dense() && before)
-    return v.problem("type", fmt::format("{} needs a dense model before it, found {} experts; use grow", name_of(s.type), before->num_experts));
+    return v.problem("type",
+                     fmt::format("{} needs a dense model before it, found {} experts; use grow", name_of(s.type), before->num_experts));
   if (!v.rule->starts_dense() && (!before || !s.moe))
     return v.problem("type", fmt::format("{} needs a sparse model before it; put a sparsify stage first", name_of(s.type)));
   if (!s.moe) return v.problem("moe", fmt::format("{} without a sparse shape", name_of(s.type)));

@@ -26,9 +26,8 @@ std::vector<KeyValue> write_keys(const Keys<T>& keys, const T& section) {
 
 /// The value of `key`; "" if it is not among `values`.
 inline std::string value_of(const std::vector<KeyValue>& values, const std::string& key) {
-  for (const KeyValue& value : values) {
+  for (const KeyValue& value : values)
     if (value.key == key) return value.value;
-  }
   return "";
 }
 

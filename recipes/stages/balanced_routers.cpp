@@ -48,19 +48,21 @@ using TakeRows = std::function<void(std::size_t i, const at::Tensor& rows)>;
 
 // Collective. For each sparse layer: computes its inputs in `model`, calls make() on rank 0 and take() on every rank. Inputs of `at_once`
 // layers are computed in one pass.
-void for_each_layer(const BalancingText& from, TrainModel& model, const std::vector<std::int64_t>& layers, std::size_t at_once, const MakeRows& make,
-                    const TakeRows& take) {
+void for_each_layer(const BalancingText& from, TrainModel& model, const std::vector<std::int64_t>& layers, std::size_t at_once,
+                    const MakeRows& make, const TakeRows& take) {
   const OneThread one;
   const std::int64_t width = model.config.hidden_size;
   for (std::size_t begin = 0; begin < layers.size(); begin += at_once) {
     const std::size_t end = std::min(layers.size(), begin + at_once);
-    const std::vector<std::int64_t> some(layers.begin() + static_cast<std::ptrdiff_t>(begin), layers.begin() + static_cast<std::ptrdiff_t>(end));
+    const std::vector<std::int64_t> some(layers.begin() + static_cast<std::ptrdiff_t>(begin),
+                                         layers.begin() + static_cast<std::ptrdiff_t>(end));
     // The other ranks may only wait here, so rank 0 sends heartbeats.
     std::optional<parallel::HeartbeatTicker> ticker;
     if (from.world.rank() == 0) ticker.emplace(from.world, "balanced routers");
-    std::vector<at::Tensor> inputs = layer_inputs(model, from.layout, from.text, from.count, some, kMostRows, from.step, [&](std::int64_t done) {
-      if (ticker) ticker->progress(fmt::format("balancing routers ({} of {} sequences seen)", done, from.count));
-    });
+    std::vector<at::Tensor> inputs =
+        layer_inputs(model, from.layout, from.text, from.count, some, kMostRows, from.step, [&](std::int64_t done) {
+          if (ticker) ticker->progress(fmt::format("balancing routers ({} of {} sequences seen)", done, from.count));
+        });
     ticker.reset();
     for (std::size_t i = begin; i < end; ++i) {
       const std::string bytes = on_rank0(from.world, "balanced routers", [&](const Heartbeat& heartbeat) {
@@ -143,7 +145,8 @@ void part_evenly(const BalancingText& from, TrainModel& model, std::int64_t copi
   at::NoGradGuard no_grad;
   const auto make = [&](std::size_t i, const moe::RouterInputs& inputs) {
     const moe::RouterRows parents = rows_of(from.old.sparse[i]->router, *from.old.moe);
-    const at::Tensor noise = standard_normal(parents.gate.size(0) * copies, inputs.x.size(1), seed, model.sparse[i]->router.gate.name + "#replicas");
+    const at::Tensor noise =
+        standard_normal(parents.gate.size(0) * copies, inputs.x.size(1), seed, model.sparse[i]->router.gate.name + "#replicas");
     const at::Tensor spread = relative * at::mm(inputs.x, parents.gate.t()).std(0, false);
     const at::Tensor rows = moe::parting_rows(inputs, moe::leaf_membership(inputs, parents), noise, values_of<double>(spread));
     const at::Tensor together = rows.view({-1, copies, rows.size(1)});

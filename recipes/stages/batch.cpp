@@ -18,7 +18,8 @@ ModelInput make_input(const LocalBatch& batch, std::int64_t begin, std::int64_t 
   const auto first = batch.lengths.begin() + begin;
   const std::vector<std::int64_t> lengths(first, first + count);
   const auto sample = batch.sample_indices.begin() + begin;
-  const std::int64_t before = std::accumulate(batch.lengths.begin(), first, begin), rows = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+  const std::int64_t before = std::accumulate(batch.lengths.begin(), first, begin),
+                     rows = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
   std::vector<std::int64_t> ids, targets;
   ids.reserve(static_cast<std::size_t>(rows));
   targets.reserve(static_cast<std::size_t>(rows));

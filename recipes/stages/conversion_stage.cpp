@@ -34,9 +34,11 @@ constexpr double kTwinNoise = 1.0;  // the same for the rows of twins, which bec
 // Flattens the model. A flat router can only approximate a family router, so several scales of the children's rows are tried and the one
 // with the lowest loss on the held batch is kept. If rows are to be balanced, each scale is also tried with rows shifted to share out
 // tokens evenly. The candidates differ in the routers alone, so one model is made and only its routers are replaced.
-TrainModel flatten_best(const BalancingText& from, moe::Conversion shape, const Stage& stage, const EvaluationSet& held, std::uint64_t seed, std::string& choice) {
+TrainModel flatten_best(const BalancingText& from, moe::Conversion shape, const Stage& stage, const EvaluationSet& held, std::uint64_t seed,
+                        std::string& choice) {
   static const std::vector<double> kScales = {1.0, 2.0, 4.0, 8.0, 16.0, 32.0};
-  TrainModel model = convert_model(from.old, shape, from.layout, stage.parallel.exchange, seed, stage.optimizer_state == OptimizerState::kKeep);
+  TrainModel model =
+      convert_model(from.old, shape, from.layout, stage.parallel.exchange, seed, stage.optimizer_state == OptimizerState::kKeep);
   std::vector<std::vector<at::Tensor>> evened;
   if (shape.after.router_init == moe::RouterInit::kBalanced) evened = evened_flat_rows(from, model, shape, kScales);
   double best_loss = std::numeric_limits<double>::infinity();
@@ -59,11 +61,13 @@ TrainModel flatten_best(const BalancingText& from, moe::Conversion shape, const 
     }
   }
   if (!std::isfinite(best_loss))
-    throw diverged_error("stage '{}': flatten at step {}: the held-batch loss is finite at no scale of the children's router rows; the model "
-                         "diverged, resume from an earlier checkpoint with a lower learning_rate",
-                         stage.name, from.step);
+    throw diverged_error(
+        "stage '{}': flatten at step {}: the held-batch loss is finite at no scale of the children's router rows; the model "
+        "diverged, resume from an earlier checkpoint with a lower learning_rate",
+        stage.name, from.step);
   make(best_index, best_evened);
-  choice = fmt::format("children's router rows at scale {:g} beside their family's{}", kScales[best_index], best_evened ? ", shifted to share out tokens evenly" : "");
+  choice = fmt::format("children's router rows at scale {:g} beside their family's{}", kScales[best_index],
+                       best_evened ? ", shifted to share out tokens evenly" : "");
   return model;
 }
 
@@ -77,14 +81,16 @@ std::vector<std::int32_t> inputs_of(const EvaluationSet& set, std::int64_t begin
   return inputs;
 }
 
-void add_loads(Receipt& receipt, const moe::MoeConfig& moe, const std::vector<std::vector<std::int64_t>>& counts, const std::vector<std::int32_t>& inputs) {
+void add_loads(Receipt& receipt, const moe::MoeConfig& moe, const std::vector<std::vector<std::int64_t>>& counts,
+               const std::vector<std::int32_t>& inputs) {
   for (std::size_t i = 0; i < counts.size(); ++i) receipt.loads.push_back(receipt_load(moe.layers[i], counts[i]));
   receipt.load_tokens = static_cast<std::int64_t>(inputs.size());
   receipt.load_bound = load_bound(inputs, moe.num_experts, moe.top_k);
 }
 
 // Warns of nodes of families that get hardly any token of the text: their children cannot divide it, nor will they learn to.
-void warn_of_unreached(const Stage& stage, const TrainModel& model, const std::vector<std::vector<std::int64_t>>& counts, std::int64_t tokens) {
+void warn_of_unreached(const Stage& stage, const TrainModel& model, const std::vector<std::vector<std::int64_t>>& counts,
+                       std::int64_t tokens) {
   // A node is warned of below 8 tokens or, if few tokens are looked at, below a tenth of an even load.
   const auto nodes_of_layer = static_cast<std::int64_t>(counts.front().size() / 2);
   const std::int64_t fewest = std::min<std::int64_t>(8, tokens * model.moe->top_k / (10 * nodes_of_layer));
@@ -98,16 +104,19 @@ void warn_of_unreached(const Stage& stage, const TrainModel& model, const std::v
     if (here > 0) layers += fmt::format("{}{}", layers.empty() ? "" : ", ", model.moe->layers[i]);
   }
   if (unreached == 0) return;
-  const std::string few = fewest <= 1 ? fmt::format("none of {} tokens", tokens) : fmt::format("fewer than {} of {} tokens", fewest, tokens);
-  log_warning("stage '{}': {} of all layers' {} family nodes (in layers: {}) are reached by {}, too few to part among their children: balance the stage "
-              "before it more (aux_loss_coef), give it more steps, or nest families less deep",
-              stage.name, unreached, nodes, layers, few);
+  const std::string few =
+      fewest <= 1 ? fmt::format("none of {} tokens", tokens) : fmt::format("fewer than {} of {} tokens", fewest, tokens);
+  log_warning(
+      "stage '{}': {} of all layers' {} family nodes (in layers: {}) are reached by {}, too few to part among their children: balance the "
+      "stage "
+      "before it more (aux_loss_coef), give it more steps, or nest families less deep",
+      stage.name, unreached, nodes, layers, few);
 }
 
 }  // namespace
 
-ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const Recipe& recipe, std::size_t stage_index, const Layout& layout,
-                                 const ConversionText& text, std::int64_t step) {
+ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const Recipe& recipe, std::size_t stage_index,
+                                 const Layout& layout, const ConversionText& text, std::int64_t step) {
   const EvaluationSet& held = text.held;
   const Stage& stage = recipe.stages[stage_index];
   const std::uint64_t seed = old.own_seed(recipe.seed + 1000 * (stage_index + 1));
@@ -175,7 +184,8 @@ ConversionOutcome run_conversion(parallel::World& world, TrainModel& old, const 
   }
   const auto counts = expert_counts(outcome.model, layout, text.sequences, half, 2 * half, stage.train.micro_batch_size, step);
   add_loads(outcome.receipts.back(), *outcome.model.moe, counts, inputs_of(text.sequences, half, 2 * half));
-  if (rule.new_rows() == moe::NewRows::kFamilyGate && layout.rank() == 0) warn_of_unreached(stage, outcome.model, counts, outcome.receipts.back().load_tokens);
+  if (rule.new_rows() == moe::NewRows::kFamilyGate && layout.rank() == 0)
+    warn_of_unreached(stage, outcome.model, counts, outcome.receipts.back().load_tokens);
   return outcome;
 }
 

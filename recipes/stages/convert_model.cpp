@@ -14,11 +14,7 @@
 namespace sluice::recipes {
 namespace {
 
-
-
-at::Tensor as_rows(const at::Tensor& leaf) {
-  return leaf.dim() > 1 ? leaf : leaf.view({-1, 1});
-}
+at::Tensor as_rows(const at::Tensor& leaf) { return leaf.dim() > 1 ? leaf : leaf.view({-1, 1}); }
 
 struct Rows {
   at::Tensor to, from;  // new and old row numbers, int64
@@ -91,14 +87,12 @@ void require_none_lost(const LeafStore& sources, const std::set<std::string>& us
 }
 
 // Adds noise [E, D] times each row's own root mean square to rows [E, D].
-void add_relative_noise(at::Tensor rows, const at::Tensor& noise) {
-  rows.add_(noise * rows.square().mean(1, true).sqrt());
-}
+void add_relative_noise(at::Tensor rows, const at::Tensor& noise) { rows.add_(noise * rows.square().mean(1, true).sqrt()); }
 
 }  // namespace
 
-TrainModel convert_model(TrainModel& old, const moe::Conversion& conversion, const Layout& layout, parallel::ExchangeKind exchange, std::uint64_t seed,
-                         bool keep_moments) {
+TrainModel convert_model(TrainModel& old, const moe::Conversion& conversion, const Layout& layout, parallel::ExchangeKind exchange,
+                         std::uint64_t seed, bool keep_moments) {
   at::NoGradGuard no_grad;
   const LeafStore sources = leaves_of(old);
   std::set<std::string> used;
@@ -137,7 +131,8 @@ TrainModel convert_model(TrainModel& old, const moe::Conversion& conversion, con
       *view.updates = from.updates->of_part(term.rows, term.column_begin, term.column_count);
     }
   }
-  if (!conversion.before) model.origin = origin_of(model, conversion, [&](const TensorId& from) { return source(from, "the experts' origin").value; });
+  if (!conversion.before)
+    model.origin = origin_of(model, conversion, [&](const TensorId& from) { return source(from, "the experts' origin").value; });
   else if (old.origin) model.origin = old.origin->grown(conversion.after.num_experts / conversion.before->num_experts);
   require_none_lost(sources, used);
   for (std::size_t i = 0; i < model.sparse.size() && conversion.before; ++i) {
@@ -206,7 +201,8 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
       std::vector<std::int64_t> columns;
       const auto count = static_cast<std::int64_t>(reinit_fraction * static_cast<double>(width));
       for (std::int64_t i = 0; i < count; ++i)
-        columns.push_back(static_cast<std::int64_t>(random_permutation(key, static_cast<std::uint64_t>(width), static_cast<std::uint64_t>(i))));
+        columns.push_back(
+            static_cast<std::int64_t>(random_permutation(key, static_cast<std::uint64_t>(width), static_cast<std::uint64_t>(i))));
       fill_normal(draw, seed, name + "#reinit", std);
       const at::Tensor index = at::tensor(columns, at::kLong).to(view.value.device());
       const std::int64_t dim = down ? 1 : 0;
@@ -221,7 +217,8 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
   model.decoder->refresh_compute();
 }
 
-void spread_tokens(TrainModel& old, TrainModel& model, moe::NewRows new_rows, const Layout& layout, const EvaluationSet& held, std::int64_t step) {
+void spread_tokens(TrainModel& old, TrainModel& model, moe::NewRows new_rows, const Layout& layout, const EvaluationSet& held,
+                   std::int64_t step) {
   if (new_rows == moe::NewRows::kNone) return;
   const bool family = new_rows == moe::NewRows::kFamilyGate;
   at::NoGradGuard no_grad;
@@ -237,7 +234,8 @@ void spread_tokens(TrainModel& old, TrainModel& model, moe::NewRows new_rows, co
     const at::Tensor mean = means.at(paths[i]).to(rows.scalar_type()).contiguous();
     // Ranks may round the pass differently, and dense parameters must stay the same on all of them.
     const HostMemory memory = to_host(mean);
-    layout.world->start_broadcast(memory.bytes().data(), mean.nbytes(), 0, {"mean input", step, model.sparse[i]->path(), "receipt"}).finish();
+    layout.world->start_broadcast(memory.bytes().data(), mean.nbytes(), 0, {"mean input", step, model.sparse[i]->path(), "receipt"})
+        .finish();
     memory.give_back();
     const at::Tensor direction = mean / mean.norm().clamp_min(1e-30);
     // Row by row in one order, so that tied rows stay equal bit for bit.

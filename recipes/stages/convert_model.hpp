@@ -13,8 +13,8 @@ namespace sluice::recipes {
 /// gradients sum to that of their source, and v as LeafPlan says. A leaf that is a sum takes the moments of its first addend; rows drawn
 /// anew start at zero. Without `keep_moments` the optimizer starts over. Data error if a tensor that the plan needs is missing in `old`, or
 /// if one of `old` is not used.
-TrainModel convert_model(TrainModel& old, const moe::Conversion& conversion, const Layout& layout, parallel::ExchangeKind exchange, std::uint64_t seed,
-                         bool keep_moments);
+TrainModel convert_model(TrainModel& old, const moe::Conversion& conversion, const Layout& layout, parallel::ExchangeKind exchange,
+                         std::uint64_t seed, bool keep_moments);
 
 /// Fills the gate [E, D] of a flattened router from the family router `then`, as conversion_plan says.
 void fill_flat_gate(const moe::Router& then, const moe::Conversion& conversion, const at::Tensor& gate);

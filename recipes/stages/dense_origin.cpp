@@ -4,7 +4,8 @@ namespace sluice::recipes {
 
 DenseOrigin DenseOrigin::grown(std::int64_t copies) const {
   DenseOrigin origin{layers, {}};
-  for (const std::int64_t shard : shard_of_expert) origin.shard_of_expert.insert(origin.shard_of_expert.end(), static_cast<std::size_t>(copies), shard);
+  for (const std::int64_t shard : shard_of_expert)
+    origin.shard_of_expert.insert(origin.shard_of_expert.end(), static_cast<std::size_t>(copies), shard);
   return origin;
 }
 

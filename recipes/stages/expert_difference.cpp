@@ -45,10 +45,9 @@ class LayerComparison {
     LayerSums sums;
     sums.products.resize(static_cast<std::size_t>(shards_));
     sums.origin_squares.resize(static_cast<std::size_t>(shards_));
-    for (const Part& part : parts_) {
+    for (const Part& part : parts_)
       for (std::int64_t begin = 0; begin < part.experts.size(1); begin += kReduced)
         add_range(part, begin, std::min(kReduced, part.experts.size(1) - begin), sums);
-    }
     return sums;
   }
 
@@ -61,8 +60,10 @@ class LayerComparison {
         units[shard_[e]].narrow(0, at, here).add_(part.experts[static_cast<std::int64_t>(e)].narrow(0, begin + at, here), inverse_norm_[e]);
     }
     const HostMemory memory = to_host(units);
-    layout_.expert_group->start_all_reduce(memory.bytes().data(), static_cast<std::size_t>(units.numel()), from_torch(units.scalar_type()),
-                                           parallel::ReduceOp::kSum, label_).finish();
+    layout_.expert_group
+        ->start_all_reduce(memory.bytes().data(), static_cast<std::size_t>(units.numel()), from_torch(units.scalar_type()),
+                           parallel::ReduceOp::kSum, label_)
+        .finish();
     memory.give_back();
     sums.squares += ops::sum_of_squares(units.sum(0));
     if (!part.origin.defined()) return;

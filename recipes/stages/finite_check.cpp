@@ -37,7 +37,8 @@ std::string first_non_finite_weight(const TrainModel& model, const Layout& layou
 }
 
 std::string first_non_finite_gradient(const TrainModel& model, const Layout& layout, std::int64_t step) {
-  return first_non_finite(model.parameters.trained(), *layout.world, step, [](const Parameter& p) -> const at::Tensor& { return p.gradient.sum(); });
+  return first_non_finite(model.parameters.trained(), *layout.world, step,
+                          [](const Parameter& p) -> const at::Tensor& { return p.gradient.sum(); });
 }
 
 void require_finite_weights(const TrainModel& model, const Layout& layout, std::int64_t step) {

@@ -11,8 +11,8 @@ class CrossEntropyTerm : public Term {
   std::int64_t count(const StepCounts& totals) const override { return totals.targets; }
   at::Tensor share(const Pass& pass, const TermScale& scale, StepReport& report) override {
     at::Tensor nll;
-    const at::Tensor share =
-        linear_cross_entropy(pass.output.hidden, pass.input.targets, model_.head(), scale.value(), &nll, model_.head_numerics, name().c_str());
+    const at::Tensor share = linear_cross_entropy(pass.output.hidden, pass.input.targets, model_.head(), scale.value(), &nll,
+                                                  model_.head_numerics, name().c_str());
     report.add(name(), nll.sum(at::kDouble));
     return share;
   }
@@ -73,7 +73,8 @@ class BalanceTerm : public SlotsTerm {
 
   // Reports the loss made of the probabilities and counts of the whole step, whatever part of them each micro-batch used.
   void close(const StepCounts& totals, const RoutingLedger& step_routing, StepReport& report) override {
-    for (std::size_t i = 0; i < sums_.size(); ++i) add_mean(moe::balance_loss_sum(config_, sums_[i], counts(i, sums_[i], step_routing)), totals, report);
+    for (std::size_t i = 0; i < sums_.size(); ++i)
+      add_mean(moe::balance_loss_sum(config_, sums_[i], counts(i, sums_[i], step_routing)), totals, report);
   }
 
  private:
@@ -110,9 +111,7 @@ class BalanceTerm : public SlotsTerm {
 
 }  // namespace
 
-bool reads_step_routing(const moe::MoeConfig& moe) {
-  return moe.balance_loss == moe::BalanceLoss::kGlobal && moe.aux_loss_coef > 0;
-}
+bool reads_step_routing(const moe::MoeConfig& moe) { return moe.balance_loss == moe::BalanceLoss::kGlobal && moe.aux_loss_coef > 0; }
 
 Objective language_objective(const TrainModel& model) {
   Objective objective;

@@ -60,9 +60,11 @@ std::vector<std::vector<std::int64_t>> expert_counts(TrainModel& model, const La
       for (std::size_t e = 0; e < experts; ++e) sums[i * experts + e] += counts[e];
     }
   }
-  layout.world->start_all_reduce(sums.data(), sums.size(), DType::kInt64, parallel::ReduceOp::kSum, {"experts' load", step, "", "receipt"}).finish();
+  layout.world->start_all_reduce(sums.data(), sums.size(), DType::kInt64, parallel::ReduceOp::kSum, {"experts' load", step, "", "receipt"})
+      .finish();
   std::vector<std::vector<std::int64_t>> counts;
-  for (auto row = sums.begin(); row != sums.end(); row += static_cast<std::ptrdiff_t>(experts)) counts.emplace_back(row, row + static_cast<std::ptrdiff_t>(experts));
+  for (auto row = sums.begin(); row != sums.end(); row += static_cast<std::ptrdiff_t>(experts))
+    counts.emplace_back(row, row + static_cast<std::ptrdiff_t>(experts));
   return counts;
 }
 

@@ -10,7 +10,8 @@ Layout make_layout(parallel::World& world, int expert, const std::string& model,
   layout.mesh = std::make_shared<const parallel::Mesh>(world.size(), expert, world.layout().node_of_rank);
   // A run may have several meshes, and reports name groups, so each group has the mesh in its name.
   const std::string prefix = fmt::format("{}{}mesh{}x{}", model, model.empty() ? "" : ".", world.size(), expert);
-  const parallel::CommunicatorPtr all = model.empty() ? world.world() : world.split(world.world(), 0, world.rank(), prefix, deadline_seconds);
+  const parallel::CommunicatorPtr all =
+      model.empty() ? world.world() : world.split(world.world(), 0, world.rank(), prefix, deadline_seconds);
   const parallel::MeshGroups groups = world.make_groups(*layout.mesh, all, prefix, deadline_seconds);
   layout.world = groups.all;
   layout.save = groups.save;

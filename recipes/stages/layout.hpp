@@ -12,7 +12,7 @@
 namespace sluice::recipes {
 
 struct Layout {
-  std::string model;                       // the model's name; "" if the process has only one
+  std::string model;  // the model's name; "" if the process has only one
   std::shared_ptr<const parallel::Mesh> mesh;
   parallel::CommunicatorPtr world;         // all ranks of the model's mesh, for operations that control a step
   parallel::CommunicatorPtr save;          // all ranks, for checkpoints

@@ -35,9 +35,7 @@ StageSchedule schedule_of(const Recipe& recipe, std::size_t stage) {
   return of;
 }
 
-bool warms_up_again(const Stage& stage) {
-  return stage.conversion && stage.optimizer_state == OptimizerState::kReset;
-}
+bool warms_up_again(const Stage& stage) { return stage.conversion && stage.optimizer_state == OptimizerState::kReset; }
 
 // A short text of `rate`, but one that differs from that of `other` if the rates differ.
 std::string text_of(double rate, double other) {
@@ -139,8 +137,9 @@ std::string describe_schedule_change(const Recipe& before, const Recipe& now, st
   };
   std::int64_t first = 1;  // the first step of the stage, counted over the run
   for (std::size_t i = 0; i < stage; ++i) first += now.stages[i].max_steps;
-  const std::string what = fmt::format("the stages after '{}' move its learning rate, for the horizon they share was {} steps and is {}: ",
-                                       at_hand.name, was.schedule.total_steps, is.schedule.total_steps);
+  const std::string what =
+      fmt::format("the stages after '{}' move its learning rate, for the horizon they share was {} steps and is {}: ", at_hand.name,
+                  was.schedule.total_steps, is.schedule.total_steps);
   if (stage_step >= at_hand.max_steps) {
     if (stage + 1 == now.stages.size() || !differs(at_hand.max_steps - 1)) return "";
     return fmt::format("{}step {}, its last, has {}, and the next step has {}", what, first + at_hand.max_steps - 1,

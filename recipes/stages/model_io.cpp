@@ -24,7 +24,8 @@ at::ScalarType scalar_type(const checkpoint::TensorView& view) {
     case StoredType::kF16: return at::kHalf;
     case StoredType::kI64: return at::kLong;
     case StoredType::kI32: return at::kInt;
-    default: throw data_error("tensor {}: element type {} is not one that Sluice reads", view.info.name, checkpoint::name_of(view.info.type));
+    default:
+      throw data_error("tensor {}: element type {} is not one that Sluice reads", view.info.name, checkpoint::name_of(view.info.type));
   }
 }
 
@@ -36,7 +37,8 @@ std::vector<std::string> slots_of(const TrainModel& model) {
 
 // The tensor WHAT/SLOT of the i-th sparse slot. It is named by the slot's path or, in checkpoints of earlier versions, by the layer's
 // number.
-const checkpoint::TensorView& of_slot(const checkpoint::TensorIndex& routing, const std::string& what, const TrainModel& model, std::size_t i) {
+const checkpoint::TensorView& of_slot(const checkpoint::TensorIndex& routing, const std::string& what, const TrainModel& model,
+                                      std::size_t i) {
   const std::string by_number = fmt::format("{}/{}", what, model.moe->layers[i]);
   return routing.at(routing.contains(by_number) ? by_number : what + "/" + model.sparse[i]->path());
 }
@@ -48,21 +50,24 @@ std::optional<DenseOrigin> read_origin(const checkpoint::TensorIndex& routing, c
   const auto read = [&](const checkpoint::TensorView& stored, std::int64_t rows, std::int64_t columns) {
     at::Tensor tensor = to_tensor(stored).to(model.decoder->device());
     if (tensor.dim() != 3 || tensor.size(1) != rows || tensor.size(2) != columns)
-      throw data_error("{}: {} has shape {}, expected shards x {} x {}", routing.folder().string(), stored.info.name, fmt::join(tensor.sizes(), "x"), rows, columns);
+      throw data_error("{}: {} has shape {}, expected shards x {} x {}", routing.folder().string(), stored.info.name,
+                       fmt::join(tensor.sizes(), "x"), rows, columns);
     return tensor;
   };
   DenseOrigin origin;
   const at::Tensor shards = to_tensor(routing.at("origin/shards"));
   origin.shard_of_expert = values_of<std::int64_t>(shards);
   for (std::size_t i = 0; i < model.sparse.size(); ++i)
-    origin.layers.push_back({read(of_slot(routing, "origin/gate_up", model, i), 2 * width, hidden), read(of_slot(routing, "origin/down", model, i), hidden, width)});
+    origin.layers.push_back({read(of_slot(routing, "origin/gate_up", model, i), 2 * width, hidden),
+                             read(of_slot(routing, "origin/down", model, i), hidden, width)});
   const auto experts = static_cast<std::int64_t>(origin.shard_of_expert.size());
   if (experts != model.moe->num_experts)
     throw data_error("{}: origin/shards names {} experts, expected {}", routing.folder().string(), experts, model.moe->num_experts);
   for (const DenseOrigin::Layer& layer : origin.layers) {
     const std::int64_t count = std::min(layer.gate_up.size(0), layer.down.size(0));
     for (const std::int64_t shard : origin.shard_of_expert)
-      if (shard < 0 || shard >= count) throw data_error("{}: origin/shards names shard {}, expected 0 to {}", routing.folder().string(), shard, count - 1);
+      if (shard < 0 || shard >= count)
+        throw data_error("{}: origin/shards names shard {}, expected 0 to {}", routing.folder().string(), shard, count - 1);
   }
   return origin;
 }
@@ -116,7 +121,8 @@ void load_weights(TrainModel& model, const ModelFolder& folder) {
   }
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     moe::Router& router = model.sparse[i]->router;
-    const auto found = folder.tensors.find(name_of(TensorId{layer_path(model.moe->layers[i]), TensorPart::kRouter, TensorKind::kSelectionBias}));
+    const auto found =
+        folder.tensors.find(name_of(TensorId{layer_path(model.moe->layers[i]), TensorPart::kRouter, TensorKind::kSelectionBias}));
     if (found == folder.tensors.end()) continue;
     router.correction_bias.copy_(to_tensor(found->second));
     router.bias_loaded = true;  // the bias takes part in choosing experts even if this run does not update it
@@ -163,11 +169,10 @@ void collect_updates(TrainModel& model, const Layout& layout, RunState& state) {
   state.leaf_updates.clear();
   state.slice_updates.clear();
   state.frozen.clear();
-  for (std::size_t i = 0; i < names.size(); ++i) {
+  for (std::size_t i = 0; i < names.size(); ++i)
     if (updates[i] == kFrozen) state.frozen.insert(names[i]);
     else if (updates[i] < 0) state.slice_updates[names[i]] = -1 - updates[i];
     else if (updates[i] != state.optimizer_steps) state.leaf_updates[names[i]] = updates[i];
-  }
 }
 
 void load_state(TrainModel& model, const std::filesystem::path& checkpoint, const RunState& then) {
@@ -176,7 +181,8 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
   std::vector<checkpoint::TensorInfo> found;
   for (const auto& [name, view] : index.tensors()) found.push_back(view.info);
   const auto expected = optimizer_tensors(describe(model, -1), then);
-  checkpoint::require_all_accounted(checkpoint::account_tensors(expected, found, checkpoint::TypeRule::kExact), (checkpoint / "state").string());
+  checkpoint::require_all_accounted(checkpoint::account_tensors(expected, found, checkpoint::TypeRule::kExact),
+                                    (checkpoint / "state").string());
   const bool masters = model.decoder->type() == at::kBFloat16;
   for (const LeafView& view : owned_leaves_of(model)) {
     const auto stored = [&](const char* kind) { return view.owned_part(to_tensor(index.at(kind + view.leaf.name))); };
@@ -202,7 +208,9 @@ void load_state(TrainModel& model, const std::filesystem::path& checkpoint, cons
     if (router.has_bias()) router.correction_bias.copy_(to_tensor(of_slot(routing, "correction_bias", model, i)));
     router.bias_by_rows = then.bias_by_rows;
     if (!then.has_lagged_counts) continue;
-    const auto counts = [&](const char* what) { return to_tensor(of_slot(routing, what, model, i)).squeeze(0).to(model.decoder->device()); };
+    const auto counts = [&](const char* what) {
+      return to_tensor(of_slot(routing, what, model, i)).squeeze(0).to(model.decoder->device());
+    };
     last.push_back({model.sparse[i]->path(), counts("counts"), counts("child_counts"), {}, {}});
   }
   model.last_routing = RoutingLedger(std::move(last));

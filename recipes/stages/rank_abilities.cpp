@@ -74,7 +74,8 @@ std::vector<RankAbilities> use_common_abilities(parallel::World& world) {
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
     const Message& m = all[rank];
     const auto set = static_cast<kernels::InstructionSet>(m.set);
-    ranks.push_back({world.layout().host_of_rank[rank], set, m.library, m.native_bfloat16 != 0, m.why_bfloat16, m.avx512 != 0, m.composed != 0});
+    ranks.push_back(
+        {world.layout().host_of_rank[rank], set, m.library, m.native_bfloat16 != 0, m.why_bfloat16, m.avx512 != 0, m.composed != 0});
   }
   kernels::limit_instruction_set(least_set(ranks));
   ops::use_composed(any_composed(ranks));
@@ -95,8 +96,10 @@ std::string describe_processors(const std::vector<RankAbilities>& ranks) {
 
 std::string mixed_libraries(const std::vector<RankAbilities>& ranks) {
   if (all_alike(ranks, library_of)) return "";
-  return fmt::format("LibTorch computes otherwise on some ranks than on others, {}: bits may differ from those of ranks that are alike; "
-                     "set ATEN_CPU_CAPABILITY=avx2 for all of them, so that they use the same instruction set", who_has_what(ranks, library_of));
+  return fmt::format(
+      "LibTorch computes otherwise on some ranks than on others, {}: bits may differ from those of ranks that are alike; "
+      "set ATEN_CPU_CAPABILITY=avx2 for all of them, so that they use the same instruction set",
+      who_has_what(ranks, library_of));
 }
 
 Bfloat16Choice choose_bfloat16(const std::vector<RankAbilities>& ranks, bool resumed, const std::string& stored) {
@@ -108,7 +111,8 @@ Bfloat16Choice choose_bfloat16(const std::vector<RankAbilities>& ranks, bool res
   if (!same_everywhere) why = fmt::format("rank {} on {}: {}", &reason - ranks.data(), reason.host, why);
   const Bfloat16Choice anew{today, fmt::format("{}: {}", products_of(today), why)};
   if (!resumed) return anew;
-  const bool known = !stored.empty(), earlier = std::all_of(ranks.begin(), ranks.end(), [](const RankAbilities& rank) { return rank.avx512; });
+  const bool known = !stored.empty(),
+             earlier = std::all_of(ranks.begin(), ranks.end(), [](const RankAbilities& rank) { return rank.avx512; });
   const bool before = known ? stored == "native" : earlier;
   if (before == today) return anew;
   return {before, fmt::format("{} as {}; a new run here would compute them {}: {}", products_of(before),
@@ -119,12 +123,16 @@ ComputedWith computed_with(const std::vector<RankAbilities>& ranks, const Bfloat
   std::set<std::string> libraries;
   for (const RankAbilities& rank : ranks) libraries.insert(rank.library);
   return {std::string(kernels::name_of(least_set(ranks))), fmt::format("{}", fmt::join(libraries, ", ")),
-          bfloat16 == nullptr ? "" : bfloat16->native ? "native" : "float32", any_composed(ranks) ? "composed" : ""};
+          bfloat16 == nullptr ? ""
+          : bfloat16->native  ? "native"
+                              : "float32",
+          any_composed(ranks) ? "composed" : ""};
 }
 
 std::string describe_changes(const ComputedWith& before, const ComputedWith& now) {
   if (before.instruction_set.empty())
-    return "an earlier version wrote the checkpoint, and it does not tell on which processor: if it was of another kind, bits differ from those "
+    return "an earlier version wrote the checkpoint, and it does not tell on which processor: if it was of another kind, bits differ from "
+           "those "
            "of a run that never stopped";
   std::vector<std::string> changes;
   const auto compare = [&](const char* what, const std::string& then, const std::string& here) {

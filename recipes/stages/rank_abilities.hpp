@@ -20,8 +20,8 @@ struct RankAbilities {
   std::string library;  // LibTorch's instruction set and the processor, on which its libraries' choices depend: "AVX512 on AMD EPYC"
   bool native_bfloat16 = false;  // whether it would multiply bfloat16 natively (core/tensor/dtype_map.hpp)
   std::string why_bfloat16;      // why, or why not
-  bool avx512 = false;    // earlier versions chose native bfloat16 by this, and their checkpoints do not store the choice
-  bool composed = false;  // runs operations on their composed forms (core/ops/backend.hpp)
+  bool avx512 = false;           // earlier versions chose native bfloat16 by this, and their checkpoints do not store the choice
+  bool composed = false;         // runs operations on their composed forms (core/ops/backend.hpp)
 
   bool operator==(const RankAbilities&) const = default;
 };

@@ -12,9 +12,8 @@ namespace sluice::recipes {
 
 double router_gradient_norm(const ParameterSet& parameters) {
   double squares = 0.0;
-  for (const Parameter* p : parameters.trained()) {
+  for (const Parameter* p : parameters.trained())
     if (p->rate_group == RateGroup::kRouter) squares += ops::sum_of_squares(p->gradient.sum());
-  }
   return std::sqrt(squares);
 }
 

@@ -13,9 +13,7 @@ std::int64_t RoutingLedger::dropped() const {
 
 std::vector<std::vector<std::int64_t>> RoutingLedger::expert_counts() const {
   std::vector<std::vector<std::int64_t>> counts;
-  for (const SlotCounts& slot : slots_) {
-    counts.push_back(integers_of(slot.experts));
-  }
+  for (const SlotCounts& slot : slots_) counts.push_back(integers_of(slot.experts));
   return counts;
 }
 
@@ -54,8 +52,10 @@ void RoutingLedger::reduce(parallel::Communicator& world, std::int64_t step, con
   for (const SlotCounts& slot : slots_) parts.insert(parts.end(), {slot.rows, slot.children, slot.experts, slot.dropped});
   at::Tensor all = at::cat(parts, 0).contiguous();
   const HostMemory memory = to_host(all);
-  world.start_all_reduce(memory.as<std::int64_t>().data(), static_cast<std::size_t>(all.numel()), DType::kInt64, parallel::ReduceOp::kSum,
-                         {"routing counts", step, "", phase}).finish();
+  world
+      .start_all_reduce(memory.as<std::int64_t>().data(), static_cast<std::size_t>(all.numel()), DType::kInt64, parallel::ReduceOp::kSum,
+                        {"routing counts", step, "", phase})
+      .finish();
   memory.give_back();
   std::int64_t begin = 0;
   for (SlotCounts& slot : slots_) {

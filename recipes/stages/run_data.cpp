@@ -34,9 +34,7 @@ data::DataOptions data_options(const DataConfig& config, std::int64_t global_bat
   return options;
 }
 
-std::filesystem::path cache_directory(const RunDirectory& run) {
-  return run.path().parent_path() / ".cache" / "tokens";
-}
+std::filesystem::path cache_directory(const RunDirectory& run) { return run.path().parent_path() / ".cache" / "tokens"; }
 
 // Turns the progress that data/ reports into heartbeats.
 data::ProgressCallback progress_of(const Heartbeat& heartbeat) {
@@ -54,7 +52,8 @@ data::TokenizerPtr make_tokenizer(const Recipe& recipe, const data::TokenizerPtr
   data::BpeTrainer trainer({.vocab_size = config.vocab_size, .threads = threads, .min_frequency = 0});
   std::uint64_t bytes = 0;
   data::for_each_text_chunk(
-      data_options(recipe.data, 0, threads), [&](std::string_view text, bool) {
+      data_options(recipe.data, 0, threads),
+      [&](std::string_view text, bool) {
         trainer.add(text);
         bytes += text.size();
       },
@@ -63,12 +62,14 @@ data::TokenizerPtr make_tokenizer(const Recipe& recipe, const data::TokenizerPtr
   const data::TokenizerPtr tokenizer = trainer.finish(progress_of(heartbeat));
   if (tokenizer->vocab_size() < config.vocab_size)
     log_warning("tokenizer: {} tokens asked for, but the text gave only {}", config.vocab_size, tokenizer->vocab_size());
-  log_info("tokenizer: byte-level BPE, {} tokens, trained on {} in {}", tokenizer->vocab_size(), human_bytes(static_cast<double>(bytes)), human_duration(watch.seconds()));
+  log_info("tokenizer: byte-level BPE, {} tokens, trained on {} in {}", tokenizer->vocab_size(), human_bytes(static_cast<double>(bytes)),
+           human_duration(watch.seconds()));
   return tokenizer;
 }
 
 /// The tokenizer of a run that goes on. If its files are damaged or gone, they are restored from the run's verified checkpoint.
-data::TokenizerPtr load_or_restore(const std::filesystem::path& tokenizer, const std::filesystem::path& config, const std::filesystem::path& checkpoint) {
+data::TokenizerPtr load_or_restore(const std::filesystem::path& tokenizer, const std::filesystem::path& config,
+                                   const std::filesystem::path& checkpoint) {
   try {
     return data::load_tokenizer(tokenizer);
   } catch (const CannotLook&) {
@@ -82,8 +83,8 @@ data::TokenizerPtr load_or_restore(const std::filesystem::path& tokenizer, const
 
 }  // namespace
 
-data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run, const data::TokenizerPtr& inherited, int threads,
-                                  const std::filesystem::path& checkpoint) {
+data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, const RunDirectory& run,
+                                  const data::TokenizerPtr& inherited, int threads, const std::filesystem::path& checkpoint) {
   data::TokenizerPtr tokenizer;
   on_rank0(world, "tokenizer", [&](const Heartbeat& heartbeat) {
     const WholeNode node(threads * world.layout().local_size);
@@ -106,8 +107,8 @@ data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, 
   return tokenizer;
 }
 
-std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const Stage& stage, const RunDirectory& run, data::TokenizerPtr tokenizer, int threads,
-                                                std::set<std::string>& told) {
+std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const Stage& stage, const RunDirectory& run,
+                                                data::TokenizerPtr tokenizer, int threads, std::set<std::string>& told) {
   const std::int64_t batch = stage.train.global_batch_size;
   const data::DataOptions options = data_options(stage.data, batch, threads);
   on_rank0(world, "tokens", [&](const Heartbeat& heartbeat) {
@@ -144,7 +145,8 @@ EvaluationSet training_sequences(const data::Corpus& corpus, std::uint64_t seed,
   EvaluationSet set;
   set.length = corpus.train().seq_length();
   set.tokens.resize(static_cast<std::size_t>(count * (set.length + 1)));
-  for (std::int64_t i = 0; i < count; ++i) corpus.train().read(sampler(static_cast<std::uint64_t>(i)), set.tokens.data() + i * (set.length + 1));
+  for (std::int64_t i = 0; i < count; ++i)
+    corpus.train().read(sampler(static_cast<std::uint64_t>(i)), set.tokens.data() + i * (set.length + 1));
   return set;
 }
 

@@ -21,11 +21,11 @@ struct ComputedWith {
 };
 
 struct RunState {
-  std::int64_t step = 0;              // optimizer steps finished, over all stages
-  std::int64_t stage = 0;             // index of the stage that `step` belongs to
+  std::int64_t step = 0;   // optimizer steps finished, over all stages
+  std::int64_t stage = 0;  // index of the stage that `step` belongs to
   std::string stage_name;
-  std::int64_t stage_step = 0;        // steps finished in that stage
-  std::int64_t optimizer_steps = 0;   // steps of the optimizer, and updates of each leaf that is not in the two maps below
+  std::int64_t stage_step = 0;       // steps finished in that stage
+  std::int64_t optimizer_steps = 0;  // steps of the optimizer, and updates of each leaf that is not in the two maps below
   // Leaves with another number of updates (the exponent of Adam's bias correction). leaf_updates: leaf -> its number. slice_updates: leaf
   // -> the dimension along which it has a number for each slice; state/optimizer holds these numbers as updates/NAME. Both are empty in
   // checkpoints of earlier versions.
@@ -33,13 +33,13 @@ struct RunState {
   std::set<std::string> frozen;       // leaves that are not trained: the optimizer holds nothing of them
   std::int64_t consumed_samples = 0;  // over all ranks; the global index of the next sample
   std::int64_t consumed_tokens = 0;
-  double elapsed_seconds = 0.0;       // of training, evaluation and saving, over all starts
+  double elapsed_seconds = 0.0;  // of training, evaluation and saving, over all starts
   std::uint64_t seed = 0;
   std::map<std::string, std::string> corpus_fingerprints;  // by stage name: data::CorpusFingerprint::to_json()
   std::string tokenizer_sha256;
-  bool has_lagged_counts = false;     // the state holds the routing counts of the last step
-  bool bias_by_rows = false;          // moe::Router::bias_by_rows; false in checkpoints of versions that did not have it
-  BalanceWindow window;               // the window of expert loads so far; empty in checkpoints of versions that had none
+  bool has_lagged_counts = false;       // the state holds the routing counts of the last step
+  bool bias_by_rows = false;            // moe::Router::bias_by_rows; false in checkpoints of versions that did not have it
+  BalanceWindow window;                 // the window of expert loads so far; empty in checkpoints of versions that had none
   std::int64_t held_choices_step = -1;  // the step at which TrainModel::held_choices were taken; -1: not known
   // The layout that wrote the checkpoint. The same layout continues bit for bit; every other can load it too.
   std::int64_t ranks = 1, expert = 1;

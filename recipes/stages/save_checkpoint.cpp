@@ -69,7 +69,8 @@ class ModelFiles {
     files.emplace(folder_ + "config.json", config_json(description_));
     files.emplace(folder_ + "generation_config.json", generation_config_json(description_));
     files.emplace(folder_ + "tokenizer.json", request_.tokenizer->json());
-    files.emplace(folder_ + "tokenizer_config.json", tokenizer_config_json(request_.tokenizer->eos_token(), model_.config.max_position_embeddings));
+    files.emplace(folder_ + "tokenizer_config.json",
+                  tokenizer_config_json(request_.tokenizer->eos_token(), model_.config.max_position_embeddings));
     files.emplace(folder_ + "state/run.json", to_json(state_));
     files.emplace(folder_ + "state/receipts.jsonl", request_.receipts);
     return files;
@@ -104,7 +105,8 @@ class ModelFiles {
   }
 
   void plan_optimizer() {
-    const checkpoint::ShardPlan plan = checkpoint::plan_shards(optimizer_tensors(description_, state_), request_.max_file_bytes, "optimizer");
+    const checkpoint::ShardPlan plan =
+        checkpoint::plan_shards(optimizer_tensors(description_, state_), request_.max_file_bytes, "optimizer");
     std::map<std::string, std::int64_t> expert_of;
     for (const CanonicalTensor& tensor : canonical_tensors(description_)) expert_of[tensor.name] = tensor.id.expert;
     for (const checkpoint::Shard& shard : plan.shards) {
@@ -113,10 +115,10 @@ class ModelFiles {
         const std::size_t slash = info.name.find('/');
         const std::string kind = info.name.substr(0, slash), leaf = info.name.substr(slash + 1);
         job.pieces.push_back({info, expert_of.at(leaf), [this, kind, leaf] {
-          const LeafView& view = leaves_.at(leaf);
-          if (kind == "updates") return at::tensor(view.updates->updates(), at::kLong);
-          return kind == "exp_avg" ? view.exp_avg : kind == "exp_avg_sq" ? view.exp_avg_sq : view.value;
-        }});
+                                const LeafView& view = leaves_.at(leaf);
+                                if (kind == "updates") return at::tensor(view.updates->updates(), at::kLong);
+                                return kind == "exp_avg" ? view.exp_avg : kind == "exp_avg_sq" ? view.exp_avg_sq : view.value;
+                              }});
       }
       jobs_.push_back(std::move(job));
     }
@@ -134,9 +136,8 @@ class ModelFiles {
   }
 
   moe::Router& router(const std::string& layer) {
-    for (moe::MoeFeedForward* slot : model_.sparse) {
+    for (moe::MoeFeedForward* slot : model_.sparse)
       if (slot->path() == feed_forward_path(layer_number(layer))) return slot->router;
-    }
     throw data_error("{} has no router", layer);
   }
 
@@ -154,7 +155,11 @@ class ModelFiles {
 class Saver {
  public:
   Saver(parallel::World& world, const std::vector<ModelToSave>& models, const SaveRequest& request)
-      : world_(world), group_(*models.front().layout.save), request_(request), step_(models.front().state.step), stage_(models.front().state.stage_name) {
+      : world_(world),
+        group_(*models.front().layout.save),
+        request_(request),
+        step_(models.front().state.step),
+        stage_(models.front().state.stage_name) {
     for (const ModelToSave& each : models) {
       names_.push_back(each.model.name);
       models_.push_back(std::make_unique<ModelFiles>(each, request));
@@ -172,10 +177,12 @@ class Saver {
     checkpoint::Manifest mine;
     for (const auto& model : models_) {
       const std::vector<FileJob>& jobs = model->jobs();
-      for (std::size_t i = 0; i < jobs.size(); ++i) write_file(*model, jobs[i], checkpoint::writing_rank(i, jobs.size(), group_.size()), mine);
+      for (std::size_t i = 0; i < jobs.size(); ++i)
+        write_file(*model, jobs[i], checkpoint::writing_rank(i, jobs.size(), group_.size()), mine);
     }
     guarded("reading back", [&] {
-      const auto damages = checkpoint::verify_files(save_, mine, checkpoint::VerifyDepth::kEverything, [&](const std::string& file) { got_on("reading back " + file); });
+      const auto damages = checkpoint::verify_files(save_, mine, checkpoint::VerifyDepth::kEverything,
+                                                    [&](const std::string& file) { got_on("reading back " + file); });
       checkpoint::require_undamaged(save_, damages);
     });
     agree("write");
@@ -227,8 +234,7 @@ class Saver {
         if (rank == from) model.group().start_send(bytes.data(), bytes.size(), writer, label).finish();
         else model.group().start_receive(bytes.data(), bytes.size(), from, label).finish();
       }
-      if (rank == writer && problem_.empty())
-        guarded(what, [&] { out->write(piece.info.name, bytes); });
+      if (rank == writer && problem_.empty()) guarded(what, [&] { out->write(piece.info.name, bytes); });
     }
     if (rank == writer && problem_.empty()) guarded(job.name + ", flushing", [&] { manifest.tensor_files[job.name] = out->finish(); });
   }
@@ -257,8 +263,9 @@ class Saver {
     char text[1024] = {};
     if (group_.rank() == failing) problem_.copy(text, sizeof text - 1);
     group_.start_broadcast(text, sizeof text, static_cast<int>(failing), {"save problem", step_, "", phase}).finish();
-    throw AgreedError(ExitCode::kData, fmt::format("checkpoint of step {} was not written (rank {}): {}; the checkpoints before it are as they were",
-                                                   step_, failing, text));
+    throw AgreedError(ExitCode::kData,
+                      fmt::format("checkpoint of step {} was not written (rank {}): {}; the checkpoints before it are as they were", step_,
+                                  failing, text));
   }
 
   checkpoint::Manifest collect(const checkpoint::Manifest& mine) {
@@ -286,9 +293,9 @@ class Saver {
   }
 
   void add_small_files(checkpoint::Manifest& manifest) {
-    for (const auto& model : models_) {
-      for (const auto& [name, content] : model->small_files()) manifest.files[name] = checkpoint::write_checkpoint_file(save_, name, content);
-    }
+    for (const auto& model : models_)
+      for (const auto& [name, content] : model->small_files())
+        manifest.files[name] = checkpoint::write_checkpoint_file(save_, name, content);
   }
 
   parallel::World& world_;

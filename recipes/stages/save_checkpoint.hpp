@@ -27,7 +27,7 @@ struct SaveRequest {
   std::filesystem::path checkpoints;  // RUN/checkpoints
   const data::Tokenizer* tokenizer = nullptr;
   std::int64_t keep = 3;
-  std::string receipts;  // on rank 0: the content of the run's receipts.jsonl, of which state/ gets a copy
+  std::string receipts;             // on rank 0: the content of the run's receipts.jsonl, of which state/ gets a copy
   std::function<void()> sync_logs;  // called on rank 0 before the checkpoint counts, so that after a power loss no log ends before it
   std::uint64_t max_file_bytes = 5'000'000'000;
 };

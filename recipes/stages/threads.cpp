@@ -28,8 +28,10 @@ void require_threads(int count) {
   tried.count_down();
   for (std::thread& thread : threads) thread.join();
   if (refused)
-    throw data_error("only {} of {} threads can be started: {}; raise the limits on processes and memory (ulimit -u, ulimit -v), or use fewer "
-                     "threads (parallel.threads, OMP_NUM_THREADS)", threads.size() + 1, count, refused.message());
+    throw data_error(
+        "only {} of {} threads can be started: {}; raise the limits on processes and memory (ulimit -u, ulimit -v), or use fewer "
+        "threads (parallel.threads, OMP_NUM_THREADS)",
+        threads.size() + 1, count, refused.message());
 }
 
 }  // namespace

@@ -20,36 +20,42 @@ std::string counts_name(const std::string& slot) { return slot + "/counts"; }
 std::uint64_t TrainModel::own_seed(std::uint64_t seed) const { return name.empty() ? seed : random_key(seed, name); }
 
 void TrainModel::set_moe(const moe::MoeConfig& settings) {
-  if (settings.num_experts != moe->num_experts || settings.family_size != moe->family_size || settings.expert_hidden_size != moe->expert_hidden_size ||
-      settings.layers != moe->layers)
-    throw usage_error("the stage's experts ({} of width {}, families of {}) are not the model's ({} of width {}, families of {})", settings.num_experts,
-                      settings.expert_hidden_size, settings.family_size, moe->num_experts, moe->expert_hidden_size, moe->family_size);
+  if (settings.num_experts != moe->num_experts || settings.family_size != moe->family_size ||
+      settings.expert_hidden_size != moe->expert_hidden_size || settings.layers != moe->layers)
+    throw usage_error("the stage's experts ({} of width {}, families of {}) are not the model's ({} of width {}, families of {})",
+                      settings.num_experts, settings.expert_hidden_size, settings.family_size, moe->num_experts, moe->expert_hidden_size,
+                      moe->family_size);
   moe = settings;
   for (moe::MoeFeedForward* slot : sparse) slot->router.set_config(settings);
 }
 
-TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, const at::TensorOptions& options,
-                       parallel::ExchangeKind exchange, ModelUse use, const Trainable& trainable) {
+TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout,
+                       const at::TensorOptions& options, parallel::ExchangeKind exchange, ModelUse use, const Trainable& trainable) {
   TrainModel model;
   model.name = layout.model;
   model.config = config;
   model.moe = moe;
   if (moe) model.exchange = parallel::make_exchange(exchange, {layout.expert_group, layout.node_of_member});
-  model.decoder = std::make_unique<Decoder>(config, options, [&](const std::string& path, const std::string& layer) -> std::unique_ptr<FeedForward> {
-    if (!moe) return nullptr;
-    const auto found = std::find_if(moe->layers.begin(), moe->layers.end(), [&](std::int64_t each) { return feed_forward_path(each) == path; });
-    if (found == moe->layers.end()) return nullptr;
-    auto slot = std::make_unique<moe::MoeFeedForward>(path, layer, *moe, config.hidden_size,
-                                                      moe::ExpertPlacement{layout.expert_group->rank(), layout.expert_group->size()}, model.exchange, options);
-    model.sparse.push_back(slot.get());
-    return slot;
-  });
+  model.decoder =
+      std::make_unique<Decoder>(config, options, [&](const std::string& path, const std::string& layer) -> std::unique_ptr<FeedForward> {
+        if (!moe) return nullptr;
+        const auto found =
+            std::find_if(moe->layers.begin(), moe->layers.end(), [&](std::int64_t each) { return feed_forward_path(each) == path; });
+        if (found == moe->layers.end()) return nullptr;
+        auto slot = std::make_unique<moe::MoeFeedForward>(path, layer, *moe, config.hidden_size,
+                                                          moe::ExpertPlacement{layout.expert_group->rank(), layout.expert_group->size()},
+                                                          model.exchange, options);
+        model.sparse.push_back(slot.get());
+        return slot;
+      });
   model.trainable = trainable;
   const std::vector<Parameter*> all = model.decoder->parameters();
   for (Parameter* p : all) p->trainable = !trainable || trainable(*p);
   for (moe::MoeFeedForward* slot : model.sparse) {
     if (!slot->router.gate.trainable) continue;  // a frozen router keeps its bias
-    model.rules.push_back([router = &slot->router, name = counts_name(slot->path())](const StepStatistics& statistics) { router->update_bias(statistics.at(name)); });
+    model.rules.push_back([router = &slot->router, name = counts_name(slot->path())](const StepStatistics& statistics) {
+      router->update_bias(statistics.at(name));
+    });
   }
   const Holders holders = {layout.reduction->size(), layout.replicas->size()};
   model.parameters = ParameterSet(all, use == ModelUse::kTraining, holders);
@@ -92,9 +98,7 @@ void initialize(TrainModel& model, std::uint64_t run_seed) {
   model.decoder->refresh_compute();
 }
 
-LeafStore owned_leaves_of(TrainModel& model) {
-  return LeafStore(model.parameters, model.optimizer);
-}
+LeafStore owned_leaves_of(TrainModel& model) { return LeafStore(model.parameters, model.optimizer); }
 
 LeafStore leaves_of(TrainModel& model) {
   LeafStore leaves = owned_leaves_of(model);

@@ -26,15 +26,15 @@ struct TrainModel {
   DecoderConfig config;
   std::optional<moe::MoeConfig> moe;
   std::unique_ptr<Decoder> decoder;
-  std::vector<moe::MoeFeedForward*> sparse;  // ascending layers, owned by the decoder
+  std::vector<moe::MoeFeedForward*> sparse;           // ascending layers, owned by the decoder
   std::shared_ptr<parallel::TokenExchange> exchange;  // null while dense
   Trainable trainable;
   ParameterSet parameters;
   AdamW optimizer;
-  RoutingLedger last_routing;                // of the last finished step, over all ranks; empty before the first
-  std::optional<DenseOrigin> origin;         // set if the experts were made of dense feed-forwards
-  at::Tensor held_choices;                   // at the stage's last logged step (router_movement.hpp); undefined before
-  std::vector<UpdateRule> rules;             // called after each optimizer step; they update selection biases
+  RoutingLedger last_routing;         // of the last finished step, over all ranks; empty before the first
+  std::optional<DenseOrigin> origin;  // set if the experts were made of dense feed-forwards
+  at::Tensor held_choices;            // at the stage's last logged step (router_movement.hpp); undefined before
+  std::vector<UpdateRule> rules;      // called after each optimizer step; they update selection biases
 
   /// The model's element type and device.
   at::TensorOptions options() const { return at::TensorOptions(decoder->type()).device(decoder->device()); }
@@ -54,8 +54,9 @@ enum class ModelUse { kTraining, kEvaluation };
 
 /// Allocates the model with zero weights; every rank has the same dense parameters and its own experts. `options` are element type and
 /// device.
-TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout, const at::TensorOptions& options,
-                       parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto, ModelUse use = ModelUse::kTraining, const Trainable& trainable = {});
+TrainModel build_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, const Layout& layout,
+                       const at::TensorOptions& options, parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto,
+                       ModelUse use = ModelUse::kTraining, const Trainable& trainable = {});
 
 /// Draws new weights, a function of (seed, model name, leaf name, element) alone: N(0, 0.02^2), for projections into the residual stream
 /// scaled by 1/sqrt(2L) with L layers; norms are 1; routers N(0, router_init_std^2).

@@ -73,9 +73,11 @@ void Trainer::enter_stage(std::size_t index) {
   model_->config.max_position_embeddings = std::max(model_->config.max_position_embeddings, stage.data.seq_length);
   count_model();
   StageLine line = stage_line(index, parameters_);
-  if (model_->moe) line.shape = fmt::format("{} experts, top-{}{}", model_->moe->num_experts, model_->moe->top_k, describe_rate_factors(stage.train));
+  if (model_->moe)
+    line.shape = fmt::format("{} experts, top-{}{}", model_->moe->num_experts, model_->moe->top_k, describe_rate_factors(stage.train));
   if (speaks()) {
-    log_info("{}", format_stage_banner({line, plans_[index].first_step, plans_[index].last_step, static_cast<std::int64_t>(index) + 1, static_cast<std::int64_t>(plans_.size())}));
+    log_info("{}", format_stage_banner({line, plans_[index].first_step, plans_[index].last_step, static_cast<std::int64_t>(index) + 1,
+                                        static_cast<std::int64_t>(plans_.size())}));
   }
   if (!resumed_inside && data_of(index).has_validation && (state_.step == 0 || stage.conversion)) {
     row_ = StepMetrics{};
@@ -121,8 +123,12 @@ StepOptions Trainer::step_options(std::size_t index) const {
   options.micro_batch_size = stage.train.micro_batch_size;
   options.learning_rate = learning_rate(recipe_, index, state_.stage_step);
   options.max_grad_norm = stage.train.max_grad_norm;
-  options.adamw = {stage.train.adam_beta1,   stage.train.adam_beta2, stage.train.adam_eps,
-                   stage.train.weight_decay, stage.train.router_learning_rate_factor, stage.train.expert_learning_rate_factor};
+  options.adamw = {stage.train.adam_beta1,
+                   stage.train.adam_beta2,
+                   stage.train.adam_eps,
+                   stage.train.weight_decay,
+                   stage.train.router_learning_rate_factor,
+                   stage.train.expert_learning_rate_factor};
   return options;
 }
 
@@ -186,7 +192,8 @@ void Trainer::check_replicas() {
   try {
     require_equal_replicas(world_, *model_, layouts_.at(placed_.expert), state_.step);
   } catch (const ReplicasDiffer& error) {
-    throw ReplicasDiffer(fmt::format("{}; {}: look for faulty memory, another program or other libraries on their hosts", error.what(), last_good()));
+    throw ReplicasDiffer(
+        fmt::format("{}; {}: look for faulty memory, another program or other libraries on their hosts", error.what(), last_good()));
   }
 }
 
@@ -214,12 +221,16 @@ bool Trainer::stop_agreed() {
   const std::string own = stop_signal_name();
   if (!own.empty()) world_.note_stop_request(own);
   std::int64_t first = own.empty() ? world_.size() : world_.rank();
-  world_.world()->start_all_reduce(&first, 1, DType::kInt64, parallel::ReduceOp::kMin, {"stop on request", state_.step, "", "between steps"}).finish();
+  world_.world()
+      ->start_all_reduce(&first, 1, DType::kInt64, parallel::ReduceOp::kMin, {"stop on request", state_.step, "", "between steps"})
+      .finish();
   if (first == world_.size()) return false;
   char signal[16] = {};
   own.copy(signal, sizeof signal - 1);
   world_.world()->start_broadcast(signal, sizeof signal, static_cast<int>(first), {"stop on request", state_.step, "", "reason"}).finish();
-  stop_reason_ = first == 0 ? signal : fmt::format("{} to rank {} on {}", signal, first, world_.layout().host_of_rank[static_cast<std::size_t>(first)]);
+  stop_reason_ = first == 0
+                     ? signal
+                     : fmt::format("{} to rank {} on {}", signal, first, world_.layout().host_of_rank[static_cast<std::size_t>(first)]);
   return true;
 }
 

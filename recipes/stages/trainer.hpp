@@ -45,7 +45,7 @@ class Trainer {
   /// On rank 0, for a finished run. True, after printing the summary, if it stays finished. False if its last checkpoint is damaged, so
   /// that the run goes on from an earlier one. Usage error if the recipe changed.
   bool stays_finished(const Heartbeat& heartbeat) const;
-  bool open_run();                        // false: the run is finished already
+  bool open_run();  // false: the run is finished already
   /// Collective. The newest undamaged checkpoint; "" for a new run. Damaged newer ones are renamed. Data error if all are damaged.
   std::filesystem::path find_checkpoint();
   void open_data(const std::filesystem::path& checkpoint);
@@ -58,7 +58,7 @@ class Trainer {
   /// Chooses how bfloat16 is multiplied, as `before` says if the run goes on (null: a new run), notes what computes the run in state_, and
   /// prints what may change bits.
   void settle_processor(const ComputedWith* before);
-  void print_header();                    // trainer_header.cpp
+  void print_header();  // trainer_header.cpp
   /// The run's model with the sparse shape `moe`; without: dense.
   ModelDescription description_of(const std::optional<moe::MoeConfig>& moe) const;
   /// What the lines before a run and before a stage say of it; `shape` is left "".
@@ -76,7 +76,7 @@ class Trainer {
   void save();
   /// Collective. Throws a ReplicasDiffer if the copies of weights on different ranks differ (replica_check.hpp).
   void check_replicas();
-  std::string last_good() const;          // checkpoint, as a clause
+  std::string last_good() const;  // checkpoint, as a clause
   /// Collective. Whether a rank was asked to stop; then stop_reason_ names the signal, and the rank unless it is rank 0.
   bool stop_agreed();
   void finish();
@@ -104,21 +104,21 @@ class Trainer {
   RunDirectory directory_;
   std::vector<StagePlan> plans_;
   int threads_ = 1;
-  std::vector<RankAbilities> abilities_;    // by rank
+  std::vector<RankAbilities> abilities_;  // by rank
   Bfloat16Choice bfloat16_;
   std::unique_ptr<RunLock> lock_;
   std::map<std::int64_t, Layout> layouts_;  // by parallel.expert; each is made once, in the order of the stages
   data::TokenizerPtr tokenizer_;
-  std::vector<StageData> data_;             // by stage; stages with equal data share one
-  std::vector<std::int32_t> token_bytes_;   // by token id: bytes of text it stands for
-  std::optional<ModelFolder> initial_;      // of a new run: the model of init_from, kept open
+  std::vector<StageData> data_;            // by stage; stages with equal data share one
+  std::vector<std::int32_t> token_bytes_;  // by token id: bytes of text it stands for
+  std::optional<ModelFolder> initial_;     // of a new run: the model of init_from, kept open
   DecoderConfig shape_;
   std::vector<std::int64_t> active_parameters_;  // by stage, as its conversion leaves the model
   RunState state_;
   std::optional<TrainModel> model_;
-  ParameterCount parameters_;               // of model_, in a stage
-  ParallelConfig placed_;                   // how the experts of model_ are placed
-  std::optional<std::size_t> stage_;        // the stage whose conversion is done
+  ParameterCount parameters_;         // of model_, in a stage
+  ParallelConfig placed_;             // how the experts of model_ are placed
+  std::optional<std::size_t> stage_;  // the stage whose conversion is done
   std::int64_t saved_step_ = -1;
   std::string stop_reason_;
   // Rank 0 only
@@ -127,8 +127,8 @@ class Trainer {
   std::unique_ptr<ReceiptLog> receipts_;
   std::unique_ptr<Progress> progress_;
   StepMeter meter_;
-  double peak_flops_ = 0.0;                 // operations a second of all ranks together, measured at the start
-  StepMetrics row_;                         // the values of the current step, until they are written
+  double peak_flops_ = 0.0;  // operations a second of all ranks together, measured at the start
+  StepMetrics row_;          // the values of the current step, until they are written
   double started_at_ = 0.0;
   double elapsed_before_ = 0.0;
 };

@@ -97,8 +97,8 @@ void Trainer::print_header() {
   header.name = recipe_.name;
   header.directory = directory_.path().string();
   header.resumed_step = saved_step_;
-  header.model = fmt::format("{} layers, width {}, {} heads ({} key/value), vocabulary {}", shape_.num_layers, shape_.hidden_size, shape_.num_attention_heads,
-                             shape_.num_key_value_heads, shape_.vocab_size);
+  header.model = fmt::format("{} layers, width {}, {} heads ({} key/value), vocabulary {}", shape_.num_layers, shape_.hidden_size,
+                             shape_.num_attention_heads, shape_.num_key_value_heads, shape_.vocab_size);
   header.device = "cpu";
   header.dtype = std::string(name_of(recipe_.dtype));
   MemoryEstimate most;
@@ -139,19 +139,23 @@ void Trainer::print_header() {
   for (std::size_t i = 1; i < recipe_.stages.size(); ++i)
     if (recipe_.stages[i].data.train != recipe_.stages[i - 1].data.train)
       header.later_data.push_back(fmt::format("stage '{}': {}", recipe_.stages[i].name, training_text(*data_[i].corpus)));
-  if (data_.front().has_validation) header.validation = validation_text(data_.front().evaluation, *data_.front().corpus, first.data.eval_sequences);
+  if (data_.front().has_validation)
+    header.validation = validation_text(data_.front().evaluation, *data_.front().corpus, first.data.eval_sequences);
   header.memory = most;
   if (prepass) header.balance_prepass_fraction = 0.25;  // a forward pass beside forward + backward (1 : 3)
   log_lines(format_run_header(header));
   for (const std::string& warning : schedule_warnings(recipe_)) log_warning("{}", warning);
   for (const std::string& warning : routing_warnings(recipe_)) log_warning("{}", warning);
   if (const ArchitectureChoice choice = architecture_of(description_of(shape_after(recipe_.stages.back()))); !choice.architecture)
-    log_warning("stage '{}': no architecture of Transformers is such a model ({}): its checkpoints hold all of it, but AutoModelForCausalLM does not open them",
-                recipe_.stages.back().name, choice.reason);
+    log_warning(
+        "stage '{}': no architecture of Transformers is such a model ({}): its checkpoints hold all of it, but AutoModelForCausalLM does "
+        "not open them",
+        recipe_.stages.back().name, choice.reason);
   const double needed = (most.total() + most.conversion) * world_.layout().local_size, available = available_bytes();
   if (available > 0 && needed > available)
-    log_warning("the {} a rank are {} on this machine, and {} are free: lower train.micro_batch_size or the model's sizes, or use more nodes",
-                human_bytes(most.total() + most.conversion), human_bytes(needed), human_bytes(available));
+    log_warning(
+        "the {} a rank are {} on this machine, and {} are free: lower train.micro_batch_size or the model's sizes, or use more nodes",
+        human_bytes(most.total() + most.conversion), human_bytes(needed), human_bytes(available));
 }
 
 }  // namespace sluice::recipes

@@ -24,9 +24,8 @@ namespace {
 std::int64_t target_bytes(const LocalBatch& batch, const std::vector<std::int32_t>& token_bytes) {
   std::int64_t bytes = 0;
   auto token = batch.tokens.begin();
-  for (const std::int64_t length : batch.lengths) {
+  for (const std::int64_t length : batch.lengths)
     for (const auto end = token + length + 1; ++token < end;) bytes += token_bytes[static_cast<std::size_t>(*token)];
-  }
   return bytes;
 }
 
@@ -97,13 +96,17 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
 void Trainer::log_movement() {
   const Stopwatch watch;
   const Layout& layout = layouts_.at(placed_.expert);
-  const auto mean = [](const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size()); };
+  const auto mean = [](const std::vector<double>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  };
   const ExpertDifference difference = expert_difference(*model_, layout, state_.step);
   if (!difference.cosine.empty()) row_.expert_cosine = mean(difference.cosine);
   if (!difference.dense_cosine.empty()) row_.expert_dense_cosine = mean(difference.dense_cosine);
-  for (std::size_t i = 0; i < difference.cosine.size(); ++i) row_.layer_expert_cosine.emplace_back(model_->moe->layers[i], difference.cosine[i]);
+  for (std::size_t i = 0; i < difference.cosine.size(); ++i)
+    row_.layer_expert_cosine.emplace_back(model_->moe->layers[i], difference.cosine[i]);
   row_.router_grad_norm = router_gradient_norm(model_->parameters);
-  const at::Tensor choices = held_choices(*model_, layout, data_of(*stage_).held, recipe_.stages[*stage_].train.micro_batch_size, state_.step);
+  const at::Tensor choices =
+      held_choices(*model_, layout, data_of(*stage_).held, recipe_.stages[*stage_].train.micro_batch_size, state_.step);
   row_.choice_changed = changed_share(model_->held_choices, choices);
   if (row_.choice_changed && state_.held_choices_step >= 0) row_.choice_changed_steps = state_.step - state_.held_choices_step;
   model_->held_choices = choices;
@@ -140,16 +143,18 @@ void Trainer::print_expected_time() {
     seconds = watch.seconds();
   }
   if (!speaks()) return;
-  const double work = static_cast<double>(micro * world_.size() * stage.data.seq_length) * static_cast<double>(count_parameters(describe(*model_, -1)).active);
-  log_info("  {:<13}about {} for {} steps, from one micro-batch; saving and validation aside", "expected", human_duration(remaining_work() / work * seconds),
-           plans_.back().last_step - state_.step);
+  const double work = static_cast<double>(micro * world_.size() * stage.data.seq_length) *
+                      static_cast<double>(count_parameters(describe(*model_, -1)).active);
+  log_info("  {:<13}about {} for {} steps, from one micro-batch; saving and validation aside", "expected",
+           human_duration(remaining_work() / work * seconds), plans_.back().last_step - state_.step);
 }
 
 void Trainer::validate_now() {
   const Stopwatch watch;
   if (speaks()) progress_->show("validating");
   const Stage& stage = recipe_.stages[*stage_];
-  const Evaluation result = evaluate(*model_, layouts_.at(stage.parallel.expert), data_of(*stage_).evaluation, stage.train.micro_batch_size, state_.step);
+  const Evaluation result =
+      evaluate(*model_, layouts_.at(stage.parallel.expert), data_of(*stage_).evaluation, stage.train.micro_batch_size, state_.step);
   if (!std::isfinite(result.loss)) throw diverged_error("step {}: the validation loss is {}", state_.step, plain_number(result.loss));
   row_.validation_loss = result.loss;
   row_.validation_bits_per_byte = result.bits_per_byte;

@@ -36,13 +36,18 @@ checkpoint::VerifyProgress verifying(const Heartbeat& heartbeat) {
 }  // namespace
 
 Trainer::Trainer(parallel::World& world, const Recipe& recipe, const std::string& resolved)
-    : world_(world), recipe_(recipe), resolved_(resolved), directory_(recipe.directory()), plans_(plan_stages(recipe)), shape_(recipe.model) {
+    : world_(world),
+      recipe_(recipe),
+      resolved_(resolved),
+      directory_(recipe.directory()),
+      plans_(plan_stages(recipe)),
+      shape_(recipe.model) {
   check_mesh(recipe_, world_.size());
   on_all_ranks(world_, "threads", [&] { threads_ = use_threads(recipe_.parallel.threads, world_.layout().sharing_ranks); });
   abilities_ = use_common_abilities(world_);
-  for (const Stage& stage : recipe_.stages) {
-    if (layouts_.count(stage.parallel.expert) == 0) layouts_.emplace(stage.parallel.expert, make_layout(world_, static_cast<int>(stage.parallel.expert)));
-  }
+  for (const Stage& stage : recipe_.stages)
+    if (layouts_.count(stage.parallel.expert) == 0)
+      layouts_.emplace(stage.parallel.expert, make_layout(world_, static_cast<int>(stage.parallel.expert)));
 }
 
 std::optional<Recipe> Trainer::recipe_before() const {
@@ -69,12 +74,17 @@ bool Trainer::stays_finished(const Heartbeat& heartbeat) const {
   const RunSummary summary = read_summary(directory_.summary());
   const std::size_t count = summary.stages.size();
   const std::string lost =
-      count == 0 ? "" : describe_lost_place(recipe_, {static_cast<std::int64_t>(count) - 1, summary.stages.back().name, summary.stages.back().steps});
+      count == 0
+          ? ""
+          : describe_lost_place(recipe_, {static_cast<std::int64_t>(count) - 1, summary.stages.back().name, summary.stages.back().steps});
   if (!lost.empty()) throw usage_error("{}: {} (name=...)", path, lost);
   if (recipe_.stages.size() > count)
-    throw usage_error("{}: the run is finished, and the recipe has {} stages where it had {}; start a new run under another name (name=...) with init_from: {}", path,
-                      recipe_.stages.size(), count, path);
-  const checkpoint::LatestCheckpoint latest = checkpoint::latest_good_checkpoint(directory_.checkpoints(), checkpoint::VerifyDepth::kEverything, verifying(heartbeat));
+    throw usage_error(
+        "{}: the run is finished, and the recipe has {} stages where it had {}; start a new run under another name (name=...) with "
+        "init_from: {}",
+        path, recipe_.stages.size(), count, path);
+  const checkpoint::LatestCheckpoint latest =
+      checkpoint::latest_good_checkpoint(directory_.checkpoints(), checkpoint::VerifyDepth::kEverything, verifying(heartbeat));
   if (latest.skipped.empty()) {
     log_lines(format_summary(summary));
     log_info("the run is finished; choose another name (name=... or run_dir=...) to train anew");
@@ -112,10 +122,13 @@ std::filesystem::path Trainer::find_checkpoint() {
   return on_rank0(world_, "find checkpoint", [&](const Heartbeat& heartbeat) {
     const std::filesystem::path folder = directory_.checkpoints();
     checkpoint::remove_leftovers(folder);
-    const checkpoint::LatestCheckpoint latest = checkpoint::latest_good_checkpoint(folder, checkpoint::VerifyDepth::kEverything, verifying(heartbeat));
+    const checkpoint::LatestCheckpoint latest =
+        checkpoint::latest_good_checkpoint(folder, checkpoint::VerifyDepth::kEverything, verifying(heartbeat));
     if (!latest.good && !latest.skipped.empty())
-      throw data_error("none of the checkpoints in {} can be used: {}; nothing was changed: mend them, or choose another name (name=... or run_dir=...) to train anew",
-                       folder.string(), latest.skipped.front().reason);
+      throw data_error(
+          "none of the checkpoints in {} can be used: {}; nothing was changed: mend them, or choose another name (name=... or run_dir=...) "
+          "to train anew",
+          folder.string(), latest.skipped.front().reason);
     for (const auto& skipped : latest.skipped) {
       const auto step = checkpoint::parse_step_folder(skipped.path.filename().string());
       log_warning("{}; the checkpoint before it is used, and this one is kept as {}", skipped.reason,
@@ -132,7 +145,8 @@ std::filesystem::path Trainer::last_checkpoint_of(const Stage& stage) {
       try {
         const checkpoint::Manifest manifest = checkpoint::read_manifest(entry->path);
         if (manifest.stage != stage.from) continue;
-        checkpoint::require_undamaged(entry->path, checkpoint::verify_checkpoint(entry->path, manifest, checkpoint::VerifyDepth::kEverything, verifying(heartbeat)));
+        checkpoint::require_undamaged(
+            entry->path, checkpoint::verify_checkpoint(entry->path, manifest, checkpoint::VerifyDepth::kEverything, verifying(heartbeat)));
         return entry->path.string();
       } catch (const CannotLook&) {
         throw;
@@ -140,7 +154,8 @@ std::filesystem::path Trainer::last_checkpoint_of(const Stage& stage) {
         log_warning("{}; an earlier checkpoint of stage '{}' is looked for", error.what(), stage.from);
       }
     }
-    throw data_error("stage '{}' starts from '{}', but no good checkpoint of that stage is in {}", stage.name, stage.from, directory_.checkpoints().string());
+    throw data_error("stage '{}' starts from '{}', but no good checkpoint of that stage is in {}", stage.name, stage.from,
+                     directory_.checkpoints().string());
   });
 }
 
@@ -165,14 +180,18 @@ void Trainer::open_data(const std::filesystem::path& checkpoint) {
   if (recipe_.init_from.empty()) shape_.vocab_size = tokenizer_->vocab_size();
   // A model may have more rows of embeddings than its tokenizer has ids (padding), never fewer.
   if (tokenizer_->vocab_size() > shape_.vocab_size)
-    throw AgreedError(ExitCode::kData, fmt::format("{}: the tokenizer has {} ids, but the model only {} rows of embeddings", recipe_.init_from, tokenizer_->vocab_size(), shape_.vocab_size));
+    throw AgreedError(ExitCode::kData, fmt::format("{}: the tokenizer has {} ids, but the model only {} rows of embeddings",
+                                                   recipe_.init_from, tokenizer_->vocab_size(), shape_.vocab_size));
   // The positions that the model was trained on: the longest sequences of the stages that it went through (enter_stage), or those that the
   // model of init_from came with.
   const std::int64_t context = shape_.max_position_embeddings;
-  const auto longer = std::find_if(recipe_.stages.begin(), recipe_.stages.end(), [&](const Stage& stage) { return stage.data.seq_length > context; });
+  const auto longer =
+      std::find_if(recipe_.stages.begin(), recipe_.stages.end(), [&](const Stage& stage) { return stage.data.seq_length > context; });
   if (!recipe_.init_from.empty() && checkpoint.empty() && longer != recipe_.stages.end() && speaks())
-    log_warning("stage '{}': seq_length({}) is longer than the {} positions that the model of init_from was trained on: those beyond start untrained",
-                longer->name, longer->data.seq_length, context);
+    log_warning(
+        "stage '{}': seq_length({}) is longer than the {} positions that the model of init_from was trained on: those beyond start "
+        "untrained",
+        longer->name, longer->data.seq_length, context);
   std::set<std::string> told;
   for (std::size_t i = 0; i < recipe_.stages.size(); ++i) {
     const auto same = std::find_if(recipe_.stages.begin(), recipe_.stages.begin() + static_cast<std::ptrdiff_t>(i), [&](const Stage& s) {
@@ -187,13 +206,15 @@ void Trainer::open_data(const std::filesystem::path& checkpoint) {
     stage.corpus = open_corpus(world_, recipe_.stages[i], directory_, tokenizer_, threads_, told);
     stage.has_validation = stage.corpus->has_validation();
     if (!stage.has_validation && speaks())
-      log_warning("stage '{}' has no validation text (data.validation or data.validation_split), so nothing is validated", recipe_.stages[i].name);
+      log_warning("stage '{}' has no validation text (data.validation or data.validation_split), so nothing is validated",
+                  recipe_.stages[i].name);
     stage.evaluation = load_evaluation(*stage.corpus, tokenizer_);
     stage.held = held_batch(stage.evaluation, shape_.vocab_size);
     data_.push_back(std::move(stage));
   }
   token_bytes_.resize(static_cast<std::size_t>(tokenizer_->vocab_size()));
-  for (std::size_t id = 0; id < token_bytes_.size(); ++id) token_bytes_[id] = static_cast<std::int32_t>(tokenizer_->bytes_of(static_cast<std::int32_t>(id)));
+  for (std::size_t id = 0; id < token_bytes_.size(); ++id)
+    token_bytes_[id] = static_cast<std::int32_t>(tokenizer_->bytes_of(static_cast<std::int32_t>(id)));
   for (const Stage& stage : recipe_.stages) active_parameters_.push_back(count_parameters(description_of(stage.moe)).active);
   state_.seed = recipe_.seed;
   state_.tokenizer_sha256 = sha256_hex(tokenizer_->json());
@@ -217,7 +238,8 @@ void Trainer::start_fresh() {
   print_header();
   const Stage& first = recipe_.stages.front();
   const Layout& layout = layouts_.at(first.parallel.expert);
-  on_all_ranks(world_, "build model", [&] { model_ = build_model(shape_, recipe_.initial_moe, layout, to_torch(recipe_.dtype), first.parallel.exchange); });
+  on_all_ranks(world_, "build model",
+               [&] { model_ = build_model(shape_, recipe_.initial_moe, layout, to_torch(recipe_.dtype), first.parallel.exchange); });
   placed_ = first.parallel;
   if (recipe_.init_from.empty()) {
     initialize(*model_, recipe_.seed);
@@ -229,7 +251,8 @@ void Trainer::start_fresh() {
     });
     initial_.reset();
     const std::string bad = first_non_finite_weight(*model_, layout, 0);
-    if (!bad.empty()) throw AgreedError(ExitCode::kData, fmt::format("{}: weights in it are not finite, the first in {}", recipe_.init_from, bad));
+    if (!bad.empty())
+      throw AgreedError(ExitCode::kData, fmt::format("{}: weights in it are not finite, the first in {}", recipe_.init_from, bad));
   }
   state_.stage_name = first.name;
   on_rank0(world_, "open logs", [&](const Heartbeat&) {
@@ -247,8 +270,8 @@ void Trainer::load_checkpoint(const std::filesystem::path& checkpoint, const Sta
   model_.reset();  // the new model needs nothing of the old one, whose memory is freed first
   on_all_ranks(world_, "load checkpoint", [&] {
     const ModelFolder folder = open_model_folder(checkpoint);
-    model_ = build_model(folder.config.model.decoder, folder.config.model.moe, layouts_.at(placed_for.parallel.expert), to_torch(recipe_.dtype),
-                         placed_for.parallel.exchange);
+    model_ = build_model(folder.config.model.decoder, folder.config.model.moe, layouts_.at(placed_for.parallel.expert),
+                         to_torch(recipe_.dtype), placed_for.parallel.exchange);
     load_weights(*model_, folder);
     load_state(*model_, checkpoint, then);
   });
@@ -269,8 +292,10 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
       if (!differences.empty()) throw usage_error("{}: {} (name=...)", path, describe(differences, false));
       schedule_change = describe_schedule_change(*before, recipe_, static_cast<std::size_t>(then.stage), then.stage_step);
       if (!schedule_change.empty() && !recipe_.allow_schedule_change)
-        throw usage_error("{}: {}; set allow_schedule_change: true to accept it, or give the stages after it a horizon of their own (lr_scheduler in their train:)",
-                          path, schedule_change);
+        throw usage_error(
+            "{}: {}; set allow_schedule_change: true to accept it, or give the stages after it a horizon of their own (lr_scheduler in "
+            "their train:)",
+            path, schedule_change);
     }
     for (std::size_t i = 0; i <= static_cast<std::size_t>(then.stage) && i < recipe_.stages.size(); ++i) {
       const auto known = then.corpus_fingerprints.find(recipe_.stages[i].name);
@@ -301,7 +326,9 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
     log_info("resuming after step {} ({})", then.step, checkpoint.string());
     const auto& moe = recipe_.stages[*stage_].moe;
     if (moe && moe->bias_update_rate > 0 && moe->score_func == moe::ScoreFunction::kSoftmax && !then.bias_by_rows)
-      log_info("the run began when bias steps were bias_update_rate itself: they stay so up to its next conversion, and are bias_update_rate / router rows after it");
+      log_info(
+          "the run began when bias steps were bias_update_rate itself: they stay so up to its next conversion, and are bias_update_rate / "
+          "router rows after it");
     if (!schedule_change.empty()) log_warning("{} (allow_schedule_change)", schedule_change);
     return std::string();
   });

@@ -121,15 +121,16 @@ class GradientStep {
   const std::vector<parallel::IndexRange> micro_batches_;
   const StepCounts totals_;
   StepReport report_;
-  RoutingLedger seen_;          // of this rank's micro-batches so far
-  RoutingLedger step_routing_;  // of the whole step and all ranks, once it is known
+  RoutingLedger seen_;           // of this rank's micro-batches so far
+  RoutingLedger step_routing_;   // of the whole step and all ranks, once it is known
   at::Tensor routed_otherwise_;  // than in the pre-pass; undefined without one
   std::map<std::string, double> sums_;
   double communication_seconds_ = 0.0;
 };
 
 // Diverged error if a term or the gradient norm is not finite. These are the same on every rank, so all ranks throw.
-void require_finite(const TrainModel& model, const Layout& layout, const Objective& objective, const StepResult& result, std::int64_t step) {
+void require_finite(const TrainModel& model, const Layout& layout, const Objective& objective, const StepResult& result,
+                    std::int64_t step) {
   const std::vector<std::string> names = objective.names();
   const auto bad = std::find_if(names.begin(), names.end(), [&](const std::string& name) { return !std::isfinite(result.terms.at(name)); });
   if (bad == names.end() && std::isfinite(result.grad_norm)) return;
@@ -138,13 +139,12 @@ void require_finite(const TrainModel& model, const Layout& layout, const Objecti
     throw diverged_error("step {}: the {} is {}; first non-finite gradient: {}", step, *bad, plain_number(result.terms.at(*bad)),
                          found.empty() ? fmt::format("none, the {} alone is not finite", *bad) : found);
   const std::string first = names.empty() ? "" : fmt::format(" ({} {})", names.front(), plain_number(result.terms.at(names.front())));
-  throw diverged_error("step {}: the gradient norm is {}{}; first non-finite gradient: {}", step, plain_number(result.grad_norm), first, found);
+  throw diverged_error("step {}: the gradient norm is {}{}; first non-finite gradient: {}", step, plain_number(result.grad_norm), first,
+                       found);
 }
 
 // The factor that gradients are multiplied by to clip their norm, as in PyTorch's clip_grad_norm_.
-double clip(double norm, double max_norm) {
-  return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0;
-}
+double clip(double norm, double max_norm) { return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0; }
 
 void update(TrainModel& model, const StepOptions& options, double gradient_scale) {
   const std::vector<Parameter*>& trained = model.parameters.trained();
@@ -174,11 +174,13 @@ double StepResult::dropped_fraction(const TrainModel& model, const LocalBatch& b
   return static_cast<double>(routing.dropped()) / (static_cast<double>(pairs) * static_cast<double>(model.sparse.size()));
 }
 
-StepResult compute_gradients(TrainModel& model, const Layout& layout, const LocalBatch& batch, const Objective& objective, const StepOptions& options) {
+StepResult compute_gradients(TrainModel& model, const Layout& layout, const LocalBatch& batch, const Objective& objective,
+                             const StepOptions& options) {
   return GradientStep(model, layout, batch, objective, options).run();
 }
 
-StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch& batch, const Objective& objective, const StepOptions& options) {
+StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch& batch, const Objective& objective,
+                      const StepOptions& options) {
   StepResult result = compute_gradients(model, layout, batch, objective, options);
   require_finite(model, layout, objective, result, options.step);
   at::NoGradGuard no_grad;

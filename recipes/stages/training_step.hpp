@@ -35,10 +35,12 @@ struct StepResult {
 };
 
 /// Collective. Puts the gradients of the step, reduced over all ranks, into model.parameters; nothing else of the model changes.
-StepResult compute_gradients(TrainModel& model, const Layout& layout, const LocalBatch& batch, const Objective& objective, const StepOptions& options);
+StepResult compute_gradients(TrainModel& model, const Layout& layout, const LocalBatch& batch, const Objective& objective,
+                             const StepOptions& options);
 
 /// Collective. Runs compute_gradients, the update and the update rules, and sets model.last_routing to this step's routing. Diverged error
 /// (exit 5), naming the step and the first such tensor, if a term or a gradient is not finite; no weight is changed then.
-StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch& batch, const Objective& objective, const StepOptions& options);
+StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch& batch, const Objective& objective,
+                      const StepOptions& options);
 
 }  // namespace sluice::recipes

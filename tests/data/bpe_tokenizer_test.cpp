@@ -25,9 +25,7 @@ Ids encode(const Tokenizer& tokenizer, const std::string& text, bool parse_speci
   return ids;
 }
 
-std::string merge(const std::string& left, const std::string& right) {
-  return to_byte_level(left) + " " + to_byte_level(right);
-}
+std::string merge(const std::string& left, const std::string& right) { return to_byte_level(left) + " " + to_byte_level(right); }
 
 /// Bytes 0..255 as their own ids, then one token per merge, then the added tokens.
 nlohmann::json small_model(const std::vector<std::pair<std::string, std::string>>& merges, const nlohmann::json& added) {
@@ -48,9 +46,7 @@ nlohmann::json small_model(const std::vector<std::pair<std::string, std::string>
   return file;
 }
 
-nlohmann::json special(const std::string& content) {
-  return {{"content", content}, {"special", true}};
-}
+nlohmann::json special(const std::string& content) { return {{"content", content}, {"special", true}}; }
 
 }  // namespace
 

@@ -220,8 +220,8 @@ TEST_CASE("an excerpt of the training text is found in validation, at any offset
                                          excerpt, train)));
   REQUIRE(contains(found[0], fmt::format("validation document 1, byte 2468, training document 1, byte {}", from + 2468)));
   // Among other text, and as one document of several.
-  const std::string mixed = folder.write("mixed.jsonl", "{\"text\": \"" + own + "\"}\n{\"text\": \"" + own.substr(0, 9) +
-                                                            text.substr(from, own.size()) + "\"}\n");
+  const std::string mixed = folder.write(
+      "mixed.jsonl", "{\"text\": \"" + own + "\"}\n{\"text\": \"" + own.substr(0, 9) + text.substr(from, own.size()) + "\"}\n");
   const auto half = warnings(mixed, train);
   REQUIRE(half.size() == 1);
   REQUIRE(contains(half[0], "50% of its text ("));

@@ -78,9 +78,7 @@ inline std::string error_of(const std::function<void()>& act) {
   return "";
 }
 
-inline bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
+inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 /// One id a byte; 256 is EOS.
 class ByteTokenizer : public Tokenizer {

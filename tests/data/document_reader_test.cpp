@@ -39,9 +39,7 @@ Read read_all(const std::string& path, ReadOptions options = {}) {
   return result;
 }
 
-ReadOptions with_pieces(std::size_t bytes) {
-  return {"text", InvalidUtf8::kReplace, bytes};
-}
+ReadOptions with_pieces(std::size_t bytes) { return {"text", InvalidUtf8::kReplace, bytes}; }
 
 /// Words, punctuation and lines, some not ASCII, some bytes not UTF-8.
 std::string sample_text(std::size_t words, bool damaged) {
@@ -146,8 +144,7 @@ TEST_CASE("lone surrogates in JSONL are replaced, counted and located in the str
   REQUIRE(read_all(file).documents == documents);
   REQUIRE(read_all(folder.write("a.jsonl.gz", gzip(lines))).documents == documents);
   DocumentReader reader(find_source_files(file).at(0), {});
-  for (TextPiece piece; reader.next(piece);) {
-  }
+  for (TextPiece piece; reader.next(piece);) {}
   const Utf8Repairer& utf8 = reader.utf8();
   REQUIRE(utf8.faults() == 7);
   REQUIRE(utf8.located().size() == 7);
@@ -187,8 +184,7 @@ TEST_CASE("a byte-order mark at the start of a file is no text, and places are c
   for (const std::string& file : {folder.write("a.txt", mark + text), folder.write("a.txt.gz", gzip("\xEF") + gzip("\xBB\xBF" + text)),
                                   folder.write("a.txt.zst", zstd(mark + text))}) {
     DocumentReader reader(find_source_files(file).at(0), {});
-    for (TextPiece piece; reader.next(piece);) {
-    }
+    for (TextPiece piece; reader.next(piece);) {}
     REQUIRE(reader.utf8().located().at(0).offset == 6);
     REQUIRE(read_all(file).documents == expected);
     REQUIRE(begins_with_mark(find_source_files(file).at(0)));
@@ -211,8 +207,7 @@ TEST_CASE("documents without text and pages are counted") {
   const TemporaryFolder folder;
   const auto read = [&](const std::string& file) {
     auto reader = std::make_unique<DocumentReader>(find_source_files(file).at(0), ReadOptions{});
-    for (TextPiece piece; reader->next(piece);) {
-    }
+    for (TextPiece piece; reader->next(piece);) {}
     return reader;
   };
   const auto lines = read(folder.write("a.jsonl", "{\"text\": \"\"}\n\n{\"text\": \"x\"}\n{\"text\": \"\"}\n"));
@@ -244,7 +239,8 @@ TEST_CASE("bad JSON lines are named by file and line") {
   REQUIRE(error("[\"text\", \"a\"]") == "expected a JSON object with the key 'text', found an array");
   REQUIRE(error("\"text\"") == "expected a JSON object with the key 'text', found a string");
   REQUIRE(error("3") == "expected a JSON object with the key 'text', found a number");
-  REQUIRE(error("{\"content\": \"a\", \"id\": 1}") == "no key 'text' (keys there: 'content', 'id'); set data.text_key (of a command: --text-key)");
+  REQUIRE(error("{\"content\": \"a\", \"id\": 1}") ==
+          "no key 'text' (keys there: 'content', 'id'); set data.text_key (of a command: --text-key)");
   REQUIRE(error("{}", "body") == "no key 'body' (keys there: none); set data.text_key (of a command: --text-key)");
   REQUIRE(error("{\"text\": \"a\", \"id\": {\"text\": 1}, \"text\": \"b\"}") == "the key 'text' is there 2 times; expected once");
   REQUIRE(error("{\"text\": null}") == "the key 'text' holds null, expected a string");
@@ -300,9 +296,11 @@ TEST_CASE("binary files and other encodings are refused with the place") {
   REQUIRE(contains(error(std::string(600000, 'a') + std::string(1, '\0')), "NUL byte at byte 600000"));
   REQUIRE(contains(error(std::string("\xFF\xFEh\0i\0", 6)), "a.txt: UTF-16 text, not UTF-8 text: iconv -f UTF-16 -t UTF-8"));
   REQUIRE(contains(error("\xFE\xFF\x4E\x2D\x65\x87"), "UTF-16 text"));  // no NUL in it
-  REQUIRE(contains(error("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"), "a.txt: a Git LFS pointer, not UTF-8 text: git lfs pull"));
+  REQUIRE(contains(error("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"),
+                   "a.txt: a Git LFS pointer, not UTF-8 text: git lfs pull"));
   REQUIRE(contains(error(gzip("words")), "a.txt: a gzip file, not UTF-8 text: unpack or convert it (compressed text is read as .txt.gz"));
-  REQUIRE(contains(error_of([&] { read_all(folder.write("a.jsonl", "<html><body>404")); }), "a.jsonl: an HTML page, not UTF-8 text: the download failed?"));
+  REQUIRE(contains(error_of([&] { read_all(folder.write("a.jsonl", "<html><body>404")); }),
+                   "a.jsonl: an HTML page, not UTF-8 text: the download failed?"));
   std::string cyrillic;  // KOI8-R: every letter is a byte above 127
   for (int i = 0; i < 500; ++i) cyrillic += "\xD0\xD2\xC9\xD7\xC5\xD4 ";
   REQUIRE(contains(error(cyrillic), "looks binary or not UTF-8"));

@@ -144,7 +144,8 @@ TEST_CASE("damage is named") {
   has(refusal(""), "is empty; expected a tokenizer.json");
   has(refusal("{"), "not valid JSON at byte");
   has(refusal(whole.substr(0, whole.size() / 2)), "not valid JSON at byte");
-  has(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"), "a Git LFS pointer, not a tokenizer.json: git lfs pull");
+  has(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"),
+      "a Git LFS pointer, not a tokenizer.json: git lfs pull");
   has(refusal("<html>"), "an HTML page, not a tokenizer.json");
   has(refusal("[1]"), "is an object, this is array");
   has(refusal("{}"), "'model' is missing");

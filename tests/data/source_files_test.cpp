@@ -48,15 +48,18 @@ TEST_CASE("names in capital letters and .ndjson are read; what is left out of a 
   for (const std::size_t i : {1, 4, 5}) REQUIRE(files[i].format == TextFormat::kJsonl);
   REQUIRE(warnings.empty());
 
-  for (const char* name : {"g.json", "sub/h.jsonl.xz", "i.txt.bz2", "j.txt~", "k.txt.bak", ".l.txt.swp", ".git/m.txt"}) folder.write(name, "x");
+  for (const char* name : {"g.json", "sub/h.jsonl.xz", "i.txt.bz2", "j.txt~", "k.txt.bak", ".l.txt.swp", ".git/m.txt"})
+    folder.write(name, "x");
   std::filesystem::create_symlink("n@host.123", folder.path() / ".#n.txt");  // an editor's lock: a link to nothing
   std::filesystem::create_directory_symlink(".", folder.path() / "loop");
   REQUIRE(mkfifo((folder.path() / "j.txt").c_str(), 0600) == 0);
   REQUIRE(names(find_source_files(root, &warnings), folder.path()) == "A.TXT b.JSONL c.TXT.GZ d.Txt.Zst e.ndjson f.NDJSON.gz");
   REQUIRE(warnings.size() == 1);
-  REQUIRE(warnings[0] == root + ": 6 files are not read: g.json, i.txt.bz2, j.txt (no regular file), j.txt~, … (expected .txt or .jsonl (.ndjson), each also "
-                                ".gz or .zst); 3 hidden entries are left out: .#n.txt, .git, .l.txt.swp; 1 link leads to a folder that is "
-                                "read already: loop");
+  REQUIRE(warnings[0] ==
+          root +
+              ": 6 files are not read: g.json, i.txt.bz2, j.txt (no regular file), j.txt~, … (expected .txt or .jsonl (.ndjson), each also "
+              ".gz or .zst); 3 hidden entries are left out: .#n.txt, .git, .l.txt.swp; 1 link leads to a folder that is "
+              "read already: loop");
 }
 
 TEST_CASE("links to nothing are errors, in a folder too") {
@@ -85,9 +88,10 @@ TEST_CASE("a file that is named more than once is told, whatever it is called") 
   REQUIRE(repeated({a, b}).empty());  // equal content is not the same file
   REQUIRE(repeated({a, a}) == "1 file is named again, so its text counts once more: " + a);
   REQUIRE(repeated({a, root + "/../" + folder.path().filename().string() + "/a.txt"}) ==
-          "1 file is named again, so its text counts once more: " + root + "/../" + folder.path().filename().string() + "/a.txt (as " + a + ")");
-  REQUIRE(repeated({root}) == "2 files are named again, so their text counts once more each: " + root + "/hard.txt (as " + b + "), " + root +
-                                  "/link.txt (as " + a + ")");
+          "1 file is named again, so its text counts once more: " + root + "/../" + folder.path().filename().string() + "/a.txt (as " + a +
+              ")");
+  REQUIRE(repeated({root}) == "2 files are named again, so their text counts once more each: " + root + "/hard.txt (as " + b + "), " +
+                                  root + "/link.txt (as " + a + ")");
   REQUIRE(contains(repeated({b, root + "/[b]*.txt"}), "1 file is named again"));
 }
 
@@ -123,8 +127,9 @@ TEST_CASE("globs, and names with glob characters that exist") {
   REQUIRE(names(find_source_files(root + "/s*"), folder.path()) == "sub/c.txt");
   REQUIRE(
       contains(error_of([&] { find_source_files(root + "/*"); }), "3: " + root + "/a3.md: unknown kind of file; expected .txt or .jsonl"));
-  for (const auto& [name, remedy] : {std::pair("o.json", "if it has one object a line, rename it or link to it as .jsonl"),
-                                     std::pair("o.txt.xz", "decompress it first (xz -d)"), std::pair("o.BZ2", "decompress it first (bunzip2)")})
+  for (const auto& [name, remedy] :
+       {std::pair("o.json", "if it has one object a line, rename it or link to it as .jsonl"),
+        std::pair("o.txt.xz", "decompress it first (xz -d)"), std::pair("o.BZ2", "decompress it first (bunzip2)")})
     REQUIRE(contains(error_of([&] { find_source_files(folder.write(name, "x")); }), remedy));
   REQUIRE(contains(error_of([&] { find_source_files(root + "/**/c.txt"); }), "** is not supported"));
   REQUIRE(contains(error_of([&] { find_source_files(root + "/z*.txt"); }), "no file matches"));

@@ -38,18 +38,10 @@ inline bool is_letter(Character c) {
   return (c.size() == 1 && ((c[0] >= 'a' && c[0] <= 'z') || (c[0] >= 'A' && c[0] <= 'Z'))) ||
          is_one_of(c, {"\u00E9", "\u4E2D", "\u6587", "\u306E", "\uD55C", "\u0416", "\u0443", "\u043A", "\u017F"});
 }
-inline bool is_number(Character c) {
-  return (c.size() == 1 && c[0] >= '0' && c[0] <= '9') || is_one_of(c, {"\u0663", "\u00B2"});
-}
-inline bool is_newline(Character c) {
-  return c == "\n" || c == "\r";
-}
-inline bool is_space(Character c) {
-  return c == " " || c == "\t" || is_newline(c) || is_one_of(c, {"\u00A0", "\u3000", "\u2009"});
-}
-inline bool is_other(Character c) {
-  return !is_letter(c) && !is_number(c) && !is_space(c);
-}
+inline bool is_number(Character c) { return (c.size() == 1 && c[0] >= '0' && c[0] <= '9') || is_one_of(c, {"\u0663", "\u00B2"}); }
+inline bool is_newline(Character c) { return c == "\n" || c == "\r"; }
+inline bool is_space(Character c) { return c == " " || c == "\t" || is_newline(c) || is_one_of(c, {"\u00A0", "\u3000", "\u2009"}); }
+inline bool is_other(Character c) { return !is_letter(c) && !is_number(c) && !is_space(c); }
 
 inline std::size_t next_pre_token(const std::vector<Character>& c, std::size_t i, Splitter splitter) {
   const std::size_t n = c.size();

@@ -139,7 +139,8 @@ TEST_CASE("what a source has without text, and its pages, are remembered in the 
   const std::string path = (folder.path() / "corpus").string();
   const SourceText source = source_of(path);
   for (int again = 0; again < 2; ++again) {
-    const auto sentences = build_token_cache(source, ByteTokenizer(), cache_dir.path(), 1, {})->statistics().notes.describe(path, source.files);
+    const auto sentences =
+        build_token_cache(source, ByteTokenizer(), cache_dir.path(), 1, {})->statistics().notes.describe(path, source.files);
     REQUIRE(sentences.size() == 2);
     REQUIRE(sentences[0] == path + ": 2 documents without text left out: " + path + "/a.txt (the whole file), " + path + "/b.jsonl:1");
     REQUIRE(sentences[1] == path + ": 1 file begins as HTML pages do, read as text all the same (a failed download?): " + path + "/c.txt");

@@ -16,7 +16,8 @@ namespace {
 
 at::Tensor normal(std::int64_t rows, std::int64_t columns, const char* name) {
   at::Tensor values = at::empty({rows, columns}, at::kDouble);
-  for (std::int64_t i = 0; i < values.numel(); ++i) data_of<double>(values)[i] = random_normal(random_key(5, name), static_cast<std::uint64_t>(i));
+  for (std::int64_t i = 0; i < values.numel(); ++i)
+    data_of<double>(values)[i] = random_normal(random_key(5, name), static_cast<std::uint64_t>(i));
   return values;
 }
 
@@ -74,13 +75,13 @@ TEST_CASE("rows of inputs that cannot be shared out evenly are still rows") {
     return rows.sizes().equals({8, x.size(1)}) && rows.isfinite().all().item<bool>() && rows.abs().max().item<double>() < 1e3;
   };
   const at::Tensor two = normal(2, 6, "two kinds").index_select(0, at::arange(100, at::kLong).remainder(2));
-  CHECK(finite(two, 1));                                // fewer inputs than rows
+  CHECK(finite(two, 1));                                               // fewer inputs than rows
   CHECK(finite(normal(1, 6, "one").expand({50, 6}).contiguous(), 1));  // all equal
-  CHECK(finite(normal(1, 6, "one"), 2));                // one input
+  CHECK(finite(normal(1, 6, "one"), 2));                               // one input
   CHECK(finite(at::zeros({50, 6}, at::kDouble), 1));
-  CHECK(finite(normal(100, 1, "narrow"), 1));           // one dimension
+  CHECK(finite(normal(100, 1, "narrow"), 1));  // one dimension
   CHECK(finite(normal(3, 6, "few"), 2));
-  CHECK(finite(normal(100, 6, "all"), 8));              // every row is chosen
+  CHECK(finite(normal(100, 6, "all"), 8));  // every row is chosen
   // Inputs without a mean have no direction that acts as a bias.
   const at::Tensor half = normal(50, 6, "half");
   CHECK(finite(at::cat({half, -half}), 1));
@@ -109,7 +110,8 @@ TEST_CASE("each pair of child rows parts its node's inputs evenly, two levels do
   const RouterInputs seen = router_inputs(chosen_on);
   RouterRows router{balanced_rows(seen, normal(8, 24, "noise"), 2, 0.5), {}, 2, {}};
   for (const std::int64_t leaves : {8, 16}) {
-    const at::Tensor children = parting_rows(seen, leaf_membership(seen, router), normal(2 * leaves, 24, "children"), std::vector<double>(static_cast<std::size_t>(leaves), 0.5));
+    const at::Tensor children = parting_rows(seen, leaf_membership(seen, router), normal(2 * leaves, 24, "children"),
+                                             std::vector<double>(static_cast<std::size_t>(leaves), 0.5));
     router.family_gate = router.family_gate.defined() ? at::cat({router.family_gate, children}) : children;
   }
   const at::Tensor load = leaf_membership(router_inputs(others), router).sum(0);

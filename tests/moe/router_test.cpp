@@ -233,7 +233,8 @@ TEST_CASE("a token's choice and weights do not depend on the tokens beside it") 
     Router router(config, 32, "layers.0", at::kFloat);
     at::Tensor x = at::empty({40, 32}, at::kFloat);
     for (at::Tensor* t : {&router.gate.value, &x})
-      for (std::int64_t i = 0; i < t->numel(); ++i) t->view({-1})[i] = random_normal(random_key(7, t == &x ? "x" : "w"), static_cast<std::uint64_t>(i));
+      for (std::int64_t i = 0; i < t->numel(); ++i)
+        t->view({-1})[i] = random_normal(random_key(7, t == &x ? "x" : "w"), static_cast<std::uint64_t>(i));
     const Routing together = router.route(x, one_sequence(40));
     for (std::int64_t n = 0; n < 40; ++n) {
       const Routing alone = router.route(x.narrow(0, n, 1), one_sequence(1));

@@ -64,7 +64,6 @@ Labels labels_of(const StepContext& context, bool backward) {
 TEST_CASE("transfers carry the phase of their pass") {
   REQUIRE(labels_of({5, "prepass"}, false) == Labels{"dispatch counts, prepass", "dispatch rows, prepass", "combine rows, prepass"});
   REQUIRE(labels_of({5, "eval"}, false) == Labels{"dispatch counts, eval", "dispatch rows, eval", "combine rows, eval"});
-  REQUIRE(labels_of({5, "forward"}, true) ==
-          Labels{"dispatch counts, forward", "dispatch rows, forward", "combine rows, forward", "dispatch rows, backward",
-                 "combine rows, backward"});
+  REQUIRE(labels_of({5, "forward"}, true) == Labels{"dispatch counts, forward", "dispatch rows, forward", "combine rows, forward",
+                                                    "dispatch rows, backward", "combine rows, backward"});
 }

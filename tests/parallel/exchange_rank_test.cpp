@@ -21,7 +21,8 @@ double factor(std::int64_t expert) { return 1.0 + 0.5 * static_cast<double>(expe
 std::vector<std::int32_t> choices(int rank) {
   std::vector<std::int32_t> experts;
   for (std::int64_t i = 0; i < rank * 3 * kTopK; ++i) {
-    auto expert = static_cast<std::int32_t>(random_uniform(random_key(4, "experts"), static_cast<std::uint64_t>(rank * 1000 + i)) * kExperts);
+    auto expert =
+        static_cast<std::int32_t>(random_uniform(random_key(4, "experts"), static_cast<std::uint64_t>(rank * 1000 + i)) * kExperts);
     if (expert == 3) expert = 9;
     experts.push_back(i % 11 == 10 ? -1 : expert);  // some are dropped
   }
@@ -31,7 +32,8 @@ std::vector<std::int32_t> choices(int rank) {
 at::Tensor numbers(std::int64_t rows, std::int64_t columns, int rank, const char* name) {
   at::Tensor t = at::empty({rows, columns}, at::TensorOptions().dtype(at::kDouble));
   for (std::int64_t i = 0; i < t.numel(); ++i)
-    t.mutable_data_ptr<double>()[i] = static_cast<double>(static_cast<int>(random_uniform(random_key(9, name), static_cast<std::uint64_t>(rank * 10000 + i)) * 64)) / 8.0;
+    t.mutable_data_ptr<double>()[i] =
+        static_cast<double>(static_cast<int>(random_uniform(random_key(9, name), static_cast<std::uint64_t>(rank * 10000 + i)) * 64)) / 8.0;
   return t;
 }
 
@@ -68,7 +70,8 @@ void check_exchange(const std::vector<int>& node_of_member) {
   const at::Tensor dy = numbers(tokens, kWidth, rank, "dy");
   (y * dy).sum().backward();
 
-  at::Tensor expected_y = at::zeros({tokens, kWidth}, at::kDouble), expected_dx = at::zeros({tokens, kWidth}, at::kDouble), expected_dw = at::zeros({tokens, kTopK}, at::kDouble);
+  at::Tensor expected_y = at::zeros({tokens, kWidth}, at::kDouble), expected_dx = at::zeros({tokens, kWidth}, at::kDouble),
+             expected_dw = at::zeros({tokens, kTopK}, at::kDouble);
   for (std::int64_t n = 0; n < tokens; ++n) {
     for (std::int64_t k = 0; k < kTopK; ++k) {
       const std::int32_t e = experts[static_cast<std::size_t>(n * kTopK + k)];
@@ -108,9 +111,7 @@ void check_exchange(const std::vector<int>& node_of_member) {
 
 }  // namespace
 
-TEST_CASE("flat exchange: results, gradients and bytes") {
-  check_exchange(std::vector<int>(static_cast<std::size_t>(world().size()), 0));
-}
+TEST_CASE("flat exchange: results, gradients and bytes") { check_exchange(std::vector<int>(static_cast<std::size_t>(world().size()), 0)); }
 
 TEST_CASE("flat exchange in memory that rows are copied to and from") {
   const testing::StagedMemory staged;

@@ -94,9 +94,7 @@ void check_sums(const std::string& label) {
 
 }  // namespace
 
-TEST_CASE("gradients are summed over those who hold the parameter, and the norm counts each expert once") {
-  check_sums("reduce");
-}
+TEST_CASE("gradients are summed over those who hold the parameter, and the norm counts each expert once") { check_sums("reduce"); }
 
 TEST_CASE("gradients are summed likewise in memory that they are copied to and from") {
   const testing::StagedMemory staged;

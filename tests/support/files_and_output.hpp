@@ -32,9 +32,7 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-inline void write_text(const std::filesystem::path& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
+inline void write_text(const std::filesystem::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
 
 /// The bytes that `run` writes to standard output (`descriptor` 1) or error (2).
 template <class Run>
@@ -85,8 +83,6 @@ std::string message_of(const Run& run) {
   return "";
 }
 
-inline bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
+inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 }  // namespace sluice::testing

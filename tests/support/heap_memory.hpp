@@ -16,8 +16,7 @@ inline std::atomic<std::int64_t> heap_bytes{0}, peak_heap_bytes{0};
 inline void* counted_block(void* block) {
   if (block == nullptr) throw std::bad_alloc();
   const std::int64_t now = heap_bytes += static_cast<std::int64_t>(malloc_usable_size(block));
-  for (std::int64_t most = peak_heap_bytes.load(); most < now && !peak_heap_bytes.compare_exchange_weak(most, now);) {
-  }
+  for (std::int64_t most = peak_heap_bytes.load(); most < now && !peak_heap_bytes.compare_exchange_weak(most, now);) {}
   return block;
 }
 
@@ -37,12 +36,6 @@ std::int64_t peak_heap_bytes_of(Work&& work) {
 
 }  // namespace sluice::testing
 
-void* operator new(std::size_t size) {
-  return sluice::testing::counted_block(std::malloc(size == 0 ? 1 : size));
-}
-void operator delete(void* block) noexcept {
-  sluice::testing::free_counted(block);
-}
-void operator delete(void* block, std::size_t) noexcept {
-  sluice::testing::free_counted(block);
-}
+void* operator new(std::size_t size) { return sluice::testing::counted_block(std::malloc(size == 0 ? 1 : size)); }
+void operator delete(void* block) noexcept { sluice::testing::free_counted(block); }
+void operator delete(void* block, std::size_t) noexcept { sluice::testing::free_counted(block); }

@@ -3,6 +3,4 @@
 #endif
 #include "tests/support/catch.hpp"
 
-int main(int argc, char** argv) {
-  return Catch::Session().run(argc, argv);
-}
+int main(int argc, char** argv) { return Catch::Session().run(argc, argv); }

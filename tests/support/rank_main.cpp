@@ -205,9 +205,7 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-parallel::World& world() {
-  return *program().world;
-}
+parallel::World& world() { return *program().world; }
 
 void note_failure(const Verdict& verdict) {
   if (verdict.mine) ++program().num_failures_of_others;
@@ -226,15 +224,11 @@ Verdict agree(const std::function<bool()>& condition, const std::function<std::s
   const auto all = vote({line, mine});
   Verdict verdict{true, mine, mine ? "" : fmt::format("{}:{}: {}\n{}", file, line, text, why)};
   std::string others;
-  for (std::size_t rank = 0; rank < all.size(); ++rank) {
-    if (all[rank].where == kEndOfCase) {
-      others += fmt::format("{}rank {} left the test case", others.empty() ? "" : ", ", rank);
-    } else if (all[rank].where != line) {
+  for (std::size_t rank = 0; rank < all.size(); ++rank)
+    if (all[rank].where == kEndOfCase) others += fmt::format("{}rank {} left the test case", others.empty() ? "" : ", ", rank);
+    else if (all[rank].where != line)
       others += fmt::format("{}rank {} is at the check in line {}", others.empty() ? "" : ", ", rank, all[rank].where);
-    } else if (all[rank].passed == 0) {
-      others += fmt::format("{}failed on rank {}", others.empty() ? "" : ", ", rank);
-    }
-  }
+    else if (all[rank].passed == 0) others += fmt::format("{}failed on rank {}", others.empty() ? "" : ", ", rank);
   if (others.empty()) return verdict;
   verdict.passed = false;
   verdict.text += fmt::format("{}{}:{}: {} ({})", verdict.text.empty() ? "" : "\n", file, line, text, others);

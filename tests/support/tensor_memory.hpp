@@ -37,8 +37,7 @@ class TensorMemory final : public c10::Allocator {
     if (posix_memalign(&whole, kAlignment, kAlignment + size) != 0) throw std::bad_alloc();
     std::memcpy(whole, &size, sizeof size);
     const std::int64_t now = bytes_ += static_cast<std::int64_t>(size);
-    for (std::int64_t most = peak_.load(); most < now && !peak_.compare_exchange_weak(most, now);) {
-    }
+    for (std::int64_t most = peak_.load(); most < now && !peak_.compare_exchange_weak(most, now);) {}
     void* const block = static_cast<std::byte*>(whole) + kAlignment;
     return {block, block, &free_block, c10::Device(c10::DeviceType::CPU)};
   }

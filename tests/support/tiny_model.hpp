@@ -51,12 +51,14 @@ inline recipes::LocalBatch tiny_batch(std::int64_t sequences, std::int64_t lengt
   std::vector<std::int32_t> tokens;
   std::vector<std::int64_t> samples;
   for (std::int64_t i = 0; i < sequences * (length + 1); ++i)
-    tokens.push_back(static_cast<std::int32_t>(random_uniform(random_key(seed, "tokens"), static_cast<std::uint64_t>(i)) * static_cast<double>(vocabulary)));
+    tokens.push_back(static_cast<std::int32_t>(random_uniform(random_key(seed, "tokens"), static_cast<std::uint64_t>(i)) *
+                                               static_cast<double>(vocabulary)));
   for (std::int64_t i = 0; i < sequences; ++i) samples.push_back(i);
   return recipes::LocalBatch::of_length(length, std::move(tokens), std::move(samples), sequences);
 }
 
-inline recipes::EvaluationSet tiny_evaluation(std::int64_t sequences, std::int64_t length, std::int64_t vocabulary, std::uint64_t seed = 3) {
+inline recipes::EvaluationSet tiny_evaluation(std::int64_t sequences, std::int64_t length, std::int64_t vocabulary,
+                                              std::uint64_t seed = 3) {
   recipes::EvaluationSet set;
   set.tokens = tiny_batch(sequences, length, vocabulary, seed).tokens;
   set.length = length;
@@ -64,19 +66,20 @@ inline recipes::EvaluationSet tiny_evaluation(std::int64_t sequences, std::int64
 }
 
 /// A model with larger weights than training starts from, so that nonlinearities have an effect that tests can see.
-inline recipes::TrainModel tiny_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, at::ScalarType type, std::uint64_t seed = 11) {
+inline recipes::TrainModel tiny_model(const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, at::ScalarType type,
+                                      std::uint64_t seed = 11) {
   recipes::TrainModel model = recipes::build_model(config, moe, alone_layout(), type);
   recipes::initialize(model, seed);
   at::NoGradGuard no_grad;
-  for (const LeafView& view : recipes::leaves_of(model)) {
+  for (const LeafView& view : recipes::leaves_of(model))
     if (view.value.dim() == 1) recipes::fill_normal(view.value, seed, view.leaf.name, 0.3), view.value.add_(1.0);
     else if (view.leaf.name.find("gate.weight") == std::string::npos) view.value.mul_(12.0);
-  }
   model.decoder->refresh_compute();
   return model;
 }
 
-inline recipes::StepResult gradients_of(recipes::TrainModel& model, const recipes::LocalBatch& batch, const recipes::StepOptions& options = {}) {
+inline recipes::StepResult gradients_of(recipes::TrainModel& model, const recipes::LocalBatch& batch,
+                                        const recipes::StepOptions& options = {}) {
   return recipes::compute_gradients(model, alone_layout(), batch, recipes::language_objective(model), options);
 }
 

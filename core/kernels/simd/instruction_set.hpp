@@ -40,12 +40,9 @@ void limit_instruction_set(InstructionSet highest);
 template <class Function>
 Function* choose_variant([[maybe_unused]] Function* avx512, [[maybe_unused]] Function* avx2, Function* baseline) {
   switch (instruction_set()) {
-    case InstructionSet::kAvx512:
-      return avx512;
-    case InstructionSet::kAvx2:
-      return avx2;
-    case InstructionSet::kBaseline:
-      break;
+    case InstructionSet::kAvx512: return avx512;
+    case InstructionSet::kAvx2: return avx2;
+    case InstructionSet::kBaseline: break;
   }
   return baseline;
 }

@@ -45,7 +45,8 @@ class Grow : public ConversionRule {
   /// How much an expert weighs a token beside what its parent did.
   virtual double weight_of_copy(const Conversion&) const { return 1.0; }
   /// The router's rows and the children's; by default each row is its parent's.
-  virtual std::optional<LeafPlan> plan_router(const Conversion& conversion, const TensorId& leaf, const std::vector<std::int64_t>& shape) const;
+  virtual std::optional<LeafPlan> plan_router(const Conversion& conversion, const TensorId& leaf,
+                                              const std::vector<std::int64_t>& shape) const;
 };
 
 }  // namespace sluice::moe

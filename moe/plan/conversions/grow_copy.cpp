@@ -14,7 +14,9 @@ class GrowCopy : public Grow {
     after.num_experts *= 2;
     return after;
   }
-  Exactness exactness(const Conversion&) const override { return {false, "top_k stays, so the chosen experts become copies of fewer ones"}; }
+  Exactness exactness(const Conversion&) const override {
+    return {false, "top_k stays, so the chosen experts become copies of fewer ones"};
+  }
 
  protected:
   std::string name() const override { return "grow by copy"; }

@@ -16,14 +16,17 @@ class GrowDoubleTopK : public Grow {
   }
   Exactness exactness(const Conversion& c) const override {
     // Softmax over twins halves each probability by itself; sigmoid scores only do so when renormalised.
-    if (!c.after.norm_topk_prob && c.after.score_func != ScoreFunction::kSoftmax) return {false, "sigmoid scores without norm_topk_prob count every twin in full"};
+    if (!c.after.norm_topk_prob && c.after.score_func != ScoreFunction::kSoftmax)
+      return {false, "sigmoid scores without norm_topk_prob count every twin in full"};
     return {true, "both twins of every chosen expert are chosen and share its weight"};
   }
 
  protected:
   std::string name() const override { return "grow by double_top_k"; }
   // Twins see a token both, and share its weight.
-  double weight_of_copy(const Conversion& c) const override { return static_cast<double>(c.before->num_experts) / static_cast<double>(c.after.num_experts); }
+  double weight_of_copy(const Conversion& c) const override {
+    return static_cast<double>(c.before->num_experts) / static_cast<double>(c.after.num_experts);
+  }
 };
 
 }  // namespace

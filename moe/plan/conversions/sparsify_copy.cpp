@@ -15,13 +15,16 @@ class SparsifyCopy : public Sparsify {
 
   std::optional<Misfit> misfit(const Conversion& c) const override {
     const MoeConfig& moe = c.after;
-    if (moe.expert_hidden_size == 0) return no_width(c, fmt::format("1 + num_shared_experts({})", moe.num_shared_experts), "moe.num_shared_experts");
+    if (moe.expert_hidden_size == 0)
+      return no_width(c, fmt::format("1 + num_shared_experts({})", moe.num_shared_experts), "moe.num_shared_experts");
     const std::int64_t routed = routed_columns(c);
     if (routed != moe.expert_hidden_size)
-      return Misfit{"moe.expert_hidden_size",
-                    fmt::format("copy needs expert_hidden_size == intermediate_size - num_shared_experts x expert_hidden_size, found {} and {} - {} x {} = {}",
-                                moe.expert_hidden_size, c.decoder.intermediate_size, moe.num_shared_experts, moe.expert_hidden_size, routed),
-                    {"method", "model.intermediate_size"}};
+      return Misfit{
+          "moe.expert_hidden_size",
+          fmt::format("copy needs expert_hidden_size == intermediate_size - num_shared_experts x expert_hidden_size, found {} and {} - {} "
+                      "x {} = {}",
+                      moe.expert_hidden_size, c.decoder.intermediate_size, moe.num_shared_experts, moe.expert_hidden_size, routed),
+          {"method", "model.intermediate_size"}};
     return families(c);
   }
 

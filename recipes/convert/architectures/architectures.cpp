@@ -12,8 +12,6 @@ namespace sluice::recipes {
 
 namespace {
 
-
-
 constexpr std::string_view kStackedIn = ".mlp.experts.gate_up_proj", kStackedOut = ".mlp.experts.down_proj";
 
 std::vector<StoredTensor> ours(const ModelDescription& model) {
@@ -99,9 +97,11 @@ std::vector<StoredTensor> stored_tensors(const ModelDescription& model) {
   return architecture != nullptr ? architecture->tensors(model) : ours(model);
 }
 
-std::vector<StoredTensor> stored_tensors(const ModelDescription& model, const Architecture* architecture, const std::vector<std::string>& names) {
+std::vector<StoredTensor> stored_tensors(const ModelDescription& model, const Architecture* architecture,
+                                         const std::vector<std::string>& names) {
   if (architecture == nullptr) return ours(model);
-  const bool stacked = model.moe && std::any_of(names.begin(), names.end(), [](std::string_view name) { return name.ends_with(kStackedIn); });
+  const bool stacked =
+      model.moe && std::any_of(names.begin(), names.end(), [](std::string_view name) { return name.ends_with(kStackedIn); });
   return stacked ? with_stacks(model, architecture->tensors(model)) : architecture->tensors(model);
 }
 

@@ -47,10 +47,11 @@ double read_rope(const ConfigKeys& keys, const Architecture& architecture, const
     partial = rope.number_or("partial_rotary_factor", partial);
   }
   if (partial == 1.0) return theta;
-  const std::string otherwise = absent.partial_rotary_factor == 1.0
-                                    ? std::string()
-                                    : fmt::format(" ({} takes {} where it is absent)", architecture.model_type, absent.partial_rotary_factor);
-  throw data_error("{}: partial_rotary_factor is {}{}: only rotary embeddings over the whole head are supported", keys.file(), partial, otherwise);
+  const std::string otherwise = absent.partial_rotary_factor == 1.0 ? std::string()
+                                                                    : fmt::format(" ({} takes {} where it is absent)",
+                                                                                  architecture.model_type, absent.partial_rotary_factor);
+  throw data_error("{}: partial_rotary_factor is {}{}: only rotary embeddings over the whole head are supported", keys.file(), partial,
+                   otherwise);
 }
 
 std::int64_t heads_size(const ConfigKeys& keys, const DecoderConfig& config, std::int64_t absent) {

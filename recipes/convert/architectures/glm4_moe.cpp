@@ -6,8 +6,6 @@
 namespace sluice::recipes {
 namespace {
 
-
-
 bool sparse_layers_are_last(const ModelDescription& model) {
   return model.moe->layers.back() - model.moe->layers.front() + 1 == static_cast<std::int64_t>(model.moe->layers.size()) &&
          model.moe->layers.back() == model.decoder.num_layers - 1;
@@ -31,8 +29,10 @@ class Glm4Moe : public Architecture {
 
   std::optional<std::string> misfit(const ModelDescription& model) const override {
     if (!model.moe || routes_by_softmax(model)) return "";
-    if (model.decoder.qk_norm == QkNorm::kProjection) return "sigmoid scores with query/key norms over the whole projection: Glm4Moe has them by head";
-    if (!sparse_layers_are_last(model)) return "sigmoid scores with a dense layer after a sparse one: Glm4Moe has dense layers only at the beginning";
+    if (model.decoder.qk_norm == QkNorm::kProjection)
+      return "sigmoid scores with query/key norms over the whole projection: Glm4Moe has them by head";
+    if (!sparse_layers_are_last(model))
+      return "sigmoid scores with a dense layer after a sparse one: Glm4Moe has dense layers only at the beginning";
     if (model.moe->num_experts < 2) return "sigmoid scores with one expert: Glm4Moe needs two";
     return std::nullopt;
   }
@@ -57,11 +57,12 @@ class Glm4Moe : public Architecture {
   }
 
   void read(const ConfigKeys& keys, ModelDescription& model) const override {
-    model.decoder = read_decoder(keys, *this,
-                                 {.num_key_value_heads = 8, .rms_norm_eps = 1e-5, .max_position_embeddings = 131072, .partial_rotary_factor = 0.5});
+    model.decoder = read_decoder(
+        keys, *this, {.num_key_value_heads = 8, .rms_norm_eps = 1e-5, .max_position_embeddings = 131072, .partial_rotary_factor = 0.5});
     model.decoder.qk_norm = keys.boolean_or("use_qk_norm", false) ? QkNorm::kHead : QkNorm::kNone;
     std::vector<std::int64_t> layers = all_layers(model.decoder.num_layers);
-    const std::int64_t dense = std::clamp<std::int64_t>(keys.integer_or("first_k_dense_replace", 1), 0, static_cast<std::int64_t>(layers.size()));
+    const std::int64_t dense =
+        std::clamp<std::int64_t>(keys.integer_or("first_k_dense_replace", 1), 0, static_cast<std::int64_t>(layers.size()));
     layers.erase(layers.begin(), layers.begin() + dense);
     moe::MoeConfig moe = read_experts(keys, std::move(layers));
     if (moe.layers.empty()) return;  // all layers are dense

@@ -7,8 +7,6 @@
 namespace sluice::recipes {
 namespace {
 
-
-
 std::string own_name(const CanonicalTensor& tensor) {
   const TensorId& id = tensor.id;
   if (id.part == TensorPart::kRouter) return fmt::format("model.{}.block_sparse_moe.gate.weight", id.layer);
@@ -25,7 +23,8 @@ class Mixtral : public Architecture {
     if (!routes_by_softmax(model)) return "";
     if (auto reason = softmax_misfit(model)) return reason;
     if (model.decoder.qk_norm != QkNorm::kNone) return "";
-    if (!model.moe->norm_topk_prob) return "softmax scores without renormalisation and without query/key norms: Mixtral always renormalises";
+    if (!model.moe->norm_topk_prob)
+      return "softmax scores without renormalisation and without query/key norms: Mixtral always renormalises";
     if (!every_layer_is_sparse(model)) return "dense layers among sparse ones without query/key norms: in Mixtral every layer is sparse";
     return std::nullopt;
   }
@@ -40,7 +39,8 @@ class Mixtral : public Architecture {
 
   void read(const ConfigKeys& keys, ModelDescription& model) const override {
     model.decoder = read_decoder(
-        keys, *this, {.num_key_value_heads = 8, .rope_theta = 1e6, .rms_norm_eps = 1e-5, .max_position_embeddings = 131072, .sliding_window = true});
+        keys, *this,
+        {.num_key_value_heads = 8, .rope_theta = 1e6, .rms_norm_eps = 1e-5, .max_position_embeddings = 131072, .sliding_window = true});
     model.moe = read_experts(keys, all_layers(model.decoder.num_layers));
     model.moe->expert_hidden_size = keys.integer("intermediate_size");
     model.moe->norm_topk_prob = true;

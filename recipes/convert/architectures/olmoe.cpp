@@ -16,10 +16,13 @@ class Olmoe : public Architecture {
     if (auto reason = softmax_misfit(model)) return reason;
     const DecoderConfig& config = model.decoder;
     if (config.qk_norm != QkNorm::kProjection) return "";
-    if (!every_layer_is_sparse(model)) return "query/key norms over the whole projection: only OLMoE has them, in which every layer is sparse";
+    if (!every_layer_is_sparse(model))
+      return "query/key norms over the whole projection: only OLMoE has them, in which every layer is sparse";
     if (config.head_dim * config.num_attention_heads != config.hidden_size)
-      return fmt::format("query/key norms over the whole projection: only OLMoE has them, which wants head_dim({}) times num_attention_heads({}) to be hidden_size({})",
-                         config.head_dim, config.num_attention_heads, config.hidden_size);
+      return fmt::format(
+          "query/key norms over the whole projection: only OLMoE has them, which wants head_dim({}) times num_attention_heads({}) to be "
+          "hidden_size({})",
+          config.head_dim, config.num_attention_heads, config.hidden_size);
     return std::nullopt;
   }
 

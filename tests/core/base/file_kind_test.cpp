@@ -30,7 +30,8 @@ TEST_CASE("what stands for a file, or is of another kind, is known by its first 
   }
   CHECK(kind_of("\x1F\x8B\x08\0\0\0"sv) == "a gzip file");
   CHECK(kind_of("\x28\xB5\x2F\xFD\x04"sv) == "a Zstandard file");
-  CHECK(kind_of("\xFD" "7zXZ\0\0"sv) == "an xz file");
+  CHECK(kind_of("\xFD"
+                "7zXZ\0\0"sv) == "an xz file");
   CHECK(kind_of("BZh91AY&SY\0\0"sv) == "a bzip2 file");
   CHECK(kind_of("PK\x03\x04\0\0"sv) == "a zip archive (torch.save writes such too)");
   CHECK(kind_of("\x80\x02}q\0"sv) == "a Python pickle");
@@ -40,7 +41,8 @@ TEST_CASE("what stands for a file, or is of another kind, is known by its first 
   CHECK(kind_of("\xFE\xFF\0h"sv) == "UTF-16 text");
   CHECK(kind_of("\xFF\xFE\0\0h\0\0\0"sv) == "UTF-32 text");
   CHECK(kind_of("\0\0\xFE\xFF\0\0\0h"sv) == "UTF-32 text");
-  for (const std::string_view text : {""sv, "PK"sv, "GGUF is a format"sv, "BZh, he said"sv, "PAR1S"sv, "<p>"sv, "{\"a\": 1}"sv, "version 1"sv})
+  for (const std::string_view text :
+       {""sv, "PK"sv, "GGUF is a format"sv, "BZh, he said"sv, "PAR1S"sv, "<p>"sv, "{\"a\": 1}"sv, "version 1"sv})
     CHECK(kind_of(text).empty());
 }
 

@@ -58,14 +58,14 @@ TEST_CASE("AMX that LibTorch would not use is none") {
   p.tiles_granted = false;
   CHECK(product_set(p) == ProductSet::kAvx512Bf16);
   CHECK(why_no_amx(p) == "the operating system does not let this process use AMX");
-  for (bool ProcessorFeatures::* hidden : {&ProcessorFeatures::amx_tile, &ProcessorFeatures::amx_bf16}) {
+  for (bool ProcessorFeatures::*hidden : {&ProcessorFeatures::amx_tile, &ProcessorFeatures::amx_bf16}) {
     p = amx();
     p.*hidden = false;
     CHECK_FALSE(native(p));
     CHECK(why_no_amx(p) == "this processor has no AMX");
   }
   // What virtual machines may hide beside AMX.
-  for (bool ProcessorFeatures::* hidden :
+  for (bool ProcessorFeatures::*hidden :
        {&ProcessorFeatures::avx512, &ProcessorFeatures::avx512_bf16, &ProcessorFeatures::avx512_fp16, &ProcessorFeatures::amx_int8}) {
     p = amx();
     p.*hidden = false;

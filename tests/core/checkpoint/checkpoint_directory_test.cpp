@@ -193,8 +193,7 @@ TEST_CASE("a process killed at any moment of saving leaves a good checkpoint") {
           save_sample(folder.path(), step);
           prune_checkpoints(folder.path(), 2);
         }
-      } catch (...) {
-      }
+      } catch (...) {}
       _exit(1);
     }
     usleep(static_cast<useconds_t>(1000 + 1777 * round % 30000));

@@ -50,9 +50,7 @@ inline std::string data_error_of(const std::function<void()>& action) {
   return "";
 }
 
-inline bool has(std::string_view text, std::string_view part) {
-  return text.find(part) != text.npos;
-}
+inline bool has(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 inline void write_text(const std::filesystem::path& path, std::string_view text) {
   std::filesystem::create_directories(path.parent_path());

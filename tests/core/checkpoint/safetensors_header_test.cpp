@@ -15,9 +15,7 @@ std::string file_of(const std::string& header, std::size_t data_bytes, std::uint
   for (int i = 0; i < 8; ++i) bytes[static_cast<std::size_t>(i)] = static_cast<char>(length >> (8 * i) & 0xff);
   return bytes + header + std::string(data_bytes, 'x');
 }
-std::string file_of(const std::string& header, std::size_t data_bytes) {
-  return file_of(header, data_bytes, header.size());
-}
+std::string file_of(const std::string& header, std::size_t data_bytes) { return file_of(header, data_bytes, header.size()); }
 
 /// What reading says of a file whose header is `header`.
 std::string complaint(const std::string& header, std::size_t data_bytes) {

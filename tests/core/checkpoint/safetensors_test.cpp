@@ -12,12 +12,9 @@ using namespace sluice::checkpoint;
 
 namespace {
 
-const std::vector<TensorInfo> kTensors = {{"w.0", StoredType::kF32, {40, 30}},
-                                          {"w.1", StoredType::kBF16, {7}},
-                                          {"w.2", StoredType::kF64, {}},
-                                          {"none", StoredType::kF32, {0, 4}},
-                                          {"left out", StoredType::kF32, {4, 0}},
-                                          {"ids", StoredType::kI64, {11}}};
+const std::vector<TensorInfo> kTensors = {{"w.0", StoredType::kF32, {40, 30}},    {"w.1", StoredType::kBF16, {7}},
+                                          {"w.2", StoredType::kF64, {}},          {"none", StoredType::kF32, {0, 4}},
+                                          {"left out", StoredType::kF32, {4, 0}}, {"ids", StoredType::kI64, {11}}};
 
 }  // namespace
 

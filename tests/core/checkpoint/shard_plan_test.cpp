@@ -82,10 +82,8 @@ TEST_CASE("files are named and indexed as Hugging Face does") {
 
 TEST_CASE("a model without tensors still has one file, and impossible tensors are refused") {
   CHECK(plan_shards({}).shards.size() == 1);
-  CHECK(has(data_error_of([] {
-              plan_shards({{"a", StoredType::kF32, {1}}, {"a", StoredType::kF32, {2}}});
-            }),
-            "tensor 'a' was given twice"));
+  CHECK(
+      has(data_error_of([] { plan_shards({{"a", StoredType::kF32, {1}}, {"a", StoredType::kF32, {2}}}); }), "tensor 'a' was given twice"));
   CHECK(has(data_error_of([] { plan_shards({{"a", StoredType::kF32, {-1}}}); }), "tensor 'a'"));
 }
 

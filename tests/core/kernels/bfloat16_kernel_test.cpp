@@ -14,9 +14,7 @@ float from_bits(std::uint32_t bits) {
   return value;
 }
 
-BFloat16 stored(std::uint32_t bits) {
-  return {static_cast<std::uint16_t>(bits)};
-}
+BFloat16 stored(std::uint32_t bits) { return {static_cast<std::uint16_t>(bits)}; }
 
 // x + residual as the vectorised kernels load, add and store bfloat16: the sums that add_rms_norm_forward() writes.
 std::vector<BFloat16> vector_sums(const std::vector<BFloat16>& x, const std::vector<BFloat16>& residual) {

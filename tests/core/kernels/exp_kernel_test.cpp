@@ -9,12 +9,8 @@ using namespace sluice::kernels::testing;
 
 namespace {
 
-double ulp(float value) {
-  return std::nextafter(std::abs(value), std::numeric_limits<float>::infinity()) - std::abs(value);
-}
-double ulp(double value) {
-  return std::nextafter(std::abs(value), std::numeric_limits<double>::infinity()) - std::abs(value);
-}
+double ulp(float value) { return std::nextafter(std::abs(value), std::numeric_limits<float>::infinity()) - std::abs(value); }
+double ulp(double value) { return std::nextafter(std::abs(value), std::numeric_limits<double>::infinity()) - std::abs(value); }
 
 // The gradient of the cross-entropy of logits {0, x} with target 0 is, for the second, exp(x) times the inverse of 1 + exp(x): for a large
 // negative x this is exp(x) itself, so the vectorised exp is seen through a public door. Returns the largest error in units of the last

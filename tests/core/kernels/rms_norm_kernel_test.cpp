@@ -24,13 +24,9 @@ void compare_with_reference(std::int64_t rows, std::int64_t width) {
   check_close(inverse, inverse_expected, kTolerance<A>);
 
   std::vector<T> sum(x.size()), sum_expected(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    if constexpr (sizeof(T) == 8) {
-      sum_expected[i] = x[i] + residual[i];
-    } else {
-      narrow(widen(x[i]) + widen(residual[i]), sum_expected[i]);
-    }
-  }
+  for (std::size_t i = 0; i < x.size(); ++i)
+    if constexpr (sizeof(T) == 8) sum_expected[i] = x[i] + residual[i];
+    else narrow(widen(x[i]) + widen(residual[i]), sum_expected[i]);
   add_rms_norm_forward(x.data(), residual.data(), weight.data(), rows, width, kEps, sum.data(), y.data(), inverse.data());
   reference::rms_norm_forward(sum_expected.data(), weight.data(), rows, width, kEps, y_expected.data(), inverse_expected.data());
   CHECK(same_bits(sum, sum_expected));

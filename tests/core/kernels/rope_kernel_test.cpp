@@ -31,11 +31,9 @@ void compare_with_reference(std::int64_t rows, std::int64_t heads, std::int64_t 
                            inverse);
     check_close(x, expected, kTolerance<T>, 0.1);
     bool outside_untouched = true;
-    for (std::int64_t r = 0; r < rows; ++r) {
-      for (std::int64_t i = heads * head_dim; i < row_stride; ++i) {
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t i = heads * head_dim; i < row_stride; ++i)
         outside_untouched = outside_untouched && widen(x[r * row_stride + i]) == widen(original[r * row_stride + i]);
-      }
-    }
     CHECK(outside_untouched);
   }
 }

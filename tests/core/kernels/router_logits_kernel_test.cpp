@@ -47,9 +47,8 @@ void check_equal_rows(std::int64_t D) {
     for (std::int64_t experts = 1; experts <= E; ++experts) {
       const auto part = logits_of<T>(x, w, tokens, experts, D);
       int different = 0;
-      for (std::int64_t n = 0; n < tokens; ++n) {
+      for (std::int64_t n = 0; n < tokens; ++n)
         for (std::int64_t e = 0; e < experts; ++e) different += std::memcmp(&part[n * experts + e], &full[n * E], sizeof(A)) != 0;
-      }
       CHECK(different == 0);
     }
   }

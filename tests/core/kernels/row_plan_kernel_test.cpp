@@ -61,9 +61,11 @@ TEST_CASE("within_capacity equals its reference: the first of each sequence keep
   const std::int64_t K = 2, E = 3;
   const Integers lengths = {5, 1, 40, 2}, capacity = {2, 1, 7, 100};
   Integers sequence, experts;
-  for (std::size_t b = 0; b < lengths.size(); ++b) sequence.resize(sequence.size() + static_cast<std::size_t>(lengths[b]), static_cast<std::int64_t>(b));
+  for (std::size_t b = 0; b < lengths.size(); ++b)
+    sequence.resize(sequence.size() + static_cast<std::size_t>(lengths[b]), static_cast<std::int64_t>(b));
   const auto N = static_cast<std::int64_t>(sequence.size());
-  for (std::int64_t i = 0; i < N * K; ++i) experts.push_back(static_cast<std::int64_t>(sluice::philox(12, static_cast<std::uint64_t>(i), 0)[0] % E));
+  for (std::int64_t i = 0; i < N * K; ++i)
+    experts.push_back(static_cast<std::int64_t>(sluice::philox(12, static_cast<std::uint64_t>(i), 0)[0] % E));
   Integers kept(experts.size(), -5), expected(experts.size(), -5);
   within_capacity(experts.data(), sequence.data(), capacity.data(), N, K, E, kept.data());
   reference::within_capacity(experts.data(), sequence.data(), capacity.data(), N, K, E, expected.data());

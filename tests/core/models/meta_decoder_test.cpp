@@ -20,9 +20,7 @@ at::Tensor where(const at::Tensor& condition, const at::Tensor& a, const at::Ten
   return at::empty(sizes, (a.dim() > 0 ? a : b).options().device(at::kMeta));
 }
 
-at::Tensor& where_out(const at::Tensor&, const at::Tensor&, const at::Tensor&, at::Tensor& out) {
-  return out;
-}
+at::Tensor& where_out(const at::Tensor&, const at::Tensor&, const at::Tensor&, at::Tensor& out) { return out; }
 
 }  // namespace
 
@@ -38,7 +36,8 @@ TEST_CASE("a dense decoder on the meta device: forward, loss, gradients and an u
       config.qk_norm = norm;
       Decoder decoder(config, at::TensorOptions(type).device(at::kMeta));
       ParameterSet parameters(decoder.parameters());
-      const Batch batch = {at::zeros({2 * 5}, at::TensorOptions(at::kLong).device(at::kMeta)), RowTable({5, 5}, {0, 1}, 0, Modality::kText, at::kMeta)};
+      const Batch batch = {at::zeros({2 * 5}, at::TensorOptions(at::kLong).device(at::kMeta)),
+                           RowTable({5, 5}, {0, 1}, 0, Modality::kText, at::kMeta)};
       const at::Tensor hidden = decoder.forward(batch, nullptr, {}).hidden;
       CHECK(hidden.is_meta());
       CHECK(hidden.scalar_type() == type);

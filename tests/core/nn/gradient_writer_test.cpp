@@ -23,7 +23,8 @@ namespace {
 
 at::Tensor normal(const std::vector<std::int64_t>& shape, const std::string& name) {
   at::Tensor t = at::empty(shape, at::kDouble);
-  for (std::int64_t i = 0; i < t.numel(); ++i) t.mutable_data_ptr<double>()[i] = random_normal(random_key(6, name), static_cast<std::uint64_t>(i));
+  for (std::int64_t i = 0; i < t.numel(); ++i)
+    t.mutable_data_ptr<double>()[i] = random_normal(random_key(6, name), static_cast<std::uint64_t>(i));
   return t;
 }
 
@@ -48,8 +49,9 @@ struct Layer {
 };
 
 struct Layers {
-  Parameter matrix = drawn("matrix", {6, 4}), transformed = drawn("transformed", {6, 4}), norm = drawn("norm", {4}), added_norm = drawn("added norm", {4}),
-            head = drawn("head", {6, 4}), transformed_head = drawn("transformed head", {6, 4}), grouped = drawn("grouped", {2, 3, 4});
+  Parameter matrix = drawn("matrix", {6, 4}), transformed = drawn("transformed", {6, 4}), norm = drawn("norm", {4}),
+            added_norm = drawn("added norm", {4}), head = drawn("head", {6, 4}), transformed_head = drawn("transformed head", {6, 4}),
+            grouped = drawn("grouped", {2, 3, 4});
   moe::GroupedExperts experts{router_shape(), 4, "layers.0", 0, 2, at::kDouble};
   moe::Router router{router_shape(), 4, "layers.0", at::kDouble};
   at::Tensor row_weights = normal({5}, "row weights");
@@ -65,7 +67,8 @@ struct Layers {
   }
 
   Layers() {
-    for (Parameter* p : {&experts.gate_up, &experts.down, &router.gate, &router.family_gate}) p->value.copy_(normal(p->value.sizes().vec(), p->name));
+    for (Parameter* p : {&experts.gate_up, &experts.down, &router.gate, &router.family_gate})
+      p->value.copy_(normal(p->value.sizes().vec(), p->name));
   }
 
   std::vector<Layer> all() {
@@ -78,21 +81,28 @@ struct Layers {
         {"norm", {&norm}, [=, this](const at::Tensor& x) { return rms_norm(x, norm, 1e-6); }},
         {"norm of a sum", {&added_norm}, [=, this](const at::Tensor& x) { return add_rms_norm(x, residual, added_norm, 1e-6).second; }},
         {"head", {&head}, [=, this](const at::Tensor& x) { return linear_cross_entropy(x, targets(), head, 0.3); }},
-        {"head, transformed", {&transformed_head}, [=, this](const at::Tensor& x) { return linear_cross_entropy(x, targets(), transformed_head, 0.3, nullptr, bend); }},
-        {"grouped linear", {&grouped}, [=, this](const at::Tensor& x) { return moe::grouped_linear(x, grouped, at::tensor({2, 3}, at::kLong)); }},
-        {"experts", {&experts.gate_up, &experts.down}, [=, this](const at::Tensor& x) { return experts.forward({x, row_weights, at::tensor({2, 3}, at::kLong)}); }},
-        {"router", {&router.gate, &router.family_gate}, [=, this](const at::Tensor& x) {
+        {"head, transformed",
+         {&transformed_head},
+         [=, this](const at::Tensor& x) { return linear_cross_entropy(x, targets(), transformed_head, 0.3, nullptr, bend); }},
+        {"grouped linear",
+         {&grouped},
+         [=, this](const at::Tensor& x) { return moe::grouped_linear(x, grouped, at::tensor({2, 3}, at::kLong)); }},
+        {"experts",
+         {&experts.gate_up, &experts.down},
+         [=, this](const at::Tensor& x) { return experts.forward({x, row_weights, at::tensor({2, 3}, at::kLong)}); }},
+        {"router",
+         {&router.gate, &router.family_gate},
+         [=, this](const at::Tensor& x) {
            const moe::Routing routing = router.route(x, rows);
-           return at::cat({routing.weights.flatten() * row_weights, routing.statistics.probability_sum.flatten(), routing.statistics.z_sum.view({1})});
+           return at::cat(
+               {routing.weights.flatten() * row_weights, routing.statistics.probability_sum.flatten(), routing.statistics.z_sum.view({1})});
          }},
     };
   }
 };
 
 // What reaches the loss: for a term of the objective itself 1, elsewhere numbers of its own.
-at::Tensor loss_of(const at::Tensor& y) {
-  return y.dim() == 0 ? y : (y * normal(y.sizes().vec(), "dy")).sum();
-}
+at::Tensor loss_of(const at::Tensor& y) { return y.dim() == 0 ? y : (y * normal(y.sizes().vec(), "dy")).sum(); }
 
 }  // namespace
 

@@ -28,9 +28,8 @@ TEST_CASE("adamw: kernels and composed forms agree on whole ranges") {
     ops::adamw({in[0], in[1], in[2], in[3]}, ops::corrected(numbers(), 5));
     return {in[0], in[2], in[3]};
   };
-  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+  for (const at::ScalarType type : {at::kFloat, at::kDouble})
     for (const std::int64_t count : {0, 1, 7, 100, 20000}) check_forms(step, operands({count}, type));
-  }
 }
 
 TEST_CASE("adamw: kernels and composed forms agree on rows and columns with updates of their own") {

@@ -8,9 +8,7 @@ using namespace sluice::testing;
 
 namespace {
 
-Tensors forward(const Tensors& in) {
-  return {ops::embedding(in[0], in[1])};
-}
+Tensors forward(const Tensors& in) { return {ops::embedding(in[0], in[1])}; }
 
 Tensors backward(const Tensors& in) {
   ops::embedding_backward(in[0], in[1], in[2]);

@@ -57,9 +57,7 @@ inline at::Tensor integers(at::IntArrayRef shape, std::int64_t first, std::int64
 }
 
 /// How far two forms may lie apart, beside the largest result: a few roundings of sums; of bfloat16 results one.
-inline double tolerance_of(at::ScalarType type) {
-  return type == at::kDouble ? 1e-13 : type == at::kFloat ? 2e-6 : 1.0 / 128;
-}
+inline double tolerance_of(at::ScalarType type) { return type == at::kDouble ? 1e-13 : type == at::kFloat ? 2e-6 : 1.0 / 128; }
 
 /// Integers equal; NaN where NaN is.
 inline void check_close(const at::Tensor& got, const at::Tensor& expected) {
@@ -84,9 +82,7 @@ inline Tensors for_each(const Tensors& tensors, const std::function<at::Tensor(c
 }
 
 /// The same shape and values, with a gap behind each element.
-inline at::Tensor with_gaps(const at::Tensor& tensor) {
-  return at::stack({tensor, tensor}, -1).select(-1, 0);
-}
+inline at::Tensor with_gaps(const at::Tensor& tensor) { return at::stack({tensor, tensor}, -1).select(-1, 0); }
 
 inline bool refuses(const Operation& operation, const Tensors& operands) {
   try {

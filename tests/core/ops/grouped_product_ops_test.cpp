@@ -30,7 +30,8 @@ TEST_CASE("grouped products: kernels and composed forms agree, with empty groups
         const std::int64_t rows = rows_of(counts) + strangers;
         const at::Tensor weight = normal({4, 6, 5}, type, "weight"), groups = at::tensor(counts, at::kLong);
         const Poisoned poisoned;
-        check_forms([](const Tensors& in) { return Tensors{ops::grouped_product(in[0], in[1], in[2])}; }, {normal({rows, 5}, type, "rows"), weight, groups});
+        check_forms([](const Tensors& in) { return Tensors{ops::grouped_product(in[0], in[1], in[2])}; },
+                    {normal({rows, 5}, type, "rows"), weight, groups});
         check_forms([](const Tensors& in) { return Tensors{ops::grouped_product_backward(in[0], in[1], in[2])}; },
                     {normal({rows, 6}, type, "dy"), weight, groups});
         const at::ScalarType sum_type = type == at::kDouble ? at::kDouble : at::kFloat;

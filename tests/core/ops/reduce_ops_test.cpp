@@ -8,9 +8,7 @@ using namespace sluice::testing;
 
 namespace {
 
-Tensors both(const Tensors& in) {
-  return {ops::square_sum(in[0]), ops::finite(in[0])};
-}
+Tensors both(const Tensors& in) { return {ops::square_sum(in[0]), ops::finite(in[0])}; }
 
 }  // namespace
 

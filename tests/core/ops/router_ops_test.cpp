@@ -8,13 +8,9 @@ using namespace sluice::testing;
 
 namespace {
 
-Tensors logits(const Tensors& in) {
-  return {ops::router_logits(in[0], in[1])};
-}
+Tensors logits(const Tensors& in) { return {ops::router_logits(in[0], in[1])}; }
 
-Tensors sigmoid(const Tensors& in) {
-  return {ops::sigmoid_scores(in[0])};
-}
+Tensors sigmoid(const Tensors& in) { return {ops::sigmoid_scores(in[0])}; }
 
 }  // namespace
 
@@ -61,9 +57,8 @@ TEST_CASE("router_logits composed goes piece by piece through many rows") {
 
 TEST_CASE("sigmoid_scores: kernels and composed forms agree, and equal logits give bit-equal scores") {
   for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
-    for (const std::int64_t rows : {0, 1, 3, 700}) {
+    for (const std::int64_t rows : {0, 1, 3, 700})
       for (const std::int64_t experts : {1, 7, 64}) check_forms(sigmoid, {normal({rows, experts}, type, "logits") * 5.0});
-    }
     check_forms(sigmoid, {at::tensor({-1000.0, 1000.0, kInfinity, -kInfinity, kNaN, 0.0}, at::kDouble).to(type).view({2, 3})});
     for (const bool composed : {false, true}) {
       const Composed form(composed);

@@ -8,13 +8,9 @@ using namespace sluice::testing;
 
 namespace {
 
-Tensors gather(const Tensors& in) {
-  return {ops::gather_rows(in[0], in[1])};
-}
+Tensors gather(const Tensors& in) { return {ops::gather_rows(in[0], in[1])}; }
 
-Tensors combine(const Tensors& in) {
-  return {ops::combine_rows(in[0], in[1])};
-}
+Tensors combine(const Tensors& in) { return {ops::combine_rows(in[0], in[1])}; }
 
 void check_bits(const Operation& operation, const Tensors& operands) {
   check_forms(operation, operands);
@@ -28,10 +24,9 @@ void check_bits(const Operation& operation, const Tensors& operands) {
 
 TEST_CASE("gather_rows: kernels and composed forms agree, a negative index gives zeros") {
   for_each_type([](at::ScalarType type, at::ScalarType) {
-    for (const std::int64_t width : {1, 7, 64}) {
+    for (const std::int64_t width : {1, 7, 64})
       for (const std::int64_t rows : {0, 1, 9, 900})
         check_bits(gather, {normal({20, width}, type, "x"), integers({rows}, -2, 22, "index")});
-    }
     at::Tensor x = normal({3, 5}, type, "x");
     x[0].fill_(kNaN);  // what a negative index must not show
     check_bits(gather, {x, at::tensor({-1, 1, 2, -5}, at::kLong)});

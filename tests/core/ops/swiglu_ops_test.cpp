@@ -8,9 +8,7 @@ using namespace sluice::testing;
 
 namespace {
 
-Tensors forward(const Tensors& in) {
-  return {ops::swiglu(in[0], in[1])};
-}
+Tensors forward(const Tensors& in) { return {ops::swiglu(in[0], in[1])}; }
 
 Tensors backward(const Tensors& in) {
   const ops::SwigluGradients result = ops::swiglu_backward(in[0], in[1], in[2]);

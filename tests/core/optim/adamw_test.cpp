@@ -67,8 +67,8 @@ TEST_CASE("leaves and slices with counts of their own step like elements with co
       for (std::int64_t& count : updates) ++count;
       const kernels::AdamwStep numbers{kRate, kConfig.beta1, kConfig.beta2, kConfig.eps, kConfig.weight_decay, 0.0, 0.0, kScale};
       SLUICE_DISPATCH(type, [&] {
-        kernels::reference::adamw_step(data_of<A>(value), data_of<const A>(model.weight.gradient.sum()), data_of<A>(m), data_of<A>(v), 120, updates.data(),
-                                       numbers);
+        kernels::reference::adamw_step(data_of<A>(value), data_of<const A>(model.weight.gradient.sum()), data_of<A>(m), data_of<A>(v), 120,
+                                       updates.data(), numbers);
       });
     }
     const double tolerance = type == at::kDouble ? 1e-13 : 1e-5;
@@ -197,7 +197,8 @@ TEST_CASE("two ranges that meet anywhere are updated, together, to the bits of t
 
 TEST_CASE("what does not lie in the buffers cannot be owned") {
   const Several model(at::kFloat);
-  const ElementRange dense = model.parameters.plan(Replication::kWorld).whole(), expert = model.parameters.plan(Replication::kExpert).whole();
+  const ElementRange dense = model.parameters.plan(Replication::kWorld).whole(),
+                     expert = model.parameters.plan(Replication::kExpert).whole();
   CHECK_NOTHROW(AdamW(model.parameters, dense, expert));
   CHECK_THROWS_AS(AdamW(model.parameters, {0, dense.end + 1}, expert), Error);
   CHECK_THROWS_AS(AdamW(model.parameters, dense, {expert.end, expert.end + 1}), Error);

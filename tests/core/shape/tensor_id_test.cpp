@@ -30,10 +30,26 @@ TEST_CASE("every name is printed and parsed back") {
 }
 
 TEST_CASE("what is no name of a model's tensor is none") {
-  for (const char* name : {"", "model", "model.", "model.layers.", "model.layers.3", "model.layers.3.", "model.layers.3.mlp", "model.layers..mlp.gate.weight",
-                           "model.layers.x.mlp.gate.weight", "model.layers.03.mlp.gate.weight", "model.layers.-1.mlp.gate.weight", "model.layers.3.mlp.experts.gate_proj.weight",
-                           "model.layers.3.mlp.experts.1.gate.weight", "model.layers.3.mlp.experts.1", "model.layers.3.mlp.gate.bias", "layers.3.mlp.gate.weight",
-                           "model.layers.99999999999999999999.mlp.gate.weight", "model.embed_tokens", "lm_head.bias", "model.layers.3.mlp.gate.weight.x"}) {
+  for (const char* name : {"",
+                           "model",
+                           "model.",
+                           "model.layers.",
+                           "model.layers.3",
+                           "model.layers.3.",
+                           "model.layers.3.mlp",
+                           "model.layers..mlp.gate.weight",
+                           "model.layers.x.mlp.gate.weight",
+                           "model.layers.03.mlp.gate.weight",
+                           "model.layers.-1.mlp.gate.weight",
+                           "model.layers.3.mlp.experts.gate_proj.weight",
+                           "model.layers.3.mlp.experts.1.gate.weight",
+                           "model.layers.3.mlp.experts.1",
+                           "model.layers.3.mlp.gate.bias",
+                           "layers.3.mlp.gate.weight",
+                           "model.layers.99999999999999999999.mlp.gate.weight",
+                           "model.embed_tokens",
+                           "lm_head.bias",
+                           "model.layers.3.mlp.gate.weight.x"}) {
     INFO(name);
     CHECK(!parse_tensor_id(name));
     CHECK_THROWS_AS(tensor_id_of(name), sluice::Error);
@@ -55,5 +71,6 @@ TEST_CASE("norms are known, and a part's other tensors") {
   CHECK(TensorId{"layers.1", TensorPart::kAttention, TensorKind::kQueryNorm}.is_norm());
   CHECK(TensorId{"", TensorPart::kFinalNorm}.is_norm());
   CHECK(!TensorId{"layers.1", TensorPart::kAttention, TensorKind::kQuery}.is_norm());
-  CHECK(TensorId{"layers.1", TensorPart::kExpert, TensorKind::kGate, 4}.with(TensorKind::kDown) == TensorId{"layers.1", TensorPart::kExpert, TensorKind::kDown, 4});
+  CHECK(TensorId{"layers.1", TensorPart::kExpert, TensorKind::kGate, 4}.with(TensorKind::kDown) ==
+        TensorId{"layers.1", TensorPart::kExpert, TensorKind::kDown, 4});
 }

@@ -10,12 +10,14 @@ using namespace sluice;
 
 TEST_CASE("memory that cannot be had is told by how much was asked for, without LibTorch's own words") {
   const std::string remedy = "; lower train.micro_batch_size, seq_length or the model's sizes, or use more ranks";
-  CHECK(as_error(std::runtime_error("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
-                                    "allocate 1099511627776 bytes. Error code 12 (Cannot allocate memory)"))
-            .what() == "not enough memory: 1099511627776 bytes were asked for at once" + remedy);
+  CHECK(
+      as_error(std::runtime_error("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
+                                  "allocate 1099511627776 bytes. Error code 12 (Cannot allocate memory)"))
+          .what() == "not enough memory: 1099511627776 bytes were asked for at once" + remedy);
   CHECK(as_error(std::bad_alloc()).what() == "not enough memory" + remedy);
 }
 
 TEST_CASE("an exception of the JSON library is told by its reason") {
-  CHECK(as_error(std::runtime_error("[json.exception.out_of_range.403] key 'name' not found")).what() == std::string("key 'name' not found"));
+  CHECK(as_error(std::runtime_error("[json.exception.out_of_range.403] key 'name' not found")).what() ==
+        std::string("key 'name' not found"));
 }

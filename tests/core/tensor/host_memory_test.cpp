@@ -29,9 +29,7 @@ bool says(const Work& work, const std::string& part) {
   return false;
 }
 
-bool is_memory_of(const HostMemory& memory, const at::Tensor& x) {
-  return static_cast<const void*>(memory.bytes().data()) == x.data_ptr();
-}
+bool is_memory_of(const HostMemory& memory, const at::Tensor& x) { return static_cast<const void*>(memory.bytes().data()) == x.data_ptr(); }
 
 }  // namespace
 

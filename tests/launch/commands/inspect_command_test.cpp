@@ -35,9 +35,7 @@ Output inspect(const InspectOptions& options) {
   return result;
 }
 
-Output inspect(const std::filesystem::path& model) {
-  return inspect(InspectOptions{model.string(), "", false});
-}
+Output inspect(const std::filesystem::path& model) { return inspect(InspectOptions{model.string(), "", false}); }
 
 json inspect_json(const std::filesystem::path& model, int code = 0) {
   const Output result = inspect({model.string(), "", true});

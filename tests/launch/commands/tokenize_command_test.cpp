@@ -144,7 +144,8 @@ TEST_CASE("tokenize reads the field of .jsonl lines that it is told") {
   train.output = (fixture.folder.path() / "t.json").string();
   for (TokenizeOptions* options : {&count, &encode, &train}) {
     options->files = {file.string()};
-    CHECK(contains(refusal(*options, ExitCode::kData), "body.jsonl:1: no key 'text' (keys there: 'body'); set data.text_key (of a command: --text-key)"));
+    CHECK(contains(refusal(*options, ExitCode::kData),
+                   "body.jsonl:1: no key 'text' (keys there: 'body'); set data.text_key (of a command: --text-key)"));
     options->text_key = "body";
   }
   CHECK(contains(tokenize(count).out, "1 document, 9 bytes, 2 words, "));

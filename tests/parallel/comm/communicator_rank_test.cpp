@@ -15,13 +15,9 @@ using sluice::testing::world;
 
 namespace {
 
-OperationLabel label(const char* operation) {
-  return {operation, 7, "layers.3.feed_forward", "forward"};
-}
+OperationLabel label(const char* operation) { return {operation, 7, "layers.3.feed_forward", "forward"}; }
 
-std::int64_t value(int from, int to, std::size_t i) {
-  return 1000003LL * from + 1009LL * to + static_cast<std::int64_t>(i);
-}
+std::int64_t value(int from, int to, std::size_t i) { return 1000003LL * from + 1009LL * to + static_cast<std::int64_t>(i); }
 
 /// Uneven and partly empty: 0 for a third of the pairs, else up to `most`.
 std::size_t count_between(int from, int to, std::size_t most) {
@@ -211,9 +207,7 @@ void check_every_operation(Communicator& group) {
 
 }  // namespace
 
-TEST_CASE("every operation of the world moves the right values") {
-  check_every_operation(*world().world());
-}
+TEST_CASE("every operation of the world moves the right values") { check_every_operation(*world().world()); }
 
 TEST_CASE("every operation of a group moves the right values, groups at the same time") {
   const int half = world().size() >= 2 ? world().size() / 2 : 1;
@@ -325,11 +319,8 @@ TEST_CASE("many operations under way at once, finished in another order") {
   for (int i = 0; i < kMany; ++i) {
     values[static_cast<std::size_t>(i)] = group.rank() + i;
     auto* own = &values[static_cast<std::size_t>(i)];
-    if (i % 2 == 0) {
-      handles.push_back(group.start_all_reduce(own, 1, DType::kInt64, ReduceOp::kSum, label("many")));
-    } else {
-      handles.push_back(group.start_all_gather(own, gathered[static_cast<std::size_t>(i)].data(), 8, label("many")));
-    }
+    if (i % 2 == 0) handles.push_back(group.start_all_reduce(own, 1, DType::kInt64, ReduceOp::kSum, label("many")));
+    else handles.push_back(group.start_all_gather(own, gathered[static_cast<std::size_t>(i)].data(), 8, label("many")));
   }
   for (int i = kMany - 1; i >= 0; --i) handles[static_cast<std::size_t>(i)].finish();
   int wrong = 0;

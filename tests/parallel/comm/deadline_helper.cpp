@@ -18,9 +18,7 @@ using namespace sluice::parallel;
 
 namespace {
 
-void sleep_for(double seconds) {
-  usleep(static_cast<useconds_t>(seconds * 1e6));
-}
+void sleep_for(double seconds) { usleep(static_cast<useconds_t>(seconds * 1e6)); }
 
 const std::string kSlot = "layers.2.feed_forward";
 
@@ -88,8 +86,7 @@ void misbehave(const std::string& mode, World& world, int step, double deadline)
   Communicator& group = *world.world();
   if (mode == "sleep" || mode == "sleep_of_groups") sleep(1000);
   if (mode == "spin")
-    for (volatile bool forever = true; forever;) {
-    }
+    for (volatile bool forever = true; forever;) {}
   if (mode == "stop") raise(SIGSTOP);
   if (mode == "kill") raise(SIGKILL);
   if (mode == "leave") std::_Exit(0);

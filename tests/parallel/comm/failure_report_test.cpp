@@ -44,9 +44,7 @@ RankObservation computing(int rank, const char* group, std::int64_t started) {
 
 using Ranks = std::vector<int>;
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -97,8 +95,9 @@ TEST_CASE("two ranks that wait for messages of each other's at different operati
   const std::vector<RankObservation> all = {waiting(0, "save tensor", "world", -1, {1}), waiting(1, "save manifest", "world", -1, {0})};
   const FailureReport report = compose_failure_report(all, kNow);
   REQUIRE(report.culprits == Ranks{0, 1});
-  REQUIRE(contains(report.headline,
-                   "the ranks disagree: it is in 'save tensor' (step 12, layers.3.feed_forward, forward, group world), rank 1 in 'save manifest'"));
+  REQUIRE(contains(
+      report.headline,
+      "the ranks disagree: it is in 'save tensor' (step 12, layers.3.feed_forward, forward, group world), rank 1 in 'save manifest'"));
 }
 
 TEST_CASE("a rank that left no record is the culprit if somebody waits for it") {

@@ -11,9 +11,7 @@ using sluice::testing::world;
 
 namespace {
 
-OperationLabel label(const char* operation) {
-  return {operation, 3, "", "train"};
-}
+OperationLabel label(const char* operation) { return {operation, 3, "", "train"}; }
 
 /// Short and long data: the latter take several messages.
 constexpr std::size_t kCounts[] = {1, 200000};

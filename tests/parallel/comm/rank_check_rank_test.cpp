@@ -17,9 +17,7 @@ bool asked_to(const char* what) {
   const char* asked = std::getenv("SLUICE_TEST_FAIL");
   return asked != nullptr && std::string(asked) == what;
 }
-bool last() {
-  return world().rank() == world().size() - 1;
-}
+bool last() { return world().rank() == world().size() - 1; }
 
 }  // namespace
 
@@ -36,12 +34,8 @@ TEST_CASE("a condition that holds everywhere passes, one that fails on one rank 
 
 TEST_CASE("sections run in step on all ranks") {
   int way = 0;
-  SECTION("one") {
-    way = 1;
-  }
-  SECTION("two") {
-    way = 2;
-  }
+  SECTION("one") { way = 1; }
+  SECTION("two") { way = 2; }
   std::int64_t sum = way;
   world().world()->start_all_reduce(&sum, 1, DType::kInt64, parallel::ReduceOp::kSum, {"sections"}).finish();
   REQUIRE_ALL_RANKS(sum == way * world().size());

@@ -13,9 +13,7 @@ using sluice::testing::world;
 
 namespace {
 
-OperationLabel label(const char* operation) {
-  return {operation, 7, "", "backward"};
-}
+OperationLabel label(const char* operation) { return {operation, 7, "", "backward"}; }
 
 /// Of magnitudes 2^-20 to 2^20 and both signs: another order of additions gives other bits.
 template <class T>
@@ -69,7 +67,7 @@ TEST_CASE("parts that are reduced and then gathered have the bits of an all_redu
 
 TEST_CASE("a reduce_scatter holds no more beside the buffer than it says") {
   Communicator& group = *world().world();
-  if (group.size() != 2) return;  // the memory of two ranks is enough
+  if (group.size() != 2) return;                          // the memory of two ranks is enough
   constexpr std::int64_t kCount = std::int64_t{2} << 20;  // 16 MiB
   std::vector<double> data(static_cast<std::size_t>(kCount) * 2, 1.0);
   const std::vector<std::int64_t> counts = {kCount, kCount};

@@ -52,7 +52,8 @@ TEST_CASE("what no architecture computes has none, and the reason names it") {
             "num_attention_heads(6) to divide hidden_size(32)"));
   CHECK(has(reason(dense_sample(QkNorm::kProjection), [](auto&) {}), "no dense architecture"));
   CHECK(has(reason(glm, [](auto& m) { m.decoder.qk_norm = QkNorm::kProjection; }), "Glm4Moe has them by head"));
-  CHECK(has(reason(qwen, [](auto& m) { m.decoder.qk_norm = QkNorm::kProjection, m.moe->layers = {1, 2}; }), "OLMoE has them, in which every layer"));
+  CHECK(has(reason(qwen, [](auto& m) { m.decoder.qk_norm = QkNorm::kProjection, m.moe->layers = {1, 2}; }),
+            "OLMoE has them, in which every layer"));
 }
 
 TEST_CASE("Glm4Moe has selection biases and shared experts, zeros and of width 0 where the model has none") {
@@ -61,7 +62,8 @@ TEST_CASE("Glm4Moe has selection biases and shared experts, zeros and of width 0
   const auto only_stored = [&] {
     std::map<std::string, std::string> found;
     for (const StoredTensor& tensor : stored_tensors(model))
-      if (tensor.parts.empty()) found[tensor.info.name] = fmt::format("{}{}", name_of(tensor.info.type), checkpoint::to_string(tensor.info.shape));
+      if (tensor.parts.empty())
+        found[tensor.info.name] = fmt::format("{}{}", name_of(tensor.info.type), checkpoint::to_string(tensor.info.shape));
     return found;
   };
   const std::map<std::string, std::string> biases = {{"model.layers.2.mlp.gate.e_score_correction_bias", "F32[6]"},
@@ -109,7 +111,8 @@ TEST_CASE("Mixtral's names are its own") {
 
 TEST_CASE("stacked experts are ours part by part") {
   const ModelDescription model = sparse_sample(QkNorm::kNone, {0, 1, 2, 3}, moe::ScoreFunction::kSoftmax);
-  const std::vector<StoredTensor> stored = stored_tensors(model, &*architecture_of(model).architecture, {"model.layers.0.mlp.experts.gate_up_proj"});
+  const std::vector<StoredTensor> stored =
+      stored_tensors(model, &*architecture_of(model).architecture, {"model.layers.0.mlp.experts.gate_up_proj"});
   const auto find = [&](const std::string& name) {
     const auto found = std::find_if(stored.begin(), stored.end(), [&](const StoredTensor& each) { return each.info.name == name; });
     REQUIRE(found != stored.end());
@@ -132,7 +135,9 @@ TEST_CASE("stacked experts are ours part by part") {
 
 TEST_CASE("only what Transformers leaves aside is left aside") {
   const ModelDescription tied = dense_sample(QkNorm::kHead), untied = dense_sample(QkNorm::kNone);
-  const auto reason = [](const ModelDescription& model, const char* type, const char* name) { return left_aside(model, *find_architecture(type), name).reason; };
+  const auto reason = [](const ModelDescription& model, const char* type, const char* name) {
+    return left_aside(model, *find_architecture(type), name).reason;
+  };
   CHECK(!reason(untied, "llama", "model.layers.0.self_attn.rotary_emb.inv_freq").empty());
   CHECK(reason(untied, "llama", "lm_head.weight").empty());
   CHECK(!reason(tied, "qwen3", "lm_head.weight").empty());

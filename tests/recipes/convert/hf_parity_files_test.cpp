@@ -15,9 +15,7 @@ using namespace sluice::recipes;
 namespace {
 
 /// Half of the folders in shards.
-std::uint64_t shard_bytes_of(const std::string& name) {
-  return name.size() % 2 == 0 ? 20'000 : checkpoint::kDefaultShardBytes;
-}
+std::uint64_t shard_bytes_of(const std::string& name) { return name.size() % 2 == 0 ? 20'000 : checkpoint::kDefaultShardBytes; }
 
 }  // namespace
 

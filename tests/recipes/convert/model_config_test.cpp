@@ -20,9 +20,7 @@ json foreign(const ModelDescription& model) {
   return config;
 }
 
-ModelDescription parsed(const json& config) {
-  return parse_config(config.dump(), "config.json").model;
-}
+ModelDescription parsed(const json& config) { return parse_config(config.dump(), "config.json").model; }
 
 std::string complaint(const json& config) {
   return checkpoint::data_error_of([&] { parse_config(config.dump(), "d/config.json"); });
@@ -78,7 +76,8 @@ TEST_CASE("the same files without our object describe the same model") {
       expected.moe->bias_update_rate = 0;
       expected.has_router_bias = model.model_type == "glm4_moe";
       if (model.model_type == "glm4_moe") expected.moe->aux_loss_coef = 0;
-      if (model.model_type == "mixtral" || model.model_type == "olmoe") expected.decoder.intermediate_size = expected.moe->expert_hidden_size;
+      if (model.model_type == "mixtral" || model.model_type == "olmoe")
+        expected.decoder.intermediate_size = expected.moe->expert_hidden_size;
     }
     CHECK(config.model == expected);
     // And it is named by the same architecture, so that the folder's tensors are found.

@@ -119,10 +119,7 @@ TEST_CASE("descriptions of no model are refused with key and value") {
       {[](auto& m) { m.moe->family_size = 3; }, "family_size is 3, expected a power of two"},
       {[](auto& m) { m.moe->num_experts = m.moe->family_size = 8; }, "top_k(2) is more than there is to choose from (1)"},
       {[](auto& m) { m.moe->layers = {}; }, "without a sparse layer"},
-      {[](auto& m) {
-         m.moe->layers = {1, 1};
-       },
-       "ascending and below num_hidden_layers(4), found [1, 1]"},
+      {[](auto& m) { m.moe->layers = {1, 1}; }, "ascending and below num_hidden_layers(4), found [1, 1]"},
       {[](auto& m) { m.moe->layers = {4}; }, "found [4]"},
       {[](auto& m) { m.moe->expert_hidden_size = 0; }, "expert_hidden_size is 0"},
       {[](auto& m) { m.moe->num_shared_experts = -1; }, "num_shared_experts is -1"},

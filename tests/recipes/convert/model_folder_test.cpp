@@ -121,7 +121,8 @@ TEST_CASE("an adapter beside the model is refused, and what its config leaves as
   REQUIRE(read.notes.size() == 1);
   CHECK(has(read.notes[0], "'attention_dropout' 0.5 is left aside"));
   write_file_atomically(folder / "adapter_config.json", "{}");
-  CHECK(has(complaint(folder.path()), "has an adapter (adapter_config.json), which is not read and would be missing from the model: merge it first"));
+  CHECK(has(complaint(folder.path()),
+            "has an adapter (adapter_config.json), which is not read and would be missing from the model: merge it first"));
 }
 
 TEST_CASE("selection biases that we wrote as zeros must still be zero") {

@@ -117,12 +117,8 @@ TEST_CASE("a record is length, its checksum, data, its checksum") {
 
 TEST_CASE("each start writes a file of its own that sorts behind the earlier ones") {
   const TemporaryDirectory folder;
-  {
-    EventLog log(folder.path(), -1);
-  }
-  {
-    EventLog log(folder.path(), 4);
-  }
+  { EventLog log(folder.path(), -1); }
+  { EventLog log(folder.path(), 4); }
   // A clock that was set back must not put the next file first.
   write_text(folder.path() / "events.out.tfevents.4000000000.elsewhere.1.0", "");
   const EventLog last(folder.path(), 8);

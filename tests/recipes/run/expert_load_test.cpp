@@ -36,8 +36,8 @@ TEST_CASE("lines") {
 }
 
 TEST_CASE("starved is fewer than a tenth of the mean, in integers; figures of all layers together") {
-  CHECK(count_starved({1, 19, 10, 10}) == 0);   // a tenth is not fewer
-  CHECK(count_starved({0, 1, 20, 20}) == 2);    // 1 of a mean of 10.25
+  CHECK(count_starved({1, 19, 10, 10}) == 0);  // a tenth is not fewer
+  CHECK(count_starved({0, 1, 20, 20}) == 2);   // 1 of a mean of 10.25
   CHECK(count_starved({std::int64_t{1} << 52, (std::int64_t{1} << 52) + 1}) == 0);
   const LoadFigures load = measure_load({{10, 0, 5, 5}, {30, 1, 1, 8}});
   CHECK(load.violations == std::vector<double>{1.0, 2.0});

@@ -68,11 +68,11 @@ TEST_CASE("weights, gradients and moments by type and layout") {
 
 TEST_CASE("activations, worked out by hand for 10 rows") {
   const MemoryShape of = shape();
-  const double attention = 10 * (4 * 2 * 16 + 4 * 4 * 4 * 8 + 4 * 4 + 4 + 8);           // 6680
-  const double dense = 10 * (4 * (2 * 16 + 3 * 64) + 4);                                // 9000
-  const double routed = 20 * (4 * (16 + 2 * 32) + 4);                                   // 6480
-  const double moe = 10 * (4 * 2 * 16 + 4 + 2 * 4 * 8) + 20 * (36 + 2 * 4) + routed;    // 9320
-  const double ends = 10 * (3 * 4 * 16 + 2 * 4 + 16) + 5 * 8 * 4;                       // 2320
+  const double attention = 10 * (4 * 2 * 16 + 4 * 4 * 4 * 8 + 4 * 4 + 4 + 8);         // 6680
+  const double dense = 10 * (4 * (2 * 16 + 3 * 64) + 4);                              // 9000
+  const double routed = 20 * (4 * (16 + 2 * 32) + 4);                                 // 6480
+  const double moe = 10 * (4 * 2 * 16 + 4 + 2 * 4 * 8) + 20 * (36 + 2 * 4) + routed;  // 9320
+  const double ends = 10 * (3 * 4 * 16 + 2 * 4 + 16) + 5 * 8 * 4;                     // 2320
   CHECK(estimate_memory(of).activations == 3 * attention + dense + 2 * moe + ends);
   CHECK(estimate_memory(of).activations == 3 * 6680 + 9000 + 2 * 9320 + 2320);
 

@@ -41,16 +41,19 @@ TEST_CASE("a row has the contract's names in its order; what is absent is absent
   std::string names;
   const JsonRow full = metrics_row(metrics);
   for (const auto& item : full.items()) names += item.first + " ";
-  REQUIRE(
-      names ==
-      "step stage tokens loss bits_per_byte learning_rate router_learning_rate expert_learning_rate grad_norm tokens_per_second step_seconds elapsed_seconds "
-      "exposed_comm_seconds "
-      "load_balancing_loss z_loss max_violation dead_experts starved_experts dropped_fraction expert_cosine expert_dense_cosine router_grad_norm choice_changed choice_changed_steps "
-      "exchange_bytes_intra exchange_bytes_inter "
-      "memory_bytes mfu "
-      "validation_loss validation_bits_per_byte expert_cosine/layers.0 expert_cosine/layers.7 max_violation/layers.0 max_violation/layers.7 "
-      "window_steps window_max_violation window_dead_experts window_starved_experts window_dead_experts/layers.0 window_dead_experts/layers.7 "
-      "window_mean_max_violation/layers.0 window_mean_max_violation/layers.7 ");
+  REQUIRE(names ==
+          "step stage tokens loss bits_per_byte learning_rate router_learning_rate expert_learning_rate grad_norm tokens_per_second "
+          "step_seconds elapsed_seconds "
+          "exposed_comm_seconds "
+          "load_balancing_loss z_loss max_violation dead_experts starved_experts dropped_fraction expert_cosine expert_dense_cosine "
+          "router_grad_norm choice_changed choice_changed_steps "
+          "exchange_bytes_intra exchange_bytes_inter "
+          "memory_bytes mfu "
+          "validation_loss validation_bits_per_byte expert_cosine/layers.0 expert_cosine/layers.7 max_violation/layers.0 "
+          "max_violation/layers.7 "
+          "window_steps window_max_violation window_dead_experts window_starved_experts window_dead_experts/layers.0 "
+          "window_dead_experts/layers.7 "
+          "window_mean_max_violation/layers.0 window_mean_max_violation/layers.7 ");
   CHECK(full.number("max_violation/layers.7") == 1.5);
   // Of one of several models, all that is its own has its name in front.
   CHECK(metrics_row(at(10, 3.5), "student").to_json() == R"({"step": 10, "stage": "dense", "tokens": 10240, "student/loss": 3.5})");

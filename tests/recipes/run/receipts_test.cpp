@@ -134,7 +134,9 @@ TEST_CASE("the experts' load goes into the row, layer by layer, and comes back")
   CHECK(receipt.loads[0] == ReceiptLoad{1, 1, 1, 191.0 / 80.0});
   CHECK(receipt.loads[1] == ReceiptLoad{12, 0, 0, 1.0});
   const std::string json = receipt_row(receipt).to_json();
-  CHECK(contains(json, R"("load_tokens": 8192, "load_bound": 2.0, "layers.1.dead_experts": 1, "layers.1.starved_experts": 1, "layers.1.max_over_mean": 2.3875, "layers.12.)"));
+  CHECK(contains(
+      json,
+      R"("load_tokens": 8192, "load_bound": 2.0, "layers.1.dead_experts": 1, "layers.1.starved_experts": 1, "layers.1.max_over_mean": 2.3875, "layers.12.)"));
   CHECK(receipt_from_row(receipt_row(receipt)) == receipt);
 }
 

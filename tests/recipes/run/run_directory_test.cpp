@@ -70,10 +70,12 @@ TEST_CASE("what a killed start was writing is removed, and nothing else") {
   const RunDirectory run(folder.path());
   run.create();
   const auto put = [&](const char* name) { write_text(folder.path() / name, "half"); };
-  const std::vector<const char*> leftovers = {"recipe.resolved.yaml.tmp123", "recipe.resolved.yaml.tmp4", "metrics.jsonl.tmp5", "receipts.jsonl.tmp5",
-                                              "tokenizer.json.tmp5", "tokenizer_config.json.tmp5", "summary.json.tmp5"};
-  const std::vector<const char*> others = {"recipe.resolved.yaml", "recipe.resolved.yaml.tmp", "recipe.resolved.yaml.tmp1a", "recipe.resolved.yaml.bak",
-                                           "notes.tmp123", "my.recipe.resolved.yaml.tmp123"};
+  const std::vector<const char*> leftovers = {
+      "recipe.resolved.yaml.tmp123", "recipe.resolved.yaml.tmp4",  "metrics.jsonl.tmp5", "receipts.jsonl.tmp5",
+      "tokenizer.json.tmp5",         "tokenizer_config.json.tmp5", "summary.json.tmp5"};
+  const std::vector<const char*> others = {
+      "recipe.resolved.yaml", "recipe.resolved.yaml.tmp",      "recipe.resolved.yaml.tmp1a", "recipe.resolved.yaml.bak",
+      "notes.tmp123",         "my.recipe.resolved.yaml.tmp123"};
   for (const auto& names : {leftovers, others}) std::for_each(names.begin(), names.end(), put);
   run.remove_leftovers();
   for (const char* name : leftovers) CHECK_FALSE(fs::exists(folder.path() / name));

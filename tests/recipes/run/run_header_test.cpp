@@ -63,7 +63,8 @@ TEST_CASE("the header") {
       "  mesh         2 ranks on 1 node, expert 2, 1 thread a rank, backend mpi, exchange flat",
       "  batch        32 sequences of 256 = 8.19K tokens a step; a rank computes 8 sequences at once, accumulation 2",
       "  training     500 steps, 4.10M tokens",
-      "  memory       386.0 MiB a rank, estimated (parameters 64.0 MiB, gradients 64.0 MiB, optimizer 128.0 MiB, activations 128.0 MiB, buffers 2.0 MiB)",
+      "  memory       386.0 MiB a rank, estimated (parameters 64.0 MiB, gradients 64.0 MiB, optimizer 128.0 MiB, activations 128.0 MiB, "
+      "buffers 2.0 MiB)",
   };
   CHECK(format_run_header(example()) == expected);
 }
@@ -89,7 +90,8 @@ TEST_CASE("what is known only sometimes is said only then") {
   CHECK(lines[10] == "  training     500 steps, 4.10M tokens");
   CHECK(contains(lines[11], "+33% of a step"));
   CHECK(contains(lines[12], "418.0 MiB a rank, estimated (parameters 64.0 MiB, copies for products 32.0 MiB, gradients"));
-  CHECK(contains(lines[12], "; 3.0 MiB more while the stage is converted from the model before; 1.0 MiB more if all tokens chose one rank"));
+  CHECK(
+      contains(lines[12], "; 3.0 MiB more while the stage is converted from the model before; 1.0 MiB more if all tokens chose one rank"));
 }
 
 TEST_CASE("the banner of a stage") {

@@ -16,7 +16,8 @@ using namespace sluice::testing;
 
 namespace {
 
-const std::vector<StagePlan> kStages = {{"dense", StageType::kPretrain, 0, 300}, {"sparse", StageType::kSparsify, 300, 500}, {"flat", StageType::kFlatten, 500, 550}};
+const std::vector<StagePlan> kStages = {
+    {"dense", StageType::kPretrain, 0, 300}, {"sparse", StageType::kSparsify, 300, 500}, {"flat", StageType::kFlatten, 500, 550}};
 
 void log_validation(MetricsLog& log, const char* stage, std::int64_t step, double loss) {
   StepMetrics metrics;
@@ -178,7 +179,8 @@ TEST_CASE("the text") {
   CHECK(lines[2] == "  dense   pretrain      300  5.0000 -> 4.0000  2.5000 -> 2.0000");
   CHECK(lines[3] == "  sparse  sparsify      150  4.0000 -> 3.5000  2.0000 -> 1.7500");
   CHECK(lines[4] == "  flat    flatten         0                 -                 -");
-  CHECK(lines[5] == "  experts of 'sparse' over its last 50 steps: 1 dead, 4 starved, max/mean 4.00; mean of the steps' own by layer: 3.50, 1.25");
+  CHECK(lines[5] ==
+        "  experts of 'sparse' over its last 50 steps: 1 dead, 4 starved, max/mean 4.00; mean of the steps' own by layer: 3.50, 1.25");
   CHECK(lines[6] == "  receipt, stage 'sparse': sparsify by copy at step 300: same function, exact by recipe");
   CHECK(lines[12] == "    validation loss 10 steps after: 3.9000, 50 steps after: -");
   CHECK(lines[13] == "  450 steps, 3.69M tokens in 3m50s; run directory runs/example");

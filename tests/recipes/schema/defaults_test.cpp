@@ -16,7 +16,9 @@ std::string sparse(const std::string& keys, const std::string& more = "") {
   return refusal(kHead + "  - {name: s, type: sparsify, max_steps: 5, " + more + "moe: {" + keys + "}}\n");
 }
 std::string note(const std::string& key, const std::string& value) { return "; '" + key + "' is not given, its default is " + value; }
-bool ends_with(const std::string& text, const std::string& end) { return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0; }
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
 
 }  // namespace
 
@@ -54,19 +56,26 @@ TEST_CASE("growth doubles the experts where it does not say how many") {
 TEST_CASE("a refusal says which of the values are defaults") {
   CHECK(model("hidden_size: 100") ==
         "x.yaml:3:8: hidden_size(100) is not a multiple of num_attention_heads(8); state 'head_dim'" + note("num_attention_heads", "8"));
-  CHECK(model("hidden_size: 24") == "x.yaml:3:8: head_dim(3) must be even: RoPE turns pairs" + note("head_dim", "hidden_size / num_attention_heads"));
-  CHECK(model("hidden_size: 100, num_attention_heads: 8") == "x.yaml:3:48: hidden_size(100) is not a multiple of num_attention_heads(8); state 'head_dim'");
-  CHECK(model("num_key_value_heads: 3") == "x.yaml:3:30: num_attention_heads(8) is not a multiple of num_key_value_heads(3)" + note("num_attention_heads", "8"));
+  CHECK(model("hidden_size: 24") ==
+        "x.yaml:3:8: head_dim(3) must be even: RoPE turns pairs" + note("head_dim", "hidden_size / num_attention_heads"));
+  CHECK(model("hidden_size: 100, num_attention_heads: 8") ==
+        "x.yaml:3:48: hidden_size(100) is not a multiple of num_attention_heads(8); state 'head_dim'");
+  CHECK(model("num_key_value_heads: 3") ==
+        "x.yaml:3:30: num_attention_heads(8) is not a multiple of num_key_value_heads(3)" + note("num_attention_heads", "8"));
   CHECK(model("moe: {expert_hidden_size: 4, layers: [6]}") ==
         "x.yaml:3:47: layer 6 does not exist: the model has layers 0 to 5" + note("num_layers", "6"));
-  CHECK(model("num_layers: 6, moe: {expert_hidden_size: 4, layers: [6]}") == "x.yaml:3:62: layer 6 does not exist: the model has layers 0 to 5");
+  CHECK(model("num_layers: 6, moe: {expert_hidden_size: 4, layers: [6]}") ==
+        "x.yaml:3:62: layer 6 does not exist: the model has layers 0 to 5");
   CHECK(ends_with(sparse("num_experts: 1"), "top_k(2) is above num_experts(1)" + note("top_k", "2")));
   CHECK(ends_with(sparse("top_k: 16"), "top_k(16) is above num_experts(8)" + note("num_experts", "8")));
   CHECK(ends_with(sparse("expert_hidden_size: 128"), "= 256" + note("method", "copy for sparsify, family for grow")));
-  CHECK(ends_with(sparse("expert_hidden_size: 64", "method: virtual_group, "), "set allow_jump: true to accept the jump" + note("top_k", "2")));
-  CHECK(ends_with(sparse("top_k: 2", "parallel: {expert: 3}, "), "num_experts(8) is not a multiple of expert(3)" + note("num_experts", "8")));
+  CHECK(ends_with(sparse("expert_hidden_size: 64", "method: virtual_group, "),
+                  "set allow_jump: true to accept the jump" + note("top_k", "2")));
+  CHECK(
+      ends_with(sparse("top_k: 2", "parallel: {expert: 3}, "), "num_experts(8) is not a multiple of expert(3)" + note("num_experts", "8")));
   // What a stage takes over from the one before is no default.
-  CHECK(ends_with(refusal(kHead + kDense + kSparse + "  - {name: n, type: pretrain, max_steps: 5, moe: {top_k: 9}}\n"), "(2 before, 9 here)"));
+  CHECK(ends_with(refusal(kHead + kDense + kSparse + "  - {name: n, type: pretrain, max_steps: 5, moe: {top_k: 9}}\n"),
+                  "(2 before, 9 here)"));
   const std::string one = refusal(kHead + kDense + kSparse + "  - {name: n, type: pretrain, max_steps: 5, parallel: {expert: 3}}\n");
   CHECK(ends_with(one, "num_experts(8) before the stage is not a multiple of expert(3)"));
 }

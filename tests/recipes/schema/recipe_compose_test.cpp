@@ -77,7 +77,8 @@ TEST_CASE("merge keys merge as YAML 1.1 says") {
   // Of a list of maps the earlier wins; a merged map may be made by merging, and be a holder's.
   const Recipe held = read_text_recipe(
       "x-one: &one {learning_rate: 0.5, weight_decay: 0.5}\nx-two:\n  - &two {<<: *one, learning_rate: 0.25, warmup_steps: 7}\n"
-      "name: x\ndata: {train: [a]}\ntrain:\n  <<: [*two, *one, {adam_eps: 0.1, warmup_steps: 9}]\n  adam_beta1: 0.5\nstages:\n" + kDense);
+      "name: x\ndata: {train: [a]}\ntrain:\n  <<: [*two, *one, {adam_eps: 0.1, warmup_steps: 9}]\n  adam_beta1: 0.5\nstages:\n" +
+      kDense);
   CHECK(held.train.learning_rate == 0.25);
   CHECK(held.train.weight_decay == 0.5);
   CHECK(held.train.warmup_steps == 7);
@@ -88,7 +89,8 @@ TEST_CASE("merge keys merge as YAML 1.1 says") {
         "x.yaml:2:3: unknown key 'lr' in 'train'; did you mean 'learning_rate'?");
   CHECK(refusal("name: x\ntrain: {<<: 3}\n") == "x.yaml:2:9: '<<' merges a map, or a list of maps, found '3'");
   CHECK(refusal("a: &a [1]\ntrain: {<<: [{}, *a]}\n") == "x.yaml:2:9: '<<' merges a map, or a list of maps, found a list");
-  CHECK(refusal("train: {<<: {seed: 1}, <<: {seed: 2}}\n") == "x.yaml:1:24: duplicate key '<<' (first at line 1); it takes several maps as a list");
+  CHECK(refusal("train: {<<: {seed: 1}, <<: {seed: 2}}\n") ==
+        "x.yaml:1:24: duplicate key '<<' (first at line 1); it takes several maps as a list");
   CHECK(refusal("train: {<<: }\n") == "x.yaml:1:9: '<<' merges a map, or a list of maps, found nothing");
   CHECK(refusal("name: x\n\"<<\": {seed: 1}\n").find("x.yaml:2:1: unknown key '<<'") == 0);  // in quotes it is a key like any
   CHECK(refusal("a: &a {<<: *a}\n").find("x.yaml:1:12: an alias inside the value it stands for") == 0);
@@ -106,7 +108,8 @@ TEST_CASE("keys x-... at the top level of a file hold what is anchored and are p
   // Anchors are of one file.
   scratch.write("across.yaml", "extends: base.yaml\ntrain: {weight_decay: *w}\n");
   CHECK(refusal_of_file("across.yaml") ==
-        "across.yaml:2:23: YAML syntax: no anchor stands above the alias '*w'; anchors are of one file, and 'extends' takes over the maps of another");
+        "across.yaml:2:23: YAML syntax: no anchor stands above the alias '*w'; anchors are of one file, and 'extends' takes over the maps "
+        "of another");
   scratch.write("later.yaml", "name: x\nstages:\n  - {<<: [*d], name: e}\n  - &d {name: d}\n");
   CHECK(refusal_of_file("later.yaml").find("later.yaml:3:11: YAML syntax: no anchor stands above the alias '*d';") == 0);
 }

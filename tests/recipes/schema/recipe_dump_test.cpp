@@ -56,8 +56,8 @@ TEST_CASE("the resolved recipe of a run that starts from a checkpoint reads back
   initial.moe->layers = {1};
   initial.moe->family_size = 2;
   initial.tokenizer_path = "ckpt/tokenizer.json";
-  check_round_trip(
-      read_text_recipe("name: x\ninit_from: ckpt\ndata: {train: [a]}\nstages:\n" + kFlat, {}, [&](const std::string&, const auto&) { return initial; }));
+  check_round_trip(read_text_recipe("name: x\ninit_from: ckpt\ndata: {train: [a]}\nstages:\n" + kFlat, {},
+                                    [&](const std::string&, const auto&) { return initial; }));
   initial.moe.reset();
   check_round_trip(read_text_recipe("name: x\ninit_from: ckpt\ndata: {train: [a]}\nstages:\n" + kSparse, {},
                                     [&](const std::string&, const auto&) { return initial; }));

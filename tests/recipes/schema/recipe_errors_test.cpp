@@ -12,7 +12,8 @@ TEST_CASE("unknown keys are named with place, section and what was probably mean
   CHECK(refusal(kHead + "  - {name: dense, type: pretrain, max_step: 3}\n") ==
         "x.yaml:5:35: unknown key 'max_step' in stage 'dense'; did you mean 'max_steps'?");
   CHECK(refusal(kHead + kDense + "zzzz: 1\n") ==
-        "x.yaml:6:1: unknown key 'zzzz'; known: name, run_dir, seed, dtype, device, init_from, log_interval, eval_interval, balance_window, allow_schedule_change, "
+        "x.yaml:6:1: unknown key 'zzzz'; known: name, run_dir, seed, dtype, device, init_from, log_interval, eval_interval, "
+        "balance_window, allow_schedule_change, "
         "extends, data, "
         "model, train, parallel, "
         "stages, checkpoint");
@@ -142,7 +143,8 @@ TEST_CASE("YAML that is none, or is ambiguous, is refused with its place") {
   CHECK(refusal("- a\n- b\n") == "x.yaml:1:1: a recipe is a map of keys, found a list");
   CHECK(refusal("a: &a [*a]\n").find("x.yaml:1:8: ") == 0);
   CHECK(refusal(std::string("na\0me: x\n", 9)) == "x.yaml: is not text: it holds a zero byte");
-  CHECK(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n") == "x.yaml: a Git LFS pointer, not a recipe: git lfs pull");
+  CHECK(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n") ==
+        "x.yaml: a Git LFS pointer, not a recipe: git lfs pull");
   CHECK(refusal("\xFF\xFEn") == "x.yaml: UTF-16 text, not a recipe: iconv -f UTF-16 -t UTF-8");
   // Nine lists of nine aliases each are a billion values.
   std::string laughs = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n";

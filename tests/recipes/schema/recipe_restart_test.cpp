@@ -16,9 +16,8 @@ const std::string kJob = kHead + kDense + kSparse + kWide + kFlat;
 // "key old new; ..." of a restart in stage `reached` with other overrides.
 std::string refused(const std::vector<std::string>& overrides, std::size_t reached = 0) {
   std::string text;
-  for (const Difference& d : compare_for_restart(read_text_recipe(kJob), read_text_recipe(kJob, overrides), reached)) {
+  for (const Difference& d : compare_for_restart(read_text_recipe(kJob), read_text_recipe(kJob, overrides), reached))
     text += (text.empty() ? "" : "; ") + d.key + " " + d.old_value + " " + d.new_value;
-  }
   return text;
 }
 
@@ -26,10 +25,11 @@ std::string refused(const std::vector<std::string>& overrides, std::size_t reach
 
 TEST_CASE("the layout, intervals and later stages may change on restart") {
   CHECK(refused({}).empty());
-  CHECK(refused({"parallel.expert=2", "parallel.exchange=flat", "parallel.threads=3", "parallel.timeout_seconds=5",
-                 "train.micro_batch_size=1", "log_interval=1", "eval_interval=2", "balance_window=3", "checkpoint.save_interval=3", "checkpoint.keep=1",
-                 "name=other", "run_dir=elsewhere", "allow_schedule_change=true", "stages.dense.parallel.expert=4", "stages.dense.train.micro_batch_size=2"},
-                3)
+  CHECK(refused(
+            {"parallel.expert=2", "parallel.exchange=flat", "parallel.threads=3", "parallel.timeout_seconds=5", "train.micro_batch_size=1",
+             "log_interval=1", "eval_interval=2", "balance_window=3", "checkpoint.save_interval=3", "checkpoint.keep=1", "name=other",
+             "run_dir=elsewhere", "allow_schedule_change=true", "stages.dense.parallel.expert=4", "stages.dense.train.micro_batch_size=2"},
+            3)
             .empty());
   CHECK(refused({"stages.sparse.max_steps=99", "stages.sparse.moe.top_k=3", "stages.flat.train.learning_rate=1"}).empty());
 }
@@ -75,9 +75,12 @@ TEST_CASE("a recipe without the place where the run stands is told so") {
   const std::string end = ": restore the stages that were trained, or start a new run under another name";
   CHECK(describe_lost_place(recipe, {1, "sparse", 10}).empty());
   CHECK(describe_lost_place(recipe, {0, "dense", 0}).empty());
-  CHECK(describe_lost_place(recipe, {2, "wide", 4}) == "the run is at step 4 of its stage 3, 'wide', and the recipe has the stages [dense, sparse]" + end);
-  CHECK(describe_lost_place(recipe, {0, "first", 4}) == "the run is at step 4 of its stage 1, 'first', and the recipe has the stages [dense, sparse]" + end);
-  CHECK(describe_lost_place(recipe, {1, "sparse", 11}) == "the run is at step 11 of its stage 2, 'sparse', and the recipe gives it 10 steps" + end);
+  CHECK(describe_lost_place(recipe, {2, "wide", 4}) ==
+        "the run is at step 4 of its stage 3, 'wide', and the recipe has the stages [dense, sparse]" + end);
+  CHECK(describe_lost_place(recipe, {0, "first", 4}) ==
+        "the run is at step 4 of its stage 1, 'first', and the recipe has the stages [dense, sparse]" + end);
+  CHECK(describe_lost_place(recipe, {1, "sparse", 11}) ==
+        "the run is at step 11 of its stage 2, 'sparse', and the recipe gives it 10 steps" + end);
   CHECK(!describe_lost_place(recipe, {-1, "dense", 1}).empty());
 }
 

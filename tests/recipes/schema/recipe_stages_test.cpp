@@ -145,7 +145,8 @@ TEST_CASE("shapes that cannot learn or cannot be built are refused with the reas
   CHECK(refusal("name: x\ndata: {train: [a]}\nmodel: {head_dim: 7}\nstages:\n" + kDense) ==
         "x.yaml:3:19: head_dim(7) must be even: RoPE turns pairs");
   CHECK(refusal("name: x\ndata: {train: [a]}\nmodel: {num_attention_heads: 6}\nstages:\n" + kDense) ==
-        "x.yaml:3:30: hidden_size(256) is not a multiple of num_attention_heads(6); state 'head_dim'; 'hidden_size' is not given, its default is 256");
+        "x.yaml:3:30: hidden_size(256) is not a multiple of num_attention_heads(6); state 'head_dim'; 'hidden_size' is not given, its "
+        "default is 256");
 }
 
 TEST_CASE("copy: widths and exactness") {
@@ -223,14 +224,16 @@ TEST_CASE("keys of conversions mean nothing elsewhere") {
 }
 
 TEST_CASE("how new router rows are made is said beside their spread, in flatten too, and stages keep it") {
-  CHECK(sparsify("router_init: 0.3") == "x.yaml:6:64: 'router_init' must be one of balanced, normal, found '0.3'; did you mean 'router_init_std: 0.3'?");
+  CHECK(sparsify("router_init: 0.3") ==
+        "x.yaml:6:64: 'router_init' must be one of balanced, normal, found '0.3'; did you mean 'router_init_std: 0.3'?");
   CHECK(sparsify("router_init: even") == "x.yaml:6:64: 'router_init' must be one of balanced, normal, found 'even'");
   CHECK(sparsify("router_init: balanced").empty());
   CHECK(sparsify("router_init: balanced", "conversion_sequences: 0, ") ==
         "x.yaml:6:67: 'conversion_sequences' must be between 1 and 1048576, found '0'");
   CHECK(after_sparse("type: pretrain, conversion_sequences: 8") ==
         "x.yaml:7:67: stage 'n': 'conversion_sequences' means nothing in a pretrain stage; leave it out");
-  const Recipe r = read_text_recipe(kHead + kDense + kSparse + kWide + kFlat, {"stages.sparse.moe.router_init=balanced", "stages.flat.moe.router_init=normal"});
+  const Recipe r = read_text_recipe(kHead + kDense + kSparse + kWide + kFlat,
+                                    {"stages.sparse.moe.router_init=balanced", "stages.flat.moe.router_init=normal"});
   CHECK(r.stages[1].moe->router_init == moe::RouterInit::kBalanced);
   CHECK(r.stages[2].moe->router_init == moe::RouterInit::kBalanced);
   CHECK(r.stages[3].moe->router_init == moe::RouterInit::kNormal);
@@ -239,7 +242,8 @@ TEST_CASE("how new router rows are made is said beside their spread, in flatten 
 
 TEST_CASE("growth doubles, and says what it needs") {
   CHECK(after_sparse("type: grow, moe: {num_experts: 12}") ==
-        "x.yaml:7:60: stage 'n': grow by family needs num_experts to be 16 = 2 x 8, found 12; 'method' is not given, its default is copy for sparsify, family for grow");
+        "x.yaml:7:60: stage 'n': grow by family needs num_experts to be 16 = 2 x 8, found 12; 'method' is not given, its default is copy "
+        "for sparsify, family for grow");
   CHECK(after_sparse("type: grow, method: virtual_group") ==
         "x.yaml:7:49: stage 'n': grow has the methods family, double_top_k and copy, found virtual_group");
   CHECK(after_sparse("type: grow, moe: {num_experts: 16, top_k: 4}") ==

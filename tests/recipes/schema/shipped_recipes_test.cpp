@@ -46,9 +46,8 @@ TEST_CASE("the main job is dense, sparse, wider, flat, and fits every layout of 
     CHECK(moe::exactness(conversion_of(recipe, 2)).exact);
     CHECK(recipe.stages[3].moe->family_size == 1);
     CHECK(recipe.stages[3].allow_jump);
-    for (const char* expert : {"1", "2", "4", "8"}) {
+    for (const char* expert : {"1", "2", "4", "8"})
       CHECK(!find_mesh_problem(read_recipe(kRecipes / name, {std::string("parallel.expert=") + expert}), 8));
-    }
   }
 }
 
@@ -65,9 +64,8 @@ TEST_CASE("two percent is reached by exact doublings of a plain router, and an e
   CHECK(last.moe->num_experts == 128);
   CHECK(shape_after(last)->top_k == 2);
   CHECK(rows_an_expert(last) == 32.0);
-  for (const char* expert : {"1", "2", "4", "8"}) {
+  for (const char* expert : {"1", "2", "4", "8"})
     CHECK(!find_mesh_problem(read_recipe(kRecipes / "v2-two-percent.yaml", {std::string("parallel.expert=") + expert}), 8));
-  }
 }
 
 TEST_CASE("a dense control is as wide as the experts a token meets, for as many steps on the same batches") {

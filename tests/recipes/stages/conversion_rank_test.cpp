@@ -55,9 +55,7 @@ bool same_on_all_ranks(const std::vector<double>& values, const parallel::Commun
   return low == high;
 }
 
-std::vector<double> numbers_of(const at::Tensor& t) {
-  return {t.const_data_ptr<double>(), t.const_data_ptr<double>() + t.numel()};
-}
+std::vector<double> numbers_of(const at::Tensor& t) { return {t.const_data_ptr<double>(), t.const_data_ptr<double>() + t.numel()}; }
 
 }  // namespace
 
@@ -116,8 +114,10 @@ TEST_CASE("balanced rows are the same bits on every layout") {
   wider.num_experts = 32;
   wider.family_size = 4;
   copied.num_experts = 16;
-  recipe.stages = {stage("sparse", StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, base), stage("copied", StageType::kGrow, moe::ConversionKind::kGrowCopy, copied),
-                   stage("wide", StageType::kGrow, moe::ConversionKind::kGrowFamily, wide), stage("flat", StageType::kFlatten, moe::ConversionKind::kFlatten, flat),
+  recipe.stages = {stage("sparse", StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, base),
+                   stage("copied", StageType::kGrow, moe::ConversionKind::kGrowCopy, copied),
+                   stage("wide", StageType::kGrow, moe::ConversionKind::kGrowFamily, wide),
+                   stage("flat", StageType::kFlatten, moe::ConversionKind::kFlatten, flat),
                    stage("wider", StageType::kGrow, moe::ConversionKind::kGrowFamily, wider)};
   recipe.stages[2].from = recipe.stages[0].name;
   recipe.stages[4].from = recipe.stages[2].name;

@@ -112,7 +112,9 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
     return config;
   };
   const EvaluationSet text = sequences(256);  // 2 x 1024 tokens, enough to share out among 32 experts
-  const auto convert = [&](TrainModel& old, const Recipe& recipe) { return run_conversion(alone(), old, recipe, 0, alone_layout(), {held(), text}, 7); };
+  const auto convert = [&](TrainModel& old, const Recipe& recipe) {
+    return run_conversion(alone(), old, recipe, 0, alone_layout(), {held(), text}, 7);
+  };
 
   const moe::MoeConfig eight = balanced(shape(8, 2, 1));
   ConversionOutcome sparse = convert(dense, recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, std::nullopt, eight));
@@ -142,7 +144,8 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
   CHECK(starved(wide.receipts[0]) == 0);
   CHECK(worst(wide.receipts[0]) < 1.8);
 
-  ConversionOutcome wider = convert(wide.model, recipe_of(StageType::kGrow, moe::ConversionKind::kGrowFamily, sixteen, balanced(shape(32, 2, 4))));
+  ConversionOutcome wider =
+      convert(wide.model, recipe_of(StageType::kGrow, moe::ConversionKind::kGrowFamily, sixteen, balanced(shape(32, 2, 4))));
   CHECK(within_limits(wider.receipts[0], DType::kFloat64));
   CHECK(starved(wider.receipts[0]) == 0);
   CHECK(worst(wider.receipts[0]) < 2.2);
@@ -151,14 +154,16 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
 
   moe::MoeConfig thirds = balanced(shape(12, 3, 1));
   thirds.expert_hidden_size = 8;
-  ConversionOutcome groups = convert(dense, recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyVirtualGroup, std::nullopt, thirds));
+  ConversionOutcome groups =
+      convert(dense, recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyVirtualGroup, std::nullopt, thirds));
   CHECK(within_limits(groups.receipts[0], DType::kFloat64));
   CHECK(starved(groups.receipts[0]) == 0);
   CHECK(worst(groups.receipts[0]) < 1.5);
   const at::Tensor tied = groups.model.sparse[0]->router.gate.value.unflatten(0, {-1, 3});
   for (const int i : {1, 2}) CHECK(at::equal(tied.select(1, 0), tied.select(1, i)));
 
-  ConversionOutcome doubled = convert(sparse.model, recipe_of(StageType::kGrow, moe::ConversionKind::kGrowDoubleTopK, eight, balanced(shape(16, 4, 1))));
+  ConversionOutcome doubled =
+      convert(sparse.model, recipe_of(StageType::kGrow, moe::ConversionKind::kGrowDoubleTopK, eight, balanced(shape(16, 4, 1))));
   REQUIRE(doubled.receipts.size() == 2);
   CHECK(within_limits(doubled.receipts[0], DType::kFloat64));
   CHECK(doubled.receipts[0].loads.empty());  // it is parted before it trains
@@ -166,7 +171,8 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
   CHECK(starved(doubled.receipts[1]) == 0);
   CHECK(worst(doubled.receipts[1]) < 1.8);
 
-  ConversionOutcome copied = convert(sparse.model, recipe_of(StageType::kGrow, moe::ConversionKind::kGrowCopy, eight, balanced(shape(24, 2, 1))));
+  ConversionOutcome copied =
+      convert(sparse.model, recipe_of(StageType::kGrow, moe::ConversionKind::kGrowCopy, eight, balanced(shape(24, 2, 1))));
   CHECK(starved(copied.receipts[1]) == 0);
   CHECK(worst(copied.receipts[1]) < 1.8);
 
@@ -180,14 +186,16 @@ TEST_CASE("balanced conversions are as exact as normal ones, and share out other
     CHECK(worst(outcome->receipts[1]) < 1.5);
   }
 
-  ConversionOutcome flat = convert(wide.model, recipe_of(StageType::kFlatten, moe::ConversionKind::kFlatten, sixteen, balanced(shape(16, 2, 1))));
+  ConversionOutcome flat =
+      convert(wide.model, recipe_of(StageType::kFlatten, moe::ConversionKind::kFlatten, sixteen, balanced(shape(16, 2, 1))));
   CHECK(flat.receipts[0].choice.find("children's router rows at scale ") == 0);
   moe::MoeConfig plain = shape(16, 2, 1);
   const ConversionOutcome unshifted = convert(wide.model, recipe_of(StageType::kFlatten, moe::ConversionKind::kFlatten, sixteen, plain));
   CHECK(flat.receipts[0].loss_after <= unshifted.receipts[0].loss_after);
 
   // What normal rows do with the same text, for comparison.
-  const ConversionOutcome normal = convert(dense, recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, std::nullopt, shape(8, 2, 1)));
+  const ConversionOutcome normal =
+      convert(dense, recipe_of(StageType::kSparsify, moe::ConversionKind::kSparsifyCopy, std::nullopt, shape(8, 2, 1)));
   CHECK(worst(normal.receipts[0]) > worst(sparse.receipts[0]));
 
   // Where experts are drawn anew in part, what later layers get is not what rows of the exact conversion would be chosen on. Feed-forwards
@@ -225,7 +233,8 @@ TEST_CASE("growth says when the text does not part families") {
   sparse.decoder->refresh_compute();
   const Recipe recipe = recipe_of(StageType::kGrow, moe::ConversionKind::kGrowFamily, before, shape(16, 2, 2));
   const std::string said = captured(STDERR_FILENO, [&] { receipts_of(sparse, recipe); });
-  CHECK(said.find("stage 'converted': 12 of all layers' 16 family nodes (in layers: 0, 1) are reached by fewer than 3 of 128 tokens") != std::string::npos);
+  CHECK(said.find("stage 'converted': 12 of all layers' 16 family nodes (in layers: 0, 1) are reached by fewer than 3 of 128 tokens") !=
+        std::string::npos);
 }
 
 TEST_CASE("flatten gives what the best of six conversions gives, bit for bit") {

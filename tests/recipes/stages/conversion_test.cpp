@@ -317,7 +317,8 @@ TEST_CASE("kept Adam moments follow the weights and are shared among copies; dra
 
 TEST_CASE("what was frozen has no moments to hand on: its copies begin without") {
   const Trainable feed_forward_frozen = [](const Parameter& p) { return p.name.find("mlp") == p.name.npos; };
-  TrainModel dense = build_model(tiny_decoder(), std::nullopt, alone_layout(), at::kDouble, parallel::ExchangeKind::kAuto, ModelUse::kTraining, feed_forward_frozen);
+  TrainModel dense = build_model(tiny_decoder(), std::nullopt, alone_layout(), at::kDouble, parallel::ExchangeKind::kAuto,
+                                 ModelUse::kTraining, feed_forward_frozen);
   initialize(dense, 3);
   dense.trainable = {};  // from the conversion on everything is trained
   moe::MoeConfig moe = tiny_moe();

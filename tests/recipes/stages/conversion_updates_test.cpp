@@ -135,6 +135,5 @@ TEST_CASE("a shard of a dense layer keeps the layer's count") {
   moe::MoeConfig shards = experts(6);
   shards.expert_hidden_size = 12;
   TrainModel sparse = convert(dense, ConversionKind::kSparsifyVirtualGroup, shards);
-  for (const auto& [name, updates] : updates_of(sparse))
-    CHECK(updates == UpdateCounts(name.find("mlp.gate") == std::string::npos ? 2 : 0));
+  for (const auto& [name, updates] : updates_of(sparse)) CHECK(updates == UpdateCounts(name.find("mlp.gate") == std::string::npos ? 2 : 0));
 }

@@ -62,7 +62,8 @@ at::Tensor dense_vector(TrainModel& dense, std::int64_t i, std::int64_t begin, s
   for (const LeafView& view : leaves_of(dense)) values[view.leaf.name] = view.value;
   const std::string prefix = "model.layers." + std::to_string(i) + ".mlp.";
   const auto rows = [&](const char* name) { return values.at(prefix + name).narrow(0, begin, width).flatten(); };
-  return at::cat({rows("gate_proj.weight"), rows("up_proj.weight"), values.at(prefix + "down_proj.weight").narrow(1, begin, width).flatten() * factor});
+  return at::cat({rows("gate_proj.weight"), rows("up_proj.weight"),
+                  values.at(prefix + "down_proj.weight").narrow(1, begin, width).flatten() * factor});
 }
 
 }  // namespace
@@ -72,7 +73,8 @@ TEST_CASE("the mean over all pairs is that of pairs formed one by one") {
     const TrainModel model = tiny_model(tiny_decoder(), shape(6, 12), type);
     const ExpertDifference difference = difference_of(model);
     REQUIRE(difference.cosine.size() == 2);
-    for (const std::size_t i : {0u, 1u}) CHECK(difference.cosine[i] == Approx(mean_over_pairs(model, i)).margin(type == at::kDouble ? 1e-14 : 1e-7));
+    for (const std::size_t i : {0u, 1u})
+      CHECK(difference.cosine[i] == Approx(mean_over_pairs(model, i)).margin(type == at::kDouble ? 1e-14 : 1e-7));
     CHECK(difference.dense_cosine.empty());  // it starts sparse
   }
 }
@@ -108,7 +110,8 @@ TEST_CASE("copies are equal to each other and to their origin until they train, 
     CHECK(trained.cosine[i] < 1 - 1e-6);
     double sum = 0.0;
     for (std::int64_t e = 0; e < 4; ++e)
-      sum += cosine(vector_of(sparse, i, e), dense_vector(dense, static_cast<std::int64_t>(i), begin, moe.expert_hidden_size, 1 / moe.routed_scaling_factor));
+      sum += cosine(vector_of(sparse, i, e),
+                    dense_vector(dense, static_cast<std::int64_t>(i), begin, moe.expert_hidden_size, 1 / moe.routed_scaling_factor));
     CHECK(trained.dense_cosine[i] == Approx(sum / 4).margin(1e-13));
     CHECK(trained.dense_cosine[i] < 1 - 1e-6);
   }

@@ -69,7 +69,8 @@ bool ends_with(const std::string& name, const std::string& end) {
 RoutingLedger uneven_counts(const moe::MoeConfig& moe) {
   std::vector<SlotCounts> slots;
   for (std::size_t i = 0; i < moe.layers.size(); ++i)
-    slots.push_back({"", at::arange(moe.num_families(), at::kLong) * 5 + 1, at::arange(moe.num_child_rows(), at::kLong).remainder(3) * 4, {}, {}});
+    slots.push_back(
+        {"", at::arange(moe.num_families(), at::kLong) * 5 + 1, at::arange(moe.num_child_rows(), at::kLong).remainder(3) * 4, {}, {}});
   return RoutingLedger(std::move(slots));
 }
 

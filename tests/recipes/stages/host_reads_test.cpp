@@ -26,14 +26,16 @@ class Observer {
   Observer() {
     values_read = counts_read = copies_to_host = 0;
     ops::use_composed(true);
-    handle_ = at::addGlobalCallback(at::RecordFunctionCallback([](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
-                                      const std::string_view name = function.name();
-                                      if (name == "sluice::integers_of") ++counts_read;
-                                      if (name == "sluice::to_host") ++copies_to_host;
-                                      for (const char* reader : {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::equal", "aten::is_nonzero"})
-                                        if (name == reader) ++values_read;
-                                      return nullptr;
-                                    }).scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
+    handle_ =
+        at::addGlobalCallback(at::RecordFunctionCallback([](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+                                const std::string_view name = function.name();
+                                if (name == "sluice::integers_of") ++counts_read;
+                                if (name == "sluice::to_host") ++copies_to_host;
+                                for (const char* reader : {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select",
+                                                           "aten::equal", "aten::is_nonzero"})
+                                  if (name == reader) ++values_read;
+                                return nullptr;
+                              }).scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
   }
   ~Observer() {
     at::removeCallback(handle_);
@@ -124,7 +126,8 @@ TEST_CASE("on composed operations a step reads its report alone, however many mi
 
 TEST_CASE("the real step needs no value of a device before its report") {
   // Where there are no values it comes as far as that, and says what it wanted.
-  TrainModel model = build_model(tiny_decoder(), sparse(2, moe::BalanceLoss::kSequence), alone_layout(), at::TensorOptions(at::kFloat).device(at::kMeta));
+  TrainModel model =
+      build_model(tiny_decoder(), sparse(2, moe::BalanceLoss::kSequence), alone_layout(), at::TensorOptions(at::kFloat).device(at::kMeta));
   StepOptions options;
   options.micro_batch_size = 2;
   std::string wanted;

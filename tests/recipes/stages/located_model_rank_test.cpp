@@ -67,5 +67,6 @@ TEST_CASE("where one that was named goes away under one rank, all say so") {
   } catch (const AgreedError& error) {
     message = error.what();
   }
-  REQUIRE_EQUAL_ALL_RANKS(message, name + ": went away while it was read: its run goes on and keeps only its latest checkpoints (checkpoint.keep)");
+  REQUIRE_EQUAL_ALL_RANKS(message,
+                          name + ": went away while it was read: its run goes on and keeps only its latest checkpoints (checkpoint.keep)");
 }

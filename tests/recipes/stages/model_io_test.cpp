@@ -99,8 +99,9 @@ TEST_CASE("counts of updates are saved where they are no steps of the optimizer,
   state.slice_updates["model.layers.1.mlp.experts.2.down_proj.weight"] = 1;
   state.slice_updates.erase("model.layers.1.mlp.experts.3.down_proj.weight");
   const auto refusal = [&] { return checkpoint::data_error_of([&] { load(folder, state); }); };
-  CHECK(checkpoint::has(refusal(), "1 missing: updates/model.layers.1.mlp.experts.2.down_proj.weight; "
-                                   "1 extra: updates/model.layers.1.mlp.experts.3.down_proj.weight"));
+  CHECK(checkpoint::has(refusal(),
+                        "1 missing: updates/model.layers.1.mlp.experts.2.down_proj.weight; "
+                        "1 extra: updates/model.layers.1.mlp.experts.3.down_proj.weight"));
   state.slice_updates["model.layers.1.mlp.experts.2.down_proj.weight"] = 2;
   CHECK(refusal() == "updates of model.layers.1.mlp.experts.2.down_proj.weight are told along dimension 2, it has 2");
 }
@@ -202,11 +203,15 @@ TEST_CASE("the state alone makes products of a dense bfloat16 model see its mast
 
 TEST_CASE("of what is frozen a checkpoint holds the weights alone; training goes on with the same bits") {
   const checkpoint::TemporaryFolder temporary;
-  const Trainable above = [](const Parameter& p) { return p.name.find("layers.0") == p.name.npos && p.name.find("experts") == p.name.npos; };
+  const Trainable above = [](const Parameter& p) {
+    return p.name.find("layers.0") == p.name.npos && p.name.find("experts") == p.name.npos;
+  };
   for (const at::ScalarType type : {at::kDouble, at::kBFloat16}) {
-    TrainModel model = build_model(tiny_decoder(), tiny_moe(), alone_layout(), type, parallel::ExchangeKind::kAuto, ModelUse::kTraining, above);
+    TrainModel model =
+        build_model(tiny_decoder(), tiny_moe(), alone_layout(), type, parallel::ExchangeKind::kAuto, ModelUse::kTraining, above);
     initialize(model, 11);
-    const at::Tensor frozen_before = model.sparse[0]->experts.down.value.clone(), trained_before = model.sparse[1]->router.gate.value.clone();
+    const at::Tensor frozen_before = model.sparse[0]->experts.down.value.clone(),
+                     trained_before = model.sparse[1]->router.gate.value.clone();
     train(model, 1, 3);
     CHECK(at::equal(model.sparse[0]->experts.down.value, frozen_before));
     CHECK(!at::equal(model.sparse[1]->router.gate.value, trained_before));
@@ -222,7 +227,8 @@ TEST_CASE("of what is frozen a checkpoint holds the weights alone; training goes
     CHECK(stored.contains("exp_avg/model.layers.1.mlp.gate.weight"));
     const ModelFolder opened = open_model_folder(folder);
     const auto load_again = [&](const Trainable& trainable) {
-      TrainModel loaded = build_model(opened.config.model.decoder, opened.config.model.moe, alone_layout(), type, parallel::ExchangeKind::kAuto, ModelUse::kTraining, trainable);
+      TrainModel loaded = build_model(opened.config.model.decoder, opened.config.model.moe, alone_layout(), type,
+                                      parallel::ExchangeKind::kAuto, ModelUse::kTraining, trainable);
       load_weights(loaded, opened);
       load_state(loaded, folder, saved_state(folder));
       return loaded;
@@ -295,7 +301,8 @@ TEST_CASE("state that names sparse slots by the number of their layer, as earlie
   moe.bias_update_rate = 0.5;
   TrainModel dense = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
   moe.expert_hidden_size = dense.config.intermediate_size;
-  TrainModel model = convert_model(dense, {moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0}, alone_layout(), parallel::ExchangeKind::kAuto, 21, true);
+  TrainModel model = convert_model(dense, {moe::ConversionKind::kSparsifyCopy, dense.config, std::nullopt, moe, 1.0}, alone_layout(),
+                                   parallel::ExchangeKind::kAuto, 21, true);
   train(model, 1, 1);
   REQUIRE(model.origin);
   RunState state;
@@ -353,7 +360,8 @@ TEST_CASE("a run that began with whole bias steps for softmax scores keeps them,
   moe::MoeConfig wide = moe;
   wide.num_experts = 8;
   wide.family_size = 2;
-  TrainModel grown = convert_model(old, {moe::ConversionKind::kGrowFamily, old.config, moe, wide, 1.0}, alone_layout(), parallel::ExchangeKind::kAuto, 3, true);
+  TrainModel grown = convert_model(old, {moe::ConversionKind::kGrowFamily, old.config, moe, wide, 1.0}, alone_layout(),
+                                   parallel::ExchangeKind::kAuto, 3, true);
   CHECK(grown.sparse.front()->router.bias_step() == 0.125);
 }
 

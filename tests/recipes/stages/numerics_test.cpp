@@ -19,7 +19,8 @@ void fill_every_slot(TrainModel& model) {
   for (std::int64_t layer = 0; layer < model.config.num_layers; ++layer) {
     Attention& attention = model.decoder->attention(layer);
     attention.qkv_numerics = attention.out_numerics = same;
-    if (auto* dense = dynamic_cast<DenseFeedForward*>(&model.decoder->slot(feed_forward_path(layer)))) dense->gate_up_numerics = dense->down_numerics = same;
+    if (auto* dense = dynamic_cast<DenseFeedForward*>(&model.decoder->slot(feed_forward_path(layer))))
+      dense->gate_up_numerics = dense->down_numerics = same;
   }
   for (moe::MoeFeedForward* slot : model.sparse) {
     slot->experts.gate_up_numerics = slot->experts.down_numerics = same;

@@ -81,7 +81,8 @@ TEST_CASE("a batch of unequal sequences computes what they compute alone, withou
   const at::Tensor hidden = model.decoder->forward(together.batch, nullptr, {1, "forward"}).hidden;
   const at::Tensor nll = token_nll(hidden, together.targets, model.decoder->head());
   Attention& attention = model.decoder->attention(0);
-  const at::Tensor x = at::ones({batch.global_rows, model.config.hidden_size}, at::kDouble) * at::arange(batch.global_rows, at::kDouble).unsqueeze(1).sin();
+  const at::Tensor x =
+      at::ones({batch.global_rows, model.config.hidden_size}, at::kDouble) * at::arange(batch.global_rows, at::kDouble).unsqueeze(1).sin();
   const at::Tensor seen = attention.forward(x, together.batch.rows, nullptr, false);
   CHECK(relative(seen, attention.forward(x, together.batch.rows, nullptr, true)) > 1e-3);
   for (std::size_t b = 0; b < kLengths.size(); ++b) {

@@ -41,8 +41,9 @@ TEST_CASE("a run that goes on keeps the choice its checkpoint tells") {
 TEST_CASE("a checkpoint that tells no choice is from a version that took AVX-512 for native") {
   const Bfloat16Choice choice = choose_bfloat16({kZen, kZen}, true, "");
   CHECK(choice.native);
-  CHECK(choice.text ==
-        "native as the version that wrote the checkpoint does here; a new run here would compute them in float32: this processor has no AMX");
+  CHECK(
+      choice.text ==
+      "native as the version that wrote the checkpoint does here; a new run here would compute them in float32: this processor has no AMX");
   CHECK_FALSE(choose_bfloat16({kZen, kOld}, true, "").native);
   CHECK_FALSE(choose_bfloat16({kOld}, true, "").native);
   CHECK(choose_bfloat16({kAmx}, true, "").native);
@@ -61,7 +62,8 @@ TEST_CASE("a job whose ranks compute with different libraries is warned of once"
   CHECK(mixed_libraries({kZen, kZen}).empty());
   CHECK(mixed_libraries({kZen, kOld}) ==
         "LibTorch computes otherwise on some ranks than on others, AVX512 on EPYC (rank 0 on middle), AVX2 on Xeon (rank 1 on old): "
-        "bits may differ from those of ranks that are alike; set ATEN_CPU_CAPABILITY=avx2 for all of them, so that they use the same instruction set");
+        "bits may differ from those of ranks that are alike; set ATEN_CPU_CAPABILITY=avx2 for all of them, so that they use the same "
+        "instruction set");
 }
 
 TEST_CASE("what a checkpoint tells of processors is compared when the run goes on") {
@@ -74,7 +76,8 @@ TEST_CASE("what a checkpoint tells of processors is compared when the run goes o
   RankAbilities composed = kZen;
   composed.composed = true;
   CHECK(describe_changes(zen, computed_with({kZen, composed}, nullptr)) ==
-        "other processors than before compute from here on (operations composed, before on kernels): bits may differ from those of a run that never stopped");
+        "other processors than before compute from here on (operations composed, before on kernels): bits may differ from those of a run "
+        "that never stopped");
   CHECK(describe_changes(zen, computed_with({kOld}, nullptr)) ==
         "other processors than before compute from here on (kernels avx2, before avx512; LibTorch AVX2 on Xeon, before AVX512 on EPYC): "
         "bits may differ from those of a run that never stopped");

@@ -41,7 +41,8 @@ TEST_CASE("update rules see the counts of the whole step, after the optimizer") 
     CHECK(!model.decoder->embedding.value.equal(start));
     REQUIRE(statistics.size() == 2);
     // Two micro-batches of 2 sequences of 8 tokens, top-2.
-    for (const char* slot : {"layers.0.feed_forward", "layers.1.feed_forward"}) CHECK(statistics.at(counts_name(slot)).sum().item<std::int64_t>() == 4 * 8 * 2);
+    for (const char* slot : {"layers.0.feed_forward", "layers.1.feed_forward"})
+      CHECK(statistics.at(counts_name(slot)).sum().item<std::int64_t>() == 4 * 8 * 2);
   });
   StepOptions o = options();
   o.micro_batch_size = 2;

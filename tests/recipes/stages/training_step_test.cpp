@@ -56,6 +56,7 @@ TEST_CASE("at one token a sequence, loss and gradients do not depend on the micr
     set.length = 1;
     set.tokens = batch.tokens;
     set.target_bytes = 8;
-    for (const std::int64_t size : {1, 2, 5, 1000}) CHECK(std::abs(evaluate(model, alone_layout(), set, size, 0).loss - loss_of(one)) <= 1e-12);
+    for (const std::int64_t size : {1, 2, 5, 1000})
+      CHECK(std::abs(evaluate(model, alone_layout(), set, size, 0).loss - loss_of(one)) <= 1e-12);
   }
 }

@@ -25,7 +25,9 @@ constexpr std::int64_t kSteps = 3;
 struct Trainee {
   Trainee(const Layout& its_layout, const DecoderConfig& config, const std::optional<moe::MoeConfig>& moe, std::uint64_t seed,
           const Trainable& trainable, double rate, double clip)
-      : layout(its_layout), model(build_model(config, moe, layout, at::kDouble, parallel::ExchangeKind::kAuto, ModelUse::kTraining, trainable)), data_seed(seed) {
+      : layout(its_layout),
+        model(build_model(config, moe, layout, at::kDouble, parallel::ExchangeKind::kAuto, ModelUse::kTraining, trainable)),
+        data_seed(seed) {
     INFO(model.name);
     initialize(model, seed);
     options.learning_rate = rate;
@@ -56,7 +58,9 @@ DecoderConfig wider() {
 Trainee teacher(const Layout& layout) { return {layout, tiny_decoder(), tiny_moe(), 9, {}, 1e-2, 0.5}; }
 
 Trainee student(const Layout& layout) {
-  const Trainable above_layer_0 = [](const Parameter& p) { return p.name.find("layers.0.") == p.name.npos && p.name.find("embed") == p.name.npos; };
+  const Trainable above_layer_0 = [](const Parameter& p) {
+    return p.name.find("layers.0.") == p.name.npos && p.name.find("embed") == p.name.npos;
+  };
   return {layout, wider(), std::nullopt, 9, above_layer_0, 3e-3, 2.0};
 }
 
@@ -109,7 +113,8 @@ TEST_CASE("two models that train by turns end with the bits of training each alo
     a.step(number);
     b.step(number);
     if (number == 1)
-      saved = save_checkpoint(alone(), {{a.model, a.layout, state_of(a, 1)}, {b.model, b.layout, state_of(b, 1)}}, {temporary.path(), tokenizer.get(), 3, "", [] {}});
+      saved = save_checkpoint(alone(), {{a.model, a.layout, state_of(a, 1)}, {b.model, b.layout, state_of(b, 1)}},
+                              {temporary.path(), tokenizer.get(), 3, "", [] {}});
   }
   Trainee a_alone = teacher(for_teacher), b_alone = student(for_student);
   for (std::int64_t number = 1; number <= kSteps; ++number) a_alone.step(number);
@@ -142,7 +147,8 @@ TEST_CASE("two models that train by turns end with the bits of training each alo
 }
 
 TEST_CASE("models of one seed are drawn by their names") {
-  const Trainee a = teacher(layout_of("teacher")), same = teacher(layout_of("teacher")), other = teacher(layout_of("student")), only = teacher(alone_layout());
+  const Trainee a = teacher(layout_of("teacher")), same = teacher(layout_of("teacher")), other = teacher(layout_of("student")),
+                only = teacher(alone_layout());
   const auto head = [](const Trainee& of) { return of.model.parameters.all().front()->value; };
   CHECK(at::equal(head(a), head(same)));
   CHECK(!at::equal(head(a), head(other)));
@@ -151,7 +157,8 @@ TEST_CASE("models of one seed are drawn by their names") {
 
 TEST_CASE("a frozen mixture costs no backward pass: only what is above it is recorded") {
   const auto recorded = [](const Trainable& trainable) {
-    TrainModel model = build_model(tiny_decoder(), tiny_moe(), alone_layout(), at::kDouble, parallel::ExchangeKind::kFlat, ModelUse::kTraining, trainable);
+    TrainModel model =
+        build_model(tiny_decoder(), tiny_moe(), alone_layout(), at::kDouble, parallel::ExchangeKind::kFlat, ModelUse::kTraining, trainable);
     initialize(model, 5);
     const ModelInput input = make_input(tiny_batch(2, 8, model.config.vocab_size), 0, 2);
     return model.decoder->forward(input.batch, nullptr, {1, "forward"}).hidden.requires_grad();
@@ -166,7 +173,8 @@ TEST_CASE("a frozen router goes on choosing as it does, and one that is trained 
   moe::MoeConfig moe = tiny_moe();
   moe.bias_update_rate = 0.5;
   const Trainable above_layer_0 = [](const Parameter& p) { return p.name.find("layers.0.") == p.name.npos; };
-  TrainModel model = build_model(tiny_decoder(), moe, alone_layout(), at::kDouble, parallel::ExchangeKind::kAuto, ModelUse::kTraining, above_layer_0);
+  TrainModel model =
+      build_model(tiny_decoder(), moe, alone_layout(), at::kDouble, parallel::ExchangeKind::kAuto, ModelUse::kTraining, above_layer_0);
   initialize(model, 5);
   StepOptions options;
   options.step = 1;
