@@ -7,15 +7,24 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <set>
 #include <sstream>
+#include <string_view>
 
 namespace sluice {
 namespace {
 
 constexpr std::int64_t kMost = std::int64_t{1} << 24;
 const std::vector<std::int64_t> kSweep = {8, 16, 32, 64, 128};
-const std::vector<std::string> kTypes = {"float32", "bfloat16", "float64"};
+
+// Those that a model may have.
+std::vector<std::string_view> type_names() {
+  std::vector<std::string_view> names;
+  for (const EnumName<DType>& each : names_of(DType{}))
+    if (is_floating(each.value)) names.push_back(each.name);
+  return names;
+}
 
 struct Key {
   const char* name;
@@ -47,11 +56,12 @@ const std::vector<Key>& keys() {
       {"num_experts", fmt::format("one number, or several to compare: 8,64 (default: {})", fmt::join(MoeBenchOptions().num_experts, ",")),
        [](const std::string& value, MoeBenchOptions& options) { return read_list(value, options.num_experts); }},
       integer("top_k", "experts of a token", &MoeBenchOptions::top_k),
-      {"dtype", fmt::format("{} (default: {})", fmt::join(kTypes, ", "), MoeBenchOptions().dtype),
+      {"dtype", fmt::format("{} (default: {})", fmt::join(type_names(), ", "), name_of(MoeBenchOptions().dtype)),
        [](const std::string& value, MoeBenchOptions& options) {
-         options.dtype = value;
-         const bool known = std::find(kTypes.begin(), kTypes.end(), value) != kTypes.end();
-         return known ? std::string() : fmt::format("must be one of {}, found '{}'", fmt::join(kTypes, ", "), value);
+         const std::optional<DType> type = value_of<DType>(value);
+         if (!type || !is_floating(*type)) return fmt::format("must be one of {}, found '{}'", fmt::join(type_names(), ", "), value);
+         options.dtype = *type;
+         return std::string();
        }},
       {"threads", "threads (default: OMP_NUM_THREADS, else the cores)",
        [](const std::string& value, MoeBenchOptions& options) { return read_integer(value, 1, kMost, options.threads); }},

@@ -1,6 +1,8 @@
 // The options of `sluice bench moe`, given as key=value words. One table (in the .cpp) serves both the reader and the help.
 #pragma once
 
+#include "core/base/dtype.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,7 +15,7 @@ struct MoeBenchOptions {
   std::int64_t expert_hidden_size = 512;
   std::vector<std::int64_t> num_experts = {16};
   std::int64_t top_k = 2;
-  std::string dtype = "float32";
+  DType dtype = DType::kFloat32;
   std::int64_t threads = 0;  // 0: OMP_NUM_THREADS, else the cores
   std::int64_t repeats = 31;
   bool sweep = false;  // measure several numbers of experts; read_moe_bench() then fills num_experts with them

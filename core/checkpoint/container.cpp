@@ -3,6 +3,8 @@
 #include "core/base/error.hpp"
 #include "core/checkpoint/safetensors.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 
@@ -17,14 +19,17 @@ struct Format {
 };
 
 const Format kFormats[] = {
-    {".safetensors", open_safetensors, create_safetensors},
+    {kModelFileEnding, open_safetensors, create_safetensors},
 };
 
 const Format& format_of(const std::filesystem::path& path) {
   const auto found =
       std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& format) { return path.extension() == format.ending; });
-  if (found == std::end(kFormats))
-    throw data_error("{}: tensors are read from and written to files that end in {}", path.string(), kFormats[0].ending);
+  if (found == std::end(kFormats)) {
+    std::vector<std::string_view> endings;
+    for (const Format& format : kFormats) endings.push_back(format.ending);
+    throw data_error("{}: tensors are in files that end in {}", path.string(), fmt::join(endings, ", "));
+  }
   return *found;
 }
 

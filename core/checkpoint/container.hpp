@@ -1,4 +1,4 @@
-// A container is one file that holds tensors under names. This is all that the rest of Sluice knows of its format, which the ending of the
+// A container is one file that holds tensors under names. Whoever reads or writes one knows no more of its format, which the ending of the
 // file's name tells: today .safetensors (safetensors.hpp). Another format is a reader and a writer beside that one, and a line in
 // container.cpp.
 #pragma once
@@ -13,9 +13,13 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::checkpoint {
+
+/// The ending of the files in a folder with a model, ours or Hugging Face's (shard_plan.hpp, tensor_index.hpp).
+inline constexpr std::string_view kModelFileEnding = ".safetensors";
 
 class Container;
 

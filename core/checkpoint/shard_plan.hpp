@@ -3,7 +3,10 @@
 // model.safetensors.index.json.
 #pragma once
 
+#include "core/checkpoint/container.hpp"
 #include "core/checkpoint/tensor_info.hpp"
+
+#include <fmt/format.h>
 
 #include <cstdint>
 #include <string>
@@ -27,7 +30,7 @@ struct ShardPlan {
 
   bool single_file() const { return shards.size() == 1; }
   /// model.safetensors.index.json; written only if there are several files.
-  std::string index_name() const { return stem + ".safetensors.index.json"; }
+  std::string index_name() const { return fmt::format("{}{}.index.json", stem, kModelFileEnding); }
   std::string index_json() const;
 };
 

@@ -41,7 +41,7 @@ std::set<std::string> files_of_stem(const fs::path& folder, const std::string& s
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
-    if ((name.starts_with(stem + "-") || name == stem + ".safetensors") && name.ends_with(".safetensors")) files.insert(name);
+    if (name.ends_with(kModelFileEnding) && (name.starts_with(stem + "-") || name.size() == stem.size() + kModelFileEnding.size()) && name.starts_with(stem)) files.insert(name);
   }
   if (error) throw data_error("{}: cannot be listed: {}", folder.string(), error.message());
   return files;
@@ -73,8 +73,8 @@ TensorIndex TensorIndex::open(const fs::path& folder, const std::string& stem) {
   TensorIndex index;
   index.folder_ = folder;
   if (!fs::is_directory(folder)) throw data_error("{}: no such folder", folder.string());
-  const fs::path single = folder / (stem + ".safetensors");
-  const fs::path map_path = folder / (stem + ".safetensors.index.json");
+  const fs::path single = folder / fmt::format("{}{}", stem, kModelFileEnding);
+  const fs::path map_path = folder / fmt::format("{}{}.index.json", stem, kModelFileEnding);
   for (const fs::path& path : {single, map_path}) require_no_dangling_link(path);
   const bool sharded = fs::exists(map_path);
   std::set<std::string> present = files_of_stem(folder, stem);

@@ -125,7 +125,7 @@ std::vector<Damage> verify_checkpoint(const fs::path& checkpoint, const Manifest
   std::error_code error;
   for (fs::recursive_directory_iterator it(checkpoint, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().lexically_relative(checkpoint).generic_string();
-    const bool tensors = it->path().extension() == ".safetensors" || name.ends_with(".safetensors.index.json");
+    const bool tensors = it->path().extension() == kModelFileEnding || name.ends_with(fmt::format("{}.index.json", kModelFileEnding));
     if (tensors && manifest.tensor_files.count(name) == 0 && manifest.files.count(name) == 0)
       damages.push_back({name, "", "is not in the manifest, and readers would take it for a part of the checkpoint: remove it"});
   }

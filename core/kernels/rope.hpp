@@ -1,4 +1,4 @@
-// Rotary position embedding (Su et al., 2021), rotate-half layout as in Hugging Face's Llama and Qwen3: within a head,
+// Rotary position embedding (Su et al., 2021), rotate-half order as in Hugging Face's Llama and Qwen3: within a head,
 // element j is paired with j + head_dim/2. T: float, double, BFloat16; computed in A = AccumulateOf<T>.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Rotary position tables (Su et al. 2021), rotate-half layout: dimension j pairs with j + h/2.
+// Rotary position tables (Su et al. 2021), rotate-half order: dimension j pairs with j + h/2.
 #pragma once
 
 #include "core/tensor/tensor.hpp"

@@ -1,4 +1,4 @@
-// Rotary position embedding (Su et al. 2021), rotate-half layout: within a head of width h, element j pairs with j + h/2.
+// Rotary position embedding (Su et al. 2021), rotate-half order: within a head of width h, element j pairs with j + h/2.
 #pragma once
 
 #include "core/tensor/tensor.hpp"

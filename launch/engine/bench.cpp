@@ -14,12 +14,6 @@
 namespace sluice {
 namespace {
 
-DType dtype_named(const std::string& name) {
-  for (const DType type : {DType::kFloat32, DType::kBFloat16, DType::kFloat64})
-    if (name_of(type) == name) return type;
-  throw usage_error("bench: dtype={} is none of float32, bfloat16, float64", name);
-}
-
 nlohmann::ordered_json to_json(const MoeBenchShape& shape, const MoeBenchResult& r) {
   const std::int64_t expert = 3 * shape.hidden_size * shape.expert_hidden_size, router = shape.hidden_size * shape.num_experts;
   // For each weight of a token's experts two operations in forward and four in backward. The router's operations are left out.
@@ -48,7 +42,7 @@ void print_row(const nlohmann::ordered_json& row) {
 }
 
 void print_header(const MoeBenchOptions& o, int threads) {
-  log_info("{} rows, width {}, experts of width {}, top-{}, {}, {}", o.rows, o.hidden_size, o.expert_hidden_size, o.top_k, o.dtype,
+  log_info("{} rows, width {}, experts of width {}, top-{}, {}, {}", o.rows, o.hidden_size, o.expert_hidden_size, o.top_k, name_of(o.dtype),
            counted(threads, "thread"));
   log_info("forward and backward, median of {} rounds in turn with a dense SwiGLU of width {}", o.repeats, o.top_k * o.expert_hidden_size);
   constexpr const char* kColumns = "{:>7} {:>8} {:>8} {:>6} {:^15} {:>9} {:>10} {:>10} {:>8} {:>8}";
@@ -60,14 +54,13 @@ void print_header(const MoeBenchOptions& o, int threads) {
 
 int bench_command(const BenchOptions& options) {
   const MoeBenchOptions& o = options.moe;
-  const DType dtype = dtype_named(o.dtype);
   const int threads = recipes::use_threads(o.threads, 1);
   nlohmann::ordered_json result = {{"benchmark", "moe"},
                                    {"rows", o.rows},
                                    {"hidden_size", o.hidden_size},
                                    {"expert_hidden_size", o.expert_hidden_size},
                                    {"top_k", o.top_k},
-                                   {"dtype", o.dtype},
+                                   {"dtype", std::string(name_of(o.dtype))},
                                    {"threads", threads},
                                    {"repeats", o.repeats},
                                    {"reference", "dense SwiGLU of width top_k * expert_hidden_size, in turn, same run"},
@@ -75,7 +68,7 @@ int bench_command(const BenchOptions& options) {
                                    {"results", nlohmann::ordered_json::array()}};
   if (!options.json) print_header(o, threads);
   for (const std::int64_t experts : o.num_experts) {
-    const MoeBenchShape shape{o.rows, o.hidden_size, o.expert_hidden_size, experts, o.top_k, dtype};
+    const MoeBenchShape shape{o.rows, o.hidden_size, o.expert_hidden_size, experts, o.top_k, o.dtype};
     const nlohmann::ordered_json& row = result["results"].emplace_back(to_json(shape, bench_moe(shape, o.repeats)));
     if (!options.json) print_row(row);
   }

@@ -12,6 +12,9 @@ void add_by_layer(JsonRow& row, const char* name, const std::vector<std::int64_t
   for (std::size_t i = 0; i < values.size(); ++i) row.set(fmt::format("{}/layers.{}", name, layers[i]), values[i]);
 }
 
+// The terms of text and mixtures are written under their own names, those that a stage adds as "loss/NAME".
+bool has_own_key(const std::string& term) { return term == "load_balancing_loss" || term == "z_loss"; }
+
 }  // namespace
 
 JsonRow metrics_row(const StepMetrics& metrics, const std::string& model) {
@@ -38,8 +41,7 @@ JsonRow metrics_row(const StepMetrics& metrics, const std::string& model) {
   add("step_seconds", metrics.step_seconds);
   add("elapsed_seconds", metrics.elapsed_seconds);
   add("exposed_comm_seconds", metrics.exposed_comm_seconds);
-  add("load_balancing_loss", metrics.load_balancing_loss);
-  add("z_loss", metrics.z_loss);
+  for (const auto& [name, value] : metrics.terms) row.set(has_own_key(name) ? name : "loss/" + name, value);
   if (const auto& load = metrics.load)
     row.set("max_violation", load->max_violation).set("dead_experts", load->dead).set("starved_experts", load->starved);
   add("dropped_fraction", metrics.dropped_fraction);

@@ -127,7 +127,7 @@ class ModelFiles {
 
   void plan_routing() {
     if (!model_.moe) return;
-    FileJob job{folder_ + "state/routing.safetensors", {}};
+    FileJob job{fmt::format("{}state/routing{}", folder_, checkpoint::kModelFileEnding), {}};
     for (const auto& [name, tensor] : routing_state(model_)) {
       const checkpoint::TensorInfo info{name, checkpoint::stored_type_of(from_torch(tensor.scalar_type())), tensor.sizes().vec()};
       job.pieces.push_back({info, -1, [tensor = tensor] { return tensor; }});

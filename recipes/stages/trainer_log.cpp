@@ -44,6 +44,8 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   const std::int64_t active = parameters_.active;
   meter_.add_step(tokens, seconds, static_cast<double>(tokens) * static_cast<double>(active));
   row_.loss = loss_of(result);
+  row_.terms = result.terms;
+  row_.terms.erase("loss");
   const parallel::ExchangeCounters now = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};
   std::int64_t sums[3] = {target_bytes(batch, token_bytes_), now.bytes_intra - before.bytes_intra, now.bytes_inter - before.bytes_inter};
   world_.world()->start_all_reduce(sums, 3, DType::kInt64, parallel::ReduceOp::kSum, {"bytes", state_.step, "", "between steps"}).finish();
@@ -62,8 +64,6 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
     if (expert != 1.0) row_.expert_learning_rate = *row_.learning_rate * expert;
     row_.exchange_bytes_intra = sums[1];
     row_.exchange_bytes_inter = sums[2];
-    row_.load_balancing_loss = result.terms.at("load_balancing_loss");
-    row_.z_loss = result.terms.at("z_loss");
     row_.dropped_fraction = result.dropped_fraction(*model_, batch);
     row_.sparse_layers = model_->moe->layers;
     row_.load = measure_load(expert_counts);

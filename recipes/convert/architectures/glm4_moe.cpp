@@ -28,7 +28,7 @@ class Glm4Moe : public Architecture {
   Glm4Moe() : Architecture("glm4_moe", "Glm4MoeForCausalLM") {}
 
   std::optional<std::string> misfit(const ModelDescription& model) const override {
-    if (!model.moe || routes_by_softmax(model)) return "";
+    if (!model.moe || model.moe->score_func != moe::ScoreFunction::kSigmoid) return "";
     if (model.decoder.qk_norm == QkNorm::kProjection)
       return "sigmoid scores with query/key norms over the whole projection: Glm4Moe has them by head";
     if (!sparse_layers_are_last(model))

@@ -31,7 +31,8 @@ TEST_CASE("a row has the contract's names in its order; what is absent is absent
   metrics.layer_expert_cosine = {{0, 1.5}, {7, 1.5}};
   metrics.router_learning_rate = metrics.expert_learning_rate = 1.5;
   metrics.bits_per_byte = metrics.learning_rate = metrics.grad_norm = metrics.tokens_per_second = metrics.step_seconds = 1.5;
-  metrics.elapsed_seconds = metrics.exposed_comm_seconds = metrics.load_balancing_loss = metrics.z_loss = 1.5;
+  metrics.elapsed_seconds = metrics.exposed_comm_seconds = 1.5;
+  metrics.terms = {{"load_balancing_loss", 1.5}, {"z_loss", 1.5}, {"contrastive", 0.5}};
   metrics.dropped_fraction = metrics.mfu = metrics.validation_loss = metrics.validation_bits_per_byte = 1.5;
   metrics.sparse_layers = {0, 7};
   metrics.load = LoadFigures{1.5, {0.5, 1.5}, {3, 0}, 3, 4};
@@ -45,7 +46,7 @@ TEST_CASE("a row has the contract's names in its order; what is absent is absent
           "step stage tokens loss bits_per_byte learning_rate router_learning_rate expert_learning_rate grad_norm tokens_per_second "
           "step_seconds elapsed_seconds "
           "exposed_comm_seconds "
-          "load_balancing_loss z_loss max_violation dead_experts starved_experts dropped_fraction expert_cosine expert_dense_cosine "
+          "loss/contrastive load_balancing_loss z_loss max_violation dead_experts starved_experts dropped_fraction expert_cosine expert_dense_cosine "
           "router_grad_norm choice_changed choice_changed_steps "
           "exchange_bytes_intra exchange_bytes_inter "
           "memory_bytes mfu "
