@@ -38,9 +38,8 @@ ShardPlan plan_shards(std::vector<TensorInfo> tensors, std::uint64_t max_bytes, 
     plan.shards.back().tensors.push_back(tensor);
   }
   for (std::size_t i = 0; i < plan.shards.size(); ++i)
-    plan.shards[i].file =
-        plan.single_file() ? fmt::format("{}{}", stem, kModelFileEnding)
-                           : fmt::format("{}-{:05}-of-{:05}{}", stem, i + 1, plan.shards.size(), kModelFileEnding);
+    plan.shards[i].file = plan.single_file() ? fmt::format("{}{}", stem, kModelFileEnding)
+                                             : fmt::format("{}-{:05}-of-{:05}{}", stem, i + 1, plan.shards.size(), kModelFileEnding);
   return plan;
 }
 

@@ -41,7 +41,9 @@ std::set<std::string> files_of_stem(const fs::path& folder, const std::string& s
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
-    if (name.ends_with(kModelFileEnding) && (name.starts_with(stem + "-") || name.size() == stem.size() + kModelFileEnding.size()) && name.starts_with(stem)) files.insert(name);
+    if (name.ends_with(kModelFileEnding) && (name.starts_with(stem + "-") || name.size() == stem.size() + kModelFileEnding.size()) &&
+        name.starts_with(stem))
+      files.insert(name);
   }
   if (error) throw data_error("{}: cannot be listed: {}", folder.string(), error.message());
   return files;

@@ -57,9 +57,8 @@ std::string decoder_text(const recipes::ModelDescription& model) {
 
 std::string experts_text(const recipes::ModelDescription& model) {
   const moe::MoeConfig& moe = *model.moe;
-  std::string text =
-      fmt::format("{} of width {}, top-{} by {} scores, in {}", moe.num_experts, moe.expert_hidden_size, moe.top_k,
-                  name_of(moe.score_func), counted(moe.layers.size(), "layer"));
+  std::string text = fmt::format("{} of width {}, top-{} by {} scores, in {}", moe.num_experts, moe.expert_hidden_size, moe.top_k,
+                                 name_of(moe.score_func), counted(moe.layers.size(), "layer"));
   if (moe.family_size > 1) text += fmt::format(", families of {}", moe.family_size);
   if (moe.num_shared_experts > 0) text += fmt::format(", {} shared", moe.num_shared_experts);
   return text;

@@ -42,7 +42,7 @@ struct StepMetrics {
   std::optional<double> step_seconds;
   std::optional<double> elapsed_seconds;       // since the run began, summed over its starts
   std::optional<double> exposed_comm_seconds;  // that rank 0 waited for reductions and exchanges; only with several ranks
-  std::map<std::string, double> terms;  // the terms of the objective beside the loss, by name
+  std::map<std::string, double> terms;         // the terms of the objective beside the loss, by name
   std::optional<LoadFigures> load;
   std::optional<WindowLoad> window;         // of the window that ends with this step
   std::vector<std::int64_t> sparse_layers;  // the layer numbers that the figures by layer in `load` and `window` belong to
