@@ -1,4 +1,5 @@
-// Legend: R rows, D model width, F expert width; of one expert p rows, padded to the grid of row counts, of all experts P.
+// Legend: R rows, D model width, F expert width, p rows of one expert with the padding that products need (ops::product_rows), P such rows
+// of all experts.
 #include "moe/grouped_experts.hpp"
 
 #include "core/nn/linear.hpp"

@@ -1,4 +1,4 @@
-// The experts a rank owns: SwiGLU over rows sorted by expert, as grouped matrix products (core/ops/grouped_product.hpp).
+// The experts that a rank owns: SwiGLU over rows sorted by expert, computed as grouped matrix products (core/ops/grouped_product.hpp).
 // Legend: R rows, L owned experts, D model width, F expert width.
 #pragma once
 
@@ -13,22 +13,25 @@
 
 namespace sluice::moe {
 
-/// Rows sorted by group [R, in] times each group's weight [L, out, in] -> [R, out]; counts int64 [L] as in core/ops/grouped_product.hpp.
-/// The weight's gradient goes to weight.gradient.
+/// Multiplies rows [R, in], sorted by group, by the transposed matrix of their group in the weight [L, out, in]. Returns [R, out]. counts
+/// int64 [L] is the number of rows of each group. The weight's gradient goes to weight.gradient. `numerics` may transform rows and weight
+/// before the product.
 at::Tensor grouped_linear(const at::Tensor& rows, Parameter& weight, const at::Tensor& counts, const Numerics& numerics = {});
 
 class GroupedExperts {
  public:
-  /// Experts first_expert .. first_expert + count - 1 of a layer, by their numbers in the whole model. `layer`: its path, "layers.3".
-  /// options: the model's (Parameter::make).
+  /// The experts first_expert .. first_expert + count - 1 of a layer, by their numbers in the whole model. `layer` is its path, "layers.3".
+  /// `options` are the model's element type and device (Parameter::make).
   GroupedExperts(const MoeConfig& config, std::int64_t hidden_size, const std::string& layer, std::int64_t first_expert, std::int64_t count,
                  const at::TensorOptions& options);
 
-  /// Weighted rows: down(w * silu(gate(x)) * up(x)). One fused function on the CPU's kernels while the numerics slots are empty.
+  /// Returns down(w * silu(gate(x)) * up(x)), [R, D], for the chunk's rows x [R, D] and their weights w [R]. If operations run on the CPU's
+  /// kernels and the numerics slots are empty, this is one fused function, else forward_composed().
   at::Tensor forward(const parallel::ExpertChunk& chunk);
-  /// The same from grouped_linear and the activation, each a node of its own: the fused function's oracle, to the last bit.
+  /// The same from grouped_linear and the activation, each an autograd node of its own. Tests compare the fused function with it: they are
+  /// equal to the last bit.
   at::Tensor forward_composed(const parallel::ExpertChunk& chunk);
-  /// Whether their weights want a gradient: the same on all ranks.
+  /// Whether these weights are trained. The answer is the same on all ranks.
   bool learn() const { return gate_up.gradient.placed() || down.gradient.placed(); }
   void collect(std::vector<Parameter*>& parameters);
 

@@ -1,4 +1,5 @@
-// The mixture of experts as it fills a decoder's FeedForward slot: router -> exchange -> experts, plus shared experts.
+// The mixture of experts as a decoder's feed-forward: the router chooses experts, rows are exchanged between ranks, the experts compute,
+// and the results come back. Shared experts, if any, are added.
 #pragma once
 
 #include "core/nn/feed_forward.hpp"
@@ -13,7 +14,7 @@
 
 namespace sluice::moe {
 
-/// Where this rank stands among the owners of a layer's experts.
+/// Which of a layer's experts this rank owns: block group_rank of group_size equal blocks.
 struct ExpertPlacement {
   int group_rank = 0;
   int group_size = 1;
@@ -21,8 +22,8 @@ struct ExpertPlacement {
 
 class MoeFeedForward : public FeedForward {
  public:
-  /// Fills the slot `path`, "layers.3.feed_forward", of the layer `layer`, "layers.3". Usage error if the group's ranks do not divide the
-  /// experts.
+  /// Fills the slot with the path `path`, "layers.3.feed_forward", of the layer `layer`, "layers.3". `exchange` moves rows between the
+  /// ranks. `options` are the model's element type and device. Usage error if num_experts is not a multiple of placement.group_size.
   MoeFeedForward(const std::string& path, const std::string& layer, const MoeConfig& config, std::int64_t hidden_size,
                  ExpertPlacement placement, std::shared_ptr<parallel::TokenExchange> exchange, const at::TensorOptions& options);
 

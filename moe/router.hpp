@@ -1,8 +1,11 @@
-// The router: scores, stable top-k and gate weights, for a flat router and for families.
-// Legend: N rows, E router rows (experts, or families), K choices, D width, C child rows.
+// The router: it scores the experts for each row, chooses the k best (ties go to the lower index) and gives them gate weights. It works on
+// single experts (a flat router) or on families of experts.
+// Legend: N rows, E router rows (experts, or families), K choices of a row, D width, C rows of the families' children.
 //
-// A family is a tree of twins: its row in `gate` alone decides top-k and gate weight; one pair of rows per inner node of
-// the tree picks a child, multiplied in as p/stopgrad(p), so that growing changes no output and the pick still learns.
+// A family is a binary tree of experts that grew by doubling. The family's row in `gate` alone decides the top-k choice and the gate
+// weight. At each inner node of the tree a pair of rows in `family_gate` picks one of the two children, by the larger logit. The gate
+// weight is multiplied by p / stopgrad(p), which is 1, p being the probability of the picked child. So growth changes no output, and yet
+// the pick gets a gradient and learns.
 #pragma once
 
 #include "core/nn/feed_forward.hpp"
@@ -15,50 +18,64 @@
 namespace sluice::moe {
 
 struct Routing {
-  at::Tensor experts;          // int64 [N, K] global expert ids, leaves of the families; -1: dropped over capacity
-  parallel::RoutingPlan plan;  // of those
+  at::Tensor experts;          // int64 [N, K], experts of the whole model (the leaves of the families); -1: dropped over capacity
+  parallel::RoutingPlan plan;  // made of `experts`
   at::Tensor weights;          // [N, K] gate weights, differentiable
   SlotStatistics statistics;
 };
 
 class Router {
  public:
-  /// `layer`: its path, "layers.3". options: the model's (Parameter::make). Usage error if families are not of a power of two.
+  /// `layer` is the layer's path, "layers.3". `options` are the model's element type and device (Parameter::make). Usage error if
+  /// family_size is not a power of two.
   Router(const MoeConfig& config, std::int64_t hidden_size, const std::string& layer, const at::TensorOptions& options);
 
+  /// Routes the rows x [N, D]; `rows` says to which sequence each belongs.
   Routing route(const at::Tensor& x_ND, const RowTable& rows) const;
+  /// Appends the parameters in their canonical order.
   void collect(std::vector<Parameter*>& parameters);
 
-  /// The settings of the whole layer.
+  /// The settings of the whole sparse layer.
   const MoeConfig& config() const { return config_; }
-  /// Others of the same shape (coefficients, capacity, top_k) from the next route() on. A bias that was there stays.
+  /// Uses other settings of the same shape (coefficients, capacity, top_k) from the next route() on. If there was a selection bias, it
+  /// stays, even if the new bias_update_rate is 0.
   void set_config(const MoeConfig& config) {
     bias_loaded = has_bias();
     config_ = config;
   }
 
-  /// Loss-free balancing (arXiv:2408.15664; DeepSeek-V3, arXiv:2412.19437): adds bias_step() * sign(T*k - E*count) of the whole step, the
-  /// sign decided in integers. counts [E].
+  /// Loss-free balancing (arXiv:2408.15664; DeepSeek-V3, arXiv:2412.19437): adds bias_step() * sign(T*k - E*count) to the bias of each row,
+  /// where counts [E] are those of the whole step and T its tokens. The sign is computed in integers. Does nothing if bias_update_rate is
+  /// 0.
   void update_bias(const at::Tensor& counts);
-  /// For sigmoid scores, each of which lies between 0 and 1, bias_update_rate, as there. Softmax scores share out 1 among the E rows that
-  /// the bias is added to, so the same part of a mean score is bias_update_rate / E: at 128 rows 0.01 is larger than all of them.
+  /// The size of one step of the bias. For sigmoid scores, each of which lies between 0 and 1, it is bias_update_rate, as in the papers.
+  /// Softmax scores share out a sum of 1 among the E rows, so the same part of a mean score is bias_update_rate / E. (With 128 rows the
+  /// mean score is 0.0078, less than one step of 0.01 would be.)
   double bias_step() const;
 
   mutable Parameter gate;         // [E, D]
   mutable Parameter family_gate;  // [C, D], level after level; unused without families
-  at::Tensor correction_bias;     // [E], added for selection only; not trained by the optimizer
+  /// The selection bias [E]. It is added to the scores when experts are chosen, and not to the gate weights. The optimizer does not train
+  /// it.
+  at::Tensor correction_bias;
+  /// Whether choices use the bias.
   bool has_bias() const { return config_.bias_update_rate > 0 || bias_loaded; }
-  bool bias_loaded = false;  // a checkpoint brought one
-  bool bias_by_rows = true;  // false: a run that began when softmax steps too were bias_update_rate goes on with those
+  /// There is a bias whatever bias_update_rate is, since it came from a checkpoint, from the settings of an earlier stage, or from the
+  /// model before a conversion.
+  bool bias_loaded = false;
+  /// Whether bias_step() divides by E for softmax scores. False only in runs that began with a version that did not: they go on without it.
+  bool bias_by_rows = true;
 
  private:
-  /// Without the pairs over capacity in each sequence: expert_capacity() of its length per expert, kept in order of (token, k).
+  /// Returns the chosen experts with -1 for each pair that is over capacity. In each sequence an expert keeps its first expert_capacity()
+  /// pairs, in the order of (token, k).
   at::Tensor within_capacity(const at::Tensor& experts, const RowTable& rows) const;
 
   MoeConfig config_;
 };
 
-/// Pairs that an expert takes of a sequence of `length` tokens: ceil(T*k*factor/E), exact for factors written as decimals.
+/// Returns how many pairs of a sequence of `length` tokens T one expert accepts: ceil(T * top_k * capacity_factor / num_experts). The
+/// result is exact for factors written as decimals, such as 1.1.
 std::int64_t expert_capacity(std::int64_t length, std::int64_t top_k, std::int64_t num_experts, double capacity_factor);
 
 }  // namespace sluice::moe

@@ -1,4 +1,4 @@
-// XXH3-128, the checksum of checkpoints (xxhash.com; the hex form is that of `xxhsum -H128`).
+// XXH3-128, the checksum of checkpoints (xxhash.com). The text form is that of `xxhsum -H128`.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +18,13 @@ struct Checksum {
 };
 
 std::string to_hex(const Checksum& checksum);  // 32 lower-case digits
+/// Nothing if the text is not 32 lower-case hex digits.
 std::optional<Checksum> parse_checksum(std::string_view hex);
 
 Checksum checksum_of(std::span<const std::byte> bytes);
 Checksum checksum_of(std::string_view text);
 
-/// The same, over bytes that come in pieces.
+/// The checksum of bytes that come in pieces. digest() is that of all bytes so far.
 class ChecksumStream {
  public:
   ChecksumStream();

@@ -1,6 +1,6 @@
-// manifest.json: what a checkpoint consists of, so that any torn or flipped byte is found and named. Every tensor and every
-// other file has a checksum (XXH3-128), and so have the headers of the safetensors files and the manifest itself.
-// Names are global: no rank and no layout. Checking files against it is in verify.hpp.
+// manifest.json, the list of what a checkpoint consists of, with which any torn or flipped byte is found and named. There is a checksum
+// (XXH3-128) of every tensor, of the header of every tensor file, of every other file, and of the manifest itself. The names in it are the
+// same whatever number of ranks wrote the checkpoint. verify.hpp checks files against a manifest.
 #pragma once
 
 #include "core/base/error.hpp"
@@ -18,12 +18,13 @@ namespace sluice::checkpoint {
 inline constexpr int kManifestFormatVersion = 1;
 inline constexpr const char* kManifestName = "manifest.json";
 
-/// A checkpoint that another version of the program wrote. It is not damaged, so nothing may replace or remove it.
+/// The checkpoint has a format version that this program does not read. It is not damaged, so nothing may replace or remove it.
 class FormatVersionError : public Error {
  public:
   using Error::Error;
 };
 
+/// What is expected of a tensor.
 struct TensorRecord {
   StoredType type = StoredType::kF32;
   Shape shape;
@@ -33,7 +34,7 @@ struct TensorRecord {
 
 struct TensorFileRecord {
   std::uint64_t bytes = 0;
-  Checksum header;                              // of length, JSON and padding
+  Checksum header;                              // of everything before the first tensor: length, JSON and padding
   std::map<std::string, TensorRecord> tensors;  // by name
   bool operator==(const TensorFileRecord&) const = default;
 };
@@ -47,22 +48,23 @@ struct FileRecord {
 struct Manifest {
   int format_version = kManifestFormatVersion;
   std::int64_t step = 0;
-  std::string stage;                                     // the stage this step belongs to; its last checkpoint is kept
-  std::map<std::string, TensorFileRecord> tensor_files;  // by path inside the checkpoint, '/' between folders
-  std::map<std::string, FileRecord> files;               // the others, manifest.json excepted
+  std::string stage;  // name of the stage that `step` belongs to; the last checkpoint of each stage is kept
+  std::map<std::string, TensorFileRecord> tensor_files;  // by path inside the checkpoint, with '/' between folders
+  std::map<std::string, FileRecord> files;               // all other files, except manifest.json
   bool operator==(const Manifest&) const = default;
 };
 
-/// Also the form in which ranks tell the coordinator of the files they wrote: a manifest with only those.
+/// The text of manifest.json. Ranks also use this form to tell the coordinator which files they wrote: as a manifest of these files alone.
 std::string to_json(const Manifest& manifest);
 
-/// Data error naming `file` on damage, another format version (newer is refused, saying so), or a path that leaves the folder.
+/// Reads the text of `file`. FormatVersionError for another format version. Data error that names `file` if the text is damaged, or if a
+/// path in it leads out of the checkpoint's folder.
 Manifest parse_manifest(std::string_view text, const std::string& file);
 
-/// Of a checkpoint folder.
+/// Reads the manifest of a checkpoint's folder.
 Manifest read_manifest(const std::filesystem::path& checkpoint);
 
-/// Adds the files of `part`. Data error if one is there already: each file has exactly one writer.
+/// Adds the files of `part` to `whole`. Data error if one of them is there already, since each file has exactly one writer.
 void merge(Manifest& whole, const Manifest& part);
 
 }  // namespace sluice::checkpoint

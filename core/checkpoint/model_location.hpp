@@ -1,4 +1,4 @@
-// What a user may name as a model: RUN, RUN@STEP, a checkpoint folder, or a Hugging Face folder.
+// Finds the model that a user names: a run (RUN), one step of it (RUN@STEP), a checkpoint's folder, or a Hugging Face folder.
 #pragma once
 
 #include "core/checkpoint/checkpoint_directory.hpp"
@@ -16,29 +16,31 @@ namespace sluice::checkpoint {
 
 struct ModelLocation {
   std::filesystem::path path;         // the folder with config.json
-  std::filesystem::path run;          // the run it belongs to, "" if none
-  std::optional<std::int64_t> step;   // of our checkpoints
-  std::vector<std::string> warnings;  // damaged newer checkpoints that were skipped
-  bool is_latest = false;             // the run was named, and this is its latest
-  FolderIdentity folder;              // what `path` led to
+  std::filesystem::path run;          // folder of the run that the checkpoint belongs to; "" if there is none
+  std::optional<std::int64_t> step;   // of a checkpoint of ours; absent for a Hugging Face folder
+  std::vector<std::string> warnings;  // one for each damaged newer checkpoint that was skipped
+  bool is_latest = false;             // a run was named without a step, and this is its latest good checkpoint
+  FolderIdentity folder;              // identity of `path` when it was found
 };
 
-/// A run is a folder with `checkpoints` in it, or the name of one in `runs`; without @STEP its latest good checkpoint is meant.
-/// Our own checkpoints are verified to `depth`. Data error if there is no such model, listing the steps there are.
+/// Finds the model `name`. A run is a folder with `checkpoints` in it, or the name of such a folder in runs/. Without @STEP its latest good
+/// checkpoint is meant. Checkpoints of ours are verified to `depth`. Data error if there is no such model; if only the step is wrong, the
+/// message lists those that there are.
 ModelLocation locate_model(const std::string& name, VerifyDepth depth = VerifyDepth::kEverything);
 
-/// Whether `location` no longer leads to what was found there: the run that goes on has removed that checkpoint, or written it anew.
+/// Whether `location.path` no longer leads to the folder that was found: the run goes on and has removed that checkpoint or written it
+/// anew.
 bool went_away(const ModelLocation& location);
 
-/// Data error in one line for a model of that name that went away while it was read.
+/// Returns the data error for a model that went away while it was read, in one line.
 Error went_away_error(const std::string& name);
 
-/// How often a run's latest checkpoint may go away before whoever reads it gives up.
+/// How often open_located tries a run's latest checkpoint before it gives up.
 inline constexpr int kMostTries = 20;
 
-/// Finds `name` and opens what it finds. A run that goes on removes old checkpoints, which may be the one that is being opened: then its
-/// latest by now is opened instead (`open` is called again, whether it threw or saw a part); one that was named by its step or folder is
-/// told to have gone away (data error). Files that `open` has mapped stay what they are.
+/// Finds `name` and calls open(location). A run that goes on removes old checkpoints, perhaps the one that is being opened. If the run was
+/// named without a step, its new latest checkpoint is then opened instead: `open` is called again, so it must discard what it read before.
+/// Otherwise this is a data error (went_away_error). Files that `open` has mapped stay readable.
 void open_located(const std::string& name, VerifyDepth depth, const std::function<void(const ModelLocation&)>& open);
 
 }  // namespace sluice::checkpoint

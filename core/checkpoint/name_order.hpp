@@ -1,4 +1,4 @@
-// Tensor names have numbers in them (layer, expert): ordering them as people count, and printing long lists of them briefly.
+// Tensor names contain numbers (of layers and experts). This file orders names by these numbers and prints long lists of names briefly.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace sluice::checkpoint {
 
-/// A total order in which runs of digits compare as numbers: layers.2 before layers.10.
+/// A total order in which runs of digits compare as numbers: layers.2 comes before layers.10.
 bool natural_less(std::string_view a, std::string_view b);
 
-/// Every name, with numbers folded into ranges where the names fill them: model.layers.{0-23}.mlp.experts.{0-7}.up_proj.weight.
-/// Sorted; distinct names in, complete and unambiguous out.
+/// Returns the names, sorted, with numbers folded into ranges wherever all names of the range are there:
+/// model.layers.{0-23}.mlp.experts.{0-7}.up_proj.weight. The names must be distinct. The result stands for exactly these names.
 std::vector<std::string> fold_names(std::vector<std::string> names);
 
 }  // namespace sluice::checkpoint

@@ -1,4 +1,4 @@
-// Safetensors files as containers (container.hpp): a reader and a writer. The format is in safetensors_header.hpp.
+// The reader and the writer of safetensors files (container.hpp). The format is described in safetensors_header.hpp.
 #pragma once
 
 #include "core/base/files.hpp"
@@ -16,10 +16,11 @@
 
 namespace sluice::checkpoint {
 
-/// A whole file, mapped and checked. Data begin at multiples of 8 only in files of the reference writer and of ours; foreign
-/// ones may be unaligned: copy the bytes, do not cast the pointer.
+/// A whole file, mapped and checked. In files of other writers tensors may not be aligned for their type: copy the bytes, do not cast the
+/// pointer.
 class SafetensorsFile final : public Container {
  public:
+  /// Data error if the file cannot be read or violates the format (parse_safetensors).
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::string& path() const override { return path_; }
@@ -36,10 +37,10 @@ class SafetensorsFile final : public Container {
   std::vector<TensorView> tensors_;
 };
 
-/// A file as plan_safetensors() places its tensors.
+/// Writes a file with tensors at the places that plan_safetensors() chose.
 class SafetensorsWriter final : public ContainerWriter {
  public:
-  /// `got_on`, if given, is called after every few megabytes that were written or flushed.
+  /// Creates the file, reserves its space and writes the header, as create_container() says.
   SafetensorsWriter(const std::filesystem::path& path, SafetensorsHeader header, std::function<void()> got_on = {});
   ~SafetensorsWriter() override;
   SafetensorsWriter(const SafetensorsWriter&) = delete;
@@ -56,12 +57,12 @@ class SafetensorsWriter final : public ContainerWriter {
   std::function<void()> got_on_;
   SafetensorsHeader header_;
   int fd_ = -1;
-  std::vector<std::optional<Checksum>> checksums_;  // as header_.tensors; of those that were written, and of those of no bytes
+  std::vector<std::optional<Checksum>> checksums_;  // in the order of header_.tensors; absent for those not written yet
   std::unordered_map<std::string, std::size_t> index_;
   Checksum header_checksum_;
 };
 
-/// The format's two halves, for container.cpp.
+/// The two functions of the format that container.cpp calls.
 std::unique_ptr<Container> open_safetensors(const std::filesystem::path& path);
 std::unique_ptr<ContainerWriter> create_safetensors(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
                                                     std::function<void()> got_on);

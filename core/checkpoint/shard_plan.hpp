@@ -1,6 +1,6 @@
-// How tensors are cut into files: a pure function of the tensors and a size cap, never of ranks, so that a checkpoint's files are
-// the same on every layout. Names follow Hugging Face: model.safetensors, or model-00001-of-00007.safetensors … with
-// model.safetensors.index.json.
+// Decides how a model's tensors are divided among files. This depends on the tensors and a size limit only, never on ranks, so a checkpoint
+// has the same files on every layout. Names follow Hugging Face: model.safetensors, or model-00001-of-00007.safetensors and so on with an
+// index, model.safetensors.index.json.
 #pragma once
 
 #include "core/checkpoint/container.hpp"
@@ -23,23 +23,25 @@ struct Shard {
 };
 
 struct ShardPlan {
-  std::string stem;
-  std::vector<Shard> shards;  // at least one
+  std::string stem;           // beginning of the file names, "model"
+  std::vector<Shard> shards;  // at least one, which may be empty of tensors
   std::uint64_t total_bytes = 0;
   std::uint64_t total_parameters = 0;
 
   bool single_file() const { return shards.size() == 1; }
-  /// model.safetensors.index.json; written only if there are several files.
+  /// model.safetensors.index.json. There is an index only if there are several files.
   std::string index_name() const { return fmt::format("{}{}.index.json", stem, kModelFileEnding); }
+  /// The text of the index: for each tensor the file that it is in, and the totals.
   std::string index_json() const;
 };
 
-/// Tensors in natural order of their names (whatever the order given), each file filled up to `max_bytes`; a larger tensor has a
-/// file of its own. Data error on a name that occurs twice or a shape that has no size.
+/// Takes the tensors in natural order of their names, whatever order they are given in, and begins a new file whenever the next tensor
+/// would raise the file above `max_bytes`. A tensor larger than that gets a file of its own. Data error for a name that occurs twice or a
+/// shape without a possible size.
 ShardPlan plan_shards(std::vector<TensorInfo> tensors, std::uint64_t max_bytes = kDefaultShardBytes, const std::string& stem = "model");
 
-/// The one rank that writes file `index` of `files`: spread over the world, so that nodes share the work when files are fewer
-/// than ranks, and consecutive otherwise.
+/// Returns the rank that writes file number `index` (from 0) of `files`: floor(index * world_size / files). With fewer files than ranks,
+/// the writers are spread evenly over the ranks, so that nodes share the work. With more, each rank writes files with consecutive numbers.
 int writing_rank(std::size_t index, std::size_t files, int world_size);
 
 }  // namespace sluice::checkpoint

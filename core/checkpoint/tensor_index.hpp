@@ -1,4 +1,4 @@
-// All tensors of a folder of safetensors files, ours or Hugging Face's: one file, or shards with an index.
+// All tensors of a model's folder, ours or Hugging Face's, whether they are in one file or in several (shards) with an index.
 #pragma once
 
 #include "core/checkpoint/container.hpp"
@@ -14,12 +14,12 @@ namespace sluice::checkpoint {
 
 class TensorIndex {
  public:
-  /// Reads STEM.safetensors, or STEM.safetensors.index.json and exactly the shards it names. Data error if neither or both are
-  /// there, if index and shards disagree on any tensor, or if shards lie about that the index does not name (stale ones).
+  /// Opens STEM.safetensors, or STEM.safetensors.index.json and exactly the files that it names. Data error if there is neither, if the
+  /// index and the files disagree about any tensor, or if the folder has further files of this stem, which must be left from another save.
   static TensorIndex open(const std::filesystem::path& folder, const std::string& stem = "model");
 
   const std::filesystem::path& folder() const { return folder_; }
-  /// By name; valid while the index lives.
+  /// By name. Valid while the index lives.
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
   bool contains(const std::string& name) const { return tensors_.count(name) != 0; }
   /// Data error if there is no such tensor.

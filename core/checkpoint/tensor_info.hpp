@@ -1,5 +1,5 @@
-// What a container says about a tensor: name, element type, shape. Element types are those of safetensors, so that foreign
-// files can be described even where Sluice has no use for the type.
+// What a container says about a tensor: name, element type and shape. The element types are all those of safetensors, so that files of
+// others can be described even if this project cannot use the type.
 #pragma once
 
 #include "core/base/dtype.hpp"
@@ -14,7 +14,7 @@ namespace sluice::checkpoint {
 
 using Shape = std::vector<std::int64_t>;
 
-/// In the order of the reference library's enum, which its writer sorts by.
+/// In the order of the reference library's enum, by which its writer sorts.
 enum class StoredType {
   kBool,
   kF4,
@@ -43,11 +43,11 @@ enum class StoredType {
 std::string_view name_of(StoredType type);  // "BF16"
 int bits_of(StoredType type);
 std::optional<StoredType> parse_stored_type(std::string_view name);
-/// Real floating-point types a weight may have; Sluice reads them all into its own.
+/// Whether a weight may have this type: F16, BF16, F32 or F64. Weights of these types are converted on loading.
 bool is_floating(StoredType type);
 
 StoredType stored_type_of(DType type);
-/// The same bits as a type of Sluice's, if there is one (F16 and the 8-bit floats have none).
+/// The type of this project with the same bits; nothing if there is none (as for F16 and the 8-bit floats).
 std::optional<DType> dtype_of(StoredType type);
 
 struct TensorInfo {
@@ -60,9 +60,9 @@ struct TensorInfo {
 
 std::string to_string(const Shape& shape);  // "[2, 3]"
 
-/// Elements of a shape; nothing if a dimension is negative or the product leaves 63 bits.
+/// Number of elements of a shape; nothing if a dimension is negative or the product does not fit in 63 bits.
 std::optional<std::uint64_t> element_count(const Shape& shape);
-/// Bytes of the tensor; nothing also where the bits do not fill whole bytes.
+/// Bytes of a tensor; nothing also if its bits do not fill whole bytes.
 std::optional<std::uint64_t> byte_count(StoredType type, const Shape& shape);
 
 }  // namespace sluice::checkpoint

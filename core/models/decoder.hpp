@@ -1,5 +1,5 @@
-// V0 of the line: a Llama/Qwen3-shaped decoder. Written once, for one device, against FeedForward slots.
-// Legend: N rows, D model width, V vocabulary, L layers.
+// A decoder of the Llama/Qwen3 shape. It is written for one device and knows its feed-forward layers only through the interface
+// FeedForward; ranks appear nowhere. Legend: N rows, D model width, V vocabulary, L layers.
 #pragma once
 
 #include "core/shape/decoder_config.hpp"
@@ -15,19 +15,22 @@ namespace sluice {
 
 class Decoder : public Model {
  public:
-  /// Fills the slot of a path, "layers.3.feed_forward", in a layer of a path, "layers.3"; null for a dense one.
+  /// Makes the feed-forward of a layer. `path` is the slot's path, "layers.3.feed_forward", and `layer` the layer's, "layers.3". Null means
+  /// a dense one.
   using SlotFactory = std::function<std::unique_ptr<FeedForward>(const std::string& path, const std::string& layer)>;
 
-  /// options: the element type, and the device that everything of the model lives on.
+  /// `options` are the element type, and the device of everything in the model. All weights are zeros. Without `slots` every feed-forward
+  /// is dense.
   Decoder(const DecoderConfig& config, const at::TensorOptions& options, const SlotFactory& slots = nullptr);
 
   ForwardOutput forward(const Batch& batch, ModelState* state, const StepContext& context, const FeatureRequest& request = {}) override;
 
-  /// Weight of the language-model head, [V, D]: the embedding itself when tied.
+  /// The weight of the language-model head, [V, D]: the embedding itself if tied.
   Parameter& head() { return config.tie_word_embeddings ? embedding : lm_head; }
 
   std::vector<Parameter*> parameters() override;
   FeedForward& slot(const std::string& path) override;
+  /// The attention of layer number `layer`, 0 .. L - 1.
   Attention& attention(std::int64_t layer) { return *layers_[static_cast<std::size_t>(layer)].attention; }
 
   void set_type(at::ScalarType type) override;
@@ -36,7 +39,7 @@ class Decoder : public Model {
 
   const DecoderConfig config;
   Parameter embedding;  // [V, D]
-  Parameter lm_head;    // [V, D], untied only
+  Parameter lm_head;    // [V, D]; used only if the head is not tied to the embedding
   Numerics head_numerics;
 
  private:
@@ -50,7 +53,7 @@ class Decoder : public Model {
   Parameter final_norm_;
 };
 
-/// The path of layer i's slot in a decoder.
+/// Returns the path of the feed-forward slot of layer number `layer`, such as "layers.3.feed_forward".
 std::string feed_forward_path(std::int64_t layer);
 
 }  // namespace sluice

@@ -1,5 +1,5 @@
-// Language-model head and cross-entropy in one: logits exist only a block of rows at a time, and their gradient is
-// finished in the same sweep (cf. Liger's fused linear cross-entropy).
+// The language-model head and the cross-entropy in one function. Logits exist for a block of rows at a time, and their gradient is computed
+// in the same sweep (compare Liger's fused linear cross-entropy). Legend: N rows, D model width, V vocabulary.
 #pragma once
 
 #include "core/nn/numerics.hpp"
@@ -7,20 +7,24 @@
 
 namespace sluice {
 
-/// Rows whose logits exist at once, a few MiB of them: large enough for an efficient product, small enough to stay in cache.
+/// How many rows have logits in memory at once: about 2^21 / vocabulary, at least 64. Enough for an efficient product, few enough to stay
+/// in cache.
 std::int64_t loss_block_rows(std::int64_t vocabulary);
 
-/// scale * (sum over rows of -log softmax(x W^T)[target]), differentiable in x [N, D] and in the head's weight W [V, D] (as numerics
-/// transform them); targets int64 [N]. `nll` (optional) receives each row's value, [N], unscaled.
-/// The gradients are made in forward, so all they are multiplied by must be in `scale`: a number known before. Backward takes no incoming
-/// gradient but 1 (a sum of such terms): c10::Error that names `term` else.
+/// Returns scale * (sum over rows of -log softmax(x W^T)[target]), a scalar, for rows x [N, D], the head's weight W [V, D] and int64
+/// targets [N]. It is differentiable in x and W; `numerics` may transform both before the product. `nll`, if given, receives -log softmax(x
+/// W^T)[target] of each row, [N], not multiplied by `scale`.
+/// The gradients are computed in forward, so every factor of them must be in `scale`. Backward accepts no incoming gradient but 1, which a
+/// sum of such terms gives. For another one it throws a c10::Error that names `term`; on a device, where the value cannot be read without
+/// waiting, the device asserts instead.
 at::Tensor linear_cross_entropy(const at::Tensor& x, const at::Tensor& targets, Parameter& head, double scale, at::Tensor* nll = nullptr,
                                 const Numerics& numerics = {}, const char* term = "loss");
 
-/// Each row's -log softmax(x W^T)[target], [N], without gradient.
+/// Returns -log softmax(x W^T)[target] of each row, [N], without gradient.
 at::Tensor token_nll(const at::Tensor& x, const at::Tensor& targets, Parameter& head, const Numerics& numerics = {});
 
-/// max |x_a W_a^T - x_b W_b^T| over rows [N, D] of two models with one vocabulary, a block of rows at a time; NaN if there is one.
+/// Returns the largest |x_a W_a^T - x_b W_b^T| over all rows and words, for the same N rows in two models with one vocabulary. Computed a
+/// block of rows at a time. NaN if any difference is NaN.
 double max_logit_difference(const at::Tensor& x_a, Parameter& head_a, const Numerics& numerics_a, const at::Tensor& x_b, Parameter& head_b,
                             const Numerics& numerics_b);
 

@@ -1,9 +1,10 @@
-// Forms of a parameter's value that products want otherwise than it is kept (rounded, packed, transposed), each made anew only when the
-// value has changed since.
+// Copies of a parameter's value in the forms that matrix products need: rounded, packed, transposed. A copy is made again only if the value
+// has changed since it was made.
 //
-// What tells is the version that LibTorch counts for a tensor: it goes up with every operation in place, through whatever view of the same
-// memory, and with every pointer to write that data_of gives out (core/tensor/pointers.hpp). So whoever changes a value need not say so.
-// Parameters that lie in one flat buffer share one counter: a change of one counts as a change of all, never the other way round.
+// Whether it has changed is told by the version that LibTorch counts for a tensor. It goes up with every operation in place, through any
+// view of the same memory, and with every pointer for writing that data_of returns (core/tensor/pointers.hpp). So whoever changes a value
+// need not announce it. Parameters that lie in one flat buffer share one counter: a change of one counts as a change of all, but no change
+// is ever missed.
 #pragma once
 
 #include "core/tensor/tensor.hpp"
@@ -16,8 +17,8 @@ namespace sluice {
 
 class DerivedForms {
  public:
-  /// The form `name` of the value of `version`. Unless it was made of that one, make(form) is called: it writes the form into the tensor of
-  /// an earlier version, or, where that is undefined, into one that it allocates.
+  /// Returns the form `name` of the value with the version `version`. If it was not made from that version, make(form) is called first.
+  /// `form` is then the tensor of an earlier version, to be overwritten, or undefined, in which case make() must allocate it.
   template <class Make>
   const at::Tensor& get(const std::string& name, std::int64_t version, const Make& make) {
     Form& form = forms_[name];
@@ -28,14 +29,14 @@ class DerivedForms {
     return form.tensor;
   }
 
-  /// Lets go of all: products need none any more, or the value lies in other memory, whose versions tell nothing of what these were made
-  /// of.
+  /// Drops all forms. To be called if products need none any more, or if the value has moved to other memory, whose version says nothing
+  /// about these forms.
   void clear() { forms_.clear(); }
 
  private:
   struct Form {
     at::Tensor tensor;
-    std::int64_t version = -1;  // of no value
+    std::int64_t version = -1;  // -1: made from no value yet
   };
   std::map<std::string, Form> forms_;
 };

@@ -1,4 +1,4 @@
-// A contiguous range of elements.
+// A contiguous range of elements of a tensor or buffer.
 #pragma once
 
 #include <algorithm>
@@ -6,7 +6,7 @@
 
 namespace sluice {
 
-/// Elements [begin, end).
+/// The elements begin, begin + 1, ..., end - 1.
 struct ElementRange {
   std::int64_t begin = 0, end = 0;
 
@@ -14,7 +14,7 @@ struct ElementRange {
   bool operator==(const ElementRange&) const = default;
 };
 
-/// The elements of both; empty, and at a place within `a`, where they have none in common.
+/// Returns the elements that are in both ranges. If there are none, the result is empty and lies within the bounds of `a`.
 inline ElementRange intersection(const ElementRange& a, const ElementRange& b) {
   const std::int64_t begin = std::clamp(b.begin, a.begin, a.end);
   return {begin, std::clamp(b.end, begin, a.end)};

@@ -1,10 +1,12 @@
-// Where parameters lie in a flat buffer: arithmetic alone.
+// Computes where parameters lie in a flat buffer. Pure arithmetic, no memory.
 //
-//   | parameter | gap | parameter | gap | ... | parameter | padding |      each parameter begins at a multiple of 64 bytes, so that
-//   |<------------------ content ------------------------>|                products see it aligned as in memory of its own;
-//   |<--------------------------- whole ---------------------------->|     the padding makes it as many multiples of 64 bytes for each rank
+//   | parameter | gap | parameter | gap | ... | parameter | padding |
+//   |<------------------ content ------------------------>|
+//   |<--------------------------- whole ---------------------------->|
 //
-// Where a parameter lies, and hence the content, is a function of the model alone; the padding depends on the number of ranks.
+// Each parameter begins at a multiple of 64 bytes, so that products see it aligned as in memory of its own. The padding rounds the whole up
+// so that it divides into equal parts, one for each rank that holds the buffer, each a multiple of 64 bytes. The places of the parameters,
+// and so the content, depend on the model alone; only the padding depends on the number of ranks.
 #pragma once
 
 #include "core/nn/element_range.hpp"
@@ -17,17 +19,19 @@ namespace sluice {
 class FlatPlan {
  public:
   FlatPlan() = default;
-  /// Of a buffer whose values `holders` ranks hold alike.
+  /// A buffer of elements of `element_size` bytes. `holders` is the number of ranks that hold the same values in it. It determines the
+  /// padding and nothing else.
   FlatPlan(std::size_t element_size, std::int64_t holders);
 
-  /// Places the next parameter, of `count` elements.
+  /// Places the next parameter, of `count` elements, and returns its elements in the buffer.
   ElementRange place(std::int64_t count);
 
   /// From the first parameter to the end of the last, with the gaps between them.
   ElementRange content() const { return {0, content_}; }
-  /// With the padding.
+  /// The content and the padding.
   ElementRange whole() const;
-  /// What this rank has moments of and updates: the whole, as does each holder.
+  /// The elements for which this rank keeps moments and which it updates. Today that is the whole buffer on every holder: the optimizer is
+  /// not sharded.
   ElementRange owned() const { return whole(); }
 
  private:

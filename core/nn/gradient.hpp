@@ -1,14 +1,15 @@
-// The gradient of one parameter, and the one way to write it.
+// The gradient of one parameter, and the only way to write it.
 //
-// Backward functions write into the buffer themselves, in the optimizer's precision: a bfloat16 model so gets float32 gradients, and no
-// leaf node of autograd adds a gradient over memory once more. The life of a gradient in a step:
+// Backward functions write into the buffer themselves, in the optimizer's precision. So a bfloat16 model gets float32 gradients, and
+// autograd does not add a leaf's gradient in a further pass over memory. The life of a gradient in one step:
 //
-//   clear()          it holds nothing (the memory is not touched: the first write overwrites)
-//   open_use()       forward builds a node whose backward will write; a tied head is used twice
-//   GradientWriter   that node's backward writes; when the writer goes, the use is done
-//   close()          nothing more will come in this step: what no use reached is zero
+//   clear()          It holds nothing. Memory is not touched, because the first write overwrites it.
+//   open_use()       Forward builds a node whose backward will write. One parameter may have several uses: a tied head has two.
+//   GradientWriter   Backward of that node writes. When the writer is destroyed, the use is done.
+//   close()          Nothing more will be written in this step. If nothing was written, the gradient becomes zero.
 //
-// A gradient is final once all its uses of the last micro-batch are done. Done uses are only counted, by whatever thread backward runs on.
+// A gradient is final once all its uses of the last micro-batch are done. The count of done uses is atomic, since backward may run on any
+// thread.
 #pragma once
 
 #include "core/tensor/workspaces.hpp"
@@ -22,29 +23,33 @@ namespace sluice {
 
 class Gradient {
  public:
-  /// Lives in `buffer` from now on, which has the shape of the parameter's value, and holds nothing. Its writers, and the functions that
-  /// have one, borrow from `workspaces`.
+  /// Makes `buffer`, which has the shape of the parameter's value, the memory of the gradient, which then holds nothing. `workspaces` is
+  /// the arena from which its writers and the functions that use the parameter borrow temporary memory; it may be null.
   void place(at::Tensor buffer, std::shared_ptr<Workspaces> workspaces = nullptr);
-  /// Whether there is a buffer: not for what is frozen, nor in a model that does not train.
+  /// Whether there is a buffer. There is none for a frozen parameter, nor in a model that does not train.
   bool placed() const { return sum_.defined(); }
-  /// The sum of what was written since clear(), for reading; without a buffer undefined, and before a write whatever was there.
+  /// The sum of what was written since clear(), for reading. Undefined without a buffer. Between clear() and the first write its values
+  /// mean nothing.
   const at::Tensor& sum() const { return sum_; }
 
-  /// Null where there are none.
+  /// Null if there is no arena.
   Workspaces* workspaces() const { return workspaces_.get(); }
 
+  /// Forgets what was written and all uses. Memory is not touched.
   void clear();
-  /// Counts a use and returns what ties its node to autograd's graph, to be passed to the node as an input that gets no gradient: the
-  /// node's backward then runs whether or not its other inputs require a gradient.
+  /// Counts one more use. Returns a tensor that the node of that use must take as an input: it requires a gradient, but gets none. It makes
+  /// autograd run the node's backward even if no other input requires a gradient.
   at::Tensor open_use();
+  /// Whether every use opened since clear() is done. Any thread may ask.
   bool all_uses_done() const { return done_->load(std::memory_order_acquire) == opened_; }
-  /// Zeros if nothing was written. Uses that backward did not reach count as done.
+  /// Sets the gradient to zero if nothing was written. Uses that backward did not reach count as done.
   void close();
 
  private:
   friend class GradientWriter;
 
-  /// What a write multiplies the sum so far by: 0 for the first since clear().
+  /// Records that a write happens now. Returns the factor by which that write must multiply the sum so far: 0 for the first write since
+  /// clear(), else 1.
   double begin();
 
   at::Tensor sum_, anchor_;
@@ -54,7 +59,7 @@ class Gradient {
   std::unique_ptr<std::atomic<std::int64_t>> done_ = std::make_unique<std::atomic<std::int64_t>>(0);
 };
 
-/// Writes a gradient for one use of its parameter, which is done when the writer goes.
+/// Writes the gradient for one use of its parameter. The use is done when the writer is destroyed.
 class GradientWriter {
  public:
   explicit GradientWriter(Gradient& gradient) : gradient_(gradient) {}
@@ -62,18 +67,19 @@ class GradientWriter {
   GradientWriter(const GradientWriter&) = delete;
   GradientWriter& operator=(const GradientWriter&) = delete;
 
-  /// += g, of any floating-point type and as many elements.
+  /// Adds g, of any floating-point type and with as many elements as the parameter.
   void add(const at::Tensor& g);
-  /// += lhs^T rhs, of lhs [R, out], rhs [R, in] and a parameter of out x in elements.
+  /// Adds lhs^T rhs, for lhs [R, out] and rhs [R, in] of R rows and a parameter of out x in elements.
   void add_product(const at::Tensor& lhs, const at::Tensor& rhs);
-  /// `work` adds to the sum in place.
+  /// Calls work(sum), which must add to the sum in place. The sum is zeros if nothing was written before.
   template <class Work>
   void accumulate(const Work& work) {
     if (gradient_.begin() == 0.0) gradient_.sum_.zero_();
     work(gradient_.sum_);
   }
 
-  /// The sum, and what it is to be multiplied by (0 or 1) before this use's part is added: for a function that does both itself.
+  /// For a function that computes sum = beta * sum + (the gradient of this use) itself. beta is 0 or 1. Calling target() counts as the
+  /// write.
   struct Target {
     at::Tensor sum;
     double beta;

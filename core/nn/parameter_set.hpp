@@ -1,5 +1,5 @@
-// All parameters of a model. Those that are trained lie in flat buffers, one of values and one of gradients for each replication class,
-// so that a reduction is one range, and what a rank owns of them is another. Their functions share one arena of workspaces.
+// All parameters of a model. The values and the gradients of those that are trained lie in flat buffers, one of each for every replication
+// class (Replication). So a reduction over ranks, and the part of the optimizer's work that a rank owns, are each one contiguous range.
 #pragma once
 
 #include "core/nn/flat_plan.hpp"
@@ -12,7 +12,7 @@
 
 namespace sluice {
 
-/// How many ranks hold the parameters of each replication class alike.
+/// How many ranks hold the same values of the parameters of each replication class.
 struct Holders {
   std::int64_t dense = 1, expert = 1;
 };
@@ -20,40 +20,45 @@ struct Holders {
 class ParameterSet {
  public:
   ParameterSet() = default;
-  /// Takes the parameters in the order given (the order is a function of the model only) and, unless nothing is to be trained, moves the
-  /// values of the trainable ones into flat buffers and gives them gradients. What is frozen keeps its value to itself.
+  /// Takes the parameters in this order, which must be a function of the model alone. If `with_gradients`, moves the values of the
+  /// trainable ones into the flat buffers and gives them gradients. A frozen parameter keeps memory of its own. All parameters must have
+  /// one element type and device.
   explicit ParameterSet(std::vector<Parameter*> parameters, bool with_gradients = true, const Holders& holders = {});
 
   const std::vector<Parameter*>& all() const { return parameters_; }
-  /// Those with a gradient, in the same order: none in a model that does not train.
+  /// Those with a gradient, in the same order. Empty in a model that does not train.
   const std::vector<Parameter*>& trained() const { return trained_; }
 
-  /// The flat buffers of a class, of plan().whole() elements: undefined in a model that does not train. Gaps and padding are zeros.
+  /// The flat buffers of a class, each of plan().whole() elements; undefined in a model that does not train. Gaps and padding are zeros.
   struct Buffers {
     at::Tensor value, gradient;
   };
   const Buffers& buffers(Replication replication) const { return class_of(replication).buffers; }
+  /// Where the parameters of a class lie in its buffers.
   const FlatPlan& plan(Replication replication) const { return class_of(replication).plan; }
-  /// Where a trained parameter lies in the buffers of its class.
+  /// The elements of a trained parameter in the buffers of its class.
   const ElementRange& range_of(const Parameter& parameter) const { return ranges_.at(&parameter); }
 
-  /// The content of the flat gradients, which is what a reduction sends: as much for any number of ranks.
+  /// The content of the flat gradients of kWorld and of kExpert, without the padding. This is what a reduction over ranks sends, and its
+  /// size does not depend on the number of ranks.
   at::Tensor& dense_gradient() { return dense_.gradient_content; }
   at::Tensor& expert_gradient() { return expert_.gradient_content; }
-  /// The gradients of a class one after the other, for sums whose order hangs on no gap: the content itself where it has none, as where
-  /// every parameter is a multiple of 64 bytes, else a copy.
+  /// Returns the gradients of a class one after the other without gaps, flat, so that the order of a sum over them does not depend on gaps.
+  /// If the content has no gaps (every parameter's size is a multiple of 64 bytes), this is a view of the flat gradients, else a copy.
   at::Tensor packed_gradient(Replication replication) const;
 
-  // The gradients of a step, in this order:
-  /// Forgets them (without touching memory; the next backward overwrites).
+  // The following functions are called in this order in each step.
+
+  /// Forgets the gradients of the step before. Memory is not touched, because the next backward overwrites it.
   void clear_gradients();
-  /// The forward pass of the last micro-batch is over: no use is opened any more.
+  /// To be called when the forward pass of the last micro-batch is over: no further use will be opened in this step.
   void all_uses_opened() { complete_->store(true, std::memory_order_release); }
-  /// Whether nothing will be written to this one any more in this step. May be asked while backward runs, from any thread.
+  /// Whether nothing more will be written to this parameter's gradient in this step. Any thread may ask, also while backward runs.
   bool is_final(const Parameter& parameter) const {
     return complete_->load(std::memory_order_acquire) && parameter.gradient.all_uses_done();
   }
-  /// Backward of the last micro-batch is over. What no use reached counts as zero; from here on all are final.
+  /// To be called when backward of the last micro-batch is over. A gradient that nothing was written to becomes zero; all gradients are
+  /// final.
   void close_gradients();
 
  private:

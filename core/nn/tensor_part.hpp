@@ -1,4 +1,4 @@
-// The elements of a tensor that lie in a range.
+// A view of a range of a tensor's elements.
 #pragma once
 
 #include "core/nn/element_range.hpp"
@@ -6,7 +6,7 @@
 
 namespace sluice {
 
-/// A flat view of the elements `range` of a contiguous tensor. An empty range may lie outside.
+/// Returns a flat view of the elements `range` of a contiguous tensor. An empty range may lie outside the tensor.
 inline at::Tensor part(const at::Tensor& tensor, const ElementRange& range) {
   return tensor.view({-1}).narrow(0, range.count() == 0 ? 0 : range.begin, range.count());
 }

@@ -1,5 +1,5 @@
-// Leaves by name: where the value and the optimizer's state of each are. This is the one place that knows how they lie in memory and
-// what of them this rank owns.
+// Finds the value and the optimizer's state of a leaf by its name. Only this file knows how leaves lie in the flat buffers and which of
+// their elements this rank owns.
 #pragma once
 
 #include "core/optim/adamw.hpp"
@@ -12,20 +12,21 @@
 
 namespace sluice {
 
-/// What this rank owns of a leaf, all views, good until the model gets another optimizer. A frozen leaf, and any in a model that does not
-/// train, has no state of the optimizer, undefined moments and no updates, and is owned as a whole.
+/// What this rank owns of one leaf. The tensors are views into the flat buffers and stay valid until the model gets another optimizer. A
+/// leaf that is frozen, or in a model that does not train, is owned as a whole, and has no optimizer state: its moments are undefined and
+/// `updates` is null.
 struct LeafView {
   Leaf leaf;
-  ElementRange owned;                     // elements of the leaf
-  at::Tensor value, exp_avg, exp_avg_sq;  // of the leaf's shape if all of it is owned, else [owned.count()]
-  UpdateCounts* updates;                  // of the whole leaf
+  ElementRange owned;                     // the owned elements, counted within the leaf; may be empty
+  at::Tensor value, exp_avg, exp_avg_sq;  // of the leaf's shape if all of it is owned, else flat, [owned.count()]
+  UpdateCounts* updates;                  // of the whole leaf, not only of the owned part
 
   bool whole() const { return owned.count() == leaf.count(); }
-  /// The owned elements of a tensor of the leaf's shape, in the shape of the views.
+  /// Returns the owned elements of `of_leaf`, a tensor of the leaf's shape, in the shape of the views.
   at::Tensor owned_part(const at::Tensor& of_leaf) const;
 };
 
-/// Every leaf that this rank holds, in parameter order.
+/// Every leaf that this rank holds, in the order of the parameters.
 class LeafStore {
  public:
   LeafStore(const ParameterSet& parameters, AdamW& optimizer);
@@ -35,9 +36,9 @@ class LeafStore {
   std::size_t size() const { return leaves_.size(); }
   const LeafView& operator[](std::size_t i) const { return leaves_[i]; }
 
-  /// Null where this rank holds no leaf of that name.
+  /// Null if this rank holds no leaf of that name.
   const LeafView* find(std::string_view name) const;
-  /// Usage error instead.
+  /// The same, but a usage error if there is none.
   const LeafView& at(std::string_view name) const;
 
  private:

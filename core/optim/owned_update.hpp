@@ -1,4 +1,4 @@
-// One AdamW step of the part of a flat buffer that a rank owns, leaf by leaf.
+// One AdamW step for the part of a flat buffer that a rank owns, leaf by leaf.
 #pragma once
 
 #include "core/nn/element_range.hpp"
@@ -10,15 +10,17 @@
 
 namespace sluice {
 
-/// Leaves come in the order in which they lie in the buffer. Neighbours that are updated alike are updated together, as one range, by
-/// the time finish() returns; what lies between leaves is not touched.
+/// Leaves must be added in the order in which they lie in the buffer. Neighbours with the same numbers are updated together, as one range.
+/// All updates are done when finish() returns. Elements between leaves are not touched.
 class OwnedUpdate {
  public:
-  /// operands: of the elements `owned` of the buffer.
+  /// `operands` are the value, gradient and moments of the elements `owned` of the buffer.
   OwnedUpdate(const ElementRange& owned, ops::AdamwOperands operands) : owned_(owned), operands_(std::move(operands)) {}
 
-  /// A leaf of a parameter that begins at element `first` of the buffer. counts: its updates, the present one included.
+  /// Adds a leaf of the parameter that begins at element `first` of the buffer. `counts` are the leaf's updates, this one included. Only
+  /// the owned elements are updated.
   void add(std::int64_t first, const Leaf& leaf, const UpdateCounts& counts, const ops::AdamwStep& step);
+  /// Does the updates that are still waiting for neighbours.
   void finish();
 
  private:
@@ -28,7 +30,7 @@ class OwnedUpdate {
 
   ElementRange owned_;
   ops::AdamwOperands operands_;
-  // What waits for neighbours with the same numbers.
+  // The range that waits for neighbours, and the numbers that these must share.
   ElementRange run_;
   std::int64_t run_updates_ = 0;
   ops::AdamwStep run_step_;

@@ -1,6 +1,7 @@
-// Conversions between stages, as pure functions: what shape a conversion makes, whether that fits and computes the same function, and, for
-// each leaf of the new model, which rows and columns of the old model's leaves make it up and what is drawn anew. Values only, no tensors,
-// no ranks. Each conversion is one file in conversions/ and a line in conversions/list.inc.
+// Conversions of a model between stages of training (sparsify, grow, flatten), as functions without tensors and ranks. They say what shape
+// a conversion makes, whether it fits, whether the new model computes the same function, and, for each leaf of the new model, of which rows
+// and columns of the old leaves it is made and what is drawn anew. recipes/stages/convert_model.hpp carries them out. Each conversion is
+// one file in conversions/ and one line in conversions/list.inc.
 #pragma once
 
 #include "core/shape/decoder_config.hpp"
@@ -20,103 +21,118 @@ enum class ConversionKind {
 #include "moe/plan/conversions/list.inc"
 };
 
-/// One conversion: the dense shape, the sparse shape before (absent: dense) and after.
+/// One conversion: its kind and the shapes of the two models.
 struct Conversion {
   ConversionKind kind = ConversionKind::kSparsifyCopy;
-  DecoderConfig decoder = {};
-  std::optional<MoeConfig> before = {};
+  DecoderConfig decoder = {};            // shape of everything but the sparse layers; the same before and after
+  std::optional<MoeConfig> before = {};  // absent: the model before is dense
   MoeConfig after = {};
-  double flatten_scale = 1.0;  // kFlatten: weight of the children's rows beside the family's
+  double flatten_scale = 1.0;  // flatten only: factor of the children's rows in the sum that makes an expert's row
 };
 
-/// Whether the converted model computes the same function, up to rounding, before noise and re-initialisation.
+/// Whether the converted model computes the same function as the one before, up to rounding, before noise and re-initialisation.
 struct Exactness {
   bool exact = false;
-  std::string reason;  // why it is, or is not; half a sentence
+  std::string reason;  // why it does or does not, as a clause for a message
 };
 
 /// Why a conversion cannot be done.
 struct Misfit {
-  std::string key;                     // of the stage ("method", "moe.top_k"), where it was said
-  std::string text;                    // the values, and what was expected
-  std::vector<std::string> keys = {};  // of the stage, or of the recipe ("model.intermediate_size"), whose values matter too
+  std::string key;                     // key of the stage that is wrong, such as "method" or "moe.top_k"
+  std::string text;                    // message: the values, and what was expected
+  std::vector<std::string> keys = {};  // others that matter: of the stage, or of the recipe ("model.intermediate_size")
 };
 
-/// Router rows that a conversion adds.
+/// The rows of routers that a conversion draws anew.
 enum class NewRows {
   kNone,
-  kGate,        // of the experts
-  kFamilyGate,  // of the deepest level of families
+  kGate,        // all rows of the router (sparsify)
+  kFamilyGate,  // the new, deepest level of the children's rows (grow by family)
 };
 
-/// What of the experts that a conversion makes is equal to others in weights, router row and tokens, and would so stay for ever: their
-/// rows are parted after the exact receipt.
+/// Which new experts would stay equal for ever, since they have equal weights and equal router rows. After the conversion was measured for
+/// its first receipt, their rows are made to differ: by part_twins() and part_replicas() in recipes/stages/convert_model.hpp, or, if rows
+/// are balanced, by part_evenly() in balanced_routers.hpp.
 enum class Replicas {
   kNone,
-  kTwins,   // two and two, always chosen together
-  kCopies,  // several, of which the first keeps its row
+  kTwins,   // pairs, always chosen together; part_twins() moves their rows by +d and -d
+  kCopies,  // groups; part_replicas() adds noise to all rows of a group but the first
 };
 
-/// One addend of a new leaf: factor * old[rows, columns]. rows[i] is the old row of new row i; -1 leaves that row to `fresh_std`.
+/// One addend of a new leaf: factor * old[rows, columns]. Row i of the new leaf gets row rows[i] of the old one, or nothing if rows[i] is
+/// -1. The rows of a plan's first term decide which rows of the leaf are fresh, that is, drawn anew: those with -1. Later terms only add.
 struct LeafTerm {
-  TensorId from;
+  TensorId from;  // the old leaf
   std::vector<std::int64_t> rows;
   std::int64_t column_begin = 0;
   std::int64_t column_count = 0;
   double factor = 1.0;
 };
 
+/// How a leaf of the new model is made: the sum of the terms, and fresh rows.
 struct LeafPlan {
-  std::vector<LeafTerm> terms;  // empty: drawn anew altogether
-  double fresh_std = 0.0;       // rows without a source: N(0, fresh_std^2)
-  std::int64_t tied_rows = 1;   // fresh rows come in runs of so many equal rows (virtual groups)
-  // Adam's moments of a leaf are those of its source times these: the share of the source's gradient that the leaf gets from now on, and
-  // that of its square. With a part q of the source's tokens, each weighing r, the gradient is q * r; its square lies between (q * r)^2,
-  // where all tokens pull alike, and q * r^2, where each pulls its own way. The larger is taken, so that no update exceeds the rate.
+  std::vector<LeafTerm> terms;  // empty: the whole leaf is fresh
+  double fresh_std = 0.0;       // fresh rows are drawn from N(0, fresh_std^2)
+  std::int64_t tied_rows = 1;   // fresh rows come in runs of this many equal rows (the shards of a virtual group)
+  /// If the optimizer's state is kept, the leaf's moments are made from those of the first term's source: exp_avg is the source's times
+  /// gradient_share / factor, and exp_avg_sq is the source's times squared_share / factor^2, where factor is the first term's. Fresh rows
+  /// and other terms get no moments.
+  /// gradient_share is the part of the source's gradient that the leaf will get, and squared_share the part of its square. If a part q of
+  /// the source's tokens goes to the leaf, each with r times the weight, the gradient is q * r. Its square lies between (q * r)^2, if all
+  /// tokens pull alike, and q * r^2, if each pulls its own way. The latter is taken: it is the larger since q <= 1, so no update exceeds
+  /// the rate.
   double gradient_share = 1.0;
   double squared_share = 1.0;
 };
 
-/// What is particular to one kind of conversion.
+/// What distinguishes one kind of conversion from the others.
 class ConversionRule {
  public:
   virtual ~ConversionRule() = default;
 
-  /// Whether the model before is dense.
+  /// Whether it converts a dense model.
   virtual bool starts_dense() const { return false; }
-  /// Whether its experts are new, so that noise on them and re-initialisation mean something.
+  /// Whether it makes new experts. Only then may the recipe ask for noise on them, or for re-initialisation of a part.
   virtual bool makes_experts() const { return true; }
   virtual NewRows new_rows() const { return NewRows::kNone; }
   virtual Replicas replicas() const { return Replicas::kNone; }
-  /// Whether top_k is doubled and may fall back to its old value over the stage (top_k_anneal_steps).
+  /// Whether it doubles top_k, which may then fall back to its old value in the course of the stage (recipe key top_k_anneal_steps).
   virtual bool doubles_top_k() const { return false; }
 
-  /// The shape where the recipe does not say: `before` with what the conversion changes. Of a dense model `before` holds the defaults.
+  /// Returns the shape after the conversion where the recipe does not state it: `before` with what the conversion changes. For a dense
+  /// model `before` holds the defaults.
   virtual MoeConfig shape_after(const MoeConfig& before) const = 0;
-  /// The width of an expert that makes the conversion the same function; 0 where the dense width does not divide, or nothing was dense.
+  /// Returns the width of an expert with which the conversion preserves the function, for a recipe that does not state it. 0 if the dense
+  /// width is not divisible, or if the model before is not dense.
   virtual std::int64_t expert_width(const DecoderConfig& decoder, const MoeConfig& after) const;
-  /// Keys of the shape that it changes; all others stay.
+  /// Names of the keys in the recipe's section `moe` that may differ from the shape before. validate_stage (recipes/schema) refuses any
+  /// other difference, except in coefficients, which may change in every stage.
   virtual std::vector<std::string> changes() const { return {}; }
 
+  /// Why the conversion cannot be done; nothing if it can. To be checked before exactness(), num_shards() and plan().
   virtual std::optional<Misfit> misfit(const Conversion& conversion) const = 0;
+  /// As the function exactness() below, which also considers the capacity.
   virtual Exactness exactness(const Conversion& conversion) const = 0;
 
-  /// Parts that a dense model's routed feed-forward is cut into: expert e is made of part e % num_shards.
+  /// Returns the number of parts into which the routed hidden units of a dense feed-forward are cut. Expert e is made of part e %
+  /// num_shards. 1 unless the rule says otherwise.
   virtual std::int64_t num_shards(const Conversion& conversion) const;
-  /// Of a leaf of a sparse layer's feed-forward; absent if it goes over unchanged.
+  /// Returns the plan of a leaf of a sparse layer's feed-forward in the new model; nothing if the leaf is copied unchanged.
   virtual std::optional<LeafPlan> plan(const Conversion& conversion, const TensorId& leaf,
                                        const std::vector<std::int64_t>& shape) const = 0;
 };
 
 const ConversionRule& rule_of(ConversionKind kind);
 
-/// The rule's, where no token may be dropped for want of capacity, which no conversion reproduces. The widths are taken to add up.
+/// Whether the conversion preserves the function. It does not if the capacity_factor before or after may drop tokens, or if the rule says
+/// no; flatten never preserves it. Check misfit() first: the widths are taken to fit.
 Exactness exactness(const Conversion& conversion);
 
-/// Parts that a dense model's routed feed-forward is cut into; 1 for copies.
+/// The rule's num_shards(): 1 for copies.
 std::int64_t num_shards(const Conversion& conversion);
 
-/// Plan of the leaf `leaf` with shape `shape` of the new model; absent if the leaf goes over unchanged.
+/// Returns the plan of the leaf `leaf`, of shape `shape`, of the new model; nothing if the leaf is copied unchanged, as all are that are
+/// not of a sparse layer's feed-forward.
 std::optional<LeafPlan> plan_leaf(const Conversion& conversion, const TensorId& leaf, const std::vector<std::int64_t>& shape);
 
 }  // namespace sluice::moe

@@ -22,8 +22,9 @@ using InitialModelReader = std::function<InitialModel(const std::string& init_fr
 
 /// Reads `path`, the files it extends, and the overrides ("section.key=value", values are YAML, stages by name); fills in defaults,
 /// resolves the stages' shapes and validates. If the recipe has init_from, `read_initial_model` is called once; keys of `model` that differ
-/// from its answer are refused by name, and so is another tokenizer. Without a reader a recipe with init_from that does not state its whole
-/// model is not checked where that needs the model's shape, and its stages have no resolved `moe`.
+/// from its answer are refused by name, and so is another tokenizer.
+/// Without a reader, a recipe that has init_from and does not state its whole model cannot be validated, because the shape of its model is
+/// not known. Then only keys and their single values are checked, and the stages of the result have no resolved `moe`.
 /// Throws usage errors (exit 2), one line each: "FILE:LINE:COLUMN: ..." or "override 'K=V': ...". Errors of the reader pass through.
 Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides = {},
                    const InitialModelReader& read_initial_model = {});

@@ -1,4 +1,4 @@
-// Carries out a conversion: makes the new model's leaves from the old model's, as moe/conversion_plan.hpp says. It is local on every rank,
+// Carries out a conversion: makes the new model's leaves from the old model's, as moe/plan/conversion.hpp says. It is local on every rank,
 // since the rank that owns a new expert always owns the expert it is made from.
 #pragma once
 
@@ -16,7 +16,7 @@ namespace sluice::recipes {
 TrainModel convert_model(TrainModel& old, const moe::Conversion& conversion, const Layout& layout, parallel::ExchangeKind exchange,
                          std::uint64_t seed, bool keep_moments);
 
-/// Fills the gate [E, D] of a flattened router from the family router `then`, as conversion_plan says.
+/// Fills the gate [E, D] of a flattened router from the family router `then`, as plan_leaf (moe/plan/conversion.hpp) says.
 void fill_flat_gate(const moe::Router& then, const moe::Conversion& conversion, const at::Tensor& gate);
 
 /// Replaces the routers of `model`, which was flattened from `old`, by those for the flatten_scale of `conversion`.

@@ -30,8 +30,10 @@ struct RunState {
   // -> the dimension along which it has a number for each slice; state/optimizer holds these numbers as updates/NAME. Both are empty in
   // checkpoints of earlier versions.
   std::map<std::string, std::int64_t> leaf_updates, slice_updates;
-  std::set<std::string> frozen;       // leaves that are not trained: the optimizer holds nothing of them
-  std::int64_t consumed_samples = 0;  // over all ranks; the global index of the next sample
+  std::set<std::string> frozen;  // leaves that are not trained: the optimizer holds nothing of them
+  /// The number of samples used so far by all ranks together, counted over the whole run: the global index of the next sample. A stage with
+  /// another batch size begins at the next multiple of it, and the samples that this skips count as used.
+  std::int64_t consumed_samples = 0;
   std::int64_t consumed_tokens = 0;
   double elapsed_seconds = 0.0;  // of training, evaluation and saving, over all starts
   std::uint64_t seed = 0;

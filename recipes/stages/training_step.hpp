@@ -1,4 +1,6 @@
-// One training step: collect routing -> forward -> terms -> backward -> reduce -> clip -> update -> rules -> report.
+// One training step. If the objective reads the routing of the whole step and there are several micro-batches, a first pass without
+// gradients collects it. Then for each micro-batch: forward -> terms -> backward. Then for the whole step: reduce the gradients, reduce the
+// report (sums of the terms) -> gradient norm -> clip -> update -> rules.
 #pragma once
 
 #include "recipes/schema/recipe.hpp"

@@ -1,4 +1,4 @@
-// What several conversions have in common. Private to moe/plan.
+// What several conversions have in common. Included in moe/plan/conversions only; conversion.hpp explains the terms.
 #pragma once
 
 #include "moe/plan/conversion.hpp"
@@ -10,10 +10,11 @@
 
 namespace sluice::moe {
 
-/// begin, begin + 1, ... of `count` rows.
+/// Returns `count` row numbers: begin, begin + 1, ...
 std::vector<std::int64_t> row_range(std::int64_t begin, std::int64_t count);
 
-/// Of a dense model: experts and shared experts are columns of its feed-forward, and the router is drawn.
+/// The base of conversions of a dense model. Experts and shared experts are made of hidden units of the dense feed-forward, and the router
+/// is drawn.
 class Sparsify : public ConversionRule {
  public:
   bool starts_dense() const override { return true; }
@@ -22,14 +23,16 @@ class Sparsify : public ConversionRule {
   std::optional<LeafPlan> plan(const Conversion& conversion, const TensorId& leaf, const std::vector<std::int64_t>& shape) const override;
 
  protected:
-  /// Columns of the dense feed-forward that are left for routed experts.
+  /// The hidden units of the dense feed-forward that are left for routed experts.
   static std::int64_t routed_columns(const Conversion& conversion);
-  /// Of a width that the recipe gives no value for and none follows: how many parts were to divide the dense one, as text and key.
+  /// The misfit of a conversion for which neither the recipe nor the dense width gives expert_hidden_size. `parts` is the text of the
+  /// number of parts by which the dense width should be divisible, and `key` the recipe key that determines it.
   static Misfit no_width(const Conversion& conversion, const std::string& parts, const std::string& key);
+  /// The misfit if the recipe asks for families, which only growth makes.
   static std::optional<Misfit> families(const Conversion& conversion);
 };
 
-/// Of a sparse model: an expert becomes several, side by side.
+/// The base of conversions of a sparse model in which each expert becomes several, with neighbouring numbers.
 class Grow : public ConversionRule {
  public:
   std::vector<std::string> changes() const override { return {"num_experts", "top_k", "family_size"}; }
@@ -37,14 +40,15 @@ class Grow : public ConversionRule {
   std::optional<LeafPlan> plan(const Conversion& conversion, const TensorId& leaf, const std::vector<std::int64_t>& shape) const override;
 
  protected:
-  /// "grow by family".
+  /// For messages, such as "grow by family".
   virtual std::string name() const = 0;
-  /// Nothing if num_experts fits, else what it had to be.
+  /// Nothing if num_experts is right after the conversion, else the text of what it had to be. By default it must be doubled.
   virtual std::optional<std::string> wrong_count(const Conversion& conversion) const;
+  /// Whether it makes families. If not, it needs a plain router before it.
   virtual bool makes_families() const { return false; }
-  /// How much an expert weighs a token beside what its parent did.
+  /// The weight with which a new expert counts for a token, relative to that of the expert it was made from: r in LeafPlan.
   virtual double weight_of_copy(const Conversion&) const { return 1.0; }
-  /// The router's rows and the children's; by default each row is its parent's.
+  /// The plan of the router's rows and of the children's rows. By default each row is that of the expert's source.
   virtual std::optional<LeafPlan> plan_router(const Conversion& conversion, const TensorId& leaf,
                                               const std::vector<std::int64_t>& shape) const;
 };
