@@ -82,6 +82,7 @@ struct KeyInfo {
   std::string doc;
   std::vector<std::string> aliases;  // names of other frameworks, recognised and corrected
   std::string default_value = {};    // "": the struct's default
+  bool may_change = false;           // between two starts of a run
 };
 
 /// What reading a key may need besides its node.
@@ -101,6 +102,13 @@ struct Key {
 template <class T>
 Key<T> with_default(Key<T> key, std::string text) {
   key.info.default_value = std::move(text);
+  return key;
+}
+
+/// `key`, of which a run that is started again may have another value.
+template <class T>
+Key<T> may_change(Key<T> key) {
+  key.info.may_change = true;
   return key;
 }
 

@@ -58,10 +58,10 @@ const Keys<TrainConfig>& train_keys() {
       integer_key("global_batch_size", &TrainConfig::global_batch_size, {1, 1 << 30},
                   "sequences a step over all ranks; never depends on the layout",
                   {"train_batch_size", "total_batch_size", "effective_batch_size"}),
-      integer_key("micro_batch_size", &TrainConfig::micro_batch_size, {1, 1 << 30},
-                  "sequences a rank computes at once, at most; accumulation is derived",
-                  {"per_device_train_batch_size", "local_batch_size", "rank_microbatch_size", "batch_size", "device_batch_size",
-                   "num_tokens_per_microbatch_per_dp_rank"}),
+      may_change(integer_key("micro_batch_size", &TrainConfig::micro_batch_size, {1, 1 << 30},
+                             "sequences a rank computes at once, at most; accumulation is derived",
+                             {"per_device_train_batch_size", "local_batch_size", "rank_microbatch_size", "batch_size", "device_batch_size",
+                              "num_tokens_per_microbatch_per_dp_rank"})),
       number_key("learning_rate", &TrainConfig::learning_rate, {.low = 0, .without_low = true}, "peak learning rate of AdamW",
                  {"lr", "peak_lr", "max_lr", "base_lr"}),
       with_default(number_key("min_learning_rate", &TrainConfig::min_learning_rate, {.low = 0},
@@ -190,9 +190,9 @@ const Keys<Recipe>& recipe_keys() {
                               [](Recipe& out, const Node& node, const ReadContext&) { out.seed = read_seed(node); },
                               [](const Recipe& in) { return std::to_string(in.seed); }};
     Keys<Recipe> list = {
-        name_key(&Recipe::name, ".", "the run is runs/NAME", {"run_name", "experiment_name", "job_name", "wandb_exp_name"}),
-        text_key("run_dir", &Recipe::run_dir, "the run's folder",
-                 {"output_dir", "dump_folder", "save_folder", "save", "save_dir", "out_dir", "log_dir"}),
+        may_change(name_key(&Recipe::name, ".", "the run is runs/NAME", {"run_name", "experiment_name", "job_name", "wandb_exp_name"})),
+        may_change(text_key("run_dir", &Recipe::run_dir, "the run's folder",
+                            {"output_dir", "dump_folder", "save_folder", "save", "save_dir", "out_dir", "log_dir"})),
         seed,
         choice_key("dtype", &Recipe::dtype,
                    {.names = choices_of({DType::kFloat32, DType::kBFloat16, DType::kFloat64}),
@@ -213,16 +213,17 @@ const Keys<Recipe>& recipe_keys() {
                    "what computes", {"device_type", "accelerator"}),
         text_key("init_from", &Recipe::init_from, "a checkpoint of ours or a Hugging Face folder; model and tokenizer then come from there",
                  {"load", "model_name_or_path", "base_model", "pretrained_model_name_or_path", "pretrained_checkpoint", "load_path"}),
-        integer_key("log_interval", &Recipe::log_interval, {1, kMostSteps}, "steps between lines of metrics",
-                    {"log_freq", "logging_steps", "log_every_n_steps", "metrics_collect_interval", "log_every"}),
-        integer_key("eval_interval", &Recipe::eval_interval, {1, kMostSteps}, "steps between evaluations",
-                    {"eval_steps", "eval_freq", "val_check_interval", "eval_every"}),
-        integer_key("balance_window", &Recipe::balance_window, {1, kMostSteps},
-                    "steps of a stage over which expert loads are summed; a row of metrics tells at the end of each how many experts got "
-                    "nothing or little"),
-        boolean_key("allow_schedule_change", &Recipe::allow_schedule_change,
-                    "accept that changed later stages move the learning rate of the stage that a run is in when it goes on",
-                    {"override_opt_param_scheduler"}),
+        may_change(integer_key("log_interval", &Recipe::log_interval, {1, kMostSteps}, "steps between lines of metrics",
+                               {"log_freq", "logging_steps", "log_every_n_steps", "metrics_collect_interval", "log_every"})),
+        may_change(integer_key("eval_interval", &Recipe::eval_interval, {1, kMostSteps}, "steps between evaluations",
+                               {"eval_steps", "eval_freq", "val_check_interval", "eval_every"})),
+        may_change(integer_key(
+            "balance_window", &Recipe::balance_window, {1, kMostSteps},
+            "steps of a stage over which expert loads are summed; a row of metrics tells at the end of each how many experts got "
+            "nothing or little")),
+        may_change(boolean_key("allow_schedule_change", &Recipe::allow_schedule_change,
+                               "accept that changed later stages move the learning rate of the stage that a run is in when it goes on",
+                               {"override_opt_param_scheduler"})),
     };
     for (Key<Recipe>& key : list)
       if (key.info.name == "run_dir") key.info.default_value = "runs/NAME";

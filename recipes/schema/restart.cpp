@@ -28,6 +28,14 @@ std::vector<Difference> compare(const std::string& prefix, const std::vector<Key
   return found;
 }
 
+template <class T>
+std::vector<std::string> changeable(const Keys<T>& keys) {
+  std::vector<std::string> names;
+  for (const Key<T>& key : keys)
+    if (key.info.may_change) names.push_back(key.info.name);
+  return names;
+}
+
 void append(std::vector<Difference>& all, std::vector<Difference> more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -58,13 +66,13 @@ std::string stage_names(const Recipe& recipe, std::size_t count) {
 }  // namespace
 
 std::vector<Difference> compare_for_restart(const Recipe& old_recipe, const Recipe& new_recipe, std::size_t reached) {
-  const std::vector<std::string> micro = {"micro_batch_size"};
-  std::vector<Difference> all = compare("", write_keys(recipe_keys(), old_recipe), write_keys(recipe_keys(), new_recipe),
-                                        {"name", "run_dir", "log_interval", "eval_interval", "balance_window", "allow_schedule_change"});
+  std::vector<Difference> all =
+      compare("", write_keys(recipe_keys(), old_recipe), write_keys(recipe_keys(), new_recipe), changeable(recipe_keys()));
   append(all, compare("model.", write_keys(model_keys(), old_recipe.model), write_keys(model_keys(), new_recipe.model)));
   append(all, compare("model.moe.", moe_values(old_recipe.initial_moe), moe_values(new_recipe.initial_moe)));
   const auto top_data = compare("data.", write_keys(data_keys(), old_recipe.data), write_keys(data_keys(), new_recipe.data));
-  const auto top_train = compare("train.", write_keys(train_keys(), old_recipe.train), write_keys(train_keys(), new_recipe.train), micro);
+  const auto top_train =
+      compare("train.", write_keys(train_keys(), old_recipe.train), write_keys(train_keys(), new_recipe.train), changeable(train_keys()));
   const std::size_t count = std::min(reached + 1, old_recipe.stages.size());
   if (stage_names(old_recipe, count) != stage_names(new_recipe, count)) {
     all.push_back({"stages", stage_names(old_recipe, count), stage_names(new_recipe, count)});
@@ -77,7 +85,7 @@ std::vector<Difference> compare_for_restart(const Recipe& old_recipe, const Reci
     append(all, compare(stage, write_keys(stage_keys(), was), write_keys(stage_keys(), is)));
     append_section(all, stage, top_data, compare("data.", write_keys(data_keys(), was.data), write_keys(data_keys(), is.data)));
     append_section(all, stage, top_train,
-                   compare("train.", write_keys(train_keys(), was.train), write_keys(train_keys(), is.train), micro));
+                   compare("train.", write_keys(train_keys(), was.train), write_keys(train_keys(), is.train), changeable(train_keys())));
     if (was.own_lr_schedule != is.own_lr_schedule) {
       const auto horizon = [](const Stage& s) { return s.own_lr_schedule ? "its own horizon" : "the shared horizon"; };
       all.push_back({stage + "train.lr_scheduler", horizon(was), horizon(is)});

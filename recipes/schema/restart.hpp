@@ -18,8 +18,8 @@ struct Difference {
 };
 
 /// The changes in `new_recipe` that are not allowed while the run is in the stage with index `reached`. These may change: `parallel`,
-/// train.micro_batch_size, `checkpoint`, log_interval, eval_interval, balance_window, allow_schedule_change, name, run_dir and the stages
-/// after `reached`.
+/// `checkpoint`, the keys that say so (may_change() in key.hpp: intervals, train.micro_batch_size and their like) and the stages after
+/// `reached`.
 std::vector<Difference> compare_for_restart(const Recipe& old_recipe, const Recipe& new_recipe, std::size_t reached);
 
 /// One line that names every difference with both values and says what may change; `finished`: the run is finished. Needs at least one.

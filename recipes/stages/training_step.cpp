@@ -158,7 +158,6 @@ void update(TrainModel& model, const StepOptions& options, double gradient_scale
     for (const Leaf& leaf : p.leaves) options.hooks.update(leaf.name, options.step, p.view(p.value, leaf));
     p.value.add_(before[i]);
   }
-  model.decoder->refresh_compute();
 }
 
 void apply_rules(TrainModel& model, const RoutingLedger& routing) {
@@ -186,6 +185,7 @@ StepResult train_step(TrainModel& model, const Layout& layout, const LocalBatch&
   at::NoGradGuard no_grad;
   update(model, options, clip(result.grad_norm, options.max_grad_norm));
   apply_rules(model, result.routing);
+  model.decoder->refresh_compute();
   model.last_routing = result.routing;
   return result;
 }
