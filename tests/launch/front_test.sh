@@ -117,7 +117,7 @@ extern "C" int sluice_run(const sluice::CommandLine* c) {
     list("ids", t.ids);
   } else {
     const auto& m = c->bench.moe;
-    std::cout << " " << m.rows << " " << m.hidden_size << " " << m.expert_hidden_size << " " << m.top_k << " " << m.dtype << " " << m.threads << " " << m.repeats << " " << c->bench.json;
+    std::cout << " " << m.rows << " " << m.hidden_size << " " << m.expert_hidden_size << " " << m.top_k << " " << sluice::name_of(m.dtype) << " " << m.threads << " " << m.repeats << " " << c->bench.json;
     list("num_experts", m.num_experts);
   }
   std::cout << std::endl;
