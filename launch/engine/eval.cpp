@@ -209,7 +209,7 @@ Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes:
 
 int eval_command(const EvalOptions& options) {
   return run_in_world({}, [&](parallel::World& world) {
-    recipes::on_all_ranks(world, "threads", [&] { recipes::use_threads(0, world.layout().sharing_ranks); });
+    recipes::on_all_ranks(world, "threads", [&] { recipes::use_threads(0, world.placement().sharing_ranks); });
     recipes::use_common_abilities(world);
     // Each rank holds the whole model; sequences are shared.
     const recipes::Layout layout = recipes::make_layout(world, 1);

@@ -51,8 +51,8 @@ class MpiWorld final : public World {
     std::int32_t node = 0;
     on_thread("MPI_Comm_split_type", options.start_seconds, [&] {
       const auto local = wire_->split_by_node();
-      layout_.local_rank = local->rank();
-      layout_.local_size = local->size();
+      placement_.local_rank = local->rank();
+      placement_.local_size = local->size();
       // The node is named by its lowest rank.
       node = wire_->rank();
       MpiRequests requests;
@@ -60,7 +60,7 @@ class MpiWorld final : public World {
       while (!requests.test()) sched_yield();
     });
     // If there are as many ranks as cores, a rank that polls must let others compute.
-    process_->thread.set_yield(layout_.local_size >= static_cast<int>(usable_processors().count()));
+    process_->thread.set_yield(placement_.local_size >= static_cast<int>(usable_processors().count()));
     process_->board = std::make_shared<RecordBoard>(wire_->rank(), wire_->size(), 0);
     process_->monitor =
         std::make_shared<FailureMonitor>(process_->board, [process = process_.get()](int code) { end_whole_job(*process, code); });
@@ -180,12 +180,12 @@ class MpiWorld final : public World {
     for (const Introduction& each : all) {
       if (static_cast<int>(peers.size()) == rank()) self = neighbours.size();
       if (each.node == node) neighbours.push_back(each.processors);
-      layout_.node_of_rank.push_back(node_numbers.try_emplace(each.node, static_cast<int>(node_numbers.size())).first->second);
-      layout_.host_of_rank.emplace_back(each.host);
+      placement_.node_of_rank.push_back(node_numbers.try_emplace(each.node, static_cast<int>(node_numbers.size())).first->second);
+      placement_.host_of_rank.emplace_back(each.host);
       peers.push_back(each.process);
     }
-    layout_.num_nodes = static_cast<int>(node_numbers.size());
-    layout_.sharing_ranks = num_sharing(neighbours, self);
+    placement_.num_nodes = static_cast<int>(node_numbers.size());
+    placement_.sharing_ranks = num_sharing(neighbours, self);
     process_->monitor->set_peers(std::move(peers));
   }
 

@@ -23,7 +23,7 @@ class LoopbackWorld final : public World {
   explicit LoopbackWorld(double deadline_seconds) : board_(0, 1, 0) {
     deadline_seconds_ = deadline_seconds;
     world_ = make_loopback_communicator("world");
-    layout_ = {{0}, {board_.record().host}, 1, 0, 1};
+    placement_ = {{0}, {board_.record().host}, 1, 0, 1};
     backend_ = "loopback";
     set_log_rank(0, 1);
   }
@@ -71,7 +71,7 @@ bool World::meet_with(const Error& error) {
   note_failure(error.what(), error.code(), true);
   Farewell own{};
   own.code = static_cast<std::int32_t>(error.code());
-  set_text(own.host, layout_.host_of_rank[static_cast<std::size_t>(rank())]);
+  set_text(own.host, placement_.host_of_rank[static_cast<std::size_t>(rank())]);
   set_text(own.text, error.what());
   std::vector<CommunicatorPtr> groups = {world_};
   std::copy_if(groups_.begin(), groups_.end(), std::back_inserter(groups), [](const CommunicatorPtr& group) { return group != nullptr; });
@@ -118,7 +118,8 @@ void World::abort(const Error& why) {
 void World::end_stalled(const std::string& what, double seconds) {
   const std::string text = fmt::format(
       "no progress for {:.1f} s in {}: does its disk or network file system hang? (the limit is parallel.timeout_seconds)", seconds, what);
-  const std::string line = fmt::format("error: rank {} on {}: {}\n", rank(), layout_.host_of_rank[static_cast<std::size_t>(rank())], text);
+  const std::string line =
+      fmt::format("error: rank {} on {}: {}\n", rank(), placement_.host_of_rank[static_cast<std::size_t>(rank())], text);
   // The file system that hangs may hold the log and the record too. So the line goes straight to standard error, and the files get a
   // second.
   write_standard_error(line);

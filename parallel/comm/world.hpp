@@ -3,7 +3,7 @@
 //
 //     auto world = World::start({.deadline_seconds = recipe.parallel.timeout_seconds});
 //     world->open_records(run / "records");
-//     const Mesh mesh(world->size(), expert, world->layout().node_of_rank);
+//     const Mesh mesh(world->size(), expert, world->placement().node_of_rank);
 //     const MeshGroups groups = world->make_groups(mesh, world->world());
 //     ...
 //     world->shutdown();     // collective. On an exception: return end_with(error, scope)
@@ -34,7 +34,7 @@ struct WorldOptions {
 };
 
 /// On which nodes the ranks run. Ranks that share memory, as MPI finds it, are on one node.
-struct NodeLayout {
+struct NodePlacement {
   std::vector<int> node_of_rank;  // by world rank; nodes are numbered in the order of their lowest rank
   std::vector<std::string> host_of_rank;
   int num_nodes = 1;
@@ -72,7 +72,7 @@ class World {
   const CommunicatorPtr& world() const { return world_; }
   int rank() const { return world_->rank(); }
   int size() const { return world_->size(); }
-  const NodeLayout& layout() const { return layout_; }
+  const NodePlacement& placement() const { return placement_; }
   /// "loopback" or "mpi (Open MPI v4.1.4)".
   const std::string& backend() const { return backend_; }
 
@@ -128,7 +128,7 @@ class World {
   [[noreturn]] virtual void end_job(ExitCode code) = 0;
 
   CommunicatorPtr world_;
-  NodeLayout layout_;
+  NodePlacement placement_;
   std::string backend_;
   double deadline_seconds_ = 0;  // of groups that have none of their own
 

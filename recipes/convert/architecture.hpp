@@ -3,6 +3,7 @@
 #pragma once
 
 #include "recipes/convert/model_description.hpp"
+#include "recipes/convert/stored_tensor.hpp"
 
 #include <cstdint>
 #include <string>
@@ -28,21 +29,8 @@ struct ArchitectureChoice {
 /// The first architecture that gives the same logits from the same weights, or the reason why none does. Pure.
 ArchitectureChoice architecture_of(const ModelDescription& model);
 
-/// One of our tensors inside a stored one. Its elements follow each other there, from element `offset` on.
-struct StoredPart {
-  CanonicalTensor tensor;
-  std::int64_t offset = 0;
-};
-
-/// A tensor as it lies in a model's files.
-struct StoredTensor {
-  checkpoint::TensorInfo info;    // with the architecture's name
-  std::vector<StoredPart> parts;  // one: our tensor under the architecture's name; several: a stack of ours; none: zeros, which the
-                                  // architecture requires and the model does not have
-};
-
 /// The tensors of the model in a checkpoint of ours, under the names of its architecture, or under our own if it has none. For Glm4Moe also
-/// those that it requires and the model lacks: selection biases of zeros, shared experts of width 0. Each has one part or none.
+/// those that it requires and the model lacks: selection biases of zeros, shared experts of width 0.
 std::vector<StoredTensor> stored_tensors(const ModelDescription& model);
 
 /// The tensors of the model in a folder whose files hold tensors of these names: as above, or with the experts of a layer stacked, as

@@ -15,8 +15,6 @@ namespace fs = std::filesystem;
 using checkpoint::TensorInfo;
 using checkpoint::TensorView;
 
-constexpr const char* kEmbedding = "model.embed_tokens.weight";
-
 bool same_bytes(const TensorView& a, const TensorView& b) {
   return a.info.type == b.info.type && a.info.shape == b.info.shape && std::ranges::equal(a.bytes, b.bytes);
 }
@@ -41,7 +39,7 @@ TensorView view_of(const TensorView& stored, const StoredPart& part) {
 
 ModelFolder open_model_folder(const std::filesystem::path& path) {
   const std::filesystem::path config_path = path / "config.json";
-  ModelFolder folder{parse_config(read_file(config_path), config_path.string()), checkpoint::TensorIndex::open(path), {}, {}};
+  ModelFolder folder{parse_config(read_file(config_path), config_path.string()), checkpoint::TensorIndex::open(path), {}, {}, {}};
   if (fs::exists(path / "adapter_config.json"))
     throw data_error("{}: has an adapter (adapter_config.json), which is not read and would be missing from the model: merge it first",
                      path.string());
@@ -60,13 +58,14 @@ ModelFolder open_model_folder(const std::filesystem::path& path) {
     expected.push_back(tensor.info);
     by_name.emplace(tensor.info.name, std::move(tensor));
   }
+  const std::string embedding = name_of(TensorId{"", TensorPart::kEmbedding});
   for (const auto& [name, view] : folder.index.tensors()) {
     const auto known = by_name.find(name);
     const LeftAside aside = architecture != nullptr && known == by_name.end() ? left_aside(model, *architecture, name) : LeftAside{};
     if (!aside.reason.empty()) {
-      if (aside.is_tied_head && folder.index.contains(kEmbedding) && !same_bytes(view, folder.index.at(kEmbedding)))
+      if (aside.is_tied_head && folder.index.contains(embedding) && !same_bytes(view, folder.index.at(embedding)))
         throw data_error("{}: tensor '{}' differs from '{}', although tie_word_embeddings says they are one", view.file->path(), name,
-                         kEmbedding);
+                         embedding);
       folder.notes.push_back(name + " is left aside: " + aside.reason);
       continue;
     }
@@ -76,7 +75,12 @@ ModelFolder open_model_folder(const std::filesystem::path& path) {
   for (const auto& [name, tensor] : by_name) {
     const TensorView& view = folder.index.at(name);
     if (tensor.parts.empty()) require_zeros(name, view);  // required by the architecture, no part of the model
-    for (const StoredPart& part : tensor.parts) folder.tensors.emplace(part.tensor.name, view_of(view, part));
+    for (const StoredPart& part : tensor.parts) {
+      TensorView ours = view_of(view, part);
+      if (part.is_rearranged())
+        ours.bytes = folder.rearranged.emplace_back(from_stored(part, ours.bytes, *checkpoint::byte_count(ours.info.type, {1})));
+      folder.tensors.emplace(part.tensor.name, std::move(ours));
+    }
   }
   return folder;
 }

@@ -5,6 +5,8 @@
 #include "core/checkpoint/tensor_index.hpp"
 #include "recipes/convert/model_config.hpp"
 
+#include <cstddef>
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -17,7 +19,8 @@ struct ModelFolder {
   checkpoint::TensorIndex index;
   /// Canonical name to bytes; exactly canonical_tensors(config.model), shapes checked, floating-point types of any width.
   std::map<std::string, checkpoint::TensorView> tensors;
-  std::vector<std::string> notes;  // tensors and settings that are ignored, and why
+  std::deque<std::vector<std::byte>> rearranged;  // the bytes of those that files hold in another order than ours
+  std::vector<std::string> notes;                 // tensors and settings that are ignored, and why
 };
 
 /// Data error naming folder, file, key or tensors: a config we do not compute, damaged files, and every missing, extra or mis-shaped

@@ -2,6 +2,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
+#include "core/base/log.hpp"
 #include "recipes/run/expert_load.hpp"
 #include "recipes/run/jsonl.hpp"
 #include "recipes/run/units.hpp"
@@ -199,7 +200,13 @@ Receipt receipt_from_row(const JsonRow& row) {
 
 std::vector<Receipt> read_receipts(const std::filesystem::path& path) {
   std::vector<Receipt> receipts;
-  for (const JsonRow& row : read_jsonl(path)) receipts.push_back(receipt_from_row(row));
+  for (const JsonRow& row : read_jsonl(path)) {
+    try {
+      receipts.push_back(receipt_from_row(row));
+    } catch (const Error& error) {
+      log_warning("{}: {}; this line is ignored", path.string(), error.what());
+    }
+  }
   return receipts;
 }
 

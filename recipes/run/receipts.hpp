@@ -97,7 +97,7 @@ class ReceiptLog {
   std::vector<Receipt> receipts_;
 };
 
-/// The receipts of the file in their order; none if there is no file.
+/// The receipts of the file in their order; none if there is no file. A line that is none is ignored with a warning.
 std::vector<Receipt> read_receipts(const std::filesystem::path& path);
 
 }  // namespace sluice::recipes

@@ -1,4 +1,4 @@
-// The layout of a run directory (a stable contract) and what a start finds in it.
+// What lies where in a run directory (a stable contract) and what a start finds in it.
 // A start does this, on rank 0: create(), then RunLock (which needs the directory), then remove_leftovers() and state() (which another
 // process could change without the lock).
 #pragma once

@@ -7,7 +7,7 @@ namespace sluice::recipes {
 Layout make_layout(parallel::World& world, int expert, const std::string& model, std::optional<double> deadline_seconds) {
   Layout layout;
   layout.model = model;
-  layout.mesh = std::make_shared<const parallel::Mesh>(world.size(), expert, world.layout().node_of_rank);
+  layout.mesh = std::make_shared<const parallel::Mesh>(world.size(), expert, world.placement().node_of_rank);
   // A run may have several meshes, and reports name groups, so each group has the mesh in its name.
   const std::string prefix = fmt::format("{}{}mesh{}x{}", model, model.empty() ? "" : ".", world.size(), expert);
   const parallel::CommunicatorPtr all =
@@ -19,7 +19,7 @@ Layout make_layout(parallel::World& world, int expert, const std::string& model,
   layout.expert_group = groups.expert;
   layout.replicas = groups.reduce_replica;
   for (const int rank : layout.mesh->expert_group(layout.mesh->expert_group_of(world.rank())))
-    layout.node_of_member.push_back(world.layout().node_of_rank[static_cast<std::size_t>(rank)]);
+    layout.node_of_member.push_back(world.placement().node_of_rank[static_cast<std::size_t>(rank)]);
   return layout;
 }
 

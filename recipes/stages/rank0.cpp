@@ -60,8 +60,8 @@ void on_all_ranks(parallel::World& world, const char* what, const std::function<
   over_ranks(count, parallel::ReduceOp::kSum);
   // An error on all ranks is a matter of the job; one on some ranks is a matter of their hosts, so the text names rank and host.
   if (count < world.size())
-    outcome.text =
-        fmt::format("rank {} on {}: {}", world.rank(), world.layout().host_of_rank[static_cast<std::size_t>(world.rank())], outcome.text);
+    outcome.text = fmt::format("rank {} on {}: {}", world.rank(), world.placement().host_of_rank[static_cast<std::size_t>(world.rank())],
+                               outcome.text);
   broadcast(*world.world(), outcome, static_cast<int>(first), what);
   throw AgreedError(static_cast<ExitCode>(outcome.code), outcome.text);
 }

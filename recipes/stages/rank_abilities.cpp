@@ -75,7 +75,7 @@ std::vector<RankAbilities> use_common_abilities(parallel::World& world) {
     const Message& m = all[rank];
     const auto set = static_cast<kernels::InstructionSet>(m.set);
     ranks.push_back(
-        {world.layout().host_of_rank[rank], set, m.library, m.native_bfloat16 != 0, m.why_bfloat16, m.avx512 != 0, m.composed != 0});
+        {world.placement().host_of_rank[rank], set, m.library, m.native_bfloat16 != 0, m.why_bfloat16, m.avx512 != 0, m.composed != 0});
   }
   kernels::limit_instruction_set(least_set(ranks));
   ops::use_composed(any_composed(ranks));

@@ -97,7 +97,7 @@ class Check {
     if (layout_.rank() == ranks.front() && first < count) shared.names[first].copy(name, sizeof name - 1);
     layout_.save->start_broadcast(name, sizeof name, ranks.front(), {"replica that differs", step_, "", "save"}).finish();
     const auto groups = group_ranks(ranks, column(all, ranks, count, first));
-    const std::vector<std::string>& hosts = world_.layout().host_of_rank;
+    const std::vector<std::string>& hosts = world_.placement().host_of_rank;
     std::vector<std::string> lists;
     for (const auto& group : groups) lists.push_back(list_ranks(group.ranks, hosts));
     // Without a majority it is not known which ranks are right.

@@ -87,7 +87,7 @@ data::TokenizerPtr open_tokenizer(parallel::World& world, const Recipe& recipe, 
                                   const data::TokenizerPtr& inherited, int threads, const std::filesystem::path& checkpoint) {
   data::TokenizerPtr tokenizer;
   on_rank0(world, "tokenizer", [&](const Heartbeat& heartbeat) {
-    const WholeNode node(threads * world.layout().local_size);
+    const WholeNode node(threads * world.placement().local_size);
     const std::filesystem::path config = run.path() / "tokenizer_config.json";
     if (!checkpoint.empty()) {
       tokenizer = load_or_restore(run.tokenizer(), config, checkpoint);
@@ -112,7 +112,7 @@ std::shared_ptr<const data::Corpus> open_corpus(parallel::World& world, const St
   const std::int64_t batch = stage.train.global_batch_size;
   const data::DataOptions options = data_options(stage.data, batch, threads);
   on_rank0(world, "tokens", [&](const Heartbeat& heartbeat) {
-    const WholeNode node(threads * world.layout().local_size);
+    const WholeNode node(threads * world.placement().local_size);
     const data::CorpusSummary summary =
         data::prepare_corpus(data_options(stage.data, batch, node.threads()), *tokenizer, cache_directory(run), progress_of(heartbeat));
     for (const std::string& warning : summary.warnings)

@@ -12,6 +12,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -89,19 +90,40 @@ class ModelFiles {
       FileJob job{folder_ + shard.file, {}};
       for (const checkpoint::TensorInfo& info : shard.tensors) {
         const StoredTensor& tensor = by_name.at(info.name);
-        std::optional<CanonicalTensor> ours;
-        if (!tensor.parts.empty()) ours = tensor.parts.front().tensor;
-        Piece piece{info, ours ? ours->id.expert : -1, {}};
-        piece.make = [this, info, ours] {
-          if (!ours) return at::zeros(info.shape, at::TensorOptions().dtype(torch_type(info.type)));
-          if (ours->id.is_statistic()) return router(ours->id.layer).correction_bias.to(torch_type(info.type));
-          return leaves_.at(ours->name).value.to(torch_type(info.type));
-        };
-        job.pieces.push_back(std::move(piece));
+        job.pieces.push_back({info, owned_expert(tensor), [this, tensor] { return stored_value(tensor); }});
       }
       jobs_.push_back(std::move(job));
     }
     if (!plan.single_file()) indices_.emplace(folder_ + plan.index_name(), plan.index_json());
+  }
+
+  // The expert whose owner has the tensor, -1 if every rank has it.
+  static std::int64_t owned_expert(const StoredTensor& tensor) {
+    if (tensor.parts.empty()) return -1;
+    const std::int64_t expert = tensor.parts.front().tensor.id.expert;
+    for (const StoredPart& part : tensor.parts)
+      if (part.tensor.id.expert != expert)
+        throw usage_error("{}: stacks of experts, which have several owners, are read and not written", tensor.info.name);
+    return expert;
+  }
+
+  at::Tensor our_value(const CanonicalTensor& ours, at::ScalarType type) {
+    return (ours.id.is_statistic() ? router(ours.id.layer).correction_bias : leaves_.at(ours.name).value).to(type);
+  }
+
+  at::Tensor stored_value(const StoredTensor& tensor) {
+    const at::ScalarType type = torch_type(tensor.info.type);
+    if (tensor.parts.size() == 1 && !tensor.parts.front().is_rearranged()) return our_value(tensor.parts.front().tensor, type);
+    const at::Tensor whole = at::zeros(tensor.info.shape, at::TensorOptions().dtype(type));
+    const HostMemory memory = to_host(whole);
+    for (const StoredPart& part : tensor.parts) {
+      const at::Tensor ours = our_value(part.tensor, type).contiguous();
+      const HostMemory from = to_host(ours);
+      const std::vector<std::byte> bytes = to_stored(part, from.bytes(), whole.element_size());
+      std::copy(bytes.begin(), bytes.end(), memory.bytes().begin() + part.offset * static_cast<std::int64_t>(whole.element_size()));
+    }
+    memory.give_back();
+    return whole;
   }
 
   void plan_optimizer() {

@@ -230,7 +230,7 @@ bool Trainer::stop_agreed() {
   world_.world()->start_broadcast(signal, sizeof signal, static_cast<int>(first), {"stop on request", state_.step, "", "reason"}).finish();
   stop_reason_ = first == 0
                      ? signal
-                     : fmt::format("{} to rank {} on {}", signal, first, world_.layout().host_of_rank[static_cast<std::size_t>(first)]);
+                     : fmt::format("{} to rank {} on {}", signal, first, world_.placement().host_of_rank[static_cast<std::size_t>(first)]);
   return true;
 }
 

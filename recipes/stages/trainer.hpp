@@ -45,11 +45,15 @@ class Trainer {
   /// On rank 0, for a finished run. True, after printing the summary, if it stays finished. False if its last checkpoint is damaged, so
   /// that the run goes on from an earlier one. Usage error if the recipe changed.
   bool stays_finished(const Heartbeat& heartbeat) const;
-  bool open_run();  // false: the run is finished already
+  /// Collective. Takes the run's lock, opens its folder, log and records; false if the run is finished already.
+  bool open_run();
   /// Collective. The newest undamaged checkpoint; "" for a new run. Damaged newer ones are renamed. Data error if all are damaged.
   std::filesystem::path find_checkpoint();
+  /// Collective. Opens tokenizer and text of every stage, those of `checkpoint` if the run goes on, and settles the decoder's shape.
   void open_data(const std::filesystem::path& checkpoint);
+  /// Collective. Makes the model of a new run: fresh weights, or those of init_from.
   void start_fresh();
+  /// Collective. Goes on from `checkpoint`. Usage error if the recipe or the text changed where it may not.
   void resume(const std::filesystem::path& checkpoint);
   /// Collective. The newest undamaged checkpoint of the stage that `stage` starts from; data error if there is none.
   std::filesystem::path last_checkpoint_of(const Stage& stage);
@@ -58,7 +62,8 @@ class Trainer {
   /// Chooses how bfloat16 is multiplied, as `before` says if the run goes on (null: a new run), notes what computes the run in state_, and
   /// prints what may change bits.
   void settle_processor(const ComputedWith* before);
-  void print_header();  // trainer_header.cpp
+  /// On rank 0: prints what the run is and will need, and warnings about its recipe (trainer_header.cpp).
+  void print_header();
   /// The run's model with the sparse shape `moe`; without: dense.
   ModelDescription description_of(const std::optional<moe::MoeConfig>& moe) const;
   /// What the lines before a run and before a stage say of it; `shape` is left "".
@@ -66,26 +71,36 @@ class Trainer {
   /// The memory that the stage with this index needs, its conversion included.
   MemoryEstimate estimate_stage(std::size_t index) const;
   // Around a step (trainer.cpp)
+  /// Collective. What comes before the first step of a stage: experts placed, the conversion, the banner, a validation. Of a stage that the
+  /// run goes on in, the banner alone.
   void enter_stage(std::size_t index);
   /// Sets parameters_; called whenever the model or its top_k is another.
   void count_model();
+  /// Collective. Moves experts between ranks as `stage` says, by loading the checkpoint that ended the stage before.
   void place_experts(const Stage& stage);
+  /// Collective. Converts the model, stores and judges the receipts. Diverged error (exit 5) if one is out of its limits.
   void convert(std::size_t index);
+  /// Collective. Trains the stage to its end, or until a stop is requested.
   void train_stage(std::size_t index);
+  /// What the next step of the stage is done with.
   StepOptions step_options(std::size_t index) const;
+  /// Collective. Saves a checkpoint, after checking that weights are finite and copies equal.
   void save();
   /// Collective. Throws a ReplicasDiffer if the copies of weights on different ranks differ (replica_check.hpp).
   void check_replicas();
   std::string last_good() const;  // checkpoint, as a clause
   /// Collective. Whether a rank was asked to stop; then stop_reason_ names the signal, and the rank unless it is rank 0.
   bool stop_agreed();
+  /// Collective. Writes and prints the summary, which marks the run as finished.
   void finish();
   // Reports of a step (trainer_log.cpp)
   /// Collective. Fills row_ with the step's values. `before`: the exchange's counters when the step began.
   void log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before);
   /// Collective. Adds to row_ how far experts and routers of a sparse model have moved. Called at logged steps only.
   void log_movement();
+  /// Collective. Evaluates on the validation text and writes the row. Diverged error (exit 5) if the loss is not finite.
   void validate_now();
+  /// Tokens times active parameters of all steps to come.
   double remaining_work() const;
   /// Collective. Prints how long the remaining steps will take, measured with one micro-batch that changes nothing.
   void print_expected_time();

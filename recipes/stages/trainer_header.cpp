@@ -120,7 +120,7 @@ void Trainer::print_header() {
     header.stages.push_back(std::move(line));
   }
   header.ranks = world_.size();
-  header.nodes = world_.layout().num_nodes;
+  header.nodes = world_.placement().num_nodes;
   header.expert = first.parallel.expert;
   for (const Stage& stage : recipe_.stages) header.expert = std::max(header.expert, stage.parallel.expert);
   header.threads = threads_;
@@ -151,7 +151,7 @@ void Trainer::print_header() {
         "stage '{}': no architecture of Transformers is such a model ({}): its checkpoints hold all of it, but AutoModelForCausalLM does "
         "not open them",
         recipe_.stages.back().name, choice.reason);
-  const double needed = (most.total() + most.conversion) * world_.layout().local_size, available = available_bytes();
+  const double needed = (most.total() + most.conversion) * world_.placement().local_size, available = available_bytes();
   if (available > 0 && needed > available)
     log_warning(
         "the {} a rank are {} on this machine, and {} are free: lower train.micro_batch_size or the model's sizes, or use more nodes",

@@ -43,7 +43,7 @@ Trainer::Trainer(parallel::World& world, const Recipe& recipe, const std::string
       plans_(plan_stages(recipe)),
       shape_(recipe.model) {
   check_mesh(recipe_, world_.size());
-  on_all_ranks(world_, "threads", [&] { threads_ = use_threads(recipe_.parallel.threads, world_.layout().sharing_ranks); });
+  on_all_ranks(world_, "threads", [&] { threads_ = use_threads(recipe_.parallel.threads, world_.placement().sharing_ranks); });
   abilities_ = use_common_abilities(world_);
   for (const Stage& stage : recipe_.stages)
     if (layouts_.count(stage.parallel.expert) == 0)

@@ -31,7 +31,7 @@ std::vector<StoredTensor> with_stacks(const ModelDescription& model, std::vector
   std::vector<StoredTensor> stored;
   std::map<std::string, std::size_t> places;  // of the stacks, by name
   const auto stack = [&](const TensorId& id, std::string_view name, checkpoint::Shape shape) -> StoredTensor& {
-    const std::string whole = "model." + id.layer + std::string(name);
+    const std::string whole = layer_prefix(id.layer) + std::string(name);
     const auto [place, is_new] = places.emplace(whole, stored.size());
     if (!is_new) return stored[place->second];
     return stored.emplace_back(StoredTensor{{whole, checkpoint::stored_type_of(model.dtype), std::move(shape)}, {}});
@@ -107,7 +107,8 @@ std::vector<StoredTensor> stored_tensors(const ModelDescription& model, const Ar
 
 LeftAside left_aside(const ModelDescription& model, const Architecture& architecture, std::string_view name) {
   if (name.ends_with(".rotary_emb.inv_freq")) return {"rotary frequencies are computed, not loaded"};
-  if (model.decoder.tie_word_embeddings && name == "lm_head.weight") return {"the head is tied to the embedding", true};
+  if (model.decoder.tie_word_embeddings && name == name_of(TensorId{"", TensorPart::kHead}))
+    return {"the head is tied to the embedding", true};
   return {architecture.left_aside(model, name)};
 }
 

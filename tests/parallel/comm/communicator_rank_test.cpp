@@ -229,7 +229,7 @@ TEST_CASE("every operation of a group moves the right values, groups at the same
 
 TEST_CASE("the groups of a mesh are those of the plan") {
   for (int expert = 1; expert <= world().size(); expert *= 2) {
-    const Mesh mesh(world().size(), expert, world().layout().node_of_rank);
+    const Mesh mesh(world().size(), expert, world().placement().node_of_rank);
     const MeshGroups groups = world().make_groups(mesh, world().world(), "test" + std::to_string(expert));
     REQUIRE_ALL_RANKS(groups.expert->size() == expert);
     REQUIRE_ALL_RANKS(groups.reduce_replica->size() == world().size() / expert);
@@ -363,18 +363,19 @@ TEST_CASE("wrong arguments are refused before anything is sent") {
   }());
 }
 
-TEST_CASE("the node layout covers all ranks") {
-  const NodeLayout& layout = world().layout();
-  REQUIRE_ALL_RANKS(layout.node_of_rank.size() == static_cast<std::size_t>(world().size()));
-  REQUIRE_ALL_RANKS(layout.node_of_rank[0] == 0 && !layout.host_of_rank.at(static_cast<std::size_t>(world().rank())).empty());
-  const int here = layout.node_of_rank[static_cast<std::size_t>(world().rank())];
-  REQUIRE_ALL_RANKS(std::count(layout.node_of_rank.begin(), layout.node_of_rank.end(), here) == layout.local_size);
-  REQUIRE_ALL_RANKS(std::count(layout.node_of_rank.begin(), layout.node_of_rank.begin() + world().rank(), here) == layout.local_rank);
-  std::vector<ProcessorMask> masks(layout.node_of_rank.size());
+TEST_CASE("the placement of ranks on nodes covers all of them") {
+  const NodePlacement& placement = world().placement();
+  REQUIRE_ALL_RANKS(placement.node_of_rank.size() == static_cast<std::size_t>(world().size()));
+  REQUIRE_ALL_RANKS(placement.node_of_rank[0] == 0 && !placement.host_of_rank.at(static_cast<std::size_t>(world().rank())).empty());
+  const int here = placement.node_of_rank[static_cast<std::size_t>(world().rank())];
+  REQUIRE_ALL_RANKS(std::count(placement.node_of_rank.begin(), placement.node_of_rank.end(), here) == placement.local_size);
+  REQUIRE_ALL_RANKS(std::count(placement.node_of_rank.begin(), placement.node_of_rank.begin() + world().rank(), here) ==
+                    placement.local_rank);
+  std::vector<ProcessorMask> masks(placement.node_of_rank.size());
   const ProcessorMask own = usable_processors();
   world().world()->start_all_gather(&own, masks.data(), sizeof own, label("masks")).finish();
   int sharing = 1;
   for (std::size_t rank = 0; rank < masks.size(); ++rank)
-    sharing += static_cast<int>(rank) != world().rank() && layout.node_of_rank[rank] == here && (masks[rank] & own).any();
-  REQUIRE_EQUAL_ALL_RANKS(layout.sharing_ranks, sharing);
+    sharing += static_cast<int>(rank) != world().rank() && placement.node_of_rank[rank] == here && (masks[rank] & own).any();
+  REQUIRE_EQUAL_ALL_RANKS(placement.sharing_ranks, sharing);
 }

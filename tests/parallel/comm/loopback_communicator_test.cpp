@@ -70,7 +70,7 @@ TEST_CASE("a world started alone needs no MPI") {
   if (std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr) return;  // started by mpirun: the rank tests cover that
   const auto world = World::start();
   REQUIRE(world->backend() == "loopback");
-  REQUIRE((world->size() == 1 && world->layout().num_nodes == 1 && world->layout().local_size == 1));
+  REQUIRE((world->size() == 1 && world->placement().num_nodes == 1 && world->placement().local_size == 1));
   REQUIRE(world->split(world->world(), 2, 0, "expert")->name() == "expert[2]");
   REQUIRE(world->split(world->world(), -1, 0, "nobody") == nullptr);
   const MeshGroups groups = world->make_groups(Mesh(1, 1), world->world());

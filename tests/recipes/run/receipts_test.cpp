@@ -232,3 +232,12 @@ TEST_CASE("the table") {
   jumped.loss_after = NAN;
   CHECK(contains(format_receipt(jumped, DType::kFloat32)[0], "not finite"));
 }
+
+TEST_CASE("a line of another conversion than any of ours is no receipt, and the others are read") {
+  const TemporaryDirectory folder;
+  const auto path = folder.path() / "receipts.jsonl";
+  JsonRow foreign = receipt_row(example());
+  foreign.set("kind", "distil");
+  write_file_atomically(path, foreign.to_json() + "\n" + receipt_row(example()).to_json() + "\n");
+  CHECK(read_receipts(path) == std::vector<Receipt>{example()});
+}
