@@ -126,12 +126,10 @@ TensorSlot read_slot(const std::string& name, const json& entry, const std::stri
   return slot;
 }
 
-void read_metadata(const json& entry, const std::string& file, std::map<std::string, std::string>& metadata) {
+void check_metadata(const json& entry, const std::string& file) {
   if (!entry.is_object()) throw data_error("{}: __metadata__ must be an object, found {}", file, entry.dump());
-  for (const auto& [key, value] : entry.items()) {
+  for (const auto& [key, value] : entry.items())
     if (!value.is_string()) throw data_error("{}: __metadata__ '{}' must be a string, found {}", file, key, value.dump());
-    metadata[key] = value.get<std::string>();
-  }
 }
 
 }  // namespace
@@ -140,7 +138,6 @@ SafetensorsHeader plan_safetensors(std::vector<TensorInfo> tensors) {
   std::sort(tensors.begin(), tensors.end(),
             [](const TensorInfo& a, const TensorInfo& b) { return a.type != b.type ? a.type > b.type : a.name < b.name; });
   SafetensorsHeader header;
-  header.metadata = {{"format", "pt"}};
   std::set<std::string> seen;
   std::uint64_t offset = 0;
   for (TensorInfo& info : tensors) {
@@ -191,7 +188,7 @@ SafetensorsHeader parse_safetensors(std::string_view bytes, const std::string& f
   SafetensorsHeader header;
   header.data_start = 8 + length;
   for (const auto& [name, entry] : object.items())
-    if (name == "__metadata__") read_metadata(entry, file, header.metadata);
+    if (name == "__metadata__") check_metadata(entry, file);
     else header.tensors.push_back(read_slot(name, entry, file));
   std::sort(header.tensors.begin(), header.tensors.end(),
             [](const TensorSlot& a, const TensorSlot& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });

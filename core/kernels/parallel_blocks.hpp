@@ -2,6 +2,8 @@
 // thread in a fixed order, so that results never depend on the number of threads.
 #pragma once
 
+#include "core/base/integers.hpp"
+
 #include <algorithm>
 #include <cstdint>
 
@@ -19,7 +21,7 @@ inline std::int64_t rows_per_block(std::int64_t width) {
 /// more than one block. The body must not throw.
 template <class Body>
 void parallel_blocks(std::int64_t count, std::int64_t block, const Body& body) {
-  const std::int64_t blocks = (count + block - 1) / block;
+  const std::int64_t blocks = ceil_div(count, block);
 #pragma omp parallel for schedule(static) if (blocks > 1)
   for (std::int64_t b = 0; b < blocks; ++b) body(b * block, std::min(count, (b + 1) * block));
 }

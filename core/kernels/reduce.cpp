@@ -13,7 +13,7 @@ namespace sluice::kernels {
 template <class A>
 double sum_of_squares(const A* x, std::int64_t n) {
   const auto block = SLUICE_FOR_THIS_CPU(sum_of_squares_block<A>);
-  std::vector<double> partial(static_cast<std::size_t>((n + kBlockElements - 1) / kBlockElements));
+  std::vector<double> partial(static_cast<std::size_t>(ceil_div(n, kBlockElements)));
   parallel_blocks(n, kBlockElements,
                   [&](std::int64_t begin, std::int64_t end) { partial[begin / kBlockElements] = block(x + begin, end - begin); });
   double sum = 0;
@@ -24,7 +24,7 @@ double sum_of_squares(const A* x, std::int64_t n) {
 template <class A>
 bool all_finite(const A* x, std::int64_t n) {
   const auto block = SLUICE_FOR_THIS_CPU(any_non_finite<A>);
-  std::vector<char> found(static_cast<std::size_t>((n + kBlockElements - 1) / kBlockElements));
+  std::vector<char> found(static_cast<std::size_t>(ceil_div(n, kBlockElements)));
   parallel_blocks(n, kBlockElements,
                   [&](std::int64_t begin, std::int64_t end) { found[begin / kBlockElements] = block(x + begin, end - begin); });
   return std::find(found.begin(), found.end(), 1) == found.end();

@@ -41,8 +41,8 @@ void rms_norm_backward(const T* dy, const T* x, const AccumulateOf<T>* weight, c
   const auto block = SLUICE_FOR_THIS_CPU(rms_norm_backward_rows<T>);
   // Each block writes a dweight of its own. The number of blocks is bounded, so that adding these up stays cheap.
   constexpr std::int64_t max_blocks = 64;
-  const std::int64_t block_rows = std::max(rows_per_block(width), (rows + max_blocks - 1) / max_blocks);
-  const std::int64_t blocks = (rows + block_rows - 1) / block_rows;
+  const std::int64_t block_rows = std::max(rows_per_block(width), ceil_div(rows, max_blocks));
+  const std::int64_t blocks = ceil_div(rows, block_rows);
   std::vector<A> partial(static_cast<std::size_t>(blocks * width), A(0));
   parallel_blocks(rows, block_rows, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t at = begin * width;

@@ -59,8 +59,6 @@ FeedForward& Decoder::slot(const std::string& path) {
   throw usage_error("this decoder of {} layers has no slot '{}'", layers_.size(), path);
 }
 
-std::string feed_forward_path(std::int64_t layer) { return layer_path(layer) + ".feed_forward"; }
-
 ForwardOutput Decoder::forward(const Batch& batch, ModelState* state, const StepContext& context, const FeatureRequest& request) {
   ForwardOutput output;
   const auto capture = [&](const std::string& path, const at::Tensor& x) {

@@ -53,7 +53,4 @@ class Decoder : public Model {
   Parameter final_norm_;
 };
 
-/// Returns the path of the feed-forward slot of layer number `layer`, such as "layers.3.feed_forward".
-std::string feed_forward_path(std::int64_t layer);
-
 }  // namespace sluice

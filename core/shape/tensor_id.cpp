@@ -133,6 +133,8 @@ TensorId tensor_id_of(std::string_view name) {
 
 std::string layer_path(std::int64_t number) { return std::string(kLayers) + std::to_string(number); }
 
+std::string feed_forward_path(std::int64_t layer) { return layer_path(layer) + ".feed_forward"; }
+
 std::int64_t layer_number(std::string_view path) {
   if (!path.starts_with(kLayers)) return -1;
   const std::string digits = std::string(path.substr(kLayers.size())) + ".";

@@ -82,5 +82,7 @@ TensorId tensor_id_of(std::string_view name);
 /// Returns "layers.3" for 3, and 3 for "layers.3"; layer_number() is -1 for any other text.
 std::string layer_path(std::int64_t number);
 std::int64_t layer_number(std::string_view path);
+/// Returns the path of the feed-forward slot of layer number `layer`, such as "layers.3.feed_forward".
+std::string feed_forward_path(std::int64_t layer);
 
 }  // namespace sluice

@@ -39,6 +39,15 @@ const ConversionRule& rule_of(ConversionKind kind) {
   throw usage_error("conversion {} is none", static_cast<int>(kind));
 }
 
+std::string_view method_of(ConversionKind kind) {
+  switch (kind) {
+#define SLUICE_CONVERSION(kind, stage, method, rule) \
+  case ConversionKind::kind: return method;
+#include "moe/plan/conversions/list.inc"
+  }
+  throw usage_error("conversion {} is none", static_cast<int>(kind));
+}
+
 std::int64_t ConversionRule::expert_width(const DecoderConfig&, const MoeConfig&) const { return 0; }
 
 std::int64_t ConversionRule::num_shards(const Conversion&) const { return 1; }

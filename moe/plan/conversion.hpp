@@ -124,6 +124,9 @@ class ConversionRule {
 
 const ConversionRule& rule_of(ConversionKind kind);
 
+/// The name of the method in recipes, such as "double_top_k"; "" if its type of stage has only one.
+std::string_view method_of(ConversionKind kind);
+
 /// Whether the conversion preserves the function. It does not if the capacity_factor before or after may drop tokens, or if the rule says
 /// no; flatten never preserves it. Check misfit() first: the widths are taken to fit.
 Exactness exactness(const Conversion& conversion);

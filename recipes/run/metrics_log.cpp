@@ -1,5 +1,6 @@
 #include "recipes/run/metrics_log.hpp"
 
+#include "core/shape/tensor_id.hpp"
 #include "recipes/run/jsonl.hpp"
 
 #include <fmt/core.h>
@@ -9,7 +10,7 @@ namespace {
 
 template <class T>
 void add_by_layer(JsonRow& row, const char* name, const std::vector<std::int64_t>& layers, const std::vector<T>& values) {
-  for (std::size_t i = 0; i < values.size(); ++i) row.set(fmt::format("{}/layers.{}", name, layers[i]), values[i]);
+  for (std::size_t i = 0; i < values.size(); ++i) row.set(fmt::format("{}/{}", name, layer_path(layers[i])), values[i]);
 }
 
 // The terms of text and mixtures are written under their own names, those that a stage adds as "loss/NAME".
@@ -56,7 +57,7 @@ JsonRow metrics_row(const StepMetrics& metrics, const std::string& model) {
   add("mfu", metrics.mfu);
   add("validation_loss", metrics.validation_loss);
   add("validation_bits_per_byte", metrics.validation_bits_per_byte);
-  for (const auto& [layer, cosine] : metrics.layer_expert_cosine) row.set(fmt::format("expert_cosine/layers.{}", layer), cosine);
+  for (const auto& [layer, cosine] : metrics.layer_expert_cosine) row.set("expert_cosine/" + layer_path(layer), cosine);
   if (metrics.load) add_by_layer(row, "max_violation", metrics.sparse_layers, metrics.load->violations);
   if (const auto& window = metrics.window) {
     row.set("window_steps", window->steps).set("window_max_violation", window->summed.max_violation);

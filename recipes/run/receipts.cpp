@@ -3,6 +3,7 @@
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
+#include "core/shape/tensor_id.hpp"
 #include "recipes/run/expert_load.hpp"
 #include "recipes/run/jsonl.hpp"
 #include "recipes/run/units.hpp"
@@ -11,7 +12,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <iterator>
 #include <map>
@@ -71,7 +71,7 @@ void add_loads(const Receipt& receipt, std::vector<std::string>& lines) {
                               fmt::format("{:.2f} to {:.2f}", most.first, most.second)));
 }
 
-std::string load_key(std::int64_t layer, const char* what) { return fmt::format("layers.{}.{}", layer, what); }
+std::string load_key(std::int64_t layer, const char* what) { return layer_path(layer) + "." + what; }
 
 bool is_finite(const Receipt& receipt) {
   return std::isfinite(receipt.loss_before) && std::isfinite(receipt.loss_after) && std::isfinite(receipt.max_abs_logit_difference);
@@ -187,11 +187,8 @@ Receipt receipt_from_row(const JsonRow& row) {
   if (receipt.load_tokens == 0) return receipt;
   receipt.load_bound = row.number("load_bound");
   for (const auto& [key, value] : row.items()) {
-    std::int64_t layer = 0;
-    constexpr std::string_view head = "layers.";
-    if (key.compare(0, head.size(), head) != 0) continue;
-    std::from_chars(key.data() + head.size(), key.data() + key.size(), layer);
-    if (key != load_key(layer, "dead_experts")) continue;
+    const std::int64_t layer = layer_number(key.substr(0, key.rfind('.')));
+    if (layer < 0 || key != load_key(layer, "dead_experts")) continue;
     receipt.loads.push_back(
         {layer, row.integer(key, 0), row.integer(load_key(layer, "starved_experts"), 0), row.number(load_key(layer, "max_over_mean"))});
   }

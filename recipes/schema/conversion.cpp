@@ -7,26 +7,21 @@
 namespace sluice::recipes {
 namespace {
 
-struct Method {
+struct StageOf {
   moe::ConversionKind kind;
   StageType stage;
-  std::string_view name;
 };
 
-constexpr Method kMethods[] = {
-#define SLUICE_CONVERSION(kind, stage, method, rule) {moe::ConversionKind::kind, StageType::stage, method},
+constexpr StageOf kStages[] = {
+#define SLUICE_CONVERSION(kind, stage, method, rule) {moe::ConversionKind::kind, StageType::stage},
 #include "moe/plan/conversions/list.inc"
 };
 
-const Method& find(moe::ConversionKind kind) {
-  return *std::find_if(std::begin(kMethods), std::end(kMethods), [&](const Method& method) { return method.kind == kind; });
-}
-
 }  // namespace
 
-StageType stage_type_of(moe::ConversionKind kind) { return find(kind).stage; }
-
-std::string_view method_of(moe::ConversionKind kind) { return find(kind).name; }
+StageType stage_type_of(moe::ConversionKind kind) {
+  return std::find_if(std::begin(kStages), std::end(kStages), [&](const StageOf& each) { return each.kind == kind; })->stage;
+}
 
 std::string describe(moe::ConversionKind conversion) {
   const std::string_view method = method_of(conversion);
@@ -35,18 +30,27 @@ std::string describe(moe::ConversionKind conversion) {
 
 std::vector<moe::ConversionKind> conversions_of(StageType type) {
   std::vector<moe::ConversionKind> kinds;
-  for (const Method& method : kMethods)
-    if (method.stage == type) kinds.push_back(method.kind);
+  for (const StageOf& each : kStages)
+    if (each.stage == type) kinds.push_back(each.kind);
   return kinds;
 }
 
 std::vector<ChoiceName> method_choices() {
   std::vector<ChoiceName> choices;
-  for (const Method& method : kMethods) {
-    const bool known = std::any_of(choices.begin(), choices.end(), [&](const ChoiceName& choice) { return choice.name == method.name; });
-    if (!known && !method.name.empty()) choices.push_back({static_cast<int>(choices.size()), std::string(method.name)});
+  for (const StageOf& each : kStages) {
+    const std::string_view name = method_of(each.kind);
+    const bool known = std::any_of(choices.begin(), choices.end(), [&](const ChoiceName& choice) { return choice.name == name; });
+    if (!known && !name.empty()) choices.push_back({static_cast<int>(choices.size()), std::string(name)});
   }
   return choices;
+}
+
+std::string methods_text(StageType type) {
+  const std::vector<moe::ConversionKind> kinds = conversions_of(type);
+  std::string text;
+  for (std::size_t i = 0; i < kinds.size(); ++i)
+    text += fmt::format("{}{}", i == 0 ? "" : i + 1 == kinds.size() ? " and " : ", ", method_of(kinds[i]));
+  return text;
 }
 
 moe::MoeConfig with_coefficients_of(const moe::MoeConfig& other, moe::MoeConfig shape) {

@@ -13,9 +13,8 @@
 
 namespace sluice::recipes {
 
-/// The type of stage that does it, and what recipes and receipts call it there: "" where such stages have no choice.
+/// The type of stage that does it.
 StageType stage_type_of(moe::ConversionKind kind);
-std::string_view method_of(moe::ConversionKind kind);
 /// "grow by family", "flatten".
 std::string describe(moe::ConversionKind kind);
 
@@ -24,6 +23,8 @@ std::vector<moe::ConversionKind> conversions_of(StageType type);
 
 /// The names of all methods, each once.
 std::vector<ChoiceName> method_choices();
+/// The methods of a type of stage: "family, double_top_k and copy".
+std::string methods_text(StageType type);
 
 /// The stage that `stage` starts from, or nothing for the first one. An unknown `from` counts as the stage before.
 std::optional<std::size_t> parent_of(const Recipe& recipe, std::size_t stage);

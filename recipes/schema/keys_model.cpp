@@ -1,5 +1,6 @@
 // Keys of `model:` and of `moe:`.
 #include "core/base/parse_number.hpp"
+#include "core/shape/tensor_id.hpp"
 #include "recipes/schema/keys.hpp"
 
 #include <fmt/format.h>
@@ -41,12 +42,12 @@ void add_layers(const Node& item, const ReadContext& context, std::set<std::int6
   if (std::count(item.text.begin(), item.text.end(), '*') > 8) fail_at(item.mark, fmt::format("{} has too many '*'", describe(item)));
   bool found = false;
   for (std::int64_t layer = 0; layer < num_layers; ++layer) {
-    if (!matches(item.text, fmt::format("layers.{}.feed_forward", layer))) continue;
+    if (!matches(item.text, feed_forward_path(layer))) continue;
     layers.insert(layer);
     found = true;
   }
   if (!found) {
-    fail_at(item.mark, fmt::format("{} names none of layers.0.feed_forward to layers.{}.feed_forward{}", describe(item), num_layers - 1,
+    fail_at(item.mark, fmt::format("{} names none of {} to {}{}", describe(item), feed_forward_path(0), feed_forward_path(num_layers - 1),
                                    context.layers_note));
   }
 }
@@ -158,11 +159,11 @@ const Keys<moe::MoeConfig>& moe_keys() {
                    {"moe_expert_capacity_factor", "expert_capacity_factor", "moe_capacity_factor"}),
         choice_key("router_init", &MoeConfig::router_init, {.number_key = "router_init_std"},
                    "what the router rows that a conversion adds are made of: balanced rows share out the training text evenly at the "
-                   "start, chosen on conversion_sequences of it; normal ones are drawn blind. sparsify makes such rows, grow by family the "
-                   "children's, grow by copy and double_top_k what parts replicas; flatten also tries rows shifted so"),
+                   "start, chosen on conversion_sequences of it; normal ones are drawn blind. Such are all rows of a new router, the "
+                   "children's of new families, and what parts equal experts; flatten also tries rows shifted so"),
         number_key(
             "router_init_std", &MoeConfig::router_init_std, {.low = 0},
-            "standard deviation of new normal router rows: those of sparsify, and the children's of grow by family; the logits of balanced "
+            "standard deviation of new normal router rows: all of a new router, and the children's of new families; the logits of balanced "
             "ones spread as far as theirs would on inputs of unit variance",
             {"moe_router_init_std"}),
         integer_key("family_size", &MoeConfig::family_size, {1, 1 << 20},

@@ -34,6 +34,24 @@ Key<T> name_key(std::string T::*member, std::string_view more, std::string doc, 
           [member](const T& in) { return write_text(in.*member); }};
 }
 
+// "sparsify: copy and virtual_group; grow: ..."
+std::string methods_by_stage() {
+  std::string text;
+  for (const auto& [type, name] : kStageTypeNames)
+    if (conversions_of(type).size() > 1) text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", name, methods_text(type));
+  return text;
+}
+
+// "copy for sparsify, ..."
+std::string default_methods() {
+  std::string text;
+  for (const auto& [type, name] : kStageTypeNames) {
+    const std::vector<moe::ConversionKind> kinds = conversions_of(type);
+    if (kinds.size() > 1) text += fmt::format("{}{} for {}", text.empty() ? "" : ", ", method_of(kinds.front()), name);
+  }
+  return text;
+}
+
 // Its meaning depends on the stage's type: read_stages.cpp makes a conversion of the two. Written only where there is a choice.
 Key<Stage> method_key() {
   const Choices choices{
@@ -43,10 +61,9 @@ Key<Stage> method_key() {
   return {{"method",
            "one of",
            choices.list(),
-           "sparsify: copy or virtual_group; grow: family, double_top_k or copy; the last two part the replicas' router rows after their "
-           "receipt",
+           methods_by_stage() + "; where it leaves equal experts under equal router rows, these are parted after the receipt",
            {"upcycling_method"},
-           "copy for sparsify, family for grow"},
+           default_methods()},
           [choices](Stage&, const Node& node, const ReadContext&) { read_choice(node, choices); },
           [](const Stage& in) { return std::string(in.conversion ? method_of(*in.conversion) : ""); }};
 }

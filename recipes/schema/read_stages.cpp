@@ -15,14 +15,6 @@ const Node& or_empty(const Node* node) {
   return node ? *node : empty;
 }
 
-// "family, double_top_k and copy"
-std::string methods_text(const std::vector<moe::ConversionKind>& kinds) {
-  std::string text;
-  for (std::size_t i = 0; i < kinds.size(); ++i)
-    text += fmt::format("{}{}", i == 0 ? "" : i + 1 == kinds.size() ? " and " : ", ", method_of(kinds[i]));
-  return text;
-}
-
 // What type and method of a stage mean together.
 std::optional<moe::ConversionKind> read_conversion(const Node* method, StageType type, const std::string& title) {
   const std::vector<moe::ConversionKind> kinds = conversions_of(type);
@@ -33,7 +25,7 @@ std::optional<moe::ConversionKind> read_conversion(const Node* method, StageType
   if (!method) return kinds.front();
   const auto found = std::find_if(kinds.begin(), kinds.end(), [&](moe::ConversionKind kind) { return method_of(kind) == method->text; });
   if (found == kinds.end())
-    fail_at(method->mark, fmt::format("{}: {} has the methods {}, found {}", title, name_of(type), methods_text(kinds), method->text));
+    fail_at(method->mark, fmt::format("{}: {} has the methods {}, found {}", title, name_of(type), methods_text(type), method->text));
   return *found;
 }
 

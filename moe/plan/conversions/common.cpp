@@ -60,19 +60,18 @@ std::optional<std::string> Grow::wrong_count(const Conversion& c) const {
 
 std::optional<Misfit> Grow::misfit(const Conversion& c) const {
   const MoeConfig &before = *c.before, &moe = c.after;
+  const std::string name = fmt::format("grow by {}", method_of(c.kind));
   if (!makes_families() && before.family_size > 1)
     return Misfit{"method",
-                  fmt::format("{} needs a plain router, found families of {}; put a flatten stage before it", name(), before.family_size)};
+                  fmt::format("{} needs a plain router, found families of {}; put a flatten stage before it", name, before.family_size)};
   if (const auto expected = wrong_count(c))
-    return Misfit{
-        "moe.num_experts", fmt::format("{} needs num_experts to be {}, found {}", name(), *expected, moe.num_experts), {"method"}};
+    return Misfit{"moe.num_experts", fmt::format("{} needs num_experts to be {}, found {}", name, *expected, moe.num_experts), {"method"}};
   const MoeConfig made = shape_after(before);
   if (moe.top_k != made.top_k)
-    return Misfit{"moe.top_k",
-                  fmt::format("{} makes top_k {} from {}, found {}; leave it out", name(), made.top_k, before.top_k, moe.top_k)};
+    return Misfit{"moe.top_k", fmt::format("{} makes top_k {} from {}, found {}; leave it out", name, made.top_k, before.top_k, moe.top_k)};
   if (moe.family_size != made.family_size)
     return Misfit{"moe.family_size",
-                  fmt::format("{} makes families of {}, found {}; leave it out", name(), made.family_size, moe.family_size)};
+                  fmt::format("{} makes families of {}, found {}; leave it out", name, made.family_size, moe.family_size)};
   return std::nullopt;
 }
 

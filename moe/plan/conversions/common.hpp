@@ -40,8 +40,6 @@ class Grow : public ConversionRule {
   std::optional<LeafPlan> plan(const Conversion& conversion, const TensorId& leaf, const std::vector<std::int64_t>& shape) const override;
 
  protected:
-  /// For messages, such as "grow by family".
-  virtual std::string name() const = 0;
   /// Nothing if num_experts is right after the conversion, else the text of what it had to be. By default it must be doubled.
   virtual std::optional<std::string> wrong_count(const Conversion& conversion) const;
   /// Whether it makes families. If not, it needs a plain router before it.

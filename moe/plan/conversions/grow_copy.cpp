@@ -19,7 +19,6 @@ class GrowCopy : public Grow {
   }
 
  protected:
-  std::string name() const override { return "grow by copy"; }
   std::optional<std::string> wrong_count(const Conversion& c) const override {
     const std::int64_t before = c.before->num_experts, twice = 2 * before;
     if (c.after.num_experts >= twice && c.after.num_experts % before == 0) return std::nullopt;

@@ -22,7 +22,6 @@ class GrowDoubleTopK : public Grow {
   }
 
  protected:
-  std::string name() const override { return "grow by double_top_k"; }
   // Twins see a token both, and share its weight.
   double weight_of_copy(const Conversion& c) const override {
     return static_cast<double>(c.before->num_experts) / static_cast<double>(c.after.num_experts);

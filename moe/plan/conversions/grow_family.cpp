@@ -19,7 +19,6 @@ class GrowFamily : public Grow {
   Exactness exactness(const Conversion&) const override { return {true, "the family's row alone decides, and its children are equal"}; }
 
  protected:
-  std::string name() const override { return "grow by family"; }
   bool makes_families() const override { return true; }
 
   // Levels that were there stay, as does the gate; the new, deepest one is drawn.
