@@ -1,3 +1,4 @@
+// Legend, beside the header's: I and O, the widths of what goes in and of what comes out.
 #include "core/ops/grouped_product.hpp"
 
 #include "core/ops/arguments.hpp"
@@ -18,32 +19,32 @@ namespace {
 
 // For every group: its rows of `out` = its rows of `in` times matrix_of(group), multiplied in the type `product`.
 template <class MatrixOf>
-void multiply_groups(const at::Tensor& in, const at::Tensor& counts, at::ScalarType product, const at::Tensor& out,
+void multiply_groups(const at::Tensor& in_RI, const at::Tensor& counts_L, at::ScalarType product, const at::Tensor& out_RO,
                      const MatrixOf& matrix_of) {
-  const std::vector<std::int64_t> rows = counts_on_cpu(counts);
+  const std::vector<std::int64_t> rows = counts_on_cpu(counts_L);
   for_each_group(rows, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
-    product_into(out.narrow(0, begin, count), product_input(in.narrow(0, begin, count), product_rows(count, product), product),
+    product_into(out_RO.narrow(0, begin, count), product_input(in_RI.narrow(0, begin, count), product_rows(count, product), product),
                  matrix_of(e));
   });
-  clear_rows_from(out, std::accumulate(rows.begin(), rows.end(), std::int64_t{0}));
+  clear_rows_from(out_RO, std::accumulate(rows.begin(), rows.end(), std::int64_t{0}));
 }
 
-void kernel_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& counts, const at::Tensor& out) {
-  multiply_groups(rows, counts, weight.scalar_type(), out, [&](std::int64_t e) { return weight.select(0, e).t(); });
+void kernel_product(const at::Tensor& rows_RI, const at::Tensor& weight_LOI, const at::Tensor& counts_L, const at::Tensor& out_RO) {
+  multiply_groups(rows_RI, counts_L, weight_LOI.scalar_type(), out_RO, [&](std::int64_t e) { return weight_LOI.select(0, e).t(); });
 }
 
-void kernel_backward(const at::Tensor& dy, const at::Tensor& weight, const at::Tensor& counts, const at::Tensor& drows) {
-  multiply_groups(dy, counts, weight.scalar_type(), drows, [&](std::int64_t e) { return weight.select(0, e); });
+void kernel_backward(const at::Tensor& dy_RO, const at::Tensor& weight_LOI, const at::Tensor& counts_L, const at::Tensor& drows_RI) {
+  multiply_groups(dy_RO, counts_L, weight_LOI.scalar_type(), drows_RI, [&](std::int64_t e) { return weight_LOI.select(0, e); });
 }
 
-void kernel_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type,
-                            const at::Tensor& sum, double beta) {
-  const std::vector<std::int64_t> groups = counts_on_cpu(counts);
-  clear_empty_groups(sum, groups, beta);
+void kernel_weight_gradient(const at::Tensor& dy_RO, const at::Tensor& rows_RI, const at::Tensor& counts_L, at::ScalarType type,
+                            const at::Tensor& sum_LOI, double beta) {
+  const std::vector<std::int64_t> groups = counts_on_cpu(counts_L);
+  clear_empty_groups(sum_LOI, groups, beta);
   for_each_group(groups, [&](std::int64_t e, std::int64_t begin, std::int64_t count) {
     const std::int64_t padded = product_rows(count, type);
-    accumulate_product(sum.select(0, e), product_input(dy.narrow(0, begin, count), padded, type),
-                       product_input(rows.narrow(0, begin, count), padded, type), beta);
+    accumulate_product(sum_LOI.select(0, e), product_input(dy_RO.narrow(0, begin, count), padded, type),
+                       product_input(rows_RI.narrow(0, begin, count), padded, type), beta);
   });
 }
 
@@ -51,71 +52,72 @@ void kernel_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const 
 // which would have to be read from the device.
 
 // bool [R, L]: true where row r does not belong to group l.
-at::Tensor strangers(const at::Tensor& counts, std::int64_t rows) {
-  const at::Tensor place = at::arange(rows, counts.options()).unsqueeze(1), end = counts.cumsum(0).unsqueeze(0);
-  return (place >= end).bitwise_or(place < end - counts.unsqueeze(0));
+at::Tensor strangers(const at::Tensor& counts_L, std::int64_t rows) {
+  const at::Tensor place_R1 = at::arange(rows, counts_L.options()).unsqueeze(1), end_1L = counts_L.cumsum(0).unsqueeze(0);
+  return (place_R1 >= end_1L).bitwise_or(place_R1 < end_1L - counts_L.unsqueeze(0));
 }
 
 template <class MatrixOf>
-void multiply_masked(const at::Tensor& in, const at::Tensor& counts, at::ScalarType product, const at::Tensor& out,
+void multiply_masked(const at::Tensor& in_RI, const at::Tensor& counts_L, at::ScalarType product, const at::Tensor& out_RO,
                      const MatrixOf& matrix_of) {
-  const at::Tensor mask = strangers(counts, in.size(0)), factors = in.to(product);
-  at::Tensor sum = at::zeros(out.sizes(), out.options().dtype(product));
-  for (std::int64_t e = 0; e < counts.size(0); ++e)
-    sum.add_(at::mm(factors, matrix_of(e)).masked_fill_(mask.select(1, e).unsqueeze(1), 0.0));
-  out.copy_(sum);
+  const at::Tensor mask_RL = strangers(counts_L, in_RI.size(0)), factors_RI = in_RI.to(product);
+  at::Tensor sum_RO = at::zeros(out_RO.sizes(), out_RO.options().dtype(product));
+  for (std::int64_t e = 0; e < counts_L.size(0); ++e)
+    sum_RO.add_(at::mm(factors_RI, matrix_of(e)).masked_fill_(mask_RL.select(1, e).unsqueeze(1), 0.0));
+  out_RO.copy_(sum_RO);
 }
 
-void composed_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& counts, const at::Tensor& out) {
-  multiply_masked(rows, counts, weight.scalar_type(), out, [&](std::int64_t e) { return weight.select(0, e).t(); });
+void composed_product(const at::Tensor& rows_RI, const at::Tensor& weight_LOI, const at::Tensor& counts_L, const at::Tensor& out_RO) {
+  multiply_masked(rows_RI, counts_L, weight_LOI.scalar_type(), out_RO, [&](std::int64_t e) { return weight_LOI.select(0, e).t(); });
 }
 
-void composed_backward(const at::Tensor& dy, const at::Tensor& weight, const at::Tensor& counts, const at::Tensor& drows) {
-  multiply_masked(dy, counts, weight.scalar_type(), drows, [&](std::int64_t e) { return weight.select(0, e); });
+void composed_backward(const at::Tensor& dy_RO, const at::Tensor& weight_LOI, const at::Tensor& counts_L, const at::Tensor& drows_RI) {
+  multiply_masked(dy_RO, counts_L, weight_LOI.scalar_type(), drows_RI, [&](std::int64_t e) { return weight_LOI.select(0, e); });
 }
 
-void composed_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type,
-                              const at::Tensor& sum, double beta) {
-  const at::Tensor mask = strangers(counts, rows.size(0));
-  for (std::int64_t e = 0; e < counts.size(0); ++e) {
-    const at::Tensor others = mask.select(1, e).unsqueeze(1);
-    const auto own = [&](const at::Tensor& t) { return t.to(type).masked_fill(others, 0.0); };
-    const at::Tensor gradient = at::mm(own(dy).t(), own(rows)).to(sum.scalar_type());
-    if (beta == 0.0) sum.select(0, e).copy_(gradient);
-    else sum.select(0, e).add_(gradient);
+void composed_weight_gradient(const at::Tensor& dy_RO, const at::Tensor& rows_RI, const at::Tensor& counts_L, at::ScalarType type,
+                              const at::Tensor& sum_LOI, double beta) {
+  const at::Tensor mask_RL = strangers(counts_L, rows_RI.size(0));
+  for (std::int64_t e = 0; e < counts_L.size(0); ++e) {
+    const at::Tensor others_R1 = mask_RL.select(1, e).unsqueeze(1);
+    const auto own = [&](const at::Tensor& t) { return t.to(type).masked_fill(others_R1, 0.0); };
+    const at::Tensor gradient_OI = at::mm(own(dy_RO).t(), own(rows_RI)).to(sum_LOI.scalar_type());
+    if (beta == 0.0) sum_LOI.select(0, e).copy_(gradient_OI);
+    else sum_LOI.select(0, e).add_(gradient_OI);
   }
 }
 
 }  // namespace
 
-at::Tensor grouped_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& counts) {
-  const Arguments arguments("grouped_product", rows);
-  arguments.check_values("rows", rows, {-1, -1});
-  arguments.check("counts", counts, at::kLong, {-1});
-  arguments.check_values("weight", weight, {counts.size(0), -1, rows.size(1)});
-  at::Tensor out = at::empty({rows.size(0), weight.size(1)}, rows.options().requires_grad(false));
-  run(rows, kernel_product, composed_product, cuda_operations().grouped_product, rows, weight, counts, out);
-  return out;
+at::Tensor grouped_product(const at::Tensor& rows_RI, const at::Tensor& weight_LOI, const at::Tensor& counts_L) {
+  const Arguments arguments("grouped_product", rows_RI);
+  arguments.check_values("rows", rows_RI, {-1, -1});
+  arguments.check("counts", counts_L, at::kLong, {-1});
+  arguments.check_values("weight", weight_LOI, {counts_L.size(0), -1, rows_RI.size(1)});
+  at::Tensor out_RO = at::empty({rows_RI.size(0), weight_LOI.size(1)}, rows_RI.options().requires_grad(false));
+  run(rows_RI, kernel_product, composed_product, cuda_operations().grouped_product, rows_RI, weight_LOI, counts_L, out_RO);
+  return out_RO;
 }
 
-at::Tensor grouped_product_backward(const at::Tensor& dy, const at::Tensor& weight, const at::Tensor& counts) {
-  const Arguments arguments("grouped_product_backward", dy);
-  arguments.check_values("dy", dy, {-1, -1});
-  arguments.check("counts", counts, at::kLong, {-1});
-  arguments.check_values("weight", weight, {counts.size(0), dy.size(1), -1});
-  at::Tensor drows = at::empty({dy.size(0), weight.size(2)}, dy.options().requires_grad(false));
-  run(dy, kernel_backward, composed_backward, cuda_operations().grouped_product_backward, dy, weight, counts, drows);
-  return drows;
+at::Tensor grouped_product_backward(const at::Tensor& dy_RO, const at::Tensor& weight_LOI, const at::Tensor& counts_L) {
+  const Arguments arguments("grouped_product_backward", dy_RO);
+  arguments.check_values("dy", dy_RO, {-1, -1});
+  arguments.check("counts", counts_L, at::kLong, {-1});
+  arguments.check_values("weight", weight_LOI, {counts_L.size(0), dy_RO.size(1), -1});
+  at::Tensor drows_RI = at::empty({dy_RO.size(0), weight_LOI.size(2)}, dy_RO.options().requires_grad(false));
+  run(dy_RO, kernel_backward, composed_backward, cuda_operations().grouped_product_backward, dy_RO, weight_LOI, counts_L, drows_RI);
+  return drows_RI;
 }
 
-void grouped_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type,
-                             const at::Tensor& sum, double beta) {
-  const Arguments arguments("grouped_weight_gradient", dy);
-  arguments.check_values("dy", dy, {-1, -1});
-  arguments.check_values("rows", rows, {dy.size(0), -1});
-  arguments.check("counts", counts, at::kLong, {-1});
-  arguments.check_values("sum", sum, {counts.size(0), dy.size(1), rows.size(1)});
-  run(dy, kernel_weight_gradient, composed_weight_gradient, cuda_operations().grouped_weight_gradient, dy, rows, counts, type, sum, beta);
+void grouped_weight_gradient(const at::Tensor& dy_RO, const at::Tensor& rows_RI, const at::Tensor& counts_L, at::ScalarType type,
+                             const at::Tensor& sum_LOI, double beta) {
+  const Arguments arguments("grouped_weight_gradient", dy_RO);
+  arguments.check_values("dy", dy_RO, {-1, -1});
+  arguments.check_values("rows", rows_RI, {dy_RO.size(0), -1});
+  arguments.check("counts", counts_L, at::kLong, {-1});
+  arguments.check_values("sum", sum_LOI, {counts_L.size(0), dy_RO.size(1), rows_RI.size(1)});
+  run(dy_RO, kernel_weight_gradient, composed_weight_gradient, cuda_operations().grouped_weight_gradient, dy_RO, rows_RI, counts_L, type,
+      sum_LOI, beta);
 }
 
 std::vector<std::int64_t> counts_on_cpu(const at::Tensor& counts) {

@@ -1,3 +1,4 @@
+// Legend: D model width, E experts, F expert width, S shards, r rows and c columns of a leaf.
 #include "recipes/stages/convert_model.hpp"
 
 #include "core/base/error.hpp"
@@ -14,6 +15,7 @@
 namespace sluice::recipes {
 namespace {
 
+// [r, c]
 at::Tensor as_rows(const at::Tensor& leaf) { return leaf.dim() > 1 ? leaf : leaf.view({-1, 1}); }
 
 struct Rows {
@@ -30,11 +32,11 @@ Rows mapped_rows(const std::vector<std::int64_t>& rows, at::Device device) {
   return {at::tensor(to, at::kLong).to(device), at::tensor(from, at::kLong).to(device)};
 }
 
-// out += factor^power * source[rows, columns]
-void add_term(at::Tensor out, const at::Tensor& source, const moe::LeafTerm& term, double factor) {
-  const Rows rows = mapped_rows(term.rows, out.device());
-  const at::Tensor part = as_rows(source).narrow(1, term.column_begin, term.column_count).index_select(0, rows.from);
-  out.index_add_(0, rows.to, part * factor);
+// Adds factor times the rows and columns of the source that the term names.
+void add_term(at::Tensor out_rc, const at::Tensor& source_rc, const moe::LeafTerm& term, double factor) {
+  const Rows rows = mapped_rows(term.rows, out_rc.device());
+  const at::Tensor part_rc = as_rows(source_rc).narrow(1, term.column_begin, term.column_count).index_select(0, rows.from);
+  out_rc.index_add_(0, rows.to, part_rc * factor);
 }
 
 // Sets the value of a leaf to what its plan makes of the old values; rows that are drawn anew keep their values.
@@ -54,7 +56,7 @@ DenseOrigin origin_of(const TrainModel& model, const moe::Conversion& conversion
   for (std::int64_t e = 0; e < conversion.after.num_experts; ++e) origin.shard_of_expert.push_back(e % shards);
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     const at::TensorOptions options = model.sparse[i]->experts.down.value.options();
-    const at::Tensor gate_up = at::zeros({shards, 2 * width, hidden}, options), down = at::zeros({shards, hidden, width}, options);
+    const at::Tensor gate_up_S2FD = at::zeros({shards, 2 * width, hidden}, options), down_SDF = at::zeros({shards, hidden, width}, options);
     for (std::int64_t s = 0; s < shards; ++s) {
       const auto fill = [&](const at::Tensor& part, TensorKind kind) {
         const TensorId expert{layer_path(conversion.after.layers[i]), TensorPart::kExpert, kind, s};
@@ -62,11 +64,11 @@ DenseOrigin origin_of(const TrainModel& model, const moe::Conversion& conversion
         if (!plan) throw usage_error("conversion: {} is not made of a dense feed-forward", name_of(expert));
         fill_from_terms(part, *plan, old_value);
       };
-      fill(gate_up[s].narrow(0, 0, width), TensorKind::kGate);
-      fill(gate_up[s].narrow(0, width, width), TensorKind::kUp);
-      fill(down[s], TensorKind::kDown);
+      fill(gate_up_S2FD[s].narrow(0, 0, width), TensorKind::kGate);
+      fill(gate_up_S2FD[s].narrow(0, width, width), TensorKind::kUp);
+      fill(down_SDF[s], TensorKind::kDown);
     }
-    origin.layers.push_back({gate_up.to(model.decoder->type()), down.to(model.decoder->type())});
+    origin.layers.push_back({gate_up_S2FD.to(model.decoder->type()), down_SDF.to(model.decoder->type())});
   }
   return origin;
 }
@@ -86,8 +88,8 @@ void require_none_lost(const LeafStore& sources, const std::set<std::string>& us
                    more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
-// Adds noise [E, D] times each row's own root mean square to rows [E, D].
-void add_relative_noise(at::Tensor rows, const at::Tensor& noise) { rows.add_(noise * rows.square().mean(1, true).sqrt()); }
+// Adds noise times each row's own root mean square.
+void add_relative_noise(at::Tensor rows_ED, const at::Tensor& noise_ED) { rows_ED.add_(noise_ED * rows_ED.square().mean(1, true).sqrt()); }
 
 }  // namespace
 
@@ -226,21 +228,21 @@ void spread_tokens(TrainModel& old, TrainModel& model, moe::NewRows new_rows, co
   const auto means = held_means(old, held, paths, step);
   for (std::size_t i = 0; i < model.sparse.size(); ++i) {
     moe::Router& router = model.sparse[i]->router;
-    at::Tensor rows = family ? router.family_gate.value : router.gate.value;
+    at::Tensor rows_ED = family ? router.family_gate.value : router.gate.value;
     if (family) {
       const std::int64_t before = old.sparse[i]->router.family_gate.value.defined() ? old.sparse[i]->router.family_gate.value.size(0) : 0;
-      rows = rows.narrow(0, before, rows.size(0) - before);
+      rows_ED = rows_ED.narrow(0, before, rows_ED.size(0) - before);
     }
-    const at::Tensor mean = means.at(paths[i]).to(rows.scalar_type()).contiguous();
+    const at::Tensor mean_D = means.at(paths[i]).to(rows_ED.scalar_type()).contiguous();
     // Ranks may round the pass differently, and dense parameters must stay the same on all of them.
-    const HostMemory memory = to_host(mean);
-    layout.world->start_broadcast(memory.bytes().data(), mean.nbytes(), 0, {"mean input", step, model.sparse[i]->path(), "receipt"})
+    const HostMemory memory = to_host(mean_D);
+    layout.world->start_broadcast(memory.bytes().data(), mean_D.nbytes(), 0, {"mean input", step, model.sparse[i]->path(), "receipt"})
         .finish();
     memory.give_back();
-    const at::Tensor direction = mean / mean.norm().clamp_min(1e-30);
+    const at::Tensor direction_D = mean_D / mean_D.norm().clamp_min(1e-30);
     // Row by row in one order, so that tied rows stay equal bit for bit.
-    const at::Tensor along = (rows * direction).sum(1, true);
-    rows.sub_(along * direction);
+    const at::Tensor along_E1 = (rows_ED * direction_D).sum(1, true);
+    rows_ED.sub_(along_E1 * direction_D);
   }
   model.decoder->refresh_compute();
 }
@@ -248,11 +250,11 @@ void spread_tokens(TrainModel& old, TrainModel& model, moe::NewRows new_rows, co
 void part_twins(TrainModel& model, double relative, std::uint64_t seed) {
   at::NoGradGuard no_grad;
   for (moe::MoeFeedForward* slot : model.sparse) {
-    at::Tensor rows = slot->router.gate.value;
-    at::Tensor draw = at::empty_like(rows);
-    fill_normal(draw, seed, slot->router.gate.name + "#twins", relative, 2);
-    const at::Tensor sign = 1 - 2 * (at::arange(rows.size(0), rows.options()).remainder(2)).unsqueeze(1);
-    add_relative_noise(rows, draw * sign);
+    at::Tensor rows_ED = slot->router.gate.value;
+    at::Tensor draw_ED = at::empty_like(rows_ED);
+    fill_normal(draw_ED, seed, slot->router.gate.name + "#twins", relative, 2);
+    const at::Tensor sign_E1 = 1 - 2 * (at::arange(rows_ED.size(0), rows_ED.options()).remainder(2)).unsqueeze(1);
+    add_relative_noise(rows_ED, draw_ED * sign_E1);
   }
   model.decoder->refresh_compute();
 }
@@ -260,11 +262,11 @@ void part_twins(TrainModel& model, double relative, std::uint64_t seed) {
 void part_replicas(TrainModel& model, std::int64_t copies, double relative, std::uint64_t seed) {
   at::NoGradGuard no_grad;
   for (moe::MoeFeedForward* slot : model.sparse) {
-    at::Tensor rows = slot->router.gate.value;
-    at::Tensor draw = at::empty_like(rows);
-    fill_normal(draw, seed, slot->router.gate.name + "#replicas", relative);
-    const at::Tensor replica = (at::arange(rows.size(0), rows.options()).remainder(copies) != 0).unsqueeze(1);
-    add_relative_noise(rows, draw * replica);
+    at::Tensor rows_ED = slot->router.gate.value;
+    at::Tensor draw_ED = at::empty_like(rows_ED);
+    fill_normal(draw_ED, seed, slot->router.gate.name + "#replicas", relative);
+    const at::Tensor replica_E1 = (at::arange(rows_ED.size(0), rows_ED.options()).remainder(copies) != 0).unsqueeze(1);
+    add_relative_noise(rows_ED, draw_ED * replica_E1);
   }
   model.decoder->refresh_compute();
 }
