@@ -76,6 +76,16 @@ void add_model(CLI::App* command, std::string& model) {
   command->add_option("MODEL", model, "Run, RUN@STEP, checkpoint or Hugging Face folder")->required()->option_text(kNoType);
 }
 
+void add_device(CLI::App* command, Device& device) {
+  const auto read = [&device](const std::vector<std::string>& words) {
+    const std::optional<Device> known = value_of<Device>(words.front());
+    if (!known) throw CLI::ValidationError("--device", fmt::format("expected auto, cpu or cuda, found '{}'", words.front()));
+    device = *known;
+    return true;
+  };
+  command->add_option("--device", read, "What computes: auto, cpu or cuda (default: auto, a GPU where there is one)")->option_text("NAME");
+}
+
 void add_train(CLI::App& app, CommandLine& out) {
   CLI::App* command = add_command(app, "train", help::kTrain);
   command->add_option("RECIPE", out.train.recipe, "YAML file")->required()->option_text(kNoType);
@@ -100,6 +110,7 @@ void add_eval(CLI::App& app, CommandLine& out, Raw& raw) {
       ->check(integer_from(1))
       ->option_text("N");
   command->add_option("--batch", out.eval.batch, "Sequences at once (default: chosen)")->check(integer_from(1))->option_text("N");
+  add_device(command, out.eval.device);
   command->add_flag("--json", out.eval.json, "One JSON object on standard output");
 }
 
@@ -121,6 +132,7 @@ void add_generate(CLI::App& app, CommandLine& out) {
   command->add_option("--seed", options.seed, fmt::format("Of the random choice (default: {})", options.seed))
       ->check(integer_from(0))
       ->option_text("N");
+  add_device(command, options.device);
 }
 
 void add_inspect(CLI::App& app, CommandLine& out) {
@@ -177,15 +189,22 @@ void add_bench(CLI::App& app, CommandLine& out, Raw& raw) {
         return fmt::format("unknown bench '{}'; {}", target, nearest(target, {"moe"}).empty() ? "there is: moe" : "did you mean 'moe'?");
       });
   command->add_option("KEYS", raw.bench_words, "key=value, see below")->option_text(kNoType);
+  add_device(command, out.bench.device);
   command->add_flag("--json", out.bench.json, "One JSON object on standard output");
+}
+
+void add_doctor(CLI::App& app, CommandLine& out) {
+  CLI::App* command = add_command(app, "doctor", help::kDoctor);
+  add_device(command, out.doctor.device);
+  command->add_flag("--json", out.doctor.json, "One JSON object on standard output");
 }
 
 // What CLI11 cannot check: combinations, and the texts it keeps as they are.
 void finish(const CLI::App& app, const Raw& raw, CommandLine& out) {
   const std::string name = app.get_subcommands().front()->get_name();
-  static const std::map<std::string, Command> kCommands = {{"train", Command::kTrain},       {"eval", Command::kEval},
-                                                           {"generate", Command::kGenerate}, {"inspect", Command::kInspect},
-                                                           {"tokenize", Command::kTokenize}, {"bench", Command::kBench}};
+  static const std::map<std::string, Command> kCommands = {
+      {"train", Command::kTrain},       {"eval", Command::kEval},   {"generate", Command::kGenerate}, {"inspect", Command::kInspect},
+      {"tokenize", Command::kTokenize}, {"bench", Command::kBench}, {"doctor", Command::kDoctor}};
   out.command = kCommands.at(name);
   for (const std::string& text : out.train.overrides) {
     if (text.find('=') == std::string::npos) {
@@ -230,6 +249,7 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& out) {
   add_inspect(app, out);
   add_tokenize(app, out, raw);
   add_bench(app, out, raw);
+  add_doctor(app, out);
   std::vector<std::string> args(argv + std::min(argc, 1), argv + argc);
   if (!args.empty() && args[0] == "help") {
     args.erase(args.begin());

@@ -1,6 +1,7 @@
 // What the user typed, as plain values: made by the thin command, handed to the engine. Knows neither CLI11 nor torch.
 #pragma once
 
+#include "core/base/device.hpp"
 #include "launch/bench_options.hpp"
 
 #include <cstdint>
@@ -12,7 +13,7 @@ namespace sluice {
 
 inline constexpr const char* kVersion = "0.1.0";
 
-enum class Command { kTrain, kEval, kGenerate, kInspect, kTokenize, kBench };
+enum class Command { kTrain, kEval, kGenerate, kInspect, kTokenize, kBench, kDoctor };
 
 /// A model in every command: a checkpoint folder, a run (its last checkpoint), RUN@STEP or a Hugging Face folder.
 using ModelName = std::string;
@@ -30,6 +31,7 @@ struct EvalOptions {
   std::int64_t stride = 0;           // 0: seq_length
   std::int64_t batch = 0;            // sequences at once; 0: chosen
   std::string text_key;              // of .jsonl lines in `data`; "": the run's, else "text"
+  Device device = Device::kAuto;
   bool json = false;
 };
 
@@ -40,6 +42,7 @@ struct GenerateOptions {
   double temperature = 0.8;  // 0: always the most likely token
   std::int64_t top_k = 0;    // 0: all tokens
   std::uint64_t seed = 17;
+  Device device = Device::kAuto;
 };
 
 struct InspectOptions {
@@ -64,6 +67,12 @@ struct TokenizeOptions {
 /// There is one benchmark: moe.
 struct BenchOptions {
   MoeBenchOptions moe;
+  Device device = Device::kAuto;
+  bool json = false;
+};
+
+struct DoctorOptions {
+  Device device = Device::kAuto;  // that must be usable
   bool json = false;
 };
 
@@ -76,6 +85,7 @@ struct CommandLine {
   InspectOptions inspect;
   TokenizeOptions tokenize;
   BenchOptions bench;
+  DoctorOptions doctor;
 };
 
 /// Puts the parsed arguments into `out`. Returns nothing if `out` is to be run, else the exit code of the process: 0 after --help and

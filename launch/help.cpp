@@ -65,4 +65,10 @@ const Text kBench = {"Measure a sparse layer, forward and backward, against a de
                      "  sluice bench moe sweep=true\n"
                      "  sluice bench moe num_experts=64 hidden_size=512 rows=4096 repeats=9 --json"};
 
+const Text kDoctor = {"Show what this machine has and what can be used: processor, memory, MPI, LibTorch, GPUs, NCCL, attention.",
+                      "Exit code 2 if --device asks for what cannot be used.\n"
+                      "Examples:\n"
+                      "  sluice doctor\n"
+                      "  sluice doctor --device cuda --json"};
+
 }  // namespace sluice::help

@@ -28,6 +28,7 @@ extern const Text kTokenizeEncode;
 extern const Text kTokenizeDecode;
 extern const Text kTokenizeCount;
 extern const Text kBench;
+extern const Text kDoctor;
 
 /// The names of an app's subcommands, in order.
 std::vector<std::string> names_of(const CLI::App& app);

@@ -174,8 +174,9 @@ at::Tensor GroupedExperts::forward(const parallel::ExpertChunk& chunk) {
 }
 
 at::Tensor GroupedExperts::forward_composed(const parallel::ExpertChunk& chunk) {
-  const at::Tensor gate_and_up = grouped_linear(chunk.rows.contiguous(), gate_up, chunk.counts, gate_up_numerics);
-  return grouped_linear(swiglu_activation(gate_and_up, chunk.row_weights), down, chunk.counts, down_numerics);
+  const at::Tensor counts = ops::counts_for_products(chunk.counts, {gate_up.compute, down.compute});
+  const at::Tensor gate_and_up = grouped_linear(chunk.rows.contiguous(), gate_up, counts, gate_up_numerics);
+  return grouped_linear(swiglu_activation(gate_and_up, chunk.row_weights), down, counts, down_numerics);
 }
 
 }  // namespace sluice::moe

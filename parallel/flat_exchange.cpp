@@ -57,12 +57,9 @@ class FlatRoute : public Route {
         }
       }
     }
-    const auto on_device = [&](const std::vector<std::int64_t>& integers) {
-      return at::tensor(integers, at::kLong).to(plan.counts.device());
-    };
-    to_expert_order_ = on_device(position);
-    to_arrival_order_ = on_device(inverse);
-    counts = on_device(rows_of_expert);
+    to_expert_order_ = integers_on(plan.counts.device(), position);
+    to_arrival_order_ = integers_on(plan.counts.device(), inverse);
+    counts = at::tensor(rows_of_expert, at::kLong);
   }
 
   at::Tensor to_owners(const at::Tensor& rows, const char* phase) override {

@@ -27,7 +27,8 @@ namespace sluice::parallel {
 struct ExpertChunk {
   at::Tensor rows;         // [R, D], sorted by expert
   at::Tensor row_weights;  // [R], in the accumulation type (core/tensor/dtype_map.hpp)
-  at::Tensor counts;       // int64 [L] rows of each expert; rows after those belong to no expert, and their results are zeros
+  at::Tensor counts;       // int64 [L] rows of each expert, on the CPU or on the device of the rows; rows after those belong to
+                           // no expert, and their results are zeros
 };
 /// Returns the weighted rows [R, D] of a chunk: row_weight * expert(row). It must be differentiable, and is also called without recording.
 using ExpertFunction = std::function<at::Tensor(const ExpertChunk&)>;

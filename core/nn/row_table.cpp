@@ -1,18 +1,12 @@
 #include "core/nn/row_table.hpp"
 
+#include "core/tensor/host_integers.hpp"
+
 #include <algorithm>
 
 namespace sluice {
-namespace {
-
-at::Tensor column(const std::vector<std::int64_t>& values, at::Device device) {
-  return at::tensor(values, at::TensorOptions().dtype(at::kLong)).to(device);
-}
-
-}  // namespace
-
-RowTable::RowTable(const std::vector<std::int64_t>& lengths, const std::vector<std::int64_t>& samples, std::int64_t first_position,
-                   Modality modality, at::Device device) {
+RowTable::RowTable(const std::vector<std::int64_t>& lengths, const std::vector<std::int64_t>& samples, at::Device device,
+                   std::int64_t first_position, Modality modality) {
   std::vector<std::int64_t> sequence, sample, position;
   for (std::size_t b = 0; b < lengths.size(); ++b) {
     for (std::int64_t i = 0; i < lengths[b]; ++i) position.push_back(first_position + i);
@@ -21,9 +15,14 @@ RowTable::RowTable(const std::vector<std::int64_t>& lengths, const std::vector<s
     sample.resize(position.size(), samples[b]);
     last_position_ = std::max(last_position_, position.back());
   }
-  sequence_ = column(sequence, device);
-  sample_ = column(sample, device);
-  position_ = column(position, device);
+  // All columns in one copy to the device.
+  std::vector<std::int64_t> all = std::move(sequence);
+  all.insert(all.end(), sample.begin(), sample.end());
+  all.insert(all.end(), position.begin(), position.end());
+  const at::Tensor columns = integers_on(device, all, {3, rows()});
+  sequence_ = columns[0];
+  sample_ = columns[1];
+  position_ = columns[2];
   modality_ = at::full({rows()}, static_cast<std::int64_t>(modality), position_.options().dtype(at::kChar));
 }
 

@@ -15,11 +15,11 @@ enum class Modality : std::int8_t { kText };
 class RowTable {
  public:
   /// A table without rows.
-  RowTable() : RowTable({}, {}) {}
+  RowTable() : RowTable({}, {}, at::kCPU) {}
   /// Sequence b has lengths[b] rows, at least one, at the positions first_position, first_position + 1, ... It belongs to the sample whose
   /// global index is samples[b]. The columns are made on `device`.
-  RowTable(const std::vector<std::int64_t>& lengths, const std::vector<std::int64_t>& samples, std::int64_t first_position = 0,
-           Modality modality = Modality::kText, at::Device device = at::kCPU);
+  RowTable(const std::vector<std::int64_t>& lengths, const std::vector<std::int64_t>& samples, at::Device device,
+           std::int64_t first_position = 0, Modality modality = Modality::kText);
 
   std::int64_t rows() const { return offsets_.back(); }
   std::int64_t sequences() const { return static_cast<std::int64_t>(offsets_.size()) - 1; }

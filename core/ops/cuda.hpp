@@ -41,6 +41,9 @@ struct CudaOperations {
                                    const at::Tensor& drows) = nullptr;
   void (*grouped_weight_gradient)(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type,
                                   const at::Tensor& sum, double beta) = nullptr;
+  /// Whether the device multiplies groups by this weight by itself. Else the products are a loop over groups, which needs their counts on
+  /// the host.
+  bool (*multiplies_groups)(const at::Tensor& weight) = nullptr;
   void (*gather_rows)(const at::Tensor& x, const at::Tensor& index, const at::Tensor& out) = nullptr;
   void (*combine_rows)(const at::Tensor& rows, const at::Tensor& slots, const at::Tensor& y) = nullptr;
 

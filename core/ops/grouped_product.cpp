@@ -6,6 +6,7 @@
 #include "core/ops/cuda.hpp"
 #include "core/ops/row_grid.hpp"
 #include "core/tensor/accumulate_product.hpp"
+#include "core/tensor/host_integers.hpp"
 #include "core/tensor/pointers.hpp"
 
 #include <ATen/Parallel.h>
@@ -60,7 +61,7 @@ at::Tensor strangers(const at::Tensor& counts_L, std::int64_t rows) {
 template <class MatrixOf>
 void multiply_masked(const at::Tensor& in_RI, const at::Tensor& counts_L, at::ScalarType product, const at::Tensor& out_RO,
                      const MatrixOf& matrix_of) {
-  const at::Tensor mask_RL = strangers(counts_L, in_RI.size(0)), factors_RI = in_RI.to(product);
+  const at::Tensor mask_RL = strangers(counts_L.to(in_RI.device()), in_RI.size(0)), factors_RI = in_RI.to(product);
   at::Tensor sum_RO = at::zeros(out_RO.sizes(), out_RO.options().dtype(product));
   for (std::int64_t e = 0; e < counts_L.size(0); ++e)
     sum_RO.add_(at::mm(factors_RI, matrix_of(e)).masked_fill_(mask_RL.select(1, e).unsqueeze(1), 0.0));
@@ -77,7 +78,7 @@ void composed_backward(const at::Tensor& dy_RO, const at::Tensor& weight_LOI, co
 
 void composed_weight_gradient(const at::Tensor& dy_RO, const at::Tensor& rows_RI, const at::Tensor& counts_L, at::ScalarType type,
                               const at::Tensor& sum_LOI, double beta) {
-  const at::Tensor mask_RL = strangers(counts_L, rows_RI.size(0));
+  const at::Tensor mask_RL = strangers(counts_L.to(rows_RI.device()), rows_RI.size(0));
   for (std::int64_t e = 0; e < counts_L.size(0); ++e) {
     const at::Tensor others_R1 = mask_RL.select(1, e).unsqueeze(1);
     const auto own = [&](const at::Tensor& t) { return t.to(type).masked_fill(others_R1, 0.0); };
@@ -87,12 +88,17 @@ void composed_weight_gradient(const at::Tensor& dy_RO, const at::Tensor& rows_RI
   }
 }
 
+void check_counts(const Arguments& arguments, const at::Tensor& counts_L) {
+  if (counts_L.defined() && counts_L.is_cpu()) Arguments("grouped_product", counts_L).check("counts", counts_L, at::kLong, {-1});
+  else arguments.check("counts", counts_L, at::kLong, {-1});
+}
+
 }  // namespace
 
 at::Tensor grouped_product(const at::Tensor& rows_RI, const at::Tensor& weight_LOI, const at::Tensor& counts_L) {
   const Arguments arguments("grouped_product", rows_RI);
   arguments.check_values("rows", rows_RI, {-1, -1});
-  arguments.check("counts", counts_L, at::kLong, {-1});
+  check_counts(arguments, counts_L);
   arguments.check_values("weight", weight_LOI, {counts_L.size(0), -1, rows_RI.size(1)});
   at::Tensor out_RO = at::empty({rows_RI.size(0), weight_LOI.size(1)}, rows_RI.options().requires_grad(false));
   run(rows_RI, kernel_product, composed_product, cuda_operations().grouped_product, rows_RI, weight_LOI, counts_L, out_RO);
@@ -102,7 +108,7 @@ at::Tensor grouped_product(const at::Tensor& rows_RI, const at::Tensor& weight_L
 at::Tensor grouped_product_backward(const at::Tensor& dy_RO, const at::Tensor& weight_LOI, const at::Tensor& counts_L) {
   const Arguments arguments("grouped_product_backward", dy_RO);
   arguments.check_values("dy", dy_RO, {-1, -1});
-  arguments.check("counts", counts_L, at::kLong, {-1});
+  check_counts(arguments, counts_L);
   arguments.check_values("weight", weight_LOI, {counts_L.size(0), dy_RO.size(1), -1});
   at::Tensor drows_RI = at::empty({dy_RO.size(0), weight_LOI.size(2)}, dy_RO.options().requires_grad(false));
   run(dy_RO, kernel_backward, composed_backward, cuda_operations().grouped_product_backward, dy_RO, weight_LOI, counts_L, drows_RI);
@@ -114,10 +120,26 @@ void grouped_weight_gradient(const at::Tensor& dy_RO, const at::Tensor& rows_RI,
   const Arguments arguments("grouped_weight_gradient", dy_RO);
   arguments.check_values("dy", dy_RO, {-1, -1});
   arguments.check_values("rows", rows_RI, {dy_RO.size(0), -1});
-  arguments.check("counts", counts_L, at::kLong, {-1});
+  check_counts(arguments, counts_L);
   arguments.check_values("sum", sum_LOI, {counts_L.size(0), dy_RO.size(1), rows_RI.size(1)});
   run(dy_RO, kernel_weight_gradient, composed_weight_gradient, cuda_operations().grouped_weight_gradient, dy_RO, rows_RI, counts_L, type,
       sum_LOI, beta);
+}
+
+at::Tensor counts_for_products(const at::Tensor& counts_L, const std::vector<at::Tensor>& weights) {
+  const CudaOperations& cuda = cuda_operations();
+  const bool has_form = cuda.multiplies_groups != nullptr;
+  const bool loops = std::any_of(weights.begin(), weights.end(), [&](const at::Tensor& weight) {
+    switch (backend_of(weight.device(), has_form)) {
+      case Backend::kCpuKernels: return true;
+      case Backend::kComposed: return false;
+      case Backend::kCuda: return !cuda.multiplies_groups(weight);
+    }
+    return false;
+  });
+  if (loops) return counts_L.is_cpu() ? counts_L : at::tensor(integers_of(counts_L), at::kLong);
+  const at::Device device = weights.front().device();
+  return counts_L.device() == device ? counts_L : integers_on(device, counts_on_cpu(counts_L));
 }
 
 std::vector<std::int64_t> counts_on_cpu(const at::Tensor& counts) {

@@ -1,7 +1,7 @@
 // Grouped matrix products: rows stand group after group, and each group is multiplied with its own matrix. A group is the rows of one of
 // the experts that a rank owns.
-// Legend: R rows, L groups. counts [L], int64 on the device of the rows, is the number of rows of each group. Rows after those of the last
-// group belong to no group.
+// Legend: R rows, L groups. counts [L], int64, is the number of rows of each group. Rows after those of the last group belong to no group.
+// counts may be on the CPU or on the device of the rows; counts_for_products() says where a product reads them without waiting.
 // Native bfloat16 products are computed with padded groups (row_grid.hpp): zero rows are appended to a group, and their results are
 // dropped. A result may differ from that of the group without padding only because the library's kernel for another number of rows
 // rounds in another order. Products in float32 and float64 are not padded.
@@ -24,6 +24,10 @@ at::Tensor grouped_product_backward(const at::Tensor& dy, const at::Tensor& weig
 /// out], rows [R, in] and sum [L, out, in]. beta is 0 or 1.
 void grouped_weight_gradient(const at::Tensor& dy, const at::Tensor& rows, const at::Tensor& counts, at::ScalarType type,
                              const at::Tensor& sum, double beta);
+
+/// Returns the counts where products with these weights read them without a wait: on the CPU for products that are a loop over groups,
+/// which is a wait of the host if they are elsewhere now; else on the device of the weights.
+at::Tensor counts_for_products(const at::Tensor& counts, const std::vector<at::Tensor>& weights);
 
 // Building blocks for functions on the CPU that do several things with a group at once.
 

@@ -25,6 +25,8 @@ template <>
 inline constexpr at::ScalarType kScalarTypeOf<std::int32_t> = at::kInt;
 template <>
 inline constexpr at::ScalarType kScalarTypeOf<std::int64_t> = at::kLong;
+template <>
+inline constexpr at::ScalarType kScalarTypeOf<bool> = at::kBool;
 
 /// Throws c10::Error (one line) unless the tensor is defined, has memory (a meta tensor has none) and is contiguous: its elements lie one
 /// after the other in row-major order. A view with gaps (every second element, a transposed matrix) is not; contiguous() makes a copy that
@@ -51,6 +53,19 @@ T* data_of(const at::Tensor& tensor) {
 template <class T>
 T* data_or_null(const at::Tensor& tensor) {
   return tensor.defined() ? data_of<T>(tensor) : nullptr;
+}
+
+/// A pointer to the first element of a contiguous tensor of element type T on whatever device, null if the tensor is undefined: for kernels
+/// of that device. With const T the kernel may only read; without, the call counts as a write. Throws c10::Error for another element type,
+/// or if the tensor has no memory or is not contiguous.
+template <class T>
+T* device_data(const at::Tensor& tensor) {
+  if (!tensor.defined()) return nullptr;
+  require_contiguous(tensor);
+  TORCH_CHECK(tensor.scalar_type() == kScalarTypeOf<std::remove_const_t<T>>, "raw access to elements of type ", tensor.scalar_type(),
+              " as another; this is a defect of Sluice");
+  if constexpr (!std::is_const_v<T>) count_write(tensor);
+  return static_cast<T*>(tensor.data_ptr());
 }
 
 }  // namespace sluice

@@ -1,9 +1,10 @@
 // `sluice bench moe`: prints what a sparse layer costs beside a dense one, as a table or as JSON.
 #include "core/base/counted.hpp"
-#include "core/base/error.hpp"
+#include "core/base/host.hpp"
 #include "core/base/log.hpp"
 #include "launch/engine/commands.hpp"
 #include "launch/engine/moe_bench.hpp"
+#include "recipes/stages/device_choice.hpp"
 #include "recipes/stages/threads.hpp"
 
 #include <fmt/core.h>
@@ -41,9 +42,14 @@ void print_row(const nlohmann::ordered_json& row) {
            number("dense_kept_bytes_per_token"), number("fullest_expert"), number("total_parameters") * 1e-6);
 }
 
-void print_header(const MoeBenchOptions& o, int threads) {
+at::Device device_for_bench(Device wanted) {
+  const recipes::RankDevice own = recipes::find_rank_device(wanted == Device::kCpu ? CudaDevices{} : find_cuda_devices(), 0);
+  return recipes::use_device(recipes::choose_device(wanted, false, {host_name()}, {own}), own);
+}
+
+void print_header(const MoeBenchOptions& o, int threads, at::Device device) {
   log_info("{} rows, width {}, experts of width {}, top-{}, {}, {}", o.rows, o.hidden_size, o.expert_hidden_size, o.top_k, name_of(o.dtype),
-           counted(threads, "thread"));
+           device.is_cpu() ? counted(threads, "thread") : device.str());
   log_info("forward and backward, median of {} rounds in turn with a dense SwiGLU of width {}", o.repeats, o.top_k * o.expert_hidden_size);
   constexpr const char* kColumns = "{:>7} {:>8} {:>8} {:>6} {:^15} {:>9} {:>10} {:>10} {:>8} {:>8}";
   log_info(kColumns, "", "", "", "dense/", "", "", "kept", "dense kept", "fullest", "million");
@@ -55,21 +61,23 @@ void print_header(const MoeBenchOptions& o, int threads) {
 int bench_command(const BenchOptions& options) {
   const MoeBenchOptions& o = options.moe;
   const int threads = recipes::use_threads(o.threads, 1);
+  const at::Device device = device_for_bench(options.device);
   nlohmann::ordered_json result = {{"benchmark", "moe"},
                                    {"rows", o.rows},
                                    {"hidden_size", o.hidden_size},
                                    {"expert_hidden_size", o.expert_hidden_size},
                                    {"top_k", o.top_k},
                                    {"dtype", std::string(name_of(o.dtype))},
+                                   {"device", device.str()},
                                    {"threads", threads},
                                    {"repeats", o.repeats},
                                    {"reference", "dense SwiGLU of width top_k * expert_hidden_size, in turn, same run"},
                                    {"measured", "forward and backward; ratio = dense time / moe time, median of the rounds"},
                                    {"results", nlohmann::ordered_json::array()}};
-  if (!options.json) print_header(o, threads);
+  if (!options.json) print_header(o, threads, device);
   for (const std::int64_t experts : o.num_experts) {
     const MoeBenchShape shape{o.rows, o.hidden_size, o.expert_hidden_size, experts, o.top_k, o.dtype};
-    const nlohmann::ordered_json& row = result["results"].emplace_back(to_json(shape, bench_moe(shape, o.repeats)));
+    const nlohmann::ordered_json& row = result["results"].emplace_back(to_json(shape, bench_moe(shape, o.repeats, device)));
     if (!options.json) print_row(row);
   }
   if (options.json) log_info("{}", result.dump(1));

@@ -10,5 +10,6 @@ int train_command(const TrainOptions& options);
 int eval_command(const EvalOptions& options);
 int generate_command(const GenerateOptions& options);
 int bench_command(const BenchOptions& options);
+int doctor_command(const DoctorOptions& options);
 
 }  // namespace sluice

@@ -19,6 +19,7 @@ int dispatch(const sluice::CommandLine& line) {
     case sluice::Command::kInspect: return sluice::run_on_one_rank("inspect", [&] { return sluice::inspect_command(line.inspect); });
     case sluice::Command::kTokenize: return sluice::run_on_one_rank("tokenize", [&] { return sluice::tokenize_command(line.tokenize); });
     case sluice::Command::kBench: return sluice::run_on_one_rank("bench", [&] { return sluice::bench_command(line.bench); });
+    case sluice::Command::kDoctor: return sluice::run_on_one_rank("doctor", [&] { return sluice::doctor_command(line.doctor); });
   }
   throw sluice::usage_error("unknown command {}", static_cast<int>(line.command));
 }

@@ -2,6 +2,7 @@
 #include "core/base/log.hpp"
 #include "core/base/sha256.hpp"
 #include "core/nn/cross_entropy.hpp"
+#include "core/tensor/host_memory.hpp"
 #include "launch/commands/source_text.hpp"
 #include "launch/engine/commands.hpp"
 #include "launch/engine/loaded_model.hpp"
@@ -146,7 +147,7 @@ void print_logprobs(LoadedModel& loaded, const recipes::Layout& layout, const Ev
   const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {0, "eval"});
   const at::Tensor nll = token_nll(output.hidden, input.targets, model.decoder->head(), model.decoder->head_numerics).to(at::kDouble);
   require_finite(nll.isfinite().all().item<bool>(), "loss", loaded, layout);
-  for (std::int64_t i = 0; i < length; ++i) logprobs.push_back(-nll[i].item<double>());
+  for (const double nats : values_of<double>(nll)) logprobs.push_back(-nats);
   log_info("{}", nlohmann::json{{"logprobs", logprobs}}.dump());
 }
 
@@ -210,10 +211,10 @@ Measured measure_run(parallel::World& world, LoadedModel& loaded, const recipes:
 int eval_command(const EvalOptions& options) {
   return run_in_world({}, [&](parallel::World& world) {
     recipes::on_all_ranks(world, "threads", [&] { recipes::use_threads(0, world.placement().sharing_ranks); });
-    recipes::use_common_abilities(world);
+    const at::Device device = recipes::device_for_command(world, options.device);
     // Each rank holds the whole model; sequences are shared.
     const recipes::Layout layout = recipes::make_layout(world, 1);
-    LoadedModel loaded = load_model(world, options.model, layout, options.tokens.empty());
+    LoadedModel loaded = load_model(world, options.model, layout, device, options.tokens.empty());
     if (!options.tokens.empty()) {
       print_logprobs(loaded, layout, options);
       return 0;

@@ -3,12 +3,14 @@
 #include "core/base/random.hpp"
 #include "core/base/standard_output.hpp"
 #include "core/nn/linear.hpp"
+#include "core/tensor/host_integers.hpp"
 #include "data/utf8.hpp"
 #include "launch/commands/source_text.hpp"
 #include "launch/engine/commands.hpp"
 #include "launch/engine/loaded_model.hpp"
 #include "launch/engine/one_rank.hpp"
 #include "launch/engine/world_session.hpp"
+#include "recipes/stages/rank_abilities.hpp"
 #include "recipes/stages/threads.hpp"
 
 #include <fmt/format.h>
@@ -38,8 +40,9 @@ int generate_command(const GenerateOptions& options) {
   return run_in_world({}, [&](parallel::World& world) {
     require_one_rank("generate", world.size());
     recipes::use_threads(0, 1);
+    const at::Device device = recipes::device_for_command(world, options.device);
     const recipes::Layout layout = recipes::make_layout(world, 1);
-    LoadedModel loaded = load_model(world, options.model, layout, true);
+    LoadedModel loaded = load_model(world, options.model, layout, device, true);
     std::vector<std::int32_t> ids;
     const std::string prompt = repaired_argument("--prompt", options.prompt);
     loaded.tokenizer->encode(prompt, ids, true);
@@ -54,9 +57,8 @@ int generate_command(const GenerateOptions& options) {
     data::Utf8Repairer text("generated text");
     write_standard_output(prompt);
     for (std::int64_t produced = 0; produced < options.max_tokens && standard_output_error() == 0; ++produced) {
-      const at::Device device = loaded.model.decoder->device();
-      const Batch input = {at::tensor(pending, at::kInt).to(device, at::kLong),
-                           RowTable({static_cast<std::int64_t>(pending.size())}, {0}, 0, Modality::kText, device)};
+      const Batch input = {integers_on(device, {pending.begin(), pending.end()}),
+                           RowTable({static_cast<std::int64_t>(pending.size())}, {0}, device)};
       const at::Tensor hidden = loaded.model.decoder->forward(input, &state, {produced, "generate"}).hidden;
       Parameter& head = loaded.model.decoder->head();
       const at::Tensor last = hidden.narrow(0, hidden.size(0) - 1, 1).to(head.compute.scalar_type());

@@ -13,7 +13,8 @@
 
 namespace sluice {
 
-LoadedModel load_model(parallel::World& world, const std::string& name, const recipes::Layout& layout, bool needs_tokenizer) {
+LoadedModel load_model(parallel::World& world, const std::string& name, const recipes::Layout& layout, at::Device device,
+                       bool needs_tokenizer) {
   LoadedModel loaded;
   recipes::ModelFolder folder;
   recipes::open_on_all_ranks(world, name, [&](const checkpoint::ModelLocation& location) {
@@ -28,8 +29,9 @@ LoadedModel load_model(parallel::World& world, const std::string& name, const re
   });
   recipes::on_all_ranks(world, "loading the model", [&] {
     loaded.description = folder.config.model;
-    loaded.model = recipes::build_model(loaded.description.decoder, loaded.description.moe, layout, to_torch(loaded.description.dtype),
-                                        parallel::ExchangeKind::kAuto, recipes::ModelUse::kEvaluation);
+    loaded.model = recipes::build_model(loaded.description.decoder, loaded.description.moe, layout,
+                                        at::TensorOptions(to_torch(loaded.description.dtype)).device(device), parallel::ExchangeKind::kAuto,
+                                        recipes::ModelUse::kEvaluation);
     recipes::load_weights(loaded.model, folder);
   });
   return loaded;

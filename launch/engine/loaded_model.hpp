@@ -20,9 +20,11 @@ struct LoadedModel {
   data::TokenizerPtr tokenizer;  // null if the folder has none
 };
 
-/// Collective. `name` is RUN, RUN@STEP, a checkpoint or a Hugging Face folder. Every rank of `layout` loads the weights it holds. Data
-/// error if `needs_tokenizer` and there is none. The folder is not needed afterwards: a run that goes on may remove its checkpoint.
-LoadedModel load_model(parallel::World& world, const std::string& name, const recipes::Layout& layout, bool needs_tokenizer);
+/// Collective. `name` is RUN, RUN@STEP, a checkpoint or a Hugging Face folder. Every rank of `layout` loads the weights it holds, onto
+/// `device`. Data error if `needs_tokenizer` and there is none. The folder is not needed afterwards: a run that goes on may remove its
+/// checkpoint.
+LoadedModel load_model(parallel::World& world, const std::string& name, const recipes::Layout& layout, at::Device device,
+                       bool needs_tokenizer);
 
 /// Warns, on rank 0, if `positions` is more than the model was trained on (max_position_embeddings). `what` names, in the plural, what has
 /// so many positions.

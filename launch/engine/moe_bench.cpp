@@ -2,8 +2,9 @@
 
 #include "core/base/clock.hpp"
 #include "core/nn/swiglu.hpp"
-#include "core/tensor/host_integers.hpp"
+#include "core/tensor/cuda_device.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "core/tensor/host_integers.hpp"
 #include "moe/moe_feed_forward.hpp"
 #include "recipes/stages/train_model.hpp"
 
@@ -31,10 +32,10 @@ double quantile(std::vector<double> values, double part) {
   return values[static_cast<std::size_t>(part * static_cast<double>(values.size() - 1) + 0.5)];
 }
 
-at::Tensor drawn(std::vector<std::int64_t> shape, const char* name, at::ScalarType type) {
-  const at::Tensor values = at::empty(shape, at::TensorOptions().dtype(type == at::kBFloat16 ? at::kFloat : type));
+at::Tensor drawn(std::vector<std::int64_t> shape, const char* name, const at::TensorOptions& options) {
+  const at::Tensor values = at::empty(shape, accumulate_options(options));
   recipes::fill_normal(values, 5, name, 1.0);
-  return values.to(type);
+  return values.to(type_of(options));
 }
 
 // A layer to measure, with random weights and with memory for its gradients.
@@ -53,8 +54,10 @@ class Subject {
   double seconds(const at::Tensor& x, const at::Tensor& dy, const RowTable& rows) {
     const at::Tensor input = x.detach().set_requires_grad(true);
     parameters_.clear_gradients();
+    wait_for(x.device());
     const Stopwatch watch;
     layer_.forward(input, rows, {0, "forward"}).y.backward(dy);
+    wait_for(x.device());
     return watch.seconds();
   }
 
@@ -89,20 +92,21 @@ std::int64_t bytes_kept_by(const std::function<void()>& work) {
   return balance->bytes;
 }
 
-MoeBenchResult bench_moe(const MoeBenchShape& shape, std::int64_t repeats) {
+MoeBenchResult bench_moe(const MoeBenchShape& shape, std::int64_t repeats, at::Device device) {
   const at::ScalarType type = to_torch(shape.dtype);
+  const at::TensorOptions options = at::TensorOptions(type).device(device);
   moe::MoeConfig config;
   config.num_experts = shape.num_experts;
   config.top_k = shape.top_k;
   config.expert_hidden_size = shape.expert_hidden_size;
   config.layers = {0};
   moe::MoeFeedForward moe_layer("layers.0.feed_forward", "layers.0", config, shape.hidden_size, {},
-                                parallel::make_exchange(parallel::ExchangeKind::kLocal), type);
+                                parallel::make_exchange(parallel::ExchangeKind::kLocal), options);
   DenseFeedForward dense_layer(
-      swiglu_tensors({"layers.0", TensorPart::kFeedForward}, shape.hidden_size, shape.top_k * shape.expert_hidden_size), type);
+      swiglu_tensors({"layers.0", TensorPart::kFeedForward}, shape.hidden_size, shape.top_k * shape.expert_hidden_size), options);
   Subject sparse(moe_layer, type), dense(dense_layer, type);
-  const at::Tensor x = drawn({shape.rows, shape.hidden_size}, "x", type), dy = drawn({shape.rows, shape.hidden_size}, "dy", type);
-  const RowTable rows({shape.rows}, {0});
+  const at::Tensor x = drawn({shape.rows, shape.hidden_size}, "x", options), dy = drawn({shape.rows, shape.hidden_size}, "dy", options);
+  const RowTable rows({shape.rows}, {0}, device);
 
   std::vector<double> sparse_seconds, dense_seconds, ratios;
   for (std::int64_t round = -kWarmUp; round < repeats; ++round) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/dtype.hpp"
+#include "core/tensor/tensor.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -24,8 +25,8 @@ struct MoeBenchResult {
 };
 
 /// Measures `repeats` rounds after three that warm up. A round times both layers, one after the other, on the same rows; which of them
-/// comes first alternates from round to round.
-MoeBenchResult bench_moe(const MoeBenchShape& shape, std::int64_t repeats);
+/// comes first alternates from round to round. A device is waited for at both ends of a time.
+MoeBenchResult bench_moe(const MoeBenchShape& shape, std::int64_t repeats, at::Device device);
 
 /// Bytes of CPU tensors that `work` allocates on this thread, less those it frees on this thread, from the reports of LibTorch's allocator.
 std::int64_t bytes_kept_by(const std::function<void()>& work);

@@ -16,7 +16,7 @@ forget_foreign_build() {
   local home
   home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$BUILD/CMakeCache.txt" 2>/dev/null) || return 0
   if [ -n "$home" ] && [ "$home" != "$ROOT" ]; then
-    say "build/ was made for $home: starting it afresh"
+    say "${BUILD##*/}/ was made for $home: starting it afresh"
     rm -rf "$BUILD"
   fi
 }
@@ -30,10 +30,10 @@ configure() {
   local build_type=()
   [ -z "${SLUICE_BUILD_TYPE:-}" ] || build_type=("-DCMAKE_BUILD_TYPE=$SLUICE_BUILD_TYPE")
   export_ccache_settings
-  cmake -S "$ROOT" -B "$BUILD" -G Ninja "-DLIBTORCH=$TORCH_ROOT" "${build_type[@]}"
+  cmake -S "$ROOT" -B "$BUILD" -G Ninja "-DLIBTORCH=$TORCH_ROOT" "${build_type[@]}" ${CUDA:+-DSLUICE_CUDA=on}
 }
 configure_advice() {
-  say "the message above names what CMake misses. If build/ is stale, delete it and start again; ./launch/setup --help lists the options."
+  say "the message above names what CMake misses. If ${BUILD##*/}/ is stale, delete it and start again; ./launch/setup --help lists the options."
 }
 
 compile() {
@@ -54,6 +54,6 @@ build_advice() {
 # build_sluice TARGET...
 build_sluice() {
   JOBS=${JOBS:-$(number_of_jobs)}
-  step configure "Configuring build/" configure_advice configure
+  step configure "Configuring ${BUILD##*/}/" configure_advice configure
   step build "Building $* (${JOBS} at a time)" build_advice compile "$@"
 }

@@ -5,8 +5,11 @@
 
 TORCH_MINIMUM=2.11
 TORCH_TESTED=2.13.0
+TORCH_CUDA_TESTED=2.14.1
 TORCH_CPU_INDEX=${SLUICE_TORCH_CPU_INDEX:-https://download.pytorch.org/whl/cpu}
 VENV=$ROOT/.venv
+CUDA_VENV=$ROOT/.venv-cuda
+CUDA_DEFAULT=/usr/local/cuda  # where NVIDIA's packages put the toolkit
 
 # Prints major.minor of the LibTorch in a folder; nothing if there is none.
 libtorch_version() {
@@ -20,11 +23,13 @@ libtorch_version() {
   return 0
 }
 
-# good_libtorch FOLDER: complete and new enough.
+has_cuda() { [ -e "$1/lib/libtorch_cuda.so" ]; }
+
+# good_libtorch FOLDER: complete, new enough, and with CUDA if that is asked for.
 good_libtorch() {
   local version
   version=$(libtorch_version "$1")
-  [ -n "$version" ] && version_at_least "$version" "$TORCH_MINIMUM"
+  [ -n "$version" ] && version_at_least "$version" "$TORCH_MINIMUM" && { [ -z "$CUDA" ] || has_cuda "$1"; }
 }
 
 # The folder the user named, by option or environment; it must be good, since the wish was explicit.
@@ -34,14 +39,15 @@ use_own_libtorch() {
   version=$(libtorch_version "$folder")
   [ -n "$version" ] || die "no LibTorch in $folder (from $origin): expected include/ATen/core/Tensor.h, lib/libtorch_cpu.so and a version header there"
   version_at_least "$version" "$TORCH_MINIMUM" || die "LibTorch $version in $folder (from $origin) is too old: $TORCH_MINIMUM or newer is needed"
+  [ -z "$CUDA" ] || has_cuda "$folder" || die "LibTorch $version in $folder (from $origin) was built without CUDA (it has no lib/libtorch_cuda.so), and --cuda asks for it"
   TORCH_ROOT=$folder
   title "LibTorch $version: yours, $folder (from $origin)"
 }
 
-# pip writes RECORD last, so that an interrupted installation does not count.
+# venv_libtorch VENV. pip writes RECORD last, so that an interrupted installation does not count.
 venv_libtorch() {
   local record
-  for record in "$VENV"/lib/python3*/site-packages/torch-*.dist-info/RECORD; do
+  for record in "$1"/lib/python3*/site-packages/torch-*.dist-info/RECORD; do
     [ -e "$record" ] || continue
     record=$(dirname "$(dirname "$record")")/torch
     if good_libtorch "$record"; then
@@ -90,7 +96,7 @@ make_venv() {
 
 # Every command says what follows from its failure: the caller keeps the exit code, and bash then stops at no error by itself.
 fill_venv() {
-  local version free
+  local version free wanted=$TORCH_TESTED
   make_venv || return
   # pip unpacks gigabytes: on the disk of the checkout rather than on a small /tmp; its cache only where there is room.
   export TMPDIR=$VENV/tmp
@@ -99,7 +105,7 @@ fill_venv() {
   PIP_CACHE=()
   [ "$free" -ge 20000 ] || PIP_CACHE=(--no-cache-dir)
 
-  if ! have_nvidia_driver; then
+  if [ -z "$CUDA" ] && ! have_nvidia_driver; then
     echo "no NVIDIA driver: looking for a CPU build with pip's own settings"
     for version in $(list_cpu_builds); do
       if install_cpu_build "$version"; then return; fi
@@ -110,12 +116,14 @@ fill_venv() {
     done
     echo "no CPU build can be reached"
   fi
+  [ -z "$CUDA" ] || wanted=$TORCH_CUDA_TESTED
   echo "taking pip's default build of torch; with CUDA that is about 3 GB to download and 5.5 GB on disk"
   if [ "$free" -lt 9500 ]; then
     echo "only $free MB are free in $VENV, and 9500 MB are needed while it installs"
     return 1
   fi
-  pip install "${PIP_CACHE[@]}" --no-compile "torch==$TORCH_TESTED" || pip install "${PIP_CACHE[@]}" --no-compile "torch>=$TORCH_MINIMUM"
+  pip install "${PIP_CACHE[@]}" --no-compile "torch==$wanted" ||
+    pip install "${PIP_CACHE[@]}" --no-compile "torch>=$TORCH_MINIMUM"
 }
 
 # The temporary folder goes whatever happens.
@@ -156,7 +164,7 @@ find_libtorch() {
     # Torch_DIR is LIBTORCH/share/cmake/Torch.
     use_own_libtorch "$Torch_DIR/../../.." "\$Torch_DIR"
   else
-    for folder in "$(remembered_libtorch)" "$(venv_libtorch)" "$(python_libtorch)"; do
+    for folder in "$(remembered_libtorch)" ${CUDA:+"$(venv_libtorch "$CUDA_VENV")"} "$(venv_libtorch "$VENV")" "$(python_libtorch)"; do
       if [ -z "$folder" ] || ! good_libtorch "$folder"; then continue; fi
       TORCH_ROOT=$folder
       title "LibTorch $(libtorch_version "$folder"): already there, $folder"
@@ -166,16 +174,28 @@ find_libtorch() {
 }
 
 install_libtorch() {
-  if have_nvidia_driver; then
+  [ -z "$CUDA" ] || VENV=$CUDA_VENV
+  if [ -n "$CUDA" ]; then
+    step libtorch "LibTorch: installing pip's build of torch with CUDA into .venv-cuda (3 GB to download, 5.5 GB on disk)" libtorch_advice fill_venv_and_tidy
+  elif have_nvidia_driver; then
     step libtorch "LibTorch: installing pip's build of torch into .venv (with CUDA: 3 GB to download, 5.5 GB on disk)" libtorch_advice fill_venv_and_tidy
   else
     step libtorch "LibTorch: installing it into .venv with pip (CPU build: 0.2 GB to download, 0.7 GB on disk, where pip can reach one)" \
       libtorch_advice fill_venv_and_tidy
   fi
-  TORCH_ROOT=$(venv_libtorch)
+  TORCH_ROOT=$(venv_libtorch "$VENV")
+  [ -n "$TORCH_ROOT" ] || [ -z "$CUDA" ] || die "pip installed a build of torch without CUDA (its settings may name an index of CPU builds); name a LibTorch of your own: --libtorch DIR"
   [ -n "$TORCH_ROOT" ] || die "pip installed torch, but no LibTorch >= $TORCH_MINIMUM is in $VENV; see $LOGS/libtorch.log, or delete .venv and start again"
-  ! have_nvidia_driver && ! grep -q "'.*+cpu'" "$TORCH_ROOT/version.py" && say "    pip reached no CPU build, so this one carries CUDA; it works the same without a GPU"
-  say "    torch $(sed -n "s/^__version__ = '\(.*\)'/\1/p" "$TORCH_ROOT/version.py"), $(du -sh "$VENV" | cut -f 1) in .venv"
+  [ -z "$CUDA" ] && ! have_nvidia_driver && ! grep -q "'.*+cpu'" "$TORCH_ROOT/version.py" && say "    pip reached no CPU build, so this one carries CUDA; it works the same without a GPU"
+  say "    torch $(sed -n "s/^__version__ = '\(.*\)'/\1/p" "$TORCH_ROOT/version.py"), $(du -sh "$VENV" | cut -f 1) in ${VENV##*/}"
+}
+
+# nvcc compiles kernels for NVIDIA devices.
+require_nvcc() {
+  local folder
+  have nvcc && return
+  for folder in "${CUDA_HOME:-}" "${CUDA_PATH:-}" "$CUDA_DEFAULT"; do [ -n "$folder" ] && [ -x "$folder/bin/nvcc" ] && return; done
+  die "--cuda needs nvcc, NVIDIA's compiler, and it is neither in PATH nor in $CUDA_DEFAULT/bin: install NVIDIA's CUDA Toolkit (https://developer.nvidia.com/cuda-downloads), or name its folder with CUDA_HOME"
 }
 
 # The one that the build folder was last configured with: a LIBTORCH given once need not be given again.

@@ -13,7 +13,11 @@ source "$LIB/libtorch.sh"
 source "$LIB/build.sh"
 
 OWN_LIBTORCH=
-SETUP_OPTIONS_HELP="  --libtorch DIR   use this LibTorch (a folder with include/ and lib/) and install none; \$LIBTORCH and \$Torch_DIR do the same
+CUDA=
+SETUP_OPTIONS_HELP="  --cuda           build for NVIDIA GPUs, here or elsewhere: needs nvcc, and installs a LibTorch with CUDA into .venv-cuda where there is
+                   none (without this option: for GPUs if the LibTorch that is found has CUDA and nvcc is there)
+  --build-dir DIR  build there, in the checkout, instead of in build/
+  --libtorch DIR   use this LibTorch (a folder with include/ and lib/) and install none; \$LIBTORCH and \$Torch_DIR do the same
   --jobs N         compile N files at once (default: by cores and free memory)
   --verbose        show what the steps print, not only their logs' ends on failure
   --help           this text"
@@ -21,15 +25,27 @@ SETUP_ENVIRONMENT_HELP="Environment: LIBTORCH, Torch_DIR, CXX, CMAKE_PREFIX_PATH
   SLUICE_TORCH_CPU_INDEX=URL   a mirror of PyTorch's index of CPU builds
   SLUICE_BUILD_TYPE=Debug      another CMake build type (default: Release)"
 
+build_in() {
+  case $1 in '' | /* | .* | */*) usage_error "--build-dir '$1' is not the name of a folder in the checkout" ;; esac
+  BUILD=$ROOT/$1
+  LOGS=$BUILD/log
+}
+
 # take_setup_option WORDS...: if the first word is an option of the set-up, takes it and sets TAKEN to the number of words.
 take_setup_option() {
   TAKEN=0
   case $1 in
-    --libtorch | --jobs)
+    --libtorch | --jobs | --build-dir)
       [ -n "${2:-}" ] || usage_error "$1 needs a value"
-      if [ "$1" = --libtorch ]; then OWN_LIBTORCH=$2; else JOBS=$2; fi
+      case $1 in
+        --libtorch) OWN_LIBTORCH=$2 ;;
+        --jobs) JOBS=$2 ;;
+        *) build_in "$2" ;;
+      esac
       TAKEN=2
       ;;
+    --build-dir=*) build_in "${1#*=}" && TAKEN=1 ;;
+    --cuda) CUDA=on TAKEN=1 ;;
     --libtorch=*) OWN_LIBTORCH=${1#*=} TAKEN=1 ;;
     --jobs=*) JOBS=${1#*=} TAKEN=1 ;;
     --verbose) VERBOSE=1 TAKEN=1 ;;
@@ -44,6 +60,7 @@ set_up() {
   forget_foreign_build
   # First, so that a wrong one is named before anything is installed, and nothing is installed for one that is there.
   find_libtorch "$OWN_LIBTORCH"
+  [ -z "$CUDA" ] || require_nvcc
   install_packages
   [ -n "$TORCH_ROOT" ] || install_libtorch
   build_sluice "$@"

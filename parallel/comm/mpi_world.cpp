@@ -201,4 +201,6 @@ std::unique_ptr<World> start_mpi_world(const WorldOptions& options, const Launch
   return std::make_unique<MpiWorld>(options, launcher);
 }
 
+std::string mpi_library() { return MpiWire::library_version(); }
+
 }  // namespace sluice::parallel

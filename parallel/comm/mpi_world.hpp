@@ -10,4 +10,7 @@ namespace sluice::parallel {
 /// options.start_seconds, the process ends with exit code 4.
 std::unique_ptr<World> start_mpi_world(const WorldOptions& options, const LauncherEnvironment& launcher);
 
+/// The MPI library that this program runs with: "Open MPI v4.1.4". May be called before MPI is started.
+std::string mpi_library();
+
 }  // namespace sluice::parallel

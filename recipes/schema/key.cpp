@@ -139,10 +139,8 @@ int read_choice(const Node& node, const Choices& choices) {
     if (said == choice.name) return choice.value;
     spellings.push_back(choice.name);
   }
-  if (std::find(choices.unavailable.begin(), choices.unavailable.end(), node.text) != choices.unavailable.end()) {
-    fail_at(node.mark, fmt::format("'{}: {}' is not available in this build{}; available: {}", node.key, node.text,
-                                   choices.why.empty() ? "" : " (" + choices.why + ")", choices.list()));
-  }
+  if (std::find(choices.unavailable.begin(), choices.unavailable.end(), node.text) != choices.unavailable.end())
+    fail_at(node.mark, fmt::format("'{}: {}' is not available in this build; available: {}", node.key, node.text, choices.list()));
   std::string meant = nearest(node.text, spellings);
   for (const auto& [elsewhere, here] : choices.aliases)
     if (node.text == elsewhere) meant = here;

@@ -54,7 +54,6 @@ struct ChoiceName {
 struct Choices {
   std::vector<ChoiceName> names = {};
   std::vector<std::string> unavailable = {};
-  std::string why = {};                                           // why they are unavailable; may be empty
   std::vector<std::pair<std::string, std::string>> aliases = {};  // {name elsewhere, name here}: suggested, not accepted
   std::vector<std::pair<std::string, std::string>> also = {};     // {other spelling, name}: accepted
   std::string number_key = {};                                    // the key that a number was probably meant for; may be empty

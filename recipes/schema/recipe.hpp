@@ -1,6 +1,7 @@
 // A recipe as plain values, after extends, overrides and defaults. recipes/KEYS.md explains every key; read_recipe.hpp reads and checks.
 #pragma once
 
+#include "core/base/device.hpp"
 #include "core/base/dtype.hpp"
 #include "core/optim/lr_schedule.hpp"
 #include "core/shape/decoder_config.hpp"
@@ -48,6 +49,12 @@ struct DataConfig {
   bool operator==(const DataConfig&) const = default;
 };
 
+/// How a GPU multiplies float32: in float32, TF32 (10 bits of fraction) or bfloat16 (7). The words are LibTorch's.
+enum class MatmulPrecision { kHighest, kHigh, kMedium };
+inline constexpr EnumName<MatmulPrecision> kMatmulPrecisionNames[] = {
+    {MatmulPrecision::kHighest, "highest"}, {MatmulPrecision::kHigh, "high"}, {MatmulPrecision::kMedium, "medium"}};
+constexpr std::span<const EnumName<MatmulPrecision>> names_of(MatmulPrecision) { return kMatmulPrecisionNames; }
+
 struct TrainConfig {
   std::int64_t global_batch_size = 32;
   std::int64_t micro_batch_size = 8;
@@ -61,6 +68,8 @@ struct TrainConfig {
   double adam_beta2 = 0.95;
   double adam_eps = 1e-8;
   double max_grad_norm = 1.0;  // 0: no clipping
+  bool deterministic = true;   // on a GPU; a CPU always is
+  MatmulPrecision matmul_precision = MatmulPrecision::kHighest;
   // The schedule's rate is multiplied by these for router rows and for routed experts.
   double router_learning_rate_factor = 1.0;
   double expert_learning_rate_factor = 1.0;
@@ -72,7 +81,8 @@ struct ParallelConfig {
   parallel::CommBackend backend = parallel::CommBackend::kAuto;
   double timeout_seconds = 600.0;
   parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
-  std::int64_t threads = 0;  // per rank; 0: its share of the processors it may run on
+  std::int64_t threads = 0;    // per rank; 0: its share of the processors it may run on
+  bool mixed_devices = false;  // ranks may compute on cards of different compute capability
   bool operator==(const ParallelConfig&) const = default;
 };
 
@@ -111,10 +121,6 @@ struct CheckpointConfig {
   std::int64_t keep = 3;
   bool operator==(const CheckpointConfig&) const = default;
 };
-
-enum class Device { kAuto, kCpu, kCuda };
-inline constexpr EnumName<Device> kDeviceNames[] = {{Device::kAuto, "auto"}, {Device::kCpu, "cpu"}, {Device::kCuda, "cuda"}};
-constexpr std::span<const EnumName<Device>> names_of(Device) { return kDeviceNames; }
 
 struct Recipe {
   std::string name;

@@ -67,7 +67,7 @@ void for_each_layer(const BalancingText& from, TrainModel& model, const std::vec
     for (std::size_t i = begin; i < end; ++i) {
       const std::string bytes = on_rank0(from.world, "balanced routers", [&](const Heartbeat& heartbeat) {
         heartbeat(fmt::format("balancing the router of layer {}", layers[i]));
-        const at::Tensor made = make(i, moe::router_inputs(std::exchange(inputs[i - begin], {}).to(at::kDouble))).contiguous();
+        const at::Tensor made = make(i, moe::router_inputs(std::exchange(inputs[i - begin], {}).to(at::kCPU, at::kDouble))).contiguous();
         const HostMemory memory = to_host(made);
         const auto raw = memory.bytes();
         return std::string(reinterpret_cast<const char*>(raw.data()), raw.size());
@@ -95,11 +95,11 @@ at::Tensor standard_normal(std::int64_t rows, std::int64_t width, std::uint64_t 
 
 moe::RouterRows rows_of(const moe::Router& router, const moe::MoeConfig& config) {
   moe::RouterRows rows;
-  rows.gate = router.gate.value.to(at::kDouble);
-  if (router.family_gate.value.defined()) rows.family_gate = router.family_gate.value.to(at::kDouble);
+  rows.gate = router.gate.value.to(at::kCPU, at::kDouble);
+  if (router.family_gate.value.defined()) rows.family_gate = router.family_gate.value.to(at::kCPU, at::kDouble);
   rows.top_k = config.top_k;
   rows.selection.score_func = config.score_func;
-  if (router.has_bias()) rows.selection.bias = router.correction_bias.to(at::kDouble).contiguous();
+  if (router.has_bias()) rows.selection.bias = router.correction_bias.to(at::kCPU, at::kDouble).contiguous();
   return rows;
 }
 

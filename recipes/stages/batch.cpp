@@ -1,5 +1,8 @@
 #include "recipes/stages/batch.hpp"
 
+#include "core/tensor/host_integers.hpp"
+
+#include <algorithm>
 #include <numeric>
 
 namespace sluice::recipes {
@@ -20,17 +23,17 @@ ModelInput make_input(const LocalBatch& batch, std::int64_t begin, std::int64_t 
   const auto sample = batch.sample_indices.begin() + begin;
   const std::int64_t before = std::accumulate(batch.lengths.begin(), first, begin),
                      rows = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
-  std::vector<std::int64_t> ids, targets;
-  ids.reserve(static_cast<std::size_t>(rows));
-  targets.reserve(static_cast<std::size_t>(rows));
+  // Ids, then targets, in one copy to the device.
+  std::vector<std::int64_t> both(static_cast<std::size_t>(2 * rows));
+  auto id = both.begin(), target = both.begin() + rows;
   auto token = batch.tokens.begin() + before;
   for (const std::int64_t length : lengths) {
-    ids.insert(ids.end(), token, token + length);
-    targets.insert(targets.end(), token + 1, token + length + 1);
+    id = std::copy(token, token + length, id);
+    target = std::copy(token + 1, token + length + 1, target);
     token += length + 1;
   }
-  const auto on_device = [&](const std::vector<std::int64_t>& integers) { return at::tensor(integers, at::kLong).to(device); };
-  return {{on_device(ids), RowTable(lengths, {sample, sample + count}, 0, Modality::kText, device)}, on_device(targets)};
+  const at::Tensor on_device = integers_on(device, both, {2, rows});
+  return {{on_device[0], RowTable(lengths, {sample, sample + count}, device)}, on_device[1]};
 }
 
 }  // namespace sluice::recipes

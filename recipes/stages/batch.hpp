@@ -29,6 +29,6 @@ struct ModelInput {
 };
 
 /// Sequences [begin, begin + count) of a batch, for a model that lives on `device`.
-ModelInput make_input(const LocalBatch& batch, std::int64_t begin, std::int64_t count, at::Device device = at::kCPU);
+ModelInput make_input(const LocalBatch& batch, std::int64_t begin, std::int64_t count, at::Device device);
 
 }  // namespace sluice::recipes

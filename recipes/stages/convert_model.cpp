@@ -161,7 +161,7 @@ void fill_flat_gate(const moe::Router& then, const moe::Conversion& conversion, 
   const auto plan = moe::plan_leaf(conversion, id, gate.sizes().vec());
   if (!plan) throw usage_error("conversion: {} is made otherwise than by flattening", name_of(id));
   fill_from_terms(gate, *plan, [&](const TensorId& from) {
-    return (from.kind == TensorKind::kWeight ? then.gate.value : then.family_gate.value).to(gate.scalar_type());
+    return (from.kind == TensorKind::kWeight ? then.gate.value : then.family_gate.value).to(gate.options());
   });
 }
 

@@ -13,7 +13,7 @@ MemoryShape memory_shape(const ModelDescription& model, const Layout& layout, co
   shape.dense_parameters = count_parameters(model).total;
   shape.expert = layout.expert_group->size();
   shape.dtype = model.dtype;
-  shape.product = from_torch(product_type(to_torch(model.dtype), at::kCPU));
+  shape.product = from_torch(product_type(to_torch(model.dtype), load.device));
   shape.threads = load.threads;
   // The longest micro-batch comes first.
   shape.micro_batch_size = parallel::micro_batches({0, load.local_batch_size}, load.micro_batch_size).front().count;

@@ -16,6 +16,7 @@ struct RankLoad {
   std::int64_t local_batch_size = 1;  // sequences of a rank in a step
   std::int64_t seq_length = 1;
   std::int64_t threads = 1;
+  at::Device device = at::kCPU;
   parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
 };
 

@@ -16,8 +16,9 @@ namespace sluice::recipes {
 /// heads of size h, the causal mask not subtracted. What is computed a second time counts once.
 double flops_per_token(const DecoderConfig& config, std::int64_t active, std::int64_t seq_length);
 
-/// Collective. The speed of matrix products, in operations a second, summed over the ranks. All ranks multiply 1024 x 1024 matrices at the
-/// same time, in the type that products of `dtype` are computed in; the best of five counts.
-double measure_peak_flops(parallel::Communicator& world, at::ScalarType dtype);
+/// Collective. The speed of matrix products, in operations a second, summed over the ranks. All ranks multiply square matrices at the same
+/// time, 1024 wide on a CPU and 8192 on a GPU, in the type that products of the model's element type are computed in; the best of five
+/// counts. `options` are element type and device of the model.
+double measure_peak_flops(parallel::Communicator& world, const at::TensorOptions& options);
 
 }  // namespace sluice::recipes

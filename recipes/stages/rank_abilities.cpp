@@ -20,7 +20,35 @@ namespace {
 struct Message {
   std::int64_t set = 0, native_bfloat16 = 0, avx512 = 0, composed = 0;
   char why_bfloat16[240] = {}, library[160] = {};
+  std::int64_t built = 0, index = -1, visible = 0, has_code = 0, major = 0, minor = 0, bytes = 0;
+  char why_none[320] = {}, name[96] = {}, uuid[48] = {}, architectures[96] = {}, driver[16] = {}, libraries[96] = {};
 };
+
+template <std::size_t N>
+void put(const std::string& text, char (&to)[N]) {
+  text.copy(to, N - 1);
+}
+
+void put(const RankDevice& device, Message& to) {
+  to.built = device.built;
+  to.index = device.index;
+  to.visible = device.visible;
+  to.has_code = device.has_code;
+  to.major = device.device.major;
+  to.minor = device.device.minor;
+  to.bytes = device.device.bytes;
+  put(device.why_none, to.why_none);
+  put(device.device.name, to.name);
+  put(device.device.uuid, to.uuid);
+  put(device.architectures, to.architectures);
+  put(device.driver, to.driver);
+  put(device.libraries, to.libraries);
+}
+
+RankDevice device_of(const Message& m) {
+  const CudaDevice device{m.name, m.uuid, static_cast<int>(m.major), static_cast<int>(m.minor), m.bytes};
+  return {m.built != 0, m.index, m.visible, m.why_none, device, m.has_code != 0, m.architectures, m.driver, m.libraries};
+}
 
 std::string library_of_this_rank() {
   const std::string& model = this_processor().model;
@@ -57,7 +85,7 @@ const std::string& library_of(const RankAbilities& rank) { return rank.library; 
 
 }  // namespace
 
-std::vector<RankAbilities> use_common_abilities(parallel::World& world) {
+std::vector<RankAbilities> use_common_abilities(parallel::World& world, Device wanted) {
   Message mine;
   on_all_ranks(world, "processor", [&] {
     mine.set = static_cast<std::int64_t>(kernels::best_instruction_set());
@@ -65,8 +93,9 @@ std::vector<RankAbilities> use_common_abilities(parallel::World& world) {
     mine.native_bfloat16 = products.native;
     mine.avx512 = this_processor().avx512;
     mine.composed = ops::environment_says_composed();
-    products.why.copy(mine.why_bfloat16, sizeof mine.why_bfloat16 - 1);
-    library_of_this_rank().copy(mine.library, sizeof mine.library - 1);
+    put(products.why, mine.why_bfloat16);
+    put(library_of_this_rank(), mine.library);
+    if (wanted != Device::kCpu) put(find_rank_device(find_cuda_devices(), world.placement().local_rank), mine);
   });
   std::vector<Message> all(static_cast<std::size_t>(world.size()));
   world.world()->start_all_gather(&mine, all.data(), sizeof mine, {"processors", -1, "", "start"}).finish();
@@ -74,13 +103,28 @@ std::vector<RankAbilities> use_common_abilities(parallel::World& world) {
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
     const Message& m = all[rank];
     const auto set = static_cast<kernels::InstructionSet>(m.set);
-    ranks.push_back(
-        {world.placement().host_of_rank[rank], set, m.library, m.native_bfloat16 != 0, m.why_bfloat16, m.avx512 != 0, m.composed != 0});
+    ranks.push_back({world.placement().host_of_rank[rank], set, m.library, m.native_bfloat16 != 0, m.why_bfloat16, m.avx512 != 0,
+                     m.composed != 0, device_of(m)});
   }
   kernels::limit_instruction_set(least_set(ranks));
   ops::use_composed(any_composed(ranks));
   set_native_bfloat16(choose_bfloat16(ranks).native);
   return ranks;
+}
+
+DeviceChoice choose_device(const std::vector<RankAbilities>& ranks, Device wanted, bool mixed_devices, Device before) {
+  std::vector<std::string> hosts;
+  std::vector<RankDevice> devices;
+  for (const RankAbilities& rank : ranks) {
+    hosts.push_back(rank.host);
+    devices.push_back(rank.device);
+  }
+  return choose_device(wanted, mixed_devices, hosts, devices, before);
+}
+
+at::Device device_for_command(parallel::World& world, Device wanted) {
+  const std::vector<RankAbilities> ranks = use_common_abilities(world, wanted);
+  return use_device(choose_device(ranks, wanted, false), ranks[static_cast<std::size_t>(world.rank())].device);
 }
 
 kernels::InstructionSet least_set(const std::vector<RankAbilities>& ranks) {
@@ -119,14 +163,25 @@ Bfloat16Choice choose_bfloat16(const std::vector<RankAbilities>& ranks, bool res
                               known ? "the run began" : "the version that wrote the checkpoint does here", products_of(today), why)};
 }
 
-ComputedWith computed_with(const std::vector<RankAbilities>& ranks, const Bfloat16Choice* bfloat16) {
+Bfloat16Choice device_bfloat16(const std::vector<RankAbilities>& ranks) {
+  constexpr int kTensorCores = 8;  // Ampere's compute capability
+  const auto least = std::min_element(ranks.begin(), ranks.end(), [](const RankAbilities& a, const RankAbilities& b) {
+    return a.device.device.major < b.device.device.major;
+  });
+  const CudaDevice& device = least->device.device;
+  const bool native = device.major >= kTensorCores;
+  return {native,
+          fmt::format("{}: {} has {}", products_of(native), device.name, native ? "tensor cores for them" : "no tensor cores for them")};
+}
+
+ComputedWith computed_with(const std::vector<RankAbilities>& ranks, const Bfloat16Choice* bfloat16, const std::string& device) {
   std::set<std::string> libraries;
   for (const RankAbilities& rank : ranks) libraries.insert(rank.library);
   return {std::string(kernels::name_of(least_set(ranks))), fmt::format("{}", fmt::join(libraries, ", ")),
           bfloat16 == nullptr ? ""
           : bfloat16->native  ? "native"
                               : "float32",
-          any_composed(ranks) ? "composed" : ""};
+          any_composed(ranks) ? "composed" : "", device};
 }
 
 std::string describe_changes(const ComputedWith& before, const ComputedWith& now) {
@@ -138,13 +193,18 @@ std::string describe_changes(const ComputedWith& before, const ComputedWith& now
   const auto compare = [&](const char* what, const std::string& then, const std::string& here) {
     if (then != here) changes.push_back(fmt::format("{} {}, before {}", what, here, then));
   };
-  compare("kernels", before.instruction_set, now.instruction_set);
-  compare("LibTorch", before.library, now.library);
+  const auto device_of = [](const ComputedWith& with) { return with.device.empty() ? "the CPU" : with.device; };
+  compare("device", device_of(before), device_of(now));
+  if (before.device.empty() && now.device.empty()) {  // bits of a device do not depend on the processor beside it
+    compare("kernels", before.instruction_set, now.instruction_set);
+    compare("LibTorch", before.library, now.library);
+  }
   const auto operations = [](const ComputedWith& with) { return with.operations.empty() ? "on kernels" : with.operations; };
   compare("operations", operations(before), operations(now));
   if (changes.empty()) return "";
-  return fmt::format("other processors than before compute from here on ({}): bits may differ from those of a run that never stopped",
-                     fmt::join(changes, "; "));
+  return fmt::format(
+      "other processors or libraries than before compute from here on ({}): bits may differ from those of a run that never stopped",
+      fmt::join(changes, "; "));
 }
 
 }  // namespace sluice::recipes

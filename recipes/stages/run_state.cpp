@@ -36,6 +36,7 @@ void visit_fields(State& s, Visit visit) {
   visit("library", s.computed_with.library, true);
   visit("bfloat16_products", s.computed_with.bfloat16_products, true);
   visit("operations", s.computed_with.operations, true);
+  visit("device", s.computed_with.device, true);
 }
 
 }  // namespace

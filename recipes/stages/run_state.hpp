@@ -16,6 +16,7 @@ struct ComputedWith {
   std::string library;            // LibTorch's instruction set and the processors: "AVX512 on AMD EPYC"; several if ranks differ
   std::string bfloat16_products;  // "native" or "float32" in a bfloat16 run; else ""
   std::string operations;         // "composed" if operations run on their composed forms; "" if they run on kernels
+  std::string device;             // NVIDIA cards and the libraries that their bits depend on; "" if the CPU computes
 
   bool operator==(const ComputedWith&) const = default;
 };

@@ -1,10 +1,11 @@
 #include "recipes/stages/trainer.hpp"
 
 #include "core/base/clock.hpp"
-#include "core/base/log.hpp"
-#include "core/tensor/dtype_map.hpp"
 #include "core/base/error.hpp"
 #include "core/base/integers.hpp"
+#include "core/base/log.hpp"
+#include "core/tensor/device_settings.hpp"
+#include "core/tensor/dtype_map.hpp"
 #include "recipes/run/stop_signal.hpp"
 #include "recipes/run/summary.hpp"
 #include "recipes/run/units.hpp"
@@ -35,7 +36,7 @@ ExitCode Trainer::run() {
   else resume(checkpoint);
   check_replicas();
   print_expected_time();
-  peak_flops_ = measure_peak_flops(*world_.world(), to_torch(recipe_.dtype));
+  peak_flops_ = measure_peak_flops(*world_.world(), model_options());
   started_at_ = monotonic_seconds();
   for (std::size_t index = static_cast<std::size_t>(state_.stage); index < recipe_.stages.size(); ++index) {
     if (stage_ && *stage_ == index && state_.stage_step >= recipe_.stages[index].max_steps) continue;
@@ -58,6 +59,7 @@ ExitCode Trainer::run() {
 
 void Trainer::enter_stage(std::size_t index) {
   const Stage& stage = recipe_.stages[index];
+  use_settings({stage.train.deterministic, name_of(stage.train.matmul_precision)}, own_device_);
   const bool resumed_inside = stage_ && *stage_ == index;
   if (!resumed_inside) {
     if (!stage.from.empty() && index > 0 && stage.from != recipe_.stages[index - 1].name) load_checkpoint(last_checkpoint_of(stage), stage);

@@ -59,9 +59,11 @@ class Trainer {
   std::filesystem::path last_checkpoint_of(const Stage& stage);
   /// Replaces the model by that of a checkpoint, with its experts placed as the stage `placed_for` says.
   void load_checkpoint(const std::filesystem::path& checkpoint, const Stage& placed_for);
-  /// Chooses how bfloat16 is multiplied, as `before` says if the run goes on (null: a new run), notes what computes the run in state_, and
-  /// prints what may change bits.
+  /// Chooses what computes and how bfloat16 is multiplied, as `before` says if the run goes on (null: a new run), notes it in state_, and
+  /// prints what may change bits. Usage error if a device is asked for that is not there.
   void settle_processor(const ComputedWith* before);
+  /// Element type and device of the run's models.
+  at::TensorOptions model_options() const;
   /// On rank 0: prints what the run is and will need, and warnings about its recipe (trainer_header.cpp).
   void print_header();
   /// The run's model with the sparse shape `moe`; without: dense.
@@ -120,6 +122,8 @@ class Trainer {
   std::vector<StagePlan> plans_;
   int threads_ = 1;
   std::vector<RankAbilities> abilities_;  // by rank
+  DeviceChoice device_;
+  at::Device own_device_ = at::kCPU;  // of this rank
   Bfloat16Choice bfloat16_;
   std::unique_ptr<RunLock> lock_;
   std::map<std::int64_t, Layout> layouts_;  // by parallel.expert; each is made once, in the order of the stages

@@ -1,6 +1,7 @@
 #include "core/base/counted.hpp"
 #include "core/base/integers.hpp"
 #include "core/base/log.hpp"
+#include "core/base/machine_memory.hpp"
 #include "recipes/convert/architecture.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/schema/conversion.hpp"
@@ -16,23 +17,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <fstream>
 #include <string>
 
 namespace sluice::recipes {
 namespace {
-
-// Bytes of memory that this machine can give without swapping; 0 if the system does not tell.
-double available_bytes() {
-  std::ifstream meminfo("/proc/meminfo");
-  for (std::string key, unit; meminfo >> key;) {
-    double kibibytes = 0;
-    if (!(meminfo >> kibibytes)) break;
-    std::getline(meminfo, unit);
-    if (key == "MemAvailable:") return kibibytes * 1024;
-  }
-  return 0;
-}
 
 std::string training_text(const data::Corpus& corpus) {
   std::uint64_t files = 0;
@@ -71,8 +59,9 @@ StageLine Trainer::stage_line(std::size_t index, const ParameterCount& parameter
 
 MemoryEstimate Trainer::estimate_stage(std::size_t index) const {
   const auto of = [&](const Stage& stage, const std::optional<moe::MoeConfig>& moe, bool has_origin) {
-    const RankLoad load{stage.train.micro_batch_size, stage.train.global_batch_size / world_.size(), stage.data.seq_length, threads_,
-                        stage.parallel.exchange};
+    const RankLoad load{
+        stage.train.micro_batch_size, stage.train.global_batch_size / world_.size(), stage.data.seq_length, threads_, own_device_,
+        stage.parallel.exchange};
     MemoryShape shape = memory_shape(description_of(moe), layouts_.at(stage.parallel.expert), load);
     if (has_origin) shape.origin_parameters = 3 * shape_.hidden_size * moe::routed_columns(shape_, *moe) * shape.num_moe_layers;
     return estimate_memory(shape);
@@ -99,7 +88,7 @@ void Trainer::print_header() {
   header.resumed_step = saved_step_;
   header.model = fmt::format("{} layers, width {}, {} heads ({} key/value), vocabulary {}", shape_.num_layers, shape_.hidden_size,
                              shape_.num_attention_heads, shape_.num_key_value_heads, shape_.vocab_size);
-  header.device = "cpu";
+  header.device = device_.text;
   header.dtype = std::string(name_of(recipe_.dtype));
   MemoryEstimate most;
   bool prepass = false;
@@ -131,6 +120,12 @@ void Trainer::print_header() {
   }
   header.processor = describe_processors(abilities_);
   if (recipe_.dtype == DType::kBFloat16) header.processor += "; bfloat16 products " + bfloat16_.text;
+  if (device_.kind == Device::kCuda) {
+    header.processor += "; on the device " + device_.stored;
+    for (const Stage& stage : recipe_.stages)
+      if (!stage.train.deterministic)
+        header.processor += fmt::format("; stage '{}' may use algorithms whose bits differ from run to run", stage.name);
+  }
   header.global_batch_size = first.train.global_batch_size;
   header.accumulation = accumulation_steps(first.train, world_.size());
   header.micro_batch_size = ceil_div(first.train.global_batch_size / world_.size(), header.accumulation);
@@ -151,7 +146,7 @@ void Trainer::print_header() {
         "stage '{}': no architecture of Transformers is such a model ({}): its checkpoints hold all of it, but AutoModelForCausalLM does "
         "not open them",
         recipe_.stages.back().name, choice.reason);
-  const double needed = (most.total() + most.conversion) * world_.placement().local_size, available = available_bytes();
+  const double needed = (most.total() + most.conversion) * world_.placement().local_size, available = machine_memory().available;
   if (available > 0 && needed > available)
     log_warning(
         "the {} a rank are {} on this machine, and {} are free: lower train.micro_batch_size or the model's sizes, or use more nodes",

@@ -5,6 +5,7 @@
 #include "core/base/log.hpp"
 #include "core/base/sha256.hpp"
 #include "core/checkpoint/checkpoint_directory.hpp"
+#include "core/tensor/device_settings.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "data/load_tokenizer.hpp"
 #include "parallel/comm/failure_monitor.hpp"
@@ -44,7 +45,9 @@ Trainer::Trainer(parallel::World& world, const Recipe& recipe, const std::string
       shape_(recipe.model) {
   check_mesh(recipe_, world_.size());
   on_all_ranks(world_, "threads", [&] { threads_ = use_threads(recipe_.parallel.threads, world_.placement().sharing_ranks); });
-  abilities_ = use_common_abilities(world_);
+  abilities_ = use_common_abilities(world_, recipe_.device);
+  // A device asked for that is not there is told before anything else is done.
+  device_ = choose_device(abilities_, recipe_.device, recipe_.parallel.mixed_devices);
   for (const Stage& stage : recipe_.stages)
     if (layouts_.count(stage.parallel.expert) == 0)
       layouts_.emplace(stage.parallel.expert, make_layout(world_, static_cast<int>(stage.parallel.expert)));
@@ -225,13 +228,25 @@ void Trainer::open_data(const std::filesystem::path& checkpoint) {
 Trainer::StageData& Trainer::data_of(std::size_t stage) { return data_[stage]; }
 
 void Trainer::settle_processor(const ComputedWith* before) {
-  bfloat16_ = choose_bfloat16(abilities_, before != nullptr, before ? before->bfloat16_products : "");
-  set_native_bfloat16(bfloat16_.native);
-  state_.computed_with = computed_with(abilities_, recipe_.dtype == DType::kBFloat16 ? &bfloat16_ : nullptr);
+  const Device device_before = before == nullptr ? Device::kAuto : before->device.empty() ? Device::kCpu : Device::kCuda;
+  device_ = choose_device(abilities_, recipe_.device, recipe_.parallel.mixed_devices, device_before);
+  own_device_ = use_device(device_, abilities_[static_cast<std::size_t>(world_.rank())].device);
+  const TrainConfig& train = recipe_.stages.front().train;
+  use_settings({train.deterministic, name_of(train.matmul_precision)}, own_device_);
+  if (device_.kind == Device::kCuda) {
+    bfloat16_ = device_bfloat16(abilities_);
+  } else {
+    const bool resumed = device_before == Device::kCpu;
+    bfloat16_ = choose_bfloat16(abilities_, resumed, resumed ? before->bfloat16_products : "");
+    set_native_bfloat16(bfloat16_.native);
+  }
+  state_.computed_with = computed_with(abilities_, recipe_.dtype == DType::kBFloat16 ? &bfloat16_ : nullptr, device_.stored);
   if (!speaks()) return;
   if (const std::string mixed = mixed_libraries(abilities_); !mixed.empty()) log_warning("{}", mixed);
   if (const std::string changes = before ? describe_changes(*before, state_.computed_with) : ""; !changes.empty()) log_info("{}", changes);
 }
+
+at::TensorOptions Trainer::model_options() const { return at::TensorOptions(to_torch(recipe_.dtype)).device(own_device_); }
 
 void Trainer::start_fresh() {
   settle_processor(nullptr);
@@ -239,7 +254,7 @@ void Trainer::start_fresh() {
   const Stage& first = recipe_.stages.front();
   const Layout& layout = layouts_.at(first.parallel.expert);
   on_all_ranks(world_, "build model",
-               [&] { model_ = build_model(shape_, recipe_.initial_moe, layout, to_torch(recipe_.dtype), first.parallel.exchange); });
+               [&] { model_ = build_model(shape_, recipe_.initial_moe, layout, model_options(), first.parallel.exchange); });
   placed_ = first.parallel;
   if (recipe_.init_from.empty()) {
     initialize(*model_, recipe_.seed);
@@ -270,8 +285,8 @@ void Trainer::load_checkpoint(const std::filesystem::path& checkpoint, const Sta
   model_.reset();  // the new model needs nothing of the old one, whose memory is freed first
   on_all_ranks(world_, "load checkpoint", [&] {
     const ModelFolder folder = open_model_folder(checkpoint);
-    model_ = build_model(folder.config.model.decoder, folder.config.model.moe, layouts_.at(placed_for.parallel.expert),
-                         to_torch(recipe_.dtype), placed_for.parallel.exchange);
+    model_ = build_model(folder.config.model.decoder, folder.config.model.moe, layouts_.at(placed_for.parallel.expert), model_options(),
+                         placed_for.parallel.exchange);
     load_weights(*model_, folder);
     load_state(*model_, checkpoint, then);
   });

@@ -13,7 +13,7 @@ if [ -z "$program" ] || ! "$program" --version | grep -qF "version $version"; th
   program=$(dirname "$python")/clang-format
 fi
 cd "$source_dir" || exit 1
-mapfile -t files < <(find core data moe parallel recipes launch tests -name '*.[ch]pp' ! -name unicode_tables.cpp | LC_ALL=C sort)
+mapfile -t files < <(find core data moe parallel recipes launch tests \( -name '*.[ch]pp' -o -name '*.cu' \) ! -name unicode_tables.cpp | LC_ALL=C sort)
 [ "${#files[@]}" -gt 400 ] || { echo "FAILED: only ${#files[@]} files were found"; exit 1; }
 if [ "$fix" = --fix ]; then
   "$program" -i "${files[@]}"

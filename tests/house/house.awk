@@ -141,7 +141,7 @@ FILENAME == ARGV[1] {
 { length_of[FILENAME] = FNR }
 $0 ~ unfinished { fail(FILENAME ":" FNR, "unfinished: " $0) }
 # A pointer may be to memory of a device, which only they know to tell apart.
-(/data_ptr[(<]/ && FILENAME !~ /^(core\/tensor|tests)\//) || (/data_(of|or_null)</ && FILENAME !~ /^(core\/(tensor|ops)|tests)\//) {
+(/data_ptr[(<]/ && FILENAME !~ /^(core\/tensor|tests)\//) || (/(data_(of|or_null)|device_data)</ && FILENAME !~ /^(core\/(tensor|ops)|tests)\//) {
   fail(FILENAME ":" FNR, "asks a tensor for its pointer: kernels do, by data_of in core/ops; all else goes through core/tensor/host_memory.hpp")
 }
 /^#pragma once/ { pragma[FILENAME] = 1 }
@@ -149,7 +149,7 @@ $0 ~ unfinished { fail(FILENAME ":" FNR, "unfinished: " $0) }
 /^#include <fmt\/format\.h>/ { fmt_format[FILENAME] = 1 }
 /^[ \t]*#[ \t]*include/ { if (is_code(FILENAME)) note_include() }
 
-FILENAME == "tests/CMakeLists.txt" && /^set\((plain|torch)_folders / {
+FILENAME == "tests/CMakeLists.txt" && /^set\((plain|torch|emulated)_folders / {
   sub(/^set\([a-z_]+ /, "")
   sub(/\).*/, "")
   n = split($0, folders, " ")
@@ -158,9 +158,9 @@ FILENAME == "tests/CMakeLists.txt" && /^set\((plain|torch)_folders / {
 
 END {
   if (alone) {
-    for (path in first) if (path ~ /\.cpp$/) compiled_first[first[path]] = 1
+    for (path in first) if (path ~ /\.(cpp|cu)$/) compiled_first[first[path]] = 1
     for (i = 1; i <= files; ++i)
-      if (order[i] ~ /\.hpp$/ && order[i] !~ /^tests\// && is_plain(order[i]) && !(order[i] in compiled_first)) print order[i]
+      if (order[i] ~ /\.hpp$/ && order[i] !~ /^(tests|core\/kernels\/cuda\/nvcc)\// && is_plain(order[i]) && !(order[i] in compiled_first)) print order[i]
     exit
   }
   spread_torch()

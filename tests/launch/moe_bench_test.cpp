@@ -24,7 +24,7 @@ TEST_CASE("memory left behind is what is allocated and not freed") {
 TEST_CASE("a sparse layer keeps its rows, gate and up, and little else") {
   for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
     const MoeBenchShape shape{.rows = 256, .hidden_size = 32, .expert_hidden_size = 64, .num_experts = 8, .top_k = 2, .dtype = dtype};
-    const MoeBenchResult result = bench_moe(shape, 3);
+    const MoeBenchResult result = bench_moe(shape, 3, at::kCPU);
     const double element = static_cast<double>(size_of(dtype));
     const double rows_gate_up = element * 2 * (32 + 2 * 64), dense = element * 2 * (2 * 64 + 64);
     CHECK(result.moe_kept_bytes_per_token >= rows_gate_up);

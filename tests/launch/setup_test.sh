@@ -56,6 +56,20 @@ expect "own LibTorch by Torch_DIR" 0 "yours, $work/torch .from .Torch_DIR" env T
   bash -euo pipefail -c "source '$checkout/launch/lib/setup.sh'; find_libtorch"
 expect "a folder without LibTorch" 1 "no LibTorch in /nowhere" "$checkout/launch/setup" --libtorch /nowhere
 expect "a LibTorch that is too old" 1 "LibTorch 2.9 in $work/old .* is too old: 2.11 or newer" "$checkout/launch/test" --libtorch "$work/old"
+expect "--cuda refuses a LibTorch without CUDA" 1 "LibTorch 2.13 in $work/torch .* was built without CUDA" \
+  "$checkout/launch/setup" --cuda --libtorch "$work/torch"
+make_torch "$work/torch-cuda" 2 14
+touch "$work/torch-cuda/lib/libtorch_cuda.so"
+expect "--cuda takes one with CUDA" 0 "yours, $work/torch-cuda" in_lib "CUDA=on; find_libtorch '$work/torch-cuda'"
+mkdir -p "$work/toolkit/bin"
+expect "--cuda without nvcc says what is missing" 1 "needs nvcc, NVIDIA's compiler" in_lib "have() { false; }; CUDA_DEFAULT='$work/toolkit'; require_nvcc"
+touch "$work/toolkit/bin/nvcc" && chmod +x "$work/toolkit/bin/nvcc"
+expect "nvcc is found in CUDA_HOME" 0 "^found$" in_lib "have() { false; }; CUDA_HOME='$work/toolkit'; require_nvcc; echo found"
+for folder in ../elsewhere /tmp/elsewhere .hidden a/b; do
+  expect "--build-dir $folder is refused" 2 "--build-dir '$folder' is not the name of a folder" "$checkout/launch/setup" --build-dir "$folder"
+done
+expect "--build-dir names the folder that is built in" 0 "^$checkout/build-x $checkout/build-x/log$" in_lib 'take_setup_option --build-dir build-x; echo "$BUILD $LOGS"'
+expect "--cuda-build is --cuda in build-cuda" 0 "cuda-build .*--cuda --build-dir build-cuda" "$checkout/launch/test" --help
 mkdir -p "$checkout/build"
 printf 'CMAKE_HOME_DIRECTORY:INTERNAL=%s\nLIBTORCH:PATH=%s\n' "$checkout" "$work/torch" >"$checkout/build/CMakeCache.txt"
 expect "the LibTorch of the last set-up is remembered" 0 "already there, $work/torch" in_lib find_libtorch
@@ -82,6 +96,11 @@ pip_installs() {
   in_lib "have_nvidia_driver() { ${1:-false}; }; free_disk_mb() { echo ${2:-50000}; }; fill_venv_and_tidy" || echo "failed: $?"
   grep -e ' install ' "$PIP_CALLS" || true
 }
+in_cuda_pip() {
+  rm -f "$PIP_CALLS"
+  in_lib "CUDA=on; VENV=$checkout/.venv; have_nvidia_driver() { false; }; free_disk_mb() { echo 50000; }; fill_venv_and_tidy" || echo "failed: $?"
+  grep -e ' install ' "$PIP_CALLS" || true
+}
 PIP_OWN='2.15.0, 2.14.1+cpu, 2.13.0+cpu, 2.13.0, 2.9.0+cpu' PIP_PUBLIC='' PIP_CAN_INSTALL=torch
 expect "pip's own settings offer CPU builds: the tested one" 0 '--no-deps --no-compile torch==2.13.0\+cpu' pip_installs
 PIP_CAN_INSTALL='torch==2.14.1+cpu'
@@ -94,6 +113,7 @@ PIP_CAN_INSTALL='torch>='
 expect "a Python without the tested version takes a newer one" 0 'install --no-compile torch>=2.11$' pip_installs
 PIP_CAN_INSTALL=torch PIP_OWN='2.13.0+cpu'
 expect "with an NVIDIA driver, pip's default build at once" 0 'install --no-compile torch==2.13.0$' pip_installs true
+expect "--cuda asks for no CPU build" 0 'install --no-compile torch==2.14.1$' in_cuda_pip
 PIP_OWN=''
 expect "too small a disk is said, not filled" 0 'only 5000 MB are free' pip_installs false 5000
 expect "an unreachable index costs seconds, not minutes" 0 'timeout 5 --retries 0' cat "$PIP_CALLS"

@@ -33,7 +33,7 @@ Router router_of(const MoeConfig& config, const std::vector<double>& rows) {
   return router;
 }
 
-RowTable one_sequence(std::int64_t length) { return RowTable({length}, {0}); }
+RowTable one_sequence(std::int64_t length) { return RowTable({length}, {0}, at::kCPU); }
 
 std::vector<double> values_of(const at::Tensor& t) {
   const at::Tensor flat = t.to(at::kDouble).contiguous();

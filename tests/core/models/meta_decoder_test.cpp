@@ -36,8 +36,7 @@ TEST_CASE("a dense decoder on the meta device: forward, loss, gradients and an u
       config.qk_norm = norm;
       Decoder decoder(config, at::TensorOptions(type).device(at::kMeta));
       ParameterSet parameters(decoder.parameters());
-      const Batch batch = {at::zeros({2 * 5}, at::TensorOptions(at::kLong).device(at::kMeta)),
-                           RowTable({5, 5}, {0, 1}, 0, Modality::kText, at::kMeta)};
+      const Batch batch = {at::zeros({2 * 5}, at::TensorOptions(at::kLong).device(at::kMeta)), RowTable({5, 5}, {0, 1}, at::kMeta)};
       const at::Tensor hidden = decoder.forward(batch, nullptr, {}).hidden;
       CHECK(hidden.is_meta());
       CHECK(hidden.scalar_type() == type);

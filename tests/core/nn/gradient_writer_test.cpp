@@ -74,7 +74,7 @@ struct Layers {
   std::vector<Layer> all() {
     const Numerics bend = {[](const at::Tensor& w) { return at::tanh(w); }, nullptr};
     const at::Tensor residual = normal({5, 4}, "residual");
-    const RowTable rows({5}, {0});
+    const RowTable rows({5}, {0}, at::kCPU);
     return {
         {"linear", {&matrix}, [=, this](const at::Tensor& x) { return linear(x, matrix); }},
         {"linear, transformed", {&transformed}, [=, this](const at::Tensor& x) { return linear(x, transformed, bend); }},

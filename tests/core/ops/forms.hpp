@@ -9,6 +9,7 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -59,6 +60,14 @@ inline at::Tensor integers(at::IntArrayRef shape, std::int64_t first, std::int64
 /// How far two forms may lie apart, beside the largest result: a few roundings of sums; of bfloat16 results one.
 inline double tolerance_of(at::ScalarType type) { return type == at::kDouble ? 1e-13 : type == at::kFloat ? 2e-6 : 1.0 / 128; }
 
+/// Equal bits, or both not there.
+inline bool same_bits(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.defined() || !b.defined()) return a.defined() == b.defined();
+  const at::Tensor left = a.contiguous(), right = b.contiguous();
+  return left.sizes() == right.sizes() && left.scalar_type() == right.scalar_type() &&
+         (left.nbytes() == 0 || std::memcmp(left.data_ptr(), right.data_ptr(), left.nbytes()) == 0);
+}
+
 /// Integers equal; NaN where NaN is.
 inline void check_close(const at::Tensor& got, const at::Tensor& expected) {
   REQUIRE(got.defined() == expected.defined());
@@ -94,6 +103,10 @@ inline bool refuses(const Operation& operation, const Tensors& operands) {
   return false;
 }
 
+/// The results of an operation's CUDA form, on each device that this program has: none, an emulated one (tests/cuda_emulation) or a real
+/// one. Runs it twice and requires the same bits. Results are on the CPU.
+std::vector<Tensors> results_on_devices(const Operation& operation, const Tensors& operands);
+
 /// The kernels give what the composed form gives, and leave no result unwritten; composed, it runs where there are no values and gives
 /// results of the same kind; whichever operand is a view with gaps, both forms refuse.
 inline void check_forms(const Operation& operation, const Tensors& operands) {
@@ -107,6 +120,13 @@ inline void check_forms(const Operation& operation, const Tensors& operands) {
     composed = operation(for_each(operands, clone));
   }
   const Tensors meta = operation(for_each(operands, [](const at::Tensor& tensor) { return tensor.to(at::kMeta); }));
+  for (const Tensors& results : results_on_devices(operation, operands)) {
+    REQUIRE(results.size() == composed.size());
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      INFO("result " << i << " on a device");
+      check_close(results[i], composed[i]);
+    }
+  }
   REQUIRE(composed.size() == kernels.size());
   REQUIRE(meta.size() == kernels.size());
   for (std::size_t i = 0; i < kernels.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <ATen/Parallel.h>
 
 #include <atomic>
+#include <tuple>
 
 using namespace sluice;
 using namespace sluice::testing;
@@ -25,23 +26,23 @@ std::int64_t rows_of(const std::vector<std::int64_t>& counts) {
 TEST_CASE("grouped products: kernels and composed forms agree, with empty groups and rows of none behind them") {
   for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kBFloat16}) {
     for (const std::vector<std::int64_t>& counts : kCounts) {
-      for (const std::int64_t strangers : {0, 2}) {
-        INFO(at::toString(type) << ", " << rows_of(counts) << " rows and " << strangers);
+      for (const auto& [strangers, in, out] : {std::tuple{0, 5, 6}, {2, 5, 6}, {0, 8, 16}, {2, 8, 16}}) {
+        INFO(at::toString(type) << ", " << rows_of(counts) << " rows and " << strangers << ", " << in << " to " << out);
         const std::int64_t rows = rows_of(counts) + strangers;
-        const at::Tensor weight = normal({4, 6, 5}, type, "weight"), groups = at::tensor(counts, at::kLong);
+        const at::Tensor weight = normal({4, out, in}, type, "weight"), groups = at::tensor(counts, at::kLong);
         const Poisoned poisoned;
         check_forms([](const Tensors& in) { return Tensors{ops::grouped_product(in[0], in[1], in[2])}; },
-                    {normal({rows, 5}, type, "rows"), weight, groups});
+                    {normal({rows, in}, type, "rows"), weight, groups});
         check_forms([](const Tensors& in) { return Tensors{ops::grouped_product_backward(in[0], in[1], in[2])}; },
-                    {normal({rows, 6}, type, "dy"), weight, groups});
+                    {normal({rows, out}, type, "dy"), weight, groups});
         const at::ScalarType sum_type = type == at::kDouble ? at::kDouble : at::kFloat;
         for (const double beta : {0.0, 1.0}) {
           const auto gradient = [&](const Tensors& in) {
             ops::grouped_weight_gradient(in[0], in[1], in[2], type, in[3], beta);
             return Tensors{in[3]};
           };
-          const at::Tensor before = beta == 0.0 ? at::full({4, 6, 5}, 1e30, sum_type) : normal({4, 6, 5}, sum_type, "before");
-          check_forms(gradient, {normal({rows, 6}, type, "dy"), normal({rows, 5}, type, "rows"), groups, before});
+          const at::Tensor before = beta == 0.0 ? at::full({4, out, in}, 1e30, sum_type) : normal({4, out, in}, sum_type, "before");
+          check_forms(gradient, {normal({rows, out}, type, "dy"), normal({rows, in}, type, "rows"), groups, before});
         }
       }
     }

@@ -105,8 +105,7 @@ TEST_CASE("values of the contract that this build lacks are refused as such") {
   CHECK(parallel("chunks: 4") == "x.yaml:6:20: 'chunks: 4' is not available in this build; available: auto, 1");
   CHECK(parallel("wire_dtype: bfloat16") == "x.yaml:6:24: 'wire_dtype: bfloat16' is not available in this build; available: same");
   CHECK(parallel("shard_optimizer: true") == "x.yaml:6:29: 'shard_optimizer: true' is not available in this build; available: false");
-  CHECK(refusal("device: cuda\n") ==
-        "x.yaml:1:9: 'device: cuda' is not available in this build (it was built without CUDA); available: auto, cpu");
+  CHECK(refusal("device: gpu\n") == "x.yaml:1:9: 'device' must be one of auto, cpu, cuda, found 'gpu'; did you mean 'cuda'?");
   CHECK(refusal(kHead + "  - {name: s, type: distil, max_steps: 5}\n") ==
         "x.yaml:5:21: 'type: distil' is not available in this build; available: pretrain, sparsify, grow, flatten");
   CHECK(refusal(kHead + "  - {name: s, type: upcycle, max_steps: 5}\n") ==

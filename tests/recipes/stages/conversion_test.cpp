@@ -57,7 +57,7 @@ double twins_together(TrainModel& model) {
   moe::MoeConfig two = *model.moe;
   two.top_k = 2;
   model.set_moe(two);
-  const ModelInput input = make_input(tiny_batch(8, 8, model.config.vocab_size, 77), 0, 8);
+  const ModelInput input = make_input(tiny_batch(8, 8, model.config.vocab_size, 77), 0, 8, at::kCPU);
   at::NoGradGuard no_grad;
   const at::Tensor x = at::rms_norm(model.decoder->embedding.value.index_select(0, input.batch.ids), {model.config.hidden_size});
   const at::Tensor twins = model.sparse[0]->router.route(x, input.batch.rows).experts.div(2, "floor");

@@ -57,7 +57,7 @@ moe::MoeConfig counting_by_sequence() {
 }  // namespace
 
 TEST_CASE("a table of rows: offsets, columns, one length or several") {
-  const RowTable rows({2, 3}, {7, 4}, 10);
+  const RowTable rows({2, 3}, {7, 4}, at::kCPU, 10);
   CHECK(rows.rows() == 5);
   CHECK(rows.sequences() == 2);
   CHECK(rows.offsets() == std::vector<std::int64_t>{0, 2, 5});
@@ -68,7 +68,7 @@ TEST_CASE("a table of rows: offsets, columns, one length or several") {
   CHECK(rows.sequence().equal(at::tensor({0, 0, 1, 1, 1}, at::kLong)));
   CHECK(rows.modality().equal(at::zeros({5}, at::kChar)));
   CHECK(rows.moved(3).position().equal(at::tensor({13, 14, 13, 14, 15}, at::kLong)));
-  CHECK(RowTable({3, 3}, {0, 1}).common_length() == 3);
+  CHECK(RowTable({3, 3}, {0, 1}, at::kCPU).common_length() == 3);
   CHECK(RowTable().rows() == 0);
   CHECK(RowTable().common_length().has_value());
 }
@@ -77,7 +77,7 @@ TEST_CASE("a batch of unequal sequences computes what they compute alone, withou
   TrainModel model = tiny_model(tiny_decoder(), counting_by_sequence(), at::kDouble);
   const LocalBatch batch = ragged();
   at::NoGradGuard no_grad;
-  const ModelInput together = make_input(batch, 0, batch.sequences());
+  const ModelInput together = make_input(batch, 0, batch.sequences(), at::kCPU);
   const at::Tensor hidden = model.decoder->forward(together.batch, nullptr, {1, "forward"}).hidden;
   const at::Tensor nll = token_nll(hidden, together.targets, model.decoder->head());
   Attention& attention = model.decoder->attention(0);
@@ -88,7 +88,7 @@ TEST_CASE("a batch of unequal sequences computes what they compute alone, withou
   for (std::size_t b = 0; b < kLengths.size(); ++b) {
     INFO("sequence " << b);
     const LocalBatch one = alone_of(batch, b);
-    const ModelInput input = make_input(one, 0, 1);
+    const ModelInput input = make_input(one, 0, 1, at::kCPU);
     const std::int64_t begin = together.batch.rows.offsets()[b], count = kLengths[b];
     const at::Tensor expected = model.decoder->forward(input.batch, nullptr, {1, "forward"}).hidden;
     CHECK(relative(hidden.narrow(0, begin, count), expected) <= 1e-12);

@@ -30,14 +30,14 @@ TEST_CASE("kernels and bfloat16 products are those that all ranks have") {
   const Restore restore;
   const int last = world().size() - 1;
   setenv("SLUICE_BFLOAT16_PRODUCTS", "native", 1);
-  REQUIRE_ALL_RANKS(use_common_abilities(world()).size() == static_cast<std::size_t>(world().size()));
+  REQUIRE_ALL_RANKS(use_common_abilities(world(), Device::kCpu).size() == static_cast<std::size_t>(world().size()));
   REQUIRE_ALL_RANKS(kernels::instruction_set() == kernels::best_instruction_set());
   REQUIRE_ALL_RANKS(native_bfloat16(at::kCPU));
   if (world().rank() == last) {
     setenv("SLUICE_CPU_CAPABILITY", "baseline", 1);
     setenv("SLUICE_BFLOAT16_PRODUCTS", "float32", 1);
   }
-  const std::vector<RankAbilities> ranks = use_common_abilities(world());
+  const std::vector<RankAbilities> ranks = use_common_abilities(world(), Device::kCpu);
   REQUIRE_ALL_RANKS(kernels::instruction_set() == kernels::InstructionSet::kBaseline);
   REQUIRE_ALL_RANKS(!native_bfloat16(at::kCPU));
   REQUIRE_ALL_RANKS(ranks[static_cast<std::size_t>(last)].set == kernels::InstructionSet::kBaseline);
@@ -47,12 +47,12 @@ TEST_CASE("kernels and bfloat16 products are those that all ranks have") {
 TEST_CASE("operations run composed on all ranks where one runs them so") {
   const Restore restore;
   unsetenv("SLUICE_OPERATIONS");
-  use_common_abilities(world());
+  use_common_abilities(world(), Device::kCpu);
   REQUIRE_ALL_RANKS(!ops::uses_composed());
   if (world().rank() == world().size() - 1) setenv("SLUICE_OPERATIONS", "composed", 1);
-  const std::vector<RankAbilities> ranks = use_common_abilities(world());
+  const std::vector<RankAbilities> ranks = use_common_abilities(world(), Device::kCpu);
   REQUIRE_ALL_RANKS(ops::uses_composed());
-  REQUIRE_ALL_RANKS(computed_with(ranks, nullptr).operations == "composed");
+  REQUIRE_ALL_RANKS(computed_with(ranks, nullptr, "").operations == "composed");
 }
 
 TEST_CASE("a value that one rank cannot read ends all") {
@@ -61,7 +61,7 @@ TEST_CASE("a value that one rank cannot read ends all") {
     if (world().rank() == world().size() - 1) setenv(variable, "fastest", 1);
     std::string problem;
     try {
-      use_common_abilities(world());
+      use_common_abilities(world(), Device::kCpu);
     } catch (const AgreedError& error) {
       problem = error.what();
     }

@@ -68,18 +68,34 @@ TEST_CASE("a job whose ranks compute with different libraries is warned of once"
 
 TEST_CASE("what a checkpoint tells of processors is compared when the run goes on") {
   const Bfloat16Choice native{true, ""}, widened{false, ""};
-  const ComputedWith zen = computed_with({kZen, kZen}, nullptr), mixed = computed_with({kZen, kOld, kAmx}, &widened);
-  CHECK(zen == ComputedWith{"avx512", "AVX512 on EPYC", "", ""});
-  CHECK(mixed == ComputedWith{"avx2", "AVX2 on Xeon, AVX512 on EPYC, AVX512 on Xeon", "float32", ""});
-  CHECK(computed_with({kAmx}, &native).bfloat16_products == "native");
+  const ComputedWith zen = computed_with({kZen, kZen}, nullptr, ""), mixed = computed_with({kZen, kOld, kAmx}, &widened, "");
+  CHECK(zen == ComputedWith{"avx512", "AVX512 on EPYC", "", "", ""});
+  CHECK(mixed == ComputedWith{"avx2", "AVX2 on Xeon, AVX512 on EPYC, AVX512 on Xeon", "float32", "", ""});
+  CHECK(computed_with({kAmx}, &native, "").bfloat16_products == "native");
   CHECK(describe_changes(zen, zen).empty());
   RankAbilities composed = kZen;
   composed.composed = true;
-  CHECK(describe_changes(zen, computed_with({kZen, composed}, nullptr)) ==
-        "other processors than before compute from here on (operations composed, before on kernels): bits may differ from those of a run "
-        "that never stopped");
-  CHECK(describe_changes(zen, computed_with({kOld}, nullptr)) ==
-        "other processors than before compute from here on (kernels avx2, before avx512; LibTorch AVX2 on Xeon, before AVX512 on EPYC): "
-        "bits may differ from those of a run that never stopped");
+  CHECK(describe_changes(zen, computed_with({kZen, composed}, nullptr, "")) ==
+        "other processors or libraries than before compute from here on (operations composed, before on kernels): bits may differ from "
+        "those of a run that never stopped");
+  CHECK(describe_changes(zen, computed_with({kOld}, nullptr, "")) ==
+        "other processors or libraries than before compute from here on (kernels avx2, before avx512; LibTorch AVX2 on Xeon, before AVX512 "
+        "on EPYC): bits may differ from those of a run that never stopped");
   CHECK(describe_changes({}, zen).find("an earlier version wrote the checkpoint") == 0);
+  const ComputedWith card = computed_with({kZen}, nullptr, "NVIDIA H200; CUDA 13.0"),
+                     other = computed_with({kOld}, nullptr, "NVIDIA A100; CUDA 13.0");
+  CHECK(
+      describe_changes(card, computed_with({kOld}, nullptr, "NVIDIA H200; CUDA 13.0")).empty());  // the processor beside it decides no bit
+  CHECK(describe_changes(card, other).find("(device NVIDIA A100; CUDA 13.0, before NVIDIA H200; CUDA 13.0)") != std::string::npos);
+  CHECK(describe_changes(card, zen).find("(device the CPU, before NVIDIA H200; CUDA 13.0)") != std::string::npos);
+}
+
+TEST_CASE("devices multiply bfloat16 natively from Ampere on") {
+  RankAbilities hopper = kZen, turing = kZen;
+  hopper.device.device = {"NVIDIA H200", "GPU-1", 9, 0, 1};
+  turing.device.device = {"Tesla T4", "GPU-2", 7, 5, 1};
+  CHECK(device_bfloat16({hopper}).native);
+  CHECK(device_bfloat16({hopper}).text == "native: NVIDIA H200 has tensor cores for them");
+  CHECK_FALSE(device_bfloat16({hopper, turing}).native);
+  CHECK(device_bfloat16({hopper, turing}).text == "in float32: Tesla T4 has no tensor cores for them");
 }

@@ -143,7 +143,7 @@ at::Tensor share_of(const std::vector<Number>& numbers) {
   Objective objective;
   for (const Number& n : numbers) objective.terms.push_back(std::make_unique<NumberTerm>(n.coefficient, n.count, n.sum));
   TrainModel model = tiny_model(tiny_decoder(), std::nullopt, at::kDouble);
-  const ModelInput input = make_input(tiny_batch(1, 8, model.config.vocab_size), 0, 1);
+  const ModelInput input = make_input(tiny_batch(1, 8, model.config.vocab_size), 0, 1, at::kCPU);
   StepReport report({"number"});
   return objective_share(objective, {input, {}, {}, {}}, report);
 }

@@ -28,7 +28,7 @@ TEST_CASE("the target of a token is the next one, in contiguous memory, at every
     const LocalBatch batch = tiny_batch(5, length, 37);
     for (const std::int64_t begin : {0, 2}) {
       for (const std::int64_t count : {1, 3}) {
-        const ModelInput input = make_input(batch, begin, count);
+        const ModelInput input = make_input(batch, begin, count, at::kCPU);
         const auto* ids = data_of<const std::int64_t>(input.batch.ids);
         const auto* targets = data_of<const std::int64_t>(input.targets);
         int wrong = 0;

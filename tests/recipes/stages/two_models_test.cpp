@@ -160,7 +160,7 @@ TEST_CASE("a frozen mixture costs no backward pass: only what is above it is rec
     TrainModel model =
         build_model(tiny_decoder(), tiny_moe(), alone_layout(), at::kDouble, parallel::ExchangeKind::kFlat, ModelUse::kTraining, trainable);
     initialize(model, 5);
-    const ModelInput input = make_input(tiny_batch(2, 8, model.config.vocab_size), 0, 2);
+    const ModelInput input = make_input(tiny_batch(2, 8, model.config.vocab_size), 0, 2, at::kCPU);
     return model.decoder->forward(input.batch, nullptr, {1, "forward"}).hidden.requires_grad();
   };
   CHECK(recorded({}));

@@ -1,0 +1,94 @@
+// cuda_device.hpp in a build with CUDA.
+#include "core/tensor/cuda_device.hpp"
+
+#include "core/base/cuda_answer.hpp"
+
+#include <ATen/cuda/CUDAContext.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <cuda_runtime_api.h>
+#include <dlfcn.h>
+#include <fmt/core.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace sluice {
+namespace {
+
+CudaAnswer ask() {
+  CudaAnswer answer;
+  cudaDriverGetVersion(&answer.driver);
+  cudaRuntimeGetVersion(&answer.runtime);
+  const cudaError_t error = cudaGetDeviceCount(&answer.count);
+  if (error != cudaSuccess) {
+    answer.count = 0;
+    answer.too_old = error == cudaErrorInsufficientDriver;
+    if (error != cudaErrorNoDevice) answer.error = cudaGetErrorString(error);
+    cudaGetLastError();  // or the next call would report it again
+  }
+  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  answer.visible_set = visible != nullptr;
+  answer.visible = visible != nullptr ? visible : "";
+  return answer;
+}
+
+// The library that is loaded, which need not be the one that LibTorch was compiled against.
+std::string cudnn_text() {
+  const auto version_of = reinterpret_cast<std::size_t (*)()>(dlsym(RTLD_DEFAULT, "cudnnGetVersion"));
+  if (version_of == nullptr) return "no cuDNN";
+  const std::size_t version = version_of();
+  return fmt::format("cuDNN {}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+}
+
+}  // namespace
+
+CudaDevices find_cuda_devices() {
+  const CudaAnswer answer = ask();
+  CudaDevices found;
+  found.built = true;
+  found.why_none = why_no_device(answer);
+  if (answer.driver > 0) found.driver = cuda_version_text(answer.driver);
+  found.libraries = fmt::format("CUDA {}, {}", cuda_version_text(answer.runtime), cudnn_text());
+  found.architectures = SLUICE_CUDA_ARCHITECTURES;
+  for (int i = 0; i < answer.count; ++i) {
+    cudaDeviceProp properties;
+    if (const cudaError_t error = cudaGetDeviceProperties(&properties, i); error != cudaSuccess) {
+      found.visible.clear();
+      found.why_none = fmt::format("device {} cannot be asked what it is: {}", i, cudaGetErrorString(error));
+      break;
+    }
+    unsigned char uuid[16];
+    std::memcpy(uuid, &properties.uuid, sizeof uuid);
+    found.visible.push_back(
+        {properties.name, uuid_text(uuid), properties.major, properties.minor, static_cast<std::int64_t>(properties.totalGlobalMem)});
+  }
+  return found;
+}
+
+std::vector<CudaLink> find_cuda_links() {
+  std::vector<CudaLink> links;
+  int count = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess) return links;
+  for (int from = 0; from < count; ++from) {
+    for (int to = from + 1; to < count; ++to) {
+      int peer = 0, atomics = 0;
+      cudaDeviceCanAccessPeer(&peer, from, to);
+      // Over PCIe two devices have no atomic operations on each other's memory; over NVLink they have.
+      if (peer != 0) cudaDeviceGetP2PAttribute(&atomics, cudaDevP2PAttrNativeAtomicSupported, from, to);
+      links.push_back({from, to, peer != 0, atomics != 0});
+    }
+  }
+  return links;
+}
+
+void use_cuda_device(int index) { c10::cuda::set_device(static_cast<c10::DeviceIndex>(index)); }
+
+void wait_for(at::Device device) {
+  if (device.is_cuda()) at::cuda::getCurrentCUDAStream(device.index()).synchronize();
+}
+
+int cuda_compute_capability(at::Device device) {
+  return at::cuda::getDeviceProperties(device.has_index() ? device.index() : at::cuda::current_device())->major;
+}
+
+}  // namespace sluice
