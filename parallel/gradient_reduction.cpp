@@ -4,9 +4,9 @@
 #include "core/ops/reduce.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "core/tensor/host_memory.hpp"
+#include "parallel/tensor_sums.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <deque>
 
 namespace sluice::parallel {
@@ -76,10 +76,10 @@ std::int64_t reduction_buffer_bytes(std::int64_t dense_bytes, const Communicator
   return std::min(buckets, static_cast<std::int64_t>(kBucketsUnderWay)) * largest;
 }
 
-double gradient_norm(ParameterSet& parameters, Communicator& expert_group, std::int64_t step) {
-  double experts = ops::sum_of_squares(parameters.packed_gradient(Replication::kExpert));
-  expert_group.start_all_reduce(&experts, 1, DType::kFloat64, ReduceOp::kSum, {"gradient norm", step, "", "backward"}).finish();
-  return std::sqrt(ops::sum_of_squares(parameters.packed_gradient(Replication::kWorld)) + experts);
+at::Tensor gradient_norm(ParameterSet& parameters, Communicator& expert_group, std::int64_t step) {
+  const at::Tensor experts = ops::square_sum(parameters.packed_gradient(Replication::kExpert));
+  sum_over(expert_group, experts, {"gradient norm", step, "", "backward"});
+  return (ops::square_sum(parameters.packed_gradient(Replication::kWorld)) + experts).sqrt();
 }
 
 }  // namespace sluice::parallel

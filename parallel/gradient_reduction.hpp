@@ -18,7 +18,8 @@ std::int64_t reduction_buffer_bytes(std::int64_t dense_bytes, const Communicator
                                     const Communicator& replicas);
 
 /// The L2 norm of all gradients; call it after reduce_gradients(). `expert_group` holds one copy of all experts, so that each expert counts
-/// once: every rank adds up the squares of its own experts, and the sums are added over the group.
-double gradient_norm(ParameterSet& parameters, Communicator& expert_group, std::int64_t step);
+/// once: every rank adds up the squares of its own experts, and the sums are added over the group. float64 [] on the device of the
+/// gradients; alone in its group a rank does not wait for it.
+at::Tensor gradient_norm(ParameterSet& parameters, Communicator& expert_group, std::int64_t step);
 
 }  // namespace sluice::parallel

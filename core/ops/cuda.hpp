@@ -47,9 +47,11 @@ struct CudaOperations {
   void (*gather_rows)(const at::Tensor& x, const at::Tensor& index, const at::Tensor& out) = nullptr;
   void (*combine_rows)(const at::Tensor& rows, const at::Tensor& slots, const at::Tensor& y) = nullptr;
 
-  void (*adamw)(const AdamwOperands& operands, const AdamwStep& step) = nullptr;
-  void (*adamw_by_row)(const AdamwOperands& operands, at::IntArrayRef updates, const AdamwStep& step) = nullptr;
-  void (*adamw_by_column)(const AdamwOperands& operands, at::IntArrayRef updates, const AdamwStep& step) = nullptr;
+  void (*adamw)(const AdamwOperands& operands, const AdamwStep& step, const AdamwControl& control) = nullptr;
+  void (*adamw_by_row)(const AdamwOperands& operands, at::IntArrayRef updates, const AdamwStep& step,
+                       const AdamwControl& control) = nullptr;
+  void (*adamw_by_column)(const AdamwOperands& operands, at::IntArrayRef updates, const AdamwStep& step,
+                          const AdamwControl& control) = nullptr;
 
   void (*square_sum)(const at::Tensor& values, const at::Tensor& sum) = nullptr;
   void (*finite)(const at::Tensor& values, const at::Tensor& finite) = nullptr;

@@ -34,18 +34,19 @@ AdamW::AdamW(const ParameterSet& parameters, const ElementRange& dense, const El
   }
 }
 
-void AdamW::step(ParameterSet& parameters, const AdamWConfig& config, double learning_rate, double gradient_scale) {
+void AdamW::step(ParameterSet& parameters, const AdamWConfig& config, double learning_rate, const ops::AdamwControl& control) {
   ++steps_;
   for (const Replication replication : {Replication::kWorld, Replication::kExpert}) {
     const Moments& mine = moments(replication);
     const ParameterSet::Buffers& buffers = parameters.buffers(replication);
-    OwnedUpdate update(mine.owned, {part(buffers.value, mine.owned), part(buffers.gradient, mine.owned), mine.exp_avg, mine.exp_avg_sq});
+    OwnedUpdate update(mine.owned, {part(buffers.value, mine.owned), part(buffers.gradient, mine.owned), mine.exp_avg, mine.exp_avg_sq},
+                       control);
     for (std::size_t i = 0; i < updates_.size(); ++i) {
       const Parameter& p = *parameters.all()[i];
       if (!p.gradient.placed() || p.replication != replication) continue;
       const double decay = p.decay ? config.weight_decay : 0.0;
       const double rate = learning_rate * config.rate_factor(p.rate_group);
-      const ops::AdamwStep numbers{rate, config.beta1, config.beta2, config.eps, decay, 1.0, 1.0, gradient_scale};
+      const ops::AdamwStep numbers{rate, config.beta1, config.beta2, config.eps, decay, 1.0, 1.0, 1.0};
       const std::int64_t first = parameters.range_of(p).begin;
       for (std::size_t k = 0; k < p.leaves.size(); ++k) {
         updates_[i][k].count_update();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/nn/parameter_set.hpp"
+#include "core/ops/adamw.hpp"
 #include "core/optim/update_counts.hpp"
 
 #include <cstdint>
@@ -31,10 +32,11 @@ class AdamW {
   /// error if a range is not inside its buffer.
   AdamW(const ParameterSet& parameters, const ElementRange& dense, const ElementRange& expert);
 
-  /// Updates the owned ranges once. Gradients are multiplied by `gradient_scale` first (clipping). The rate of a parameter is
+  /// Updates the owned ranges once. `control` (core/ops/adamw.hpp), on the model's device, has the factor that gradients are multiplied by
+  /// first, and may say that values and moments stay as they are; updates are counted all the same. The rate of a parameter is
   /// `learning_rate` times the factor of its group. At rate 0 a parameter stays as it is, but its moments are updated. All is computed in
   /// the precision of the parameters' values.
-  void step(ParameterSet& parameters, const AdamWConfig& config, double learning_rate, double gradient_scale);
+  void step(ParameterSet& parameters, const AdamWConfig& config, double learning_rate, const ops::AdamwControl& control);
 
   /// For one replication class: the range of its flat buffers that this rank owns, and the first and second moments of that range's
   /// elements. In gaps and padding they are zeros.

@@ -23,7 +23,7 @@ void OwnedUpdate::add(std::int64_t first, const Leaf& leaf, const UpdateCounts& 
 }
 
 void OwnedUpdate::finish() {
-  if (run_.count() > 0) ops::adamw(operands_of(run_, {run_.count()}), ops::corrected(run_step_, run_updates_));
+  if (run_.count() > 0) ops::adamw(operands_of(run_, {run_.count()}), ops::corrected(run_step_, run_updates_), control_);
   run_ = {};
 }
 
@@ -38,8 +38,9 @@ void OwnedUpdate::update_slices(const ElementRange& part, std::int64_t leaf_begi
     const std::int64_t height = whole_rows ? (part.end - begin) / columns : 1;
     const std::int64_t width = whole_rows ? columns : std::min(columns - column, part.end - begin);
     const ops::AdamwOperands matrix = operands_of({begin, begin + height * width}, {height, width});
-    if (counts.dim() == 0) ops::adamw_by_row(matrix, updates.slice(static_cast<std::size_t>(row), static_cast<std::size_t>(height)), step);
-    else ops::adamw_by_column(matrix, updates.slice(static_cast<std::size_t>(column), static_cast<std::size_t>(width)), step);
+    if (counts.dim() == 0)
+      ops::adamw_by_row(matrix, updates.slice(static_cast<std::size_t>(row), static_cast<std::size_t>(height)), step, control_);
+    else ops::adamw_by_column(matrix, updates.slice(static_cast<std::size_t>(column), static_cast<std::size_t>(width)), step, control_);
     begin += height * width;
   }
 }

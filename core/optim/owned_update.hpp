@@ -14,8 +14,9 @@ namespace sluice {
 /// All updates are done when finish() returns. Elements between leaves are not touched.
 class OwnedUpdate {
  public:
-  /// `operands` are the value, gradient and moments of the elements `owned` of the buffer.
-  OwnedUpdate(const ElementRange& owned, ops::AdamwOperands operands) : owned_(owned), operands_(std::move(operands)) {}
+  /// `operands` are the value, gradient and moments of the elements `owned` of the buffer; `control` is of the whole step.
+  OwnedUpdate(const ElementRange& owned, ops::AdamwOperands operands, ops::AdamwControl control)
+      : owned_(owned), operands_(std::move(operands)), control_(std::move(control)) {}
 
   /// Adds a leaf of the parameter that begins at element `first` of the buffer. `counts` are the leaf's updates, this one included. Only
   /// the owned elements are updated.
@@ -30,6 +31,7 @@ class OwnedUpdate {
 
   ElementRange owned_;
   ops::AdamwOperands operands_;
+  ops::AdamwControl control_;
   // The range that waits for neighbours, and the numbers that these must share.
   ElementRange run_;
   std::int64_t run_updates_ = 0;

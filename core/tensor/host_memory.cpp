@@ -22,9 +22,11 @@ bool stages_all() {
 
 }  // namespace
 
+bool is_far(at::Device device) { return !device.is_cpu() || stages_all(); }
+
 HostMemory::HostMemory(const at::Tensor& tensor) : tensor_(tensor), host_(tensor) {
   require_contiguous(tensor);
-  if (tensor.device().is_cpu() && !stages_all()) return;
+  if (!is_far(tensor.device())) return;
   host_ = at::empty(tensor.sizes(), at::TensorOptions().dtype(tensor.scalar_type()).pinned_memory(tensor.is_cuda()));
 }
 

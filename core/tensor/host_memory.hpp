@@ -44,6 +44,9 @@ class HostMemory {
   at::Tensor tensor_, host_;
 };
 
+/// Whether reading values of a tensor on this device makes the host wait. With SLUICE_HOST_MEMORY=staged the CPU counts as one too.
+bool is_far(at::Device device);
+
 /// Memory with the values of the tensor. Waits for the device of a staged tensor; that copy is recorded as "sluice::to_host" for observers
 /// of LibTorch's functions. Throws c10::Error (one line) if the tensor is undefined, on the meta device, or not contiguous. Usage error
 /// (exit 2) if SLUICE_HOST_MEMORY is set to anything but own or staged.

@@ -16,7 +16,7 @@ class CrossEntropyTerm : public Term {
     report.add(name(), nll.sum(at::kDouble));
     return share;
   }
-  double shown(double sum, const StepCounts& totals) const override { return sum / static_cast<double>(totals.targets); }
+  double divisor(const StepCounts& totals) const override { return static_cast<double>(totals.targets); }
 
  private:
   Decoder& model_;
@@ -27,7 +27,7 @@ class SlotsTerm : public Term {
  public:
   SlotsTerm(std::string name, double coefficient, std::size_t slots) : Term(std::move(name), coefficient), slots_(slots) {}
   std::int64_t count(const StepCounts& totals) const override { return totals.tokens; }
-  double shown(double sum, const StepCounts&) const override { return sum / static_cast<double>(slots_); }
+  double divisor(const StepCounts&) const override { return static_cast<double>(slots_); }
 
  protected:
   // Reports a slot's sum divided by the tokens of the step; `sum` is of one micro-batch or of the whole step.

@@ -1,5 +1,10 @@
 #include "recipes/stages/objective.hpp"
 
+#include "parallel/tensor_sums.hpp"
+
+#include <algorithm>
+#include <utility>
+
 namespace sluice::recipes {
 
 at::Tensor TermScale::times(const at::Tensor& sum) const {
@@ -7,23 +12,21 @@ at::Tensor TermScale::times(const at::Tensor& sum) const {
   return coefficient == 1.0 ? mean : mean * coefficient;
 }
 
-StepReport::StepReport(const std::vector<std::string>& names) {
-  for (const std::string& name : names) sums_.emplace(name, at::Tensor());
-}
+StepReport::StepReport(std::vector<std::string> names) : names_(std::move(names)), sums_(names_.size()) {}
 
 void StepReport::add(const std::string& name, const at::Tensor& value) {
-  at::Tensor& sum = sums_.at(name);
+  at::Tensor& sum = sums_.at(static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin()));
   const at::Tensor number = value.detach().to(at::kDouble);
   sum = sum.defined() ? sum + number : number;
 }
 
-std::map<std::string, double> StepReport::reduce(parallel::Communicator& world, std::int64_t step) const {
-  std::vector<double> values;
-  for (const auto& [name, sum] : sums_) values.push_back(sum.defined() ? sum.item<double>() : 0.0);
-  world.start_all_reduce(values.data(), values.size(), DType::kFloat64, parallel::ReduceOp::kSum, {"loss", step, "", "backward"}).finish();
-  std::map<std::string, double> report;
-  for (const auto& [name, sum] : sums_) report.emplace(name, values[report.size()]);
-  return report;
+at::Tensor StepReport::reduce(parallel::Communicator& world, at::Device device, std::int64_t step) const {
+  const at::TensorOptions options = at::TensorOptions(at::kDouble).device(device);
+  at::Tensor all = at::zeros({static_cast<std::int64_t>(sums_.size())}, options);
+  for (std::size_t i = 0; i < sums_.size(); ++i)
+    if (sums_[i].defined()) all.select(0, static_cast<std::int64_t>(i)).copy_(sums_[i]);
+  parallel::sum_over(world, all, {"loss", step, "", "backward"});
+  return all;
 }
 
 std::vector<std::string> Objective::names() const {

@@ -9,7 +9,6 @@
 #include "recipes/stages/routing_ledger.hpp"
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,15 +36,17 @@ struct TermScale {
 class StepReport {
  public:
   /// Starts with 0 for each of `names`, which must be different and the same on every rank.
-  explicit StepReport(const std::vector<std::string>& names);
+  explicit StepReport(std::vector<std::string> names);
 
   /// Adds `value`, a tensor without dimensions, in float64 to the number `name`.
   void add(const std::string& name, const at::Tensor& value);
-  /// Collective: the sums over all ranks, in one message.
-  std::map<std::string, double> reduce(parallel::Communicator& world, std::int64_t step) const;
+  /// Collective: the sums over all ranks, in one message, as float64 [names] on `device`, in the order of the names. Alone in its group a
+  /// rank does not wait for it.
+  at::Tensor reduce(parallel::Communicator& world, at::Device device, std::int64_t step) const;
 
  private:
-  std::map<std::string, at::Tensor> sums_;  // undefined: 0
+  std::vector<std::string> names_;
+  std::vector<at::Tensor> sums_;  // by name; undefined: 0
 };
 
 /// A micro-batch after its forward pass.
@@ -76,8 +77,8 @@ class Term {
     (void)step_routing;
     (void)report;
   }
-  /// The number to show, made from `sum`, the total that was reported over micro-batches and ranks.
-  virtual double shown(double sum, const StepCounts& totals) const = 0;
+  /// The number to show is the total that was reported over micro-batches and ranks, divided by this.
+  virtual double divisor(const StepCounts& totals) const = 0;
 
  private:
   std::string name_;

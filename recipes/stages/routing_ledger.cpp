@@ -1,21 +1,9 @@
 #include "recipes/stages/routing_ledger.hpp"
 
 #include "core/tensor/host_integers.hpp"
-#include "core/tensor/host_memory.hpp"
+#include "parallel/tensor_sums.hpp"
 
 namespace sluice::recipes {
-
-std::int64_t RoutingLedger::dropped() const {
-  std::int64_t total = 0;
-  for (const SlotCounts& slot : slots_) total += integers_of(slot.dropped).front();
-  return total;
-}
-
-std::vector<std::vector<std::int64_t>> RoutingLedger::expert_counts() const {
-  std::vector<std::vector<std::int64_t>> counts;
-  for (const SlotCounts& slot : slots_) counts.push_back(integers_of(slot.experts));
-  return counts;
-}
 
 at::Tensor RoutingLedger::differs_from(const RoutingLedger& other) const {
   at::Tensor differs;
@@ -51,12 +39,7 @@ void RoutingLedger::reduce(parallel::Communicator& world, std::int64_t step, con
   std::vector<at::Tensor> parts;
   for (const SlotCounts& slot : slots_) parts.insert(parts.end(), {slot.rows, slot.children, slot.experts, slot.dropped});
   at::Tensor all = at::cat(parts, 0).contiguous();
-  const HostMemory memory = to_host(all);
-  world
-      .start_all_reduce(memory.as<std::int64_t>().data(), static_cast<std::size_t>(all.numel()), DType::kInt64, parallel::ReduceOp::kSum,
-                        {"routing counts", step, "", phase})
-      .finish();
-  memory.give_back();
+  parallel::sum_over(world, all, {"routing counts", step, "", phase});
   std::int64_t begin = 0;
   for (SlotCounts& slot : slots_) {
     for (at::Tensor* part : {&slot.rows, &slot.children, &slot.experts, &slot.dropped}) {
@@ -64,6 +47,24 @@ void RoutingLedger::reduce(parallel::Communicator& world, std::int64_t step, con
       begin += part->numel();
     }
   }
+}
+
+std::vector<RoutingCounts> read_counts(const std::vector<const RoutingLedger*>& ledgers) {
+  std::vector<RoutingCounts> counts(ledgers.size());
+  std::vector<at::Tensor> parts;
+  for (const RoutingLedger* ledger : ledgers)
+    for (const SlotCounts& slot : ledger->slots()) parts.insert(parts.end(), {slot.experts, slot.dropped});
+  if (parts.empty()) return counts;
+  const std::vector<std::int64_t> values = integers_of(at::cat(parts, 0).contiguous());
+  auto value = values.begin();
+  for (std::size_t i = 0; i < ledgers.size(); ++i) {
+    for (const SlotCounts& slot : ledgers[i]->slots()) {
+      counts[i].experts.emplace_back(value, value + slot.experts.numel());
+      value += slot.experts.numel();
+      counts[i].dropped += *value++;
+    }
+  }
+  return counts;
 }
 
 }  // namespace sluice::recipes

@@ -25,6 +25,12 @@ struct SlotCounts {
   moe::BalanceCounts balance() const { return {rows.unsqueeze(0), children.unsqueeze(0)}; }
 };
 
+/// What reports tell of the routing of a step.
+struct RoutingCounts {
+  std::vector<std::vector<std::int64_t>> experts;  // by slot: rows computed by each expert
+  std::int64_t dropped = 0;                        // pairs dropped over capacity, in all slots together
+};
+
 class RoutingLedger {
  public:
   RoutingLedger() = default;
@@ -33,10 +39,6 @@ class RoutingLedger {
   bool empty() const { return slots_.empty(); }
   /// The slots, in the order of the model's layers.
   const std::vector<SlotCounts>& slots() const { return slots_; }
-  /// Pairs dropped over capacity, in all slots together.
-  std::int64_t dropped() const;
-  /// Rows computed by each expert, by slot.
-  std::vector<std::vector<std::int64_t>> expert_counts() const;
   /// 1 if a router row or a child was chosen another number of times than in `other`, else 0: int64 [], on the device of the counts,
   /// without waiting for that. Undefined without slots.
   at::Tensor differs_from(const RoutingLedger& other) const;
@@ -49,5 +51,8 @@ class RoutingLedger {
  private:
   std::vector<SlotCounts> slots_;
 };
+
+/// The counts of several ledgers, which a step filled. One copy from the device, for which it waits.
+std::vector<RoutingCounts> read_counts(const std::vector<const RoutingLedger*>& ledgers);
 
 }  // namespace sluice::recipes

@@ -60,6 +60,7 @@ TrainModel build_model(const DecoderConfig& config, const std::optional<moe::Moe
   const Holders holders = {layout.reduction->size(), layout.replicas->size()};
   model.parameters = ParameterSet(all, use == ModelUse::kTraining, holders);
   if (use == ModelUse::kTraining) model.optimizer = AdamW(model.parameters);
+  model.sound = at::ones({}, at::TensorOptions(at::kDouble).device(model.decoder->device()));
   return model;
 }
 

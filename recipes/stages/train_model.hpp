@@ -35,6 +35,7 @@ struct TrainModel {
   std::optional<DenseOrigin> origin;  // set if the experts were made of dense feed-forwards
   at::Tensor held_choices;            // at the stage's last logged step (router_movement.hpp); undefined before
   std::vector<UpdateRule> rules;      // called after each optimizer step; they update selection biases
+  at::Tensor sound;                   // float64 []: 1; 0 once a step was not finite, and from then on nothing changes
 
   /// The model's element type and device.
   at::TensorOptions options() const { return at::TensorOptions(decoder->type()).device(decoder->device()); }

@@ -6,6 +6,7 @@
 #include "core/base/log.hpp"
 #include "core/tensor/device_settings.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "core/tensor/host_memory.hpp"
 #include "recipes/run/stop_signal.hpp"
 #include "recipes/run/summary.hpp"
 #include "recipes/run/units.hpp"
@@ -27,6 +28,18 @@
 #include <algorithm>
 
 namespace sluice::recipes {
+namespace {
+
+// How many bytes of text this rank's targets stand for.
+std::int64_t target_bytes(const LocalBatch& batch, const std::vector<std::int32_t>& token_bytes) {
+  std::int64_t bytes = 0;
+  auto token = batch.tokens.begin();
+  for (const std::int64_t length : batch.lengths)
+    for (const auto end = token + length + 1; ++token < end;) bytes += token_bytes[static_cast<std::size_t>(*token)];
+  return bytes;
+}
+
+}  // namespace
 
 ExitCode Trainer::run() {
   if (!open_run()) return ExitCode::kDone;
@@ -143,7 +156,10 @@ void Trainer::train_stage(std::size_t index) {
   const std::int64_t first_batch = ceil_div(state_.consumed_samples, batch_size);
   const auto loader = corpus.loader(recipe_.seed, batch_size, world_.rank(), world_.size(), static_cast<std::uint64_t>(first_batch));
   while (state_.stage_step < stage.max_steps) {
-    if (stop_agreed()) return;
+    if (stop_agreed()) {
+      report_steps();
+      return;
+    }
     data::Batch loaded = loader->next();
     const LocalBatch batch =
         LocalBatch::of_length(stage.data.seq_length, std::move(loaded.tokens), {loaded.samples.begin(), loaded.samples.end()}, batch_size);
@@ -151,28 +167,36 @@ void Trainer::train_stage(std::size_t index) {
       moe::MoeConfig settings = *stage.moe;
       settings.top_k = top_k(recipe_, index, state_.stage_step);
       if (!(settings == *model_->moe)) {
+        report_steps();  // of steps with the settings before
         model_->set_moe(settings);
         count_model();
       }
     }
     const StepOptions options = step_options(index);
-    const parallel::ExchangeCounters before = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};
-    const Stopwatch watch;
-    const StepResult result = train_step(*model_, layout, batch, language_objective(*model_), options);
-    const double seconds = watch.seconds();
+    const auto exchanged = [&] { return model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{}; };
+    const parallel::ExchangeCounters before = exchanged();
+    if (pending_.empty()) pending_since_ = Stopwatch();
+    PendingStep step;
+    step.started = train_step(*model_, layout, batch, language_objective(*model_), options);
+    const parallel::ExchangeCounters after = exchanged();
+    step.exchanged = {after.bytes_intra - before.bytes_intra, after.bytes_inter - before.bytes_inter, after.seconds - before.seconds};
     ++state_.step;
     ++state_.stage_step;
     state_.consumed_samples = (static_cast<std::int64_t>(loaded.step) + 1) * batch_size;
     state_.consumed_tokens += batch_size * stage.data.seq_length;
-    row_ = StepMetrics{};
-    row_.step = state_.step;
-    row_.stage = stage.name;
-    row_.tokens = state_.consumed_tokens;
-    row_.learning_rate = options.learning_rate;
-    log_step(result, batch, seconds, before);
+    step.stage_step = state_.stage_step;
+    step.tokens = state_.consumed_tokens;
+    step.target_bytes = target_bytes(batch, token_bytes_);
+    step.learning_rate = options.learning_rate;
+    pending_.push_back(std::move(step));
     const bool last = state_.stage_step == stage.max_steps;
     const bool validates = data_of(index).has_validation && validation_due(recipe_, index, state_.stage_step, state_.step);
-    const bool logs = validates || last || row_.window || state_.step % recipe_.log_interval == 0 || state_.step == 1;
+    const bool window = model_->moe && window_ends(state_.stage_step, stage.max_steps, recipe_.balance_window);
+    const bool logs = validates || last || window || state_.step % recipe_.log_interval == 0 || state_.step == 1;
+    const std::int64_t interval = recipe_.checkpoint.save_interval;
+    const bool saves = last || (interval > 0 && state_.step % interval == 0);
+    // Where a report makes the host wait, it is left to the steps that need one.
+    if (logs || saves || !is_far(own_device_)) report_steps();
     if (logs && model_->moe) log_movement();
     if (validates) {
       validate_now();
@@ -181,8 +205,7 @@ void Trainer::train_stage(std::size_t index) {
       metrics_->write(json);
       events_->write(state_.step, json);
     }
-    const std::int64_t interval = recipe_.checkpoint.save_interval;
-    if (last || (interval > 0 && state_.step % interval == 0)) save();
+    if (saves) save();
   }
 }
 

@@ -1,6 +1,7 @@
 // The state of a run between steps, and what happens around a step: conversion, evaluation, logging, saving.
 #pragma once
 
+#include "core/base/clock.hpp"
 #include "data/corpus.hpp"
 #include "parallel/comm/world.hpp"
 #include "recipes/convert/model_folder.hpp"
@@ -96,8 +97,19 @@ class Trainer {
   /// Collective. Writes and prints the summary, which marks the run as finished.
   void finish();
   // Reports of a step (trainer_log.cpp)
-  /// Collective. Fills row_ with the step's values. `before`: the exchange's counters when the step began.
-  void log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before);
+  /// A step that was started and not yet reported.
+  struct PendingStep {
+    StartedStep started;
+    std::int64_t stage_step = 0, tokens = 0;  // RunState's, after it
+    std::int64_t target_bytes = 0;            // bytes of text that this rank's targets stand for
+    double learning_rate = 0.0;
+    parallel::ExchangeCounters exchanged;  // by this step
+  };
+  /// Collective. Waits for the steps that are pending, reports each, and leaves the last one's values in row_. Diverged error (exit 5),
+  /// naming the step, if one was not finite.
+  void report_steps();
+  /// Collective. Fills row_ with a step's values.
+  void log_step(const PendingStep& step, const StepResult& result, double seconds);
   /// Collective. Adds to row_ how far experts and routers of a sparse model have moved. Called at logged steps only.
   void log_movement();
   /// Collective. Evaluates on the validation text and writes the row. Diverged error (exit 5) if the loss is not finite.
@@ -135,6 +147,8 @@ class Trainer {
   std::vector<std::int64_t> active_parameters_;  // by stage, as its conversion leaves the model
   RunState state_;
   std::optional<TrainModel> model_;
+  std::vector<PendingStep> pending_;
+  Stopwatch pending_since_;           // when the first of them began
   ParameterCount parameters_;         // of model_, in a stage
   ParallelConfig placed_;             // how the experts of model_ are placed
   std::optional<std::size_t> stage_;  // the stage whose conversion is done

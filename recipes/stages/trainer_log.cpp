@@ -1,6 +1,7 @@
 #include "core/base/clock.hpp"
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
+#include "core/tensor/cuda_device.hpp"
 #include "recipes/run/expert_load.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/stages/expert_difference.hpp"
@@ -15,19 +16,11 @@
 #include <fstream>
 #include <numbers>
 #include <numeric>
+#include <utility>
 #include <unistd.h>
 
 namespace sluice::recipes {
 namespace {
-
-// How many bytes of text this rank's targets stand for.
-std::int64_t target_bytes(const LocalBatch& batch, const std::vector<std::int32_t>& token_bytes) {
-  std::int64_t bytes = 0;
-  auto token = batch.tokens.begin();
-  for (const std::int64_t length : batch.lengths)
-    for (const auto end = token + length + 1; ++token < end;) bytes += token_bytes[static_cast<std::size_t>(*token)];
-  return bytes;
-}
 
 std::int64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
@@ -38,17 +31,32 @@ std::int64_t resident_bytes() {
 
 }  // namespace
 
-void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double seconds, const parallel::ExchangeCounters& before) {
+void Trainer::report_steps() {
+  if (pending_.empty()) return;
+  const std::vector<PendingStep> pending = std::exchange(pending_, {});
+  std::vector<StartedStep> started;
+  for (const PendingStep& step : pending) started.push_back(step.started);
+  const std::vector<StepResult> results = finish_steps(*model_, layouts_.at(placed_.expert), std::move(started));
+  // Where steps are not waited for one by one, only the time of all is known.
+  const double seconds = pending_since_.seconds() / static_cast<double>(pending.size());
+  for (std::size_t i = 0; i < pending.size(); ++i) log_step(pending[i], results[i], seconds);
+}
+
+void Trainer::log_step(const PendingStep& step, const StepResult& result, double seconds) {
   const Stage& stage = recipe_.stages[*stage_];
   const std::int64_t tokens = stage.train.global_batch_size * stage.data.seq_length;
   const std::int64_t active = parameters_.active;
   meter_.add_step(tokens, seconds, static_cast<double>(tokens) * static_cast<double>(active));
+  row_ = StepMetrics{};
+  row_.step = step.started.step;
+  row_.stage = stage.name;
+  row_.tokens = step.tokens;
+  row_.learning_rate = step.learning_rate;
   row_.loss = loss_of(result);
   row_.terms = result.terms;
   row_.terms.erase("loss");
-  const parallel::ExchangeCounters now = model_->exchange ? model_->exchange->counters() : parallel::ExchangeCounters{};
-  std::int64_t sums[3] = {target_bytes(batch, token_bytes_), now.bytes_intra - before.bytes_intra, now.bytes_inter - before.bytes_inter};
-  world_.world()->start_all_reduce(sums, 3, DType::kInt64, parallel::ReduceOp::kSum, {"bytes", state_.step, "", "between steps"}).finish();
+  std::int64_t sums[3] = {step.target_bytes, step.exchanged.bytes_intra, step.exchanged.bytes_inter};
+  world_.world()->start_all_reduce(sums, 3, DType::kInt64, parallel::ReduceOp::kSum, {"bytes", row_.step, "", "between steps"}).finish();
   if (sums[0] > 0) row_.bits_per_byte = loss_of(result) * static_cast<double>(tokens) / std::numbers::ln2 / static_cast<double>(sums[0]);
   row_.grad_norm = result.grad_norm;
   row_.tokens_per_second = static_cast<double>(tokens) / seconds;
@@ -56,28 +64,28 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   row_.mfu = flops_per_token(model_->config, active, stage.data.seq_length) * static_cast<double>(tokens) / seconds / peak_flops_;
   row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
   row_.memory_bytes = resident_bytes();
-  if (world_.size() > 1) row_.exposed_comm_seconds = result.communication_seconds + now.seconds - before.seconds;
-  const std::vector<std::vector<std::int64_t>> expert_counts = result.routing.expert_counts();
+  if (world_.size() > 1) row_.exposed_comm_seconds = result.communication_seconds + step.exchanged.seconds;
+  const std::vector<std::vector<std::int64_t>>& expert_counts = result.counts.experts;
   if (model_->moe) {
     const double router = stage.train.router_learning_rate_factor, expert = stage.train.expert_learning_rate_factor;
     if (router != 1.0) row_.router_learning_rate = *row_.learning_rate * router;
     if (expert != 1.0) row_.expert_learning_rate = *row_.learning_rate * expert;
     row_.exchange_bytes_intra = sums[1];
     row_.exchange_bytes_inter = sums[2];
-    row_.dropped_fraction = result.dropped_fraction(*model_, batch);
+    row_.dropped_fraction = result.dropped_fraction(*model_, stage.train.global_batch_size * stage.data.seq_length);
     row_.sparse_layers = model_->moe->layers;
     row_.load = measure_load(expert_counts);
     state_.window.add(expert_counts);
   }
   const BalanceWindow window = state_.window;
-  if (model_->moe && window_ends(state_.stage_step, stage.max_steps, recipe_.balance_window)) {
+  if (model_->moe && window_ends(step.stage_step, stage.max_steps, recipe_.balance_window)) {
     row_.window = measure_window(window);
     state_.window = {};
   }
   if (!speaks()) return;
   ProgressState shown;
   shown.stage = stage.name;
-  shown.step = state_.step;
+  shown.step = row_.step;
   shown.total_steps = plans_.back().last_step;
   shown.loss = row_.loss;
   shown.learning_rate = row_.learning_rate;
@@ -85,7 +93,7 @@ void Trainer::log_step(const StepResult& result, const LocalBatch& batch, double
   shown.tokens_per_second = meter_.tokens_per_second();
   shown.seconds_to_go = meter_.seconds_to_go(remaining_work());
   progress_->update(shown);
-  if (model_->moe && (state_.step % (recipe_.log_interval * 5) == 0 || state_.stage_step == stage.max_steps)) {
+  if (model_->moe && (row_.step % (recipe_.log_interval * 5) == 0 || step.stage_step == stage.max_steps)) {
     std::vector<LayerLoad> load;
     for (std::size_t i = 0; i < expert_counts.size(); ++i)
       load.push_back({model_->moe->layers[i], expert_counts[i], window.counts[i], window.steps});
@@ -140,6 +148,7 @@ void Trainer::print_expected_time() {
   for (int i = 0; i < 2; ++i) {  // the first is slower than the others
     const Stopwatch watch;
     compute_gradients(*model_, layouts_.at(placed_.expert), batch, language_objective(*model_), options);
+    wait_for(own_device_);
     seconds = watch.seconds();
   }
   if (!speaks()) return;

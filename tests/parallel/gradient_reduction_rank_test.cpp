@@ -87,7 +87,7 @@ void check_sums(const std::string& label) {
     }
     REQUIRE_ALL_RANKS(experts_hold);
     REQUIRE_ALL_RANKS(holds(unused.gradient.sum(), std::vector<double>(kUnused, 0.0)));
-    const double norm = gradient_norm(parameters, *groups.expert, 4);
+    const double norm = gradient_norm(parameters, *groups.expert, 4).item<double>();
     REQUIRE_EQUAL_ALL_RANKS(norm, std::sqrt(expected));
   }
 }

@@ -78,13 +78,19 @@ inline recipes::TrainModel tiny_model(const DecoderConfig& config, const std::op
   return model;
 }
 
+/// What a step computed that was started.
+inline recipes::StepResult finished(const recipes::TrainModel& model, const recipes::StartedStep& step,
+                                    const recipes::Layout& layout = alone_layout()) {
+  return recipes::finish_steps(model, layout, {step}).front();
+}
+
 inline recipes::StepResult gradients_of(recipes::TrainModel& model, const recipes::LocalBatch& batch,
                                         const recipes::StepOptions& options = {}) {
-  return recipes::compute_gradients(model, alone_layout(), batch, recipes::language_objective(model), options);
+  return finished(model, recipes::compute_gradients(model, alone_layout(), batch, recipes::language_objective(model), options));
 }
 
 inline recipes::StepResult step_of(recipes::TrainModel& model, const recipes::LocalBatch& batch, const recipes::StepOptions& options) {
-  return recipes::train_step(model, alone_layout(), batch, recipes::language_objective(model), options);
+  return finished(model, recipes::train_step(model, alone_layout(), batch, recipes::language_objective(model), options));
 }
 
 }  // namespace sluice::testing

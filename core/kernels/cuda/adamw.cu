@@ -11,13 +11,12 @@ constexpr int kThreads = 256;
 // The numbers of a step in the type of the elements.
 template <class A>
 struct Factors {
-  A scale, keep, weight1, beta2, weight2, step_size, root_correction2, eps;
+  A keep, weight1, beta2, weight2, step_size, root_correction2, eps;
 };
 
 template <class A>
 Factors<A> factors_of(const AdamwStep& step) {
-  return {static_cast<A>(step.grad_scale),
-          static_cast<A>(1.0 - step.learning_rate * step.weight_decay),
+  return {static_cast<A>(1.0 - step.learning_rate * step.weight_decay),
           static_cast<A>(1.0 - step.beta1),
           static_cast<A>(step.beta2),
           static_cast<A>(1.0 - step.beta2),
@@ -27,9 +26,10 @@ Factors<A> factors_of(const AdamwStep& step) {
 }
 
 template <class A>
-__device__ void update(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t i, const Factors<A>& f, A step_size,
-                       A root_correction2) {
-  const A g = grad[i] * f.scale;
+__device__ void update(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t i, const Factors<A>& f, const double* control,
+                       A step_size, A root_correction2) {
+  if (control[1] == 0.0) return;
+  const A g = grad[i] * static_cast<A>(control[0]);
   const A m = exp_avg[i] + f.weight1 * (g - exp_avg[i]);
   const A v = exp_avg_sq[i] * f.beta2 + f.weight2 * g * g;
   exp_avg[i] = m;
@@ -38,37 +38,39 @@ __device__ void update(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::
 }
 
 template <class A>
-__global__ void update_elements(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, Factors<A> f) {
+__global__ void update_elements(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, Factors<A> f, const double* control) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (i < n) update(param, grad, exp_avg, exp_avg_sq, i, f, f.step_size, f.root_correction2);
+  if (i < n) update(param, grad, exp_avg, exp_avg_sq, i, f, control, f.step_size, f.root_correction2);
 }
 
 template <class A>
 __global__ void update_slices(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, std::int64_t columns, bool by_column,
-                              const A* step_sizes, const A* root_corrections2, Factors<A> f) {
+                              const A* step_sizes, const A* root_corrections2, Factors<A> f, const double* control) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (i >= n) return;
   const std::int64_t slice = by_column ? i % columns : i / columns;
-  update(param, grad, exp_avg, exp_avg_sq, i, f, step_sizes[slice], root_corrections2[slice]);
+  update(param, grad, exp_avg, exp_avg_sq, i, f, control, step_sizes[slice], root_corrections2[slice]);
 }
 
 }  // namespace
 
 template <class A>
-void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const AdamwStep& step, Stream stream) {
-  launch(update_elements<A>, ceil_div(n, kThreads), kThreads, stream, param, grad, exp_avg, exp_avg_sq, n, factors_of<A>(step));
+void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const AdamwStep& step, const double* control,
+                Stream stream) {
+  launch(update_elements<A>, ceil_div(n, kThreads), kThreads, stream, param, grad, exp_avg, exp_avg_sq, n, factors_of<A>(step), control);
 }
 
 template <class A>
 void adamw_step_by_slice(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns, bool by_column,
-                         const A* step_sizes, const A* root_corrections2, const AdamwStep& step, Stream stream) {
+                         const A* step_sizes, const A* root_corrections2, const AdamwStep& step, const double* control, Stream stream) {
   launch(update_slices<A>, ceil_div(rows * columns, kThreads), kThreads, stream, param, grad, exp_avg, exp_avg_sq, rows * columns, columns,
-         by_column, step_sizes, root_corrections2, factors_of<A>(step));
+         by_column, step_sizes, root_corrections2, factors_of<A>(step), control);
 }
 
-#define SLUICE_INSTANTIATE(A)                                                             \
-  template void adamw_step(A*, const A*, A*, A*, std::int64_t, const AdamwStep&, Stream); \
-  template void adamw_step_by_slice(A*, const A*, A*, A*, std::int64_t, std::int64_t, bool, const A*, const A*, const AdamwStep&, Stream);
+#define SLUICE_INSTANTIATE(A)                                                                                                     \
+  template void adamw_step(A*, const A*, A*, A*, std::int64_t, const AdamwStep&, const double*, Stream);                          \
+  template void adamw_step_by_slice(A*, const A*, A*, A*, std::int64_t, std::int64_t, bool, const A*, const A*, const AdamwStep&, \
+                                    const double*, Stream);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)
 #undef SLUICE_INSTANTIATE

@@ -10,10 +10,10 @@
 namespace sluice::ops {
 namespace {
 
-void whole(const AdamwOperands& p, const AdamwStep& step) {
+void whole(const AdamwOperands& p, const AdamwStep& step, const AdamwControl& control) {
   SLUICE_DISPATCH(p.value.scalar_type(), [&] {
     kernels::cuda::adamw_step(device_data<A>(p.value), device_data<const A>(p.grad), device_data<A>(p.exp_avg),
-                              device_data<A>(p.exp_avg_sq), p.value.numel(), step, current_stream());
+                              device_data<A>(p.exp_avg_sq), p.value.numel(), step, device_data<const double>(control), current_stream());
   });
 }
 
@@ -34,19 +34,23 @@ at::Tensor slice_factors(at::IntArrayRef updates, const AdamwStep& step, const a
   return factors;
 }
 
-void by_slice(const AdamwOperands& p, at::IntArrayRef updates, const AdamwStep& step, bool by_column) {
+void by_slice(const AdamwOperands& p, at::IntArrayRef updates, const AdamwStep& step, const AdamwControl& control, bool by_column) {
   const at::Tensor factors = slice_factors(updates, step, p.value.options());
   SLUICE_DISPATCH(p.value.scalar_type(), [&] {
     const A* const numbers = device_data<const A>(factors);
     kernels::cuda::adamw_step_by_slice(device_data<A>(p.value), device_data<const A>(p.grad), device_data<A>(p.exp_avg),
                                        device_data<A>(p.exp_avg_sq), p.value.size(0), p.value.size(1), by_column, numbers,
-                                       numbers + updates.size(), step, current_stream());
+                                       numbers + updates.size(), step, device_data<const double>(control), current_stream());
   });
 }
 
-void by_row(const AdamwOperands& p, at::IntArrayRef updates, const AdamwStep& step) { by_slice(p, updates, step, false); }
+void by_row(const AdamwOperands& p, at::IntArrayRef updates, const AdamwStep& step, const AdamwControl& control) {
+  by_slice(p, updates, step, control, false);
+}
 
-void by_column(const AdamwOperands& p, at::IntArrayRef updates, const AdamwStep& step) { by_slice(p, updates, step, true); }
+void by_column(const AdamwOperands& p, at::IntArrayRef updates, const AdamwStep& step, const AdamwControl& control) {
+  by_slice(p, updates, step, control, true);
+}
 
 }  // namespace
 

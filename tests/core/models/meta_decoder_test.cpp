@@ -4,6 +4,7 @@
 #include "core/nn/cross_entropy.hpp"
 #include "core/nn/parameter_set.hpp"
 #include "core/optim/adamw.hpp"
+#include "tests/support/adamw_control.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/tiny_model.hpp"
 
@@ -50,7 +51,7 @@ TEST_CASE("a dense decoder on the meta device: forward, loss, gradients and an u
         CHECK(p->gradient.sum().is_meta());
         CHECK(p->compute.is_meta());
       }
-      AdamW(parameters).step(parameters, {}, 1e-3, 1.0);
+      AdamW(parameters).step(parameters, {}, 1e-3, testing::update_by(1.0).to(at::kMeta));
       // Inference goes on from a cache.
       at::NoGradGuard no_grad;
       ModelState state;

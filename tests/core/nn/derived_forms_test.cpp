@@ -4,6 +4,7 @@
 #include "core/nn/parameter_set.hpp"
 #include "core/optim/adamw.hpp"
 #include "core/tensor/host_memory.hpp"
+#include "tests/support/adamw_control.hpp"
 #include "tests/support/catch.hpp"
 
 #include <functional>
@@ -48,7 +49,7 @@ TEST_CASE("every way to write a value makes its version another, through whateve
       {"a range of the flat buffer", [&] { flat.narrow(0, 3, 5).zero_(); }},
       {"a pointer", [&] { data_of<float>(leaf)[1] = 5.0f; }},
       {"what is received", [&] { from_host(flat).give_back(); }},
-      {"the optimizer", [&] { optimizer.step(parameters, {}, 1e-2, 1.0); }},
+      {"the optimizer", [&] { optimizer.step(parameters, {}, 1e-2, testing::update_by(1.0)); }},
   };
   for (const auto& [name, write] : writers) {
     INFO(name);
@@ -80,7 +81,7 @@ TEST_CASE("the bfloat16 copy is made of a changed value only") {
   CHECK(p.compute.is_same(copy));
   CHECK(copy.eq(9.0).all().item<bool>());
   p.gradient.sum().fill_(1.0);
-  optimizer.step(parameters, {}, 0.25, 1.0);
+  optimizer.step(parameters, {}, 0.25, testing::update_by(1.0));
   p.refresh_compute(at::kBFloat16);
   CHECK(p.compute.is_same(copy));
   CHECK(at::equal(copy, p.value.to(at::kBFloat16).to(copy.scalar_type())));

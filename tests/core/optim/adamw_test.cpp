@@ -5,6 +5,7 @@
 #include "core/base/random.hpp"
 #include "core/kernels/adamw.hpp"
 #include "core/tensor/pointers.hpp"
+#include "tests/support/adamw_control.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace sluice;
@@ -36,7 +37,7 @@ struct Model {
   }
   void step(int number) {
     weight.gradient.sum().copy_(normal(weight.gradient.sum(), "gradient" + std::to_string(number)));
-    optimizer.step(parameters, kConfig, kRate, kScale);
+    optimizer.step(parameters, kConfig, kRate, testing::update_by(kScale));
   }
 
   Parameter weight;
@@ -87,7 +88,7 @@ TEST_CASE("a rate group's factor multiplies the learning rate, and with it the d
     model.weight.rate_group = group;
     for (int i = 0; i < 3; ++i) {
       model.weight.gradient.sum().copy_(normal(model.weight.gradient.sum(), "gradient" + std::to_string(i)));
-      model.optimizer.step(model.parameters, config, rate, kScale);
+      model.optimizer.step(model.parameters, config, rate, testing::update_by(kScale));
     }
     const AdamW::Moments& moments = model.optimizer.moments(Replication::kWorld);
     return std::vector<at::Tensor>{model.weight.value, moments.exp_avg, moments.exp_avg_sq};
@@ -139,7 +140,7 @@ struct Several {
   }
   void step(AdamW& optimizer, int number) {
     for (Parameter* p : parameters.trained()) p->gradient.sum().copy_(normal(p->gradient.sum(), p->name + std::to_string(number)));
-    optimizer.step(parameters, kConfig, kRate, kScale);
+    optimizer.step(parameters, kConfig, kRate, testing::update_by(kScale));
   }
   // Three steps, before the last of which some leaves, rows and columns begin anew.
   void train(AdamW& optimizer) {

@@ -1,5 +1,6 @@
 // Whole models on composed operations: the losses and gradients of the kernels, to rounding.
 #include "tests/core/ops/forms.hpp"
+#include "tests/support/adamw_control.hpp"
 #include "tests/support/tiny_model.hpp"
 
 #include <vector>
@@ -21,7 +22,7 @@ Digits digits(const DecoderConfig& config, const std::optional<moe::MoeConfig>& 
   const LocalBatch batch = tiny_batch(4, 8, config.vocab_size);
   result.loss = loss_of(gradients_of(model, batch));
   for (const Parameter* p : model.parameters.trained()) result.gradients.push_back(p->gradient.sum().clone());
-  AdamW(model.parameters).step(model.parameters, {}, 1e-3, 1.0);
+  AdamW(model.parameters).step(model.parameters, {}, 1e-3, update_by(1.0));
   for (const Parameter* p : model.parameters.trained()) result.values.push_back(p->value.clone());
   return result;
 }

@@ -195,7 +195,7 @@ TEST_CASE("replicas of growth by copy all get tokens once their router rows are 
   wide.num_experts = 12;  // three of each
   // Of the pairs of a first step's first layer, those that go to the last of every three.
   const auto share_of_last = [](TrainModel& model) {
-    const std::vector<std::int64_t> counts = train_one(model, 0).routing.expert_counts()[0];
+    const std::vector<std::int64_t> counts = train_one(model, 0).counts.experts[0];
     std::int64_t last = 0, all = 0;
     for (std::size_t e = 0; e < counts.size(); ++e) {
       all += counts[e];

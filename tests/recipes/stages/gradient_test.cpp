@@ -132,7 +132,7 @@ TEST_CASE("gradients: families of four, capacity, no renormalisation") {
     moe.layers = {1};
     moe.balance_loss = balance;
     TrainModel model = tiny_model(config, moe, at::kDouble);
-    CHECK(gradients_of(model, batch).dropped_fraction(model, batch) > 0);
+    CHECK(gradients_of(model, batch).dropped_fraction(model, batch.global_rows) > 0);
     Setting setting = {.micro_batch_size = 2, .last = uneven_counts(moe)};
     setting.checked = [](const Parameter& p) { return !ends_with(p.name, "family_gate.weight"); };
     check_gradients(model, batch, setting);

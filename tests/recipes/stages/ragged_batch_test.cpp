@@ -113,14 +113,14 @@ TEST_CASE("gradients and reports of a step of unequal sequences are the sums of 
       const StepResult one = gradients_of(model, alone_of(batch, b), options);
       loss += loss_of(one);
       balance += one.terms.at("load_balancing_loss");
-      dropped += one.routing.dropped();
+      dropped += one.counts.dropped;
       const std::vector<at::Tensor> part = gradients(model);
       for (std::size_t i = 0; i < part.size(); ++i) b == 0 ? sums.push_back(part[i]) : static_cast<void>(sums[i].add_(part[i]));
     }
     CHECK(std::abs(loss_of(together) - loss) <= 1e-12);
     CHECK(std::abs(together.terms.at("load_balancing_loss") - balance) <= 1e-12);
     CHECK(dropped > 0);
-    CHECK(together.routing.dropped() == dropped);
+    CHECK(together.counts.dropped == dropped);
     for (std::size_t i = 0; i < whole.size(); ++i) {
       INFO(model.parameters.trained()[i]->name);
       CHECK(relative(whole[i], sums[i]) <= 1e-11);

@@ -126,7 +126,7 @@ class NumberTerm : public Term {
     report.add(name(), at::full({}, sum_, at::kDouble));
     return scale.times(at::full({}, sum_, at::kDouble));
   }
-  double shown(double sum, const StepCounts&) const override { return sum; }
+  double divisor(const StepCounts&) const override { return 1.0; }
 
  private:
   std::int64_t count_;
@@ -158,7 +158,7 @@ class SquareTerm : public Term {
     report.add(name(), sum);
     return scale.times(sum);
   }
-  double shown(double sum, const StepCounts& totals) const override { return sum / static_cast<double>(totals.tokens); }
+  double divisor(const StepCounts& totals) const override { return static_cast<double>(totals.tokens); }
 };
 
 }  // namespace
@@ -177,7 +177,7 @@ TEST_CASE("a stage's own term enters the gradient and the report by its name, an
     if (coefficient != 0.0) objective.terms.push_back(std::make_unique<SquareTerm>(coefficient));
     StepOptions two;
     two.micro_batch_size = 2;
-    const StepResult result = compute_gradients(model, alone_layout(), batch, objective, two);
+    const StepResult result = finished(model, compute_gradients(model, alone_layout(), batch, objective, two));
     CHECK(result.terms.contains("square") == (coefficient != 0.0));
     std::vector<at::Tensor> all;
     for (const Parameter* p : model.parameters.trained()) all.push_back(p->gradient.sum().clone());
@@ -203,10 +203,10 @@ TEST_CASE("a step trains by whatever terms its stage has, and by none") {
   Objective alone_in_it;
   alone_in_it.terms.push_back(std::make_unique<SquareTerm>(1.0));
   options.step = 1;
-  const double before = train_step(model, alone_layout(), batch, alone_in_it, options).terms.at("square");
+  const double before = finished(model, train_step(model, alone_layout(), batch, alone_in_it, options)).terms.at("square");
   options.step = 2;
-  CHECK(train_step(model, alone_layout(), batch, alone_in_it, options).terms.at("square") < before);
-  const StepResult nothing = compute_gradients(model, alone_layout(), batch, Objective{}, options);
+  CHECK(finished(model, train_step(model, alone_layout(), batch, alone_in_it, options)).terms.at("square") < before);
+  const StepResult nothing = finished(model, compute_gradients(model, alone_layout(), batch, Objective{}, options));
   CHECK(nothing.grad_norm == 0.0);
   CHECK(nothing.terms.empty());
 }
@@ -219,7 +219,7 @@ TEST_CASE("what is not finite is told by the name of its term") {
   StepOptions options;
   std::string told;
   try {
-    train_step(model, alone_layout(), tiny_batch(2, 8, tiny_decoder().vocab_size), objective, options);
+    finished(model, train_step(model, alone_layout(), tiny_batch(2, 8, tiny_decoder().vocab_size), objective, options));
   } catch (const Error& error) {
     told = error.what();
   }

@@ -38,7 +38,7 @@ struct Trainee {
   void step(std::int64_t number) {
     options.step = number;
     const LocalBatch batch = tiny_batch(4, 8, model.config.vocab_size, data_seed + static_cast<std::uint64_t>(number));
-    results.push_back(train_step(model, layout, batch, language_objective(model), options));
+    results.push_back(finished(model, train_step(model, layout, batch, language_objective(model), options), layout));
   }
 
   const Layout& layout;
