@@ -9,7 +9,7 @@ const Text kSluice = {"Sluice trains mixture-of-experts models from a dense star
                       "  mpirun -np 2 build/sluice train recipes/quickstart.yaml parallel.expert=2\n"
                       "  sluice generate runs/quickstart --prompt \"The word\"\n"
                       "Exit codes: 0 done, 2 bad usage or recipe, 3 bad data or checkpoint, 4 communication failure,\n"
-                      "            5 training diverged, 75 stopped on request with a checkpoint."};
+                      "            5 training diverged, 6 out of memory, 75 stopped on request with a checkpoint."};
 
 const Text kTrain = {"Train as a recipe says; alone it is one rank, under mpirun all of them. A run that was begun goes on.",
                      "Examples:\n"

@@ -40,7 +40,7 @@ int complain_of_engine(const std::string& what, bool absent) {
   if (limited) advice = "; memory is limited to less than it needs: raise the limit (ulimit -v)";
   else if (absent || has("No such file")) advice = "; build it with ./launch/setup";
   sluice::write_standard_error(fmt::format("sluice: {}{}\n", what, advice));
-  return static_cast<int>(limited ? sluice::ExitCode::kData : sluice::ExitCode::kUsage);
+  return static_cast<int>(limited ? sluice::ExitCode::kOutOfMemory : sluice::ExitCode::kUsage);
 }
 
 int run(const sluice::CommandLine& command_line) {

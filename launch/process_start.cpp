@@ -1,5 +1,6 @@
 #include "launch/process_start.hpp"
 
+#include "core/base/error.hpp"
 #include "core/base/standard_error.hpp"
 
 #include <fcntl.h>
@@ -17,10 +18,12 @@ namespace {
 // memory for the message, since there may be none.
 [[noreturn]] void end_in_one_line() {
   write_standard_error("error: ");
+  ExitCode code = ExitCode::kData;
   try {
     if (const auto current = std::current_exception()) std::rethrow_exception(current);
     write_standard_error("ended without a reason");
   } catch (const std::bad_alloc&) {
+    code = ExitCode::kOutOfMemory;
     write_standard_error("not enough memory; raise the limit on it (ulimit -v), or run on a machine with more");
   } catch (const std::exception& error) {
     write_standard_error(error.what());
@@ -28,7 +31,7 @@ namespace {
     write_standard_error("ended by something that is no error");
   }
   write_standard_error("\n");
-  _exit(3);
+  _exit(static_cast<int>(code));
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "moe/moe_feed_forward.hpp"
 
 #include "core/base/error.hpp"
+#include "core/nn/recompute.hpp"
 #include "moe/plan/moe_tensors.hpp"
+#include "parallel/exchange_node.hpp"
 
 namespace sluice::moe {
 
@@ -19,12 +21,36 @@ MoeFeedForward::MoeFeedForward(const std::string& path, const std::string& layer
     shared = std::make_unique<DenseFeedForward>(shared_expert_tensors(config, hidden_size, layer), options);
 }
 
+namespace {
+
+// The choice and the way of the rows, which the second pass takes from the first: nothing is chosen or counted again.
+struct RoutingMemory : SlotMemory {
+  RoutingChoice choice;
+  c10::intrusive_ptr<parallel::Route> route;
+};
+
+}  // namespace
+
 SlotOutput MoeFeedForward::forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) {
-  Routing routing = router.route(x, rows);
+  auto* const kept = context.memory != nullptr ? static_cast<RoutingMemory*>(context.memory->get()) : nullptr;
+  Routing routing = router.route(x, rows, kept != nullptr ? &kept->choice : nullptr);
+  const auto route = kept != nullptr ? kept->route : exchange_->open(routing.plan, context, path_);
+  if (context.memory != nullptr && kept == nullptr) {
+    auto memory = std::make_shared<RoutingMemory>();
+    memory->choice = routing;
+    memory->route = route;
+    *context.memory = std::move(memory);
+  }
+  const auto compute = [this, twice = context.recompute == Recompute::kExperts](const parallel::ExpertChunk& chunk) {
+    if (!twice) return experts.forward(chunk);
+    return recompute({chunk.rows, chunk.row_weights},
+                     [this, counts = chunk.counts](const std::vector<at::Tensor>& in, RecomputePass) {
+                       return std::vector<at::Tensor>{experts.forward({in[0], in[1], counts})};
+                     })
+        .front();
+  };
   SlotOutput output;
-  output.y = exchange_->run(
-      x, routing.weights, routing.plan, [&](const parallel::ExpertChunk& chunk) { return experts.forward(chunk); }, context, path_,
-      experts.learn());
+  output.y = exchange_->run(x, routing.weights, route, context.phase, compute, experts.learn());
   if (shared) output.y = output.y + shared->forward(x, rows, context).y;
   routing.statistics.path = path_;
   output.statistics = std::move(routing.statistics);

@@ -115,7 +115,7 @@ void Router::collect(std::vector<Parameter*>& parameters) {
   if (config_.family_size > 1) parameters.push_back(&family_gate);
 }
 
-Routing Router::route(const at::Tensor& x_ND, const RowTable& rows) const {
+Routing Router::route(const at::Tensor& x_ND, const RowTable& rows, const RoutingChoice* kept) const {
   const std::int64_t n = x_ND.size(0), k = config_.top_k, families = config_.num_families();
   const bool sigmoid = config_.score_func == ScoreFunction::kSigmoid;
   const RowGroups groups(rows, config_.balance_loss == BalanceLoss::kSequence);
@@ -125,7 +125,8 @@ Routing Router::route(const at::Tensor& x_ND, const RowTable& rows) const {
   const at::Tensor scores_NE = sigmoid ? SigmoidScoresFunction::apply(logits_NE) : at::softmax(logits_NE, 1);
   // Sigmoid scores may all be 0; their shares are then 0 as well.
   const at::Tensor probabilities_NE = sigmoid ? scores_NE / (scores_NE.sum(1, true) + 1e-20) : scores_NE;
-  at::Tensor chosen_NK = ops::top_k(scores_NE, has_bias() ? correction_bias : at::Tensor(), k);
+  at::Tensor chosen_NK = kept != nullptr ? kept->rows : ops::top_k(scores_NE, has_bias() ? correction_bias : at::Tensor(), k);
+  routing.rows = chosen_NK;
   at::Tensor weights_NK = scores_NE.gather(1, chosen_NK);
   if (config_.norm_topk_prob) weights_NK = weights_NK / (sigmoid ? weights_NK.sum(1, true) + 1e-20 : weights_NK.sum(1, true));
   if (config_.routed_scaling_factor != 1.0) weights_NK = weights_NK * config_.routed_scaling_factor;
@@ -165,8 +166,12 @@ Routing Router::route(const at::Tensor& x_ND, const RowTable& rows) const {
     statistics.child_probability_sum = at::zeros({groups.count(), 0}, logits_NE.options().requires_grad(false));
     statistics.child_counts = at::zeros({groups.count(), 0}, logits_NE.options().dtype(at::kLong).requires_grad(false));
   }
-  routing.experts = config_.capacity_factor > 0 ? within_capacity(chosen_NK, rows) : chosen_NK;
-  routing.plan = parallel::make_routing_plan(routing.experts, config_.num_experts);
+  if (kept != nullptr) {
+    static_cast<RoutingChoice&>(routing) = *kept;
+  } else {
+    routing.experts = config_.capacity_factor > 0 ? within_capacity(chosen_NK, rows) : chosen_NK;
+    routing.plan = parallel::make_routing_plan(routing.experts, config_.num_experts);
+  }
   statistics.expert_counts = routing.plan.counts;
   statistics.dropped = (routing.experts < 0).sum().view({1});
   routing.weights = weights_NK;

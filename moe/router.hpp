@@ -17,10 +17,15 @@
 
 namespace sluice::moe {
 
-struct Routing {
+/// What a router decides by integers.
+struct RoutingChoice {
+  at::Tensor rows;             // int64 [N, K], the router rows chosen: experts, or families
   at::Tensor experts;          // int64 [N, K], experts of the whole model (the leaves of the families); -1: dropped over capacity
   parallel::RoutingPlan plan;  // made of `experts`
-  at::Tensor weights;          // [N, K] gate weights, differentiable
+};
+
+struct Routing : RoutingChoice {
+  at::Tensor weights;  // [N, K] gate weights, differentiable
   SlotStatistics statistics;
 };
 
@@ -30,8 +35,9 @@ class Router {
   /// family_size is not a power of two.
   Router(const MoeConfig& config, std::int64_t hidden_size, const std::string& layer, const at::TensorOptions& options);
 
-  /// Routes the rows x [N, D]; `rows` says to which sequence each belongs.
-  Routing route(const at::Tensor& x_ND, const RowTable& rows) const;
+  /// Routes the rows x [N, D]; `rows` says to which sequence each belongs. With `kept`, the choice of an earlier pass over the same rows,
+  /// nothing is chosen anew.
+  Routing route(const at::Tensor& x_ND, const RowTable& rows, const RoutingChoice* kept = nullptr) const;
   /// Appends the parameters in their canonical order.
   void collect(std::vector<Parameter*>& parameters);
 

@@ -78,10 +78,15 @@ at::Tensor exchange_rows(const at::Tensor& x_ND, const at::Tensor& weights_NK, c
   return ExchangeFunction::apply(x_ND, weights_NK, recorded, route, experts);
 }
 
-at::Tensor TokenExchange::run(const at::Tensor& x_ND, const at::Tensor& weights_NK, const RoutingPlan& plan, const ExpertFunction& experts,
-                              const StepContext& context, const std::string& slot, bool experts_learn) {
+RoutePtr TokenExchange::open(const RoutingPlan& plan, const StepContext& context, const std::string& slot) {
+  return open_route(plan, context, slot);
+}
+
+at::Tensor TokenExchange::run(const at::Tensor& x_ND, const at::Tensor& weights_NK, const RoutePtr& route, const char* phase,
+                              const ExpertFunction& experts, bool experts_learn) {
   const bool records = at::GradMode::is_enabled() && (experts_learn || x_ND.requires_grad() || weights_NK.requires_grad());
-  return exchange_rows(x_ND, weights_NK, open_route(plan, context, slot), experts, records);
+  route->phase = phase;
+  return exchange_rows(x_ND, weights_NK, route, experts, records);
 }
 
 }  // namespace sluice::parallel

@@ -20,7 +20,7 @@ class Route : public torch::CustomClassHolder {
 
   RoutingPlan plan;               // of this rank's rows
   at::Tensor counts;              // int64 [L] rows received for each owned expert
-  const char* phase = "forward";  // the pass in which the route is opened: "forward", "prepass", "eval"
+  const char* phase = "forward";  // the pass that it serves now: "forward", "prepass", "eval", "recompute"
 };
 using RoutePtr = c10::intrusive_ptr<Route>;
 

@@ -47,16 +47,18 @@ class Route;
 class TokenExchange {
  public:
   virtual ~TokenExchange() = default;
+  /// Collective. Settles how the rows of a plan travel: the owners of the experts then know how many will come. A route serves for the
+  /// forward passes over the same rows, and their backward passes. `slot` is the path of the layer, for the labels of the operations.
+  c10::intrusive_ptr<Route> open(const RoutingPlan& plan, const StepContext& context, const std::string& slot);
   /// Returns y [N, D], y[n] = sum over k of weights[n, k] * expert(x[n]), for x [N, D] and weights [N, K]. Dispatch, experts and combine
-  /// are one autograd node; what `experts` records is kept inside it. `slot` is the path of the layer, for the labels of the operations.
+  /// are one autograd node; what `experts` records is kept inside it. `phase` names the pass, for the labels of the operations.
   /// If gradients are recorded, there is a backward pass if x or weights require a gradient, or if `experts_learn` (parameters that
   /// `experts` uses are trained); this must come out the same on all ranks. Throws what the operations throw (comm/communicator.hpp).
-  at::Tensor run(const at::Tensor& x_ND, const at::Tensor& weights_NK, const RoutingPlan& plan, const ExpertFunction& experts,
-                 const StepContext& context, const std::string& slot, bool experts_learn = true);
+  at::Tensor run(const at::Tensor& x_ND, const at::Tensor& weights_NK, const c10::intrusive_ptr<Route>& route, const char* phase,
+                 const ExpertFunction& experts, bool experts_learn = true);
   const ExchangeCounters& counters() const { return *counters_; }
 
  protected:
-  /// Returns the route of one plan, for the forward and the backward pass. The owners of the experts then know how many rows will come.
   virtual c10::intrusive_ptr<Route> open_route(const RoutingPlan& plan, const StepContext& context, const std::string& slot) = 0;
 
   std::shared_ptr<ExchangeCounters> counters_ = std::make_shared<ExchangeCounters>();

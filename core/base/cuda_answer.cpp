@@ -21,7 +21,7 @@ std::string why_no_device(const CudaAnswer& answer) {
 bool has_code_for(std::string_view architectures, int major, int minor) {
   const int device = 10 * major + minor;
   while (!architectures.empty()) {
-    const std::string_view one = architectures.substr(0, architectures.find(';'));
+    const std::string_view one = architectures.substr(0, architectures.find(' '));
     architectures.remove_prefix(std::min(architectures.size(), one.size() + 1));
     const std::size_t dash = one.find('-');
     const auto number = parse_number<int>(one.substr(0, dash));

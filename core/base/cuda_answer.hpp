@@ -23,7 +23,7 @@ struct CudaAnswer {
 std::string why_no_device(const CudaAnswer& answer);
 
 /// Whether a program built for `architectures` has code for a device of compute capability major.minor. They are written as CMake's
-/// CMAKE_CUDA_ARCHITECTURES, between ';': "80-real" is code for 8.0, which also runs on later devices of the same major number, "100" is
+/// CMAKE_CUDA_ARCHITECTURES, between blanks: "80-real" is code for 8.0, which also runs on later devices of the same major number, "100" is
 /// that and PTX, and "90-virtual" PTX alone, from which the driver makes code for any later device.
 bool has_code_for(std::string_view architectures, int major, int minor);
 

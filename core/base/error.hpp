@@ -1,5 +1,6 @@
 // Errors that reach the user: one clear line each, with the exit code the command must end with.
-// Gives: ExitCode, Error, usage_error(), data_error(), communication_error(), diverged_error().
+// Gives: ExitCode, Error, usage_error(), data_error(), communication_error(), diverged_error(),
+// memory_error().
 #pragma once
 
 #include <fmt/core.h>
@@ -17,6 +18,7 @@ enum class ExitCode : int {
   kData = 3,           // bad data or checkpoint
   kCommunication = 4,  // a rank is late, dead or disagrees
   kDiverged = 5,       // a NaN, an infinite loss, or a conversion that is less exact than it promised
+  kOutOfMemory = 6,    // of the machine or of a device
   kStopped = 75,       // stopped on request, with a checkpoint
 };
 
@@ -46,6 +48,10 @@ Error communication_error(fmt::format_string<Args...> text, Args&&... args) {
 template <class... Args>
 Error diverged_error(fmt::format_string<Args...> text, Args&&... args) {
   return Error(ExitCode::kDiverged, fmt::format(text, std::forward<Args>(args)...));
+}
+template <class... Args>
+Error memory_error(fmt::format_string<Args...> text, Args&&... args) {
+  return Error(ExitCode::kOutOfMemory, fmt::format(text, std::forward<Args>(args)...));
 }
 
 }  // namespace sluice

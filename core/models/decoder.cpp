@@ -2,11 +2,13 @@
 
 #include "core/base/error.hpp"
 #include "core/nn/embedding.hpp"
+#include "core/nn/recompute.hpp"
 #include "core/nn/rms_norm.hpp"
 #include "core/nn/swiglu.hpp"
 #include "core/tensor/dtype_map.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice {
 
@@ -59,6 +61,54 @@ FeedForward& Decoder::slot(const std::string& path) {
   throw usage_error("this decoder of {} layers has no slot '{}'", layers_.size(), path);
 }
 
+std::optional<SlotStatistics> Decoder::run(Layer& layer, Stream& stream, const RowTable& rows, AttentionCache* cache,
+                                           const StepContext& context, const Observer& observe) {
+  at::Tensor normed, entering;
+  if (stream.delta.defined())
+    std::tie(entering, normed) = add_rms_norm(stream.delta, stream.residual, layer.input_norm, config.rms_norm_eps);
+  else entering = stream.residual, normed = rms_norm(entering, layer.input_norm, config.rms_norm_eps);
+  if (context.recompute == Recompute::kAttention && cache == nullptr) {
+    stream.delta = recompute({normed}, [&layer, rows](const std::vector<at::Tensor>& inputs, RecomputePass) {
+                     return std::vector<at::Tensor>{layer.attention->forward(inputs[0], rows, nullptr)};
+                   }).front();
+  } else {
+    stream.delta = layer.attention->forward(normed, rows, cache);
+  }
+  std::tie(stream.residual, normed) = add_rms_norm(stream.delta, entering, layer.post_attention_norm, config.rms_norm_eps);
+  if (observe) observe(entering, normed);
+  SlotOutput slot = layer.feed_forward->forward(normed, rows, context);
+  stream.delta = std::move(slot.y);
+  return std::move(slot.statistics);
+}
+
+std::optional<SlotStatistics> Decoder::run_twice(Layer& layer, Stream& stream, const RowTable& rows, const StepContext& context) {
+  std::vector<at::Tensor> inputs = {stream.residual};
+  if (stream.delta.defined()) inputs.push_back(stream.delta);
+  const auto memory = std::make_shared<std::shared_ptr<SlotMemory>>();
+  std::optional<SlotStatistics> statistics;
+  std::optional<SlotStatistics>* const of_first_pass = &statistics;  // which is over before this function returns
+  const std::vector<at::Tensor> outputs =
+      recompute(inputs, [this, &layer, rows, context, memory, of_first_pass](const std::vector<at::Tensor>& in, RecomputePass pass) {
+        StepContext own = context;
+        own.memory = memory.get();
+        if (pass == RecomputePass::kSecond) own.phase = "recompute";
+        Stream through{in[0], in.size() > 1 ? in[1] : at::Tensor()};
+        std::optional<SlotStatistics> told = run(layer, through, rows, nullptr, own, {});
+        std::vector<at::Tensor> out = {through.residual, through.delta};
+        if (told) out.insert(out.end(), {told->probability_sum, told->child_probability_sum, told->z_sum});
+        if (pass == RecomputePass::kFirst) *of_first_pass = std::move(told);
+        return out;
+      });
+  stream = {outputs[0], outputs[1]};
+  // What is differentiable comes out of the node; the counts are those of the first pass.
+  if (statistics) {
+    statistics->probability_sum = outputs[2];
+    statistics->child_probability_sum = outputs[3];
+    statistics->z_sum = outputs[4];
+  }
+  return statistics;
+}
+
 ForwardOutput Decoder::forward(const Batch& batch, ModelState* state, const StepContext& context, const FeatureRequest& request) {
   ForwardOutput output;
   const auto capture = [&](const std::string& path, const at::Tensor& x) {
@@ -70,24 +120,28 @@ ForwardOutput Decoder::forward(const Batch& batch, ModelState* state, const Step
     state->layers.resize(layers_.size());
     rows = rows.moved(state->length);
   }
-  // The residual stream and what was last added to it travel apart, so that the addition happens inside the next norm.
   at::Tensor residual = sluice::embedding(batch.ids, embedding, type_);
   const bool captures = !request.paths.empty();  // without, no path is made
   if (captures) capture("embedding", residual);
-  at::Tensor delta;
+  Stream stream{residual, at::Tensor()};
+  const bool twice = context.recompute == Recompute::kLayer && !captures && state == nullptr;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    Layer& layer = layers_[i];
-    at::Tensor normed;
-    if (delta.defined()) std::tie(residual, normed) = add_rms_norm(delta, residual, layer.input_norm, config.rms_norm_eps);
-    else normed = rms_norm(residual, layer.input_norm, config.rms_norm_eps);
-    if (captures && i > 0) capture(layer_path(static_cast<std::int64_t>(i) - 1), residual);
-    delta = layer.attention->forward(normed, rows, state != nullptr ? &state->layers[i] : nullptr);
-    std::tie(residual, normed) = add_rms_norm(delta, residual, layer.post_attention_norm, config.rms_norm_eps);
-    if (captures) capture(feed_forward_path(static_cast<std::int64_t>(i)) + ".input", normed);
-    SlotOutput slot = layer.feed_forward->forward(normed, rows, context);
-    if (slot.statistics) output.statistics.push_back(std::move(*slot.statistics));
-    delta = slot.y;
+    std::optional<SlotStatistics> statistics;
+    if (twice) {
+      statistics = run_twice(layers_[i], stream, rows, context);
+    } else {
+      const auto path = static_cast<std::int64_t>(i);
+      statistics = run(layers_[i], stream, rows, state != nullptr ? &state->layers[i] : nullptr, context,
+                       [&](const at::Tensor& entering, const at::Tensor& slot_input) {
+                         if (!captures) return;
+                         if (i > 0) capture(layer_path(path - 1), entering);
+                         capture(feed_forward_path(path) + ".input", slot_input);
+                       });
+    }
+    if (statistics) output.statistics.push_back(std::move(*statistics));
   }
+  const at::Tensor delta = std::move(stream.delta);
+  residual = std::move(stream.residual);
   std::tie(residual, output.hidden) = add_rms_norm(delta, residual, final_norm_, config.rms_norm_eps);
   if (captures) capture(layer_path(static_cast<std::int64_t>(layers_.size()) - 1), residual);
   if (state != nullptr) state->length = rows.last_position() + 1;

@@ -48,6 +48,19 @@ class Decoder : public Model {
     std::unique_ptr<Attention> attention;
     std::unique_ptr<FeedForward> feed_forward;
   };
+  // The residual stream between two layers, and what is still to be added to it (undefined before the first layer), so that the addition
+  // happens inside the next norm.
+  struct Stream {
+    at::Tensor residual, delta;
+  };
+  // Sees the stream as it enters a layer, and what enters the layer's slot.
+  using Observer = std::function<void(const at::Tensor& entering, const at::Tensor& slot_input)>;
+  // Takes the stream through a layer. Returns the slot's statistics.
+  std::optional<SlotStatistics> run(Layer& layer, Stream& stream, const RowTable& rows, AttentionCache* cache, const StepContext& context,
+                                    const Observer& observe);
+  // The same, but backward computes the layer again (core/nn/recompute.hpp).
+  std::optional<SlotStatistics> run_twice(Layer& layer, Stream& stream, const RowTable& rows, const StepContext& context);
+
   at::ScalarType type_;
   std::vector<Layer> layers_;
   Parameter final_norm_;

@@ -5,18 +5,28 @@
 #include "core/nn/numerics.hpp"
 #include "core/nn/parameter.hpp"
 #include "core/nn/row_table.hpp"
+#include "core/shape/recompute.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace sluice {
 
+/// What a slot decided in the first of two passes over the same rows, kept for the second (core/nn/recompute.hpp).
+struct SlotMemory {
+  virtual ~SlotMemory() = default;
+};
+
 /// What a forward pass must know of the training step that it is part of.
 struct StepContext {
   std::int64_t step = -1;         // number of the step, for messages; -1: none
   const char* phase = "forward";  // or "prepass", "eval" and the like; for the headers of messages between ranks and failure reports
+  Recompute recompute = Recompute::kNone;
+  /// Null, or the place for what a slot keeps between two passes: empty in the first.
+  std::shared_ptr<SlotMemory>* memory = nullptr;
 };
 
 /// Statistics of one sparse layer over this rank's rows of one micro-batch. Most are kept by groups of rows: G is 1 (all rows together), or

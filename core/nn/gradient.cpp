@@ -3,6 +3,14 @@
 #include "core/tensor/accumulate_product.hpp"
 
 namespace sluice {
+namespace {
+
+thread_local bool uses_are_counted = true;
+
+}  // namespace
+
+UncountedUses::UncountedUses() : before_(uses_are_counted) { uses_are_counted = false; }
+UncountedUses::~UncountedUses() { uses_are_counted = before_; }
 
 void Gradient::place(at::Tensor buffer, std::shared_ptr<Workspaces> workspaces) {
   sum_ = std::move(buffer);
@@ -18,7 +26,7 @@ void Gradient::clear() {
 }
 
 at::Tensor Gradient::open_use() {
-  ++opened_;
+  if (uses_are_counted) ++opened_;
   return anchor_;
 }
 

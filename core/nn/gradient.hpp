@@ -37,8 +37,8 @@ class Gradient {
 
   /// Forgets what was written and all uses. Memory is not touched.
   void clear();
-  /// Counts one more use. Returns a tensor that the node of that use must take as an input: it requires a gradient, but gets none. It makes
-  /// autograd run the node's backward even if no other input requires a gradient.
+  /// Counts one more use, unless an UncountedUses lives on this thread. Returns a tensor that the node of that use must take as an input:
+  /// it requires a gradient, but gets none. It makes autograd run the node's backward even if no other input requires a gradient.
   at::Tensor open_use();
   /// Whether every use opened since clear() is done. Any thread may ask.
   bool all_uses_done() const { return done_->load(std::memory_order_acquire) == opened_; }
@@ -57,6 +57,19 @@ class Gradient {
   bool written_ = false;
   std::int64_t opened_ = 0;
   std::unique_ptr<std::atomic<std::int64_t>> done_ = std::make_unique<std::atomic<std::int64_t>>(0);
+};
+
+/// While it lives, uses that are opened on this thread are not counted: they were counted when the same part was computed the first time
+/// (core/nn/recompute.hpp).
+class UncountedUses {
+ public:
+  UncountedUses();
+  ~UncountedUses();
+  UncountedUses(const UncountedUses&) = delete;
+  UncountedUses& operator=(const UncountedUses&) = delete;
+
+ private:
+  bool before_;
 };
 
 /// Writes the gradient for one use of its parameter. The use is done when the writer is destroyed.

@@ -11,6 +11,10 @@
 namespace sluice::ops {
 
 /// One function for each operation. A null pointer means that there is no CUDA form and the operation runs composed.
+/// Whether at::_grouped_mm has a kernel of its own for groups of bfloat16 rows on devices of this major compute capability: Hopper's and
+/// Blackwell's. Elsewhere it waits for the counts and loops.
+constexpr bool has_grouped_kernel(int major) { return major == 9 || major == 10; }
+
 struct CudaOperations {
   void (*rms_norm)(const at::Tensor& x, const at::Tensor& weight, double eps, const at::Tensor& y, const at::Tensor& inverse_rms) = nullptr;
   void (*add_rms_norm)(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& weight, double eps, const at::Tensor& sum,

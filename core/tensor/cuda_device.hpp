@@ -1,5 +1,6 @@
 // NVIDIA devices as this process sees them. A build for CUDA has cuda/cuda_device.cpp, one without has no_cuda_device.cpp.
-// Gives: CudaDevice, CudaDevices, find_cuda_devices(), CudaLink, find_cuda_links(), use_cuda_device(), wait_for(),
+// Gives: CudaDevice, CudaDevices, find_cuda_devices(), CudaLink, find_cuda_links(), use_cuda_device(), DeviceMemory,
+// device_memory(), start_device(), wait_for(),
 // cuda_compute_capability().
 #pragma once
 
@@ -42,6 +43,18 @@ std::vector<CudaLink> find_cuda_links();
 
 /// From now on this thread, and threads that LibTorch starts for it, use this device unless they name another. c10::Error without one.
 void use_cuda_device(int index);
+
+/// Bytes of a device's memory; all 0 for the CPU.
+struct DeviceMemory {
+  std::int64_t allocated = 0, peak_allocated = 0;  // of tensors, now and at most
+  std::int64_t reserved = 0;                       // that LibTorch's allocator holds, for tensors and free blocks
+  std::int64_t free = 0, total = 0;                // of the whole device, other processes counted
+};
+DeviceMemory device_memory(at::Device device);
+
+/// Starts the device and its libraries for matrix products, which take memory of their own, and returns how many bytes; 0 for the CPU.
+/// Other processes that start on the device meanwhile are counted too.
+std::int64_t start_device(at::Device device);
 
 /// Waits until all work of this process on a device is done; at once for the CPU.
 void wait_for(at::Device device);

@@ -14,14 +14,24 @@
 namespace sluice {
 namespace {
 
-// ": 400 bytes were asked for at once", with the number from LibTorch's message about memory; "" if the message names no number.
-std::string asked_for(const std::string& text) {
-  constexpr std::string_view before = "you tried to allocate ";
+// What stands between two words of a text; "" if they do not stand in it.
+std::string_view between(std::string_view text, std::string_view before, std::string_view after) {
   const auto at = text.find(before);
-  const auto end = at == text.npos ? at : text.find(" bytes", at);
-  if (end == text.npos) return "";
-  const auto digits = at + before.size();
-  return fmt::format(": {} bytes were asked for at once", text.substr(digits, end - digits));
+  if (at == text.npos) return "";
+  const auto begin = at + before.size(), end = text.find(after, begin);
+  return end == text.npos ? "" : text.substr(begin, end - begin);
+}
+
+// ": 400 bytes were asked for at once", with the amount from LibTorch's message about memory; "" if the message names none.
+std::string asked_for(const std::string& text) {
+  if (const auto bytes = between(text, "you tried to allocate ", " bytes"); !bytes.empty())
+    return fmt::format(": {} bytes were asked for at once", bytes);
+  // Of a GPU: "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.19 GiB of which 1.00 GiB is free."
+  const auto amount = between(text, "Tried to allocate ", ". "), device = between(text, "iB. ", " has a total capacity of "),
+             whole = between(text, " has a total capacity of ", " of which "), left = between(text, " of which ", " is free");
+  if (amount.empty()) return "";
+  if (device.empty() || whole.empty() || left.empty()) return fmt::format(": {} were asked for at once", amount);
+  return fmt::format(": {} were asked for at once on {}, which has {}, {} of them free", amount, device, whole, left);
 }
 
 }  // namespace
@@ -42,10 +52,10 @@ Error as_error(const std::exception& error) {
   std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
   text = text.substr(0, text.find('\n'));
   const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr || text.find("allocate memory") != std::string::npos ||
-                      !asked_for(text).empty();
+                      text.find("out of memory") != std::string::npos || !asked_for(text).empty();
   if (memory)
-    return data_error("not enough memory{}; lower train.micro_batch_size, seq_length or the model's sizes, or use more ranks",
-                      asked_for(text));
+    return memory_error("not enough memory{}; lower train.micro_batch_size, seq_length or the model's sizes, or use more ranks",
+                        asked_for(text));
   return data_error("{}", json_reason(text));
 }
 

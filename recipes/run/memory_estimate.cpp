@@ -1,6 +1,11 @@
 #include "recipes/run/memory_estimate.hpp"
 
+#include "recipes/run/units.hpp"
+
+#include <fmt/core.h>
+
 #include <algorithm>
+#include <vector>
 
 namespace sluice::recipes {
 namespace {
@@ -48,10 +53,29 @@ double rows_beyond(const Sizes& n, const MemoryShape& shape) {
   return owned * std::max(8.0, n.pairs / owned / 40);
 }
 
+double choice(const Sizes& n, const MemoryShape& shape) {
+  return n.pairs * (36 + 2 * n.s + (24 + 7 * n.s) * static_cast<double>(shape.family_levels));
+}
+
+// Gate and up of the routed experts.
+double gate_up(const Sizes& n, const MemoryShape& shape) { return (n.pairs + rows_beyond(n, shape)) * n.a * 2 * n.F; }
+
 double moe_feed_forward(const Sizes& n, const MemoryShape& shape) {
   const double scores = n.N * 2 * n.s * static_cast<double>(shape.num_families);
-  const double choice = n.pairs * (36 + 2 * n.s + (24 + 7 * n.s) * static_cast<double>(shape.family_levels));
-  return dense_feed_forward(n, n.F_shared) + scores + choice + routed(n, shape) + rows_beyond(n, shape) * n.a * 2 * n.F;
+  return dense_feed_forward(n, n.F_shared) + scores + choice(n, shape) + routed(n, shape) + rows_beyond(n, shape) * n.a * 2 * n.F;
+}
+
+// What a layer's parts keep from forward to backward.
+struct Kept {
+  double attention, dense, moe;
+};
+Kept kept_by(const Sizes& n, const MemoryShape& shape) {
+  const double norm = 2 * n.a * n.D;  // the residual stream and its norm, or what is to be added to it
+  Kept kept = {attention(n, shape), dense_feed_forward(n, static_cast<double>(shape.intermediate_size)), moe_feed_forward(n, shape)};
+  if (shape.recompute == Recompute::kLayer) kept = {n.N * norm, 0, choice(n, shape)};
+  if (shape.recompute == Recompute::kAttention) kept.attention = n.N * (norm + n.s + 8);
+  if (shape.recompute == Recompute::kExperts) kept.moe -= gate_up(n, shape);
+  return kept;
 }
 
 double loss_rows(const Sizes& n, const MemoryShape& shape) { return std::min(n.N, static_cast<double>(shape.loss_block_rows)); }
@@ -105,11 +129,25 @@ double moe_backward(const Sizes& n, const MemoryShape& shape) {
 }
 
 double last_layer_backward(const Sizes& n, const MemoryShape& shape) {
-  const double F = static_cast<double>(shape.intermediate_size);
   const double gradients = 4 * n.N * n.p * static_cast<double>(shape.num_attention_heads * shape.head_dim);  // of output, q, k, v
+  const double whole = attention(n, shape);
+  const Kept kept = kept_by(n, shape);
   double most = 0;
-  if (shape.num_moe_layers < shape.num_layers) most = std::max({most, dense_backward(n, F), gradients - dense_feed_forward(n, F)});
-  if (shape.num_moe_layers > 0) most = std::max({most, moe_backward(n, shape), gradients - moe_feed_forward(n, shape)});
+  // First through the feed-forward part; then, when what it kept is freed, through attention. Each is computed again before, if it is.
+  const auto through = [&](double backward, double part, double part_kept) {
+    double again = 0, attention_again = whole - kept.attention;
+    if (shape.recompute == Recompute::kLayer) {
+      again = whole - kept.attention + part - part_kept;
+      attention_again = again - part;
+    }
+    most = std::max({most, again + backward, attention_again + gradients - part_kept});
+  };
+  const double dense = dense_feed_forward(n, static_cast<double>(shape.intermediate_size)), moe = moe_feed_forward(n, shape);
+  if (shape.num_moe_layers < shape.num_layers) through(dense_backward(n, static_cast<double>(shape.intermediate_size)), dense, kept.dense);
+  if (shape.num_moe_layers > 0) {
+    const double experts_again = shape.recompute == Recompute::kExperts ? gate_up(n, shape) : 0;
+    through(experts_again + moe_backward(n, shape), moe, kept.moe);
+  }
   return most - n.N * n.a * n.D;
 }
 
@@ -127,8 +165,8 @@ MemoryEstimate estimate_memory(const MemoryShape& shape) {
   bytes.origin = static_cast<double>(shape.origin_parameters) * n.a;
 
   const double layers = static_cast<double>(shape.num_layers), moe_layers = static_cast<double>(shape.num_moe_layers);
-  bytes.activations = layers * attention(n, shape) + moe_layers * moe_feed_forward(n, shape) +
-                      (layers - moe_layers) * dense_feed_forward(n, static_cast<double>(shape.intermediate_size)) +
+  const Kept kept_parts = kept_by(n, shape);
+  bytes.activations = layers * kept_parts.attention + moe_layers * kept_parts.moe + (layers - moe_layers) * kept_parts.dense +
                       n.N * (3 * n.a * n.D + 2 * n.s + 16) +
                       static_cast<double>(shape.seq_length) * static_cast<double>(shape.head_dim) * n.s;
   const double reduction = static_cast<double>(shape.receive_bytes) - bytes.activations;
@@ -138,6 +176,25 @@ MemoryEstimate estimate_memory(const MemoryShape& shape) {
   bytes.buffers = std::max({0.0, loss(n, shape), backward, reduction + kept});
   bytes.worst_load = static_cast<double>(shape.expert - 1) * routed(n, shape) * moe_layers;
   return bytes;
+}
+
+std::string largest_parts(const MemoryEstimate& estimate) {
+  struct Part {
+    const char* name;
+    double bytes;
+    const char* keys;
+  };
+  std::vector<Part> parts = {{"weights, gradients and moments", estimate.model(),
+                              "model.hidden_size, model.num_layers, moe.num_experts; parallel.expert spreads experts"},
+                             {"activations", estimate.activations, "train.micro_batch_size, data.seq_length, train.recompute"},
+                             {"buffers", estimate.buffers, "train.micro_batch_size, model.intermediate_size"},
+                             {"uneven load", estimate.worst_load, "moe.capacity_factor"},
+                             {"the conversion", estimate.conversion, "train.micro_batch_size of the stage before, conversion_sequences"}};
+  std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.bytes > b.bytes; });
+  std::string text;
+  for (std::size_t i = 0; i < 3 && parts[i].bytes > 0; ++i)
+    text += fmt::format("{}{} {} ({})", text.empty() ? "" : ", ", parts[i].name, human_bytes(parts[i].bytes), parts[i].keys);
+  return text;
 }
 
 }  // namespace sluice::recipes

@@ -25,10 +25,15 @@
 //                   R 16                                  with an exchange that spans ranks: the order of arrival and its inverse
 //   the ends        N (3 a D + 2 s + 16)                  last residual, its norm, the norm's gradient; scale, losses; ids, targets
 //   RoPE            seq_length h s                        cosines and sines
+// What is recomputed is not kept (core/shape/recompute.hpp):
+//   layer           N 2 a D and the choice and plan        of each layer, in place of all above but the ends
+//   attention       N (2 a D + s + 8)                      of each attention
+//   experts         R (a D + s)                            of the routed experts of each MoE layer, without gate and up
 // `buffers`, needed besides at the worst moment of a step, is the largest of
 //   loss            min(N, B) (V p + c D) + N c D         a block of logits (B rows, core/nn/cross_entropy.hpp), gradient of its rows,
 //                   V D p                                 copy of all rows; with bfloat16 products a gradient of the head to be added
-//   backward        through the last layer: what its widest function allocates, less what is freed by then (memory_estimate.cpp)
+//   backward        through the last layer: what its widest function allocates, less what is freed by then (memory_estimate.cpp); and what
+//                   is recomputed of it
 //   reduction       the receive buffers, less the activations, which are freed by then
 // To backward and reduction the workspaces of the loss (logits, head's gradient) are added, as far as they are not used again: the arena
 // (core/tensor/workspaces.hpp) keeps them.
@@ -38,8 +43,10 @@
 #pragma once
 
 #include "core/base/dtype.hpp"
+#include "core/shape/recompute.hpp"
 
 #include <cstdint>
+#include <string>
 
 namespace sluice::recipes {
 
@@ -73,6 +80,7 @@ struct MemoryShape {
   std::int64_t expert_hidden_size = 0;
   std::int64_t shared_hidden_size = 0;  // of all shared experts of a layer together
   bool spanning_exchange = false;       // rows travel: one that spans ranks (parallel/plan/exchange_kind.hpp)
+  Recompute recompute = Recompute::kNone;
 };
 
 /// Bytes on one rank.
@@ -92,5 +100,9 @@ struct MemoryEstimate {
 };
 
 MemoryEstimate estimate_memory(const MemoryShape& shape);
+
+/// The three largest parts of an estimate with the keys of a recipe that make them smaller, as a clause: "activations 3.1 GiB
+/// (train.micro_batch_size, train.recompute), ...".
+std::string largest_parts(const MemoryEstimate& estimate);
 
 }  // namespace sluice::recipes

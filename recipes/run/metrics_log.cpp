@@ -54,6 +54,8 @@ JsonRow metrics_row(const StepMetrics& metrics, const std::string& model) {
   add("exchange_bytes_intra", metrics.exchange_bytes_intra);
   add("exchange_bytes_inter", metrics.exchange_bytes_inter);
   add("memory_bytes", metrics.memory_bytes);
+  add("memory_allocated_bytes", metrics.memory_allocated_bytes);
+  add("memory_reserved_bytes", metrics.memory_reserved_bytes);
   add("mfu", metrics.mfu);
   add("validation_loss", metrics.validation_loss);
   add("validation_bits_per_byte", metrics.validation_bits_per_byte);

@@ -58,6 +58,7 @@ struct StepMetrics {
   std::optional<std::int64_t> exchange_bytes_intra;
   std::optional<std::int64_t> exchange_bytes_inter;
   std::optional<std::int64_t> memory_bytes;
+  std::optional<std::int64_t> memory_allocated_bytes, memory_reserved_bytes;  // of a GPU: of tensors at most so far, and held for them
   std::optional<double> mfu;
   std::optional<double> validation_loss;
   std::optional<double> validation_bits_per_byte;

@@ -74,6 +74,9 @@ std::vector<std::string> format_run_header(const RunHeader& header) {
         "balance",
         fmt::format("a pass for the counts of the whole step comes first, +{:.0f}% of a step (balance_loss: lagged or sequence needs none)",
                     100 * *header.balance_prepass_fraction)));
+  if (!header.products.empty()) lines.push_back(entry("products", header.products));
+  if (!header.device_memory.empty()) lines.push_back(entry("device memory", header.device_memory));
+  for (const std::string& text : header.recompute) lines.push_back(entry(&text == &header.recompute.front() ? "recompute" : "", text));
   lines.push_back(entry("memory", memory_text(header.memory)));
   return lines;
 }

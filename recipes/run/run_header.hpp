@@ -47,6 +47,9 @@ struct RunHeader {
   std::string data;                                // "7 files, 39.8 MB of text, 9.9M tokens, vocabulary 4096"; "" if not known yet
   std::vector<std::string> later_data;             // of stages with other training text: "stage 'wide': 2 files, ..."
   std::string validation;                          // "64 sequences of 256, of the 1024 there are"; "" if there is none
+  std::string products;                            // how a GPU multiplies, and what it is waited for; "" on the CPU
+  std::string device_memory;                       // "139.8 GiB, 0.6 GiB of them taken by driver and libraries"; "" on the CPU
+  std::vector<std::string> recompute;              // by stage that recomputes: "stage 'sparse': layer, ..."
   MemoryEstimate memory;                           // of the stage that needs most, one rank
   std::optional<double> balance_prepass_fraction;  // extra pass that collects routing / forward and backward time; absent if not needed
 };

@@ -111,6 +111,12 @@ const Keys<TrainConfig>& train_keys() {
       boolean_key("deterministic", &TrainConfig::deterministic,
                   "on a GPU, only algorithms that give equal bits in every run; false allows faster ones. The CPU always gives equal bits",
                   {"use_deterministic_algorithms", "deterministic_mode", "full_determinism"}),
+      may_change(
+          choice_key("recompute", &TrainConfig::recompute, {},
+                     "computed a second time in backward instead of kept in memory, with the same bits: whole layers (their rows then "
+                     "travel to the experts twice), attention, or routed experts",
+                     {"activation_checkpointing", "activation_checkpoint", "gradient_checkpointing", "recompute_granularity",
+                      "recompute_activations", "enable_activation_checkpointing"})),
       choice_key("matmul_precision", &TrainConfig::matmul_precision, {},
                  "of float32 products on a GPU: highest is float32, high TF32, medium bfloat16",
                  {"float32_matmul_precision", "allow_tf32", "tf32"}),

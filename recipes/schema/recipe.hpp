@@ -5,6 +5,7 @@
 #include "core/base/dtype.hpp"
 #include "core/optim/lr_schedule.hpp"
 #include "core/shape/decoder_config.hpp"
+#include "core/shape/recompute.hpp"
 #include "data/text_choices.hpp"
 #include "moe/plan/conversion.hpp"
 #include "moe/plan/moe_config.hpp"
@@ -70,6 +71,7 @@ struct TrainConfig {
   double max_grad_norm = 1.0;  // 0: no clipping
   bool deterministic = true;   // on a GPU; a CPU always is
   MatmulPrecision matmul_precision = MatmulPrecision::kHighest;
+  Recompute recompute = Recompute::kNone;
   // The schedule's rate is multiplied by these for router rows and for routed experts.
   double router_learning_rate_factor = 1.0;
   double expert_learning_rate_factor = 1.0;

@@ -114,7 +114,8 @@ std::string describe(const std::vector<Difference>& differences, bool finished) 
   for (const Difference& d : differences)
     list += fmt::format("{}{} was {}, is {}", list.empty() ? "" : "; ", d.key, d.old_value, d.new_value);
   return fmt::format(
-      "the recipe changed since the run was started: {}; only parallel, train.micro_batch_size, checkpoint{} may change: "
+      "the recipe changed since the run was started: {}; only parallel, device, train.micro_batch_size, train.recompute, checkpoint{} may "
+      "change: "
       "restore it, or start a new run under another name",
       list, finished ? " and intervals" : ", intervals and stages not yet reached");
 }

@@ -15,6 +15,7 @@ MemoryShape memory_shape(const ModelDescription& model, const Layout& layout, co
   shape.dtype = model.dtype;
   shape.product = from_torch(product_type(to_torch(model.dtype), load.device));
   shape.threads = load.threads;
+  shape.recompute = load.recompute;
   // The longest micro-batch comes first.
   shape.micro_batch_size = parallel::micro_batches({0, load.local_batch_size}, load.micro_batch_size).front().count;
   shape.seq_length = load.seq_length;

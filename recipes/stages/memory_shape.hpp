@@ -18,6 +18,7 @@ struct RankLoad {
   std::int64_t threads = 1;
   at::Device device = at::kCPU;
   parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
+  Recompute recompute = Recompute::kNone;
 };
 
 /// All fields but origin_parameters, which the caller sets.

@@ -6,6 +6,7 @@
 #include "core/base/log.hpp"
 #include "core/tensor/device_settings.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "core/tensor/error_line.hpp"
 #include "core/tensor/host_memory.hpp"
 #include "recipes/run/stop_signal.hpp"
 #include "recipes/run/summary.hpp"
@@ -42,6 +43,21 @@ std::int64_t target_bytes(const LocalBatch& batch, const std::vector<std::int32_
 }  // namespace
 
 ExitCode Trainer::run() {
+  try {
+    return train();
+  } catch (const std::exception& exception) {
+    const Error error = as_error(exception);
+    if (error.code() != ExitCode::kOutOfMemory || data_.empty()) throw;
+    // Of this rank alone or of all, as it was thrown.
+    const auto index = static_cast<std::size_t>(state_.stage);
+    const std::string text = fmt::format("{}. What stage '{}' takes, estimated: {}; {}", error.what(), recipe_.stages[index].name,
+                                         largest_parts(estimate_stage(index)), last_good());
+    if (dynamic_cast<const AgreedError*>(&exception) != nullptr) throw AgreedError(error.code(), text);
+    throw Error(error.code(), text);
+  }
+}
+
+ExitCode Trainer::train() {
   if (!open_run()) return ExitCode::kDone;
   const std::filesystem::path checkpoint = find_checkpoint();
   open_data(checkpoint);
@@ -138,6 +154,7 @@ StepOptions Trainer::step_options(std::size_t index) const {
   options.micro_batch_size = stage.train.micro_batch_size;
   options.learning_rate = learning_rate(recipe_, index, state_.stage_step);
   options.max_grad_norm = stage.train.max_grad_norm;
+  options.recompute = stage.train.recompute;
   options.adamw = {stage.train.adam_beta1,
                    stage.train.adam_beta2,
                    stage.train.adam_eps,

@@ -36,10 +36,12 @@ class Trainer {
  public:
   Trainer(parallel::World& world, const Recipe& recipe, const std::string& resolved);
 
-  /// Trains to the end of the recipe or until a stop is requested.
+  /// Trains to the end of the recipe or until a stop is requested. If memory does not suffice, the error (exit 6) says what the stage takes
+  /// and which keys make it less.
   ExitCode run();
 
  private:
+  ExitCode train();
   // Start (trainer_start.cpp)
   /// The recipe of this run's last start; nothing, with a warning on rank 0, if its record is gone. Data error if the record is damaged.
   std::optional<Recipe> recipe_before() const;
@@ -69,6 +71,8 @@ class Trainer {
   void print_header();
   /// The run's model with the sparse shape `moe`; without: dense.
   ModelDescription description_of(const std::optional<moe::MoeConfig>& moe) const;
+  /// For the header: how a GPU multiplies, and what the host waits for.
+  std::string describe_products() const;
   /// What the lines before a run and before a stage say of it; `shape` is left "".
   StageLine stage_line(std::size_t index, const ParameterCount& parameters) const;
   /// The memory that the stage with this index needs, its conversion included.
@@ -136,6 +140,7 @@ class Trainer {
   std::vector<RankAbilities> abilities_;  // by rank
   DeviceChoice device_;
   at::Device own_device_ = at::kCPU;  // of this rank
+  std::int64_t device_overhead_ = 0;  // bytes of its memory that are not ours
   Bfloat16Choice bfloat16_;
   std::unique_ptr<RunLock> lock_;
   std::map<std::int64_t, Layout> layouts_;  // by parallel.expert; each is made once, in the order of the stages

@@ -2,6 +2,8 @@
 #include "core/base/integers.hpp"
 #include "core/base/log.hpp"
 #include "core/base/machine_memory.hpp"
+#include "core/ops/cuda.hpp"
+#include "core/tensor/cuda_device.hpp"
 #include "recipes/convert/architecture.hpp"
 #include "recipes/run/units.hpp"
 #include "recipes/schema/conversion.hpp"
@@ -41,6 +43,20 @@ std::string validation_text(const EvaluationSet& set, const data::Corpus& corpus
                                      : fmt::format("{}, of the {} there are", text, corpus.validation().total_windows());
 }
 
+// "stage 'sparse': layer, 12.6 MB a rank and step travel to the experts and back once more".
+std::string describe_recompute(const Stage& stage, const DecoderConfig& shape, DType dtype, int ranks) {
+  std::string text = fmt::format("stage '{}': {}", stage.name, name_of(stage.train.recompute));
+  if (stage.train.recompute != Recompute::kLayer || !stage.moe) return text;
+  const std::int64_t expert = stage.parallel.expert;
+  if (!parallel::spans_ranks(parallel::resolve(stage.parallel.exchange, static_cast<int>(expert)))) return text;
+  // At even load: rows of other ranks' experts, there and back.
+  const double rows = static_cast<double>(stage.train.global_batch_size / ranks * stage.data.seq_length * stage.moe->top_k);
+  const double elsewhere = static_cast<double>(expert - 1) / static_cast<double>(expert);
+  const double bytes = 2 * rows * elsewhere * static_cast<double>(shape.hidden_size) * static_cast<double>(stage.moe->layers.size()) *
+                       static_cast<double>(size_of(dtype));
+  return text + fmt::format(", {} a rank and step travel to the experts and back once more", human_bytes(bytes));
+}
+
 }  // namespace
 
 ModelDescription Trainer::description_of(const std::optional<moe::MoeConfig>& moe) const {
@@ -59,9 +75,13 @@ StageLine Trainer::stage_line(std::size_t index, const ParameterCount& parameter
 
 MemoryEstimate Trainer::estimate_stage(std::size_t index) const {
   const auto of = [&](const Stage& stage, const std::optional<moe::MoeConfig>& moe, bool has_origin) {
-    const RankLoad load{
-        stage.train.micro_batch_size, stage.train.global_batch_size / world_.size(), stage.data.seq_length, threads_, own_device_,
-        stage.parallel.exchange};
+    const RankLoad load{stage.train.micro_batch_size,
+                        stage.train.global_batch_size / world_.size(),
+                        stage.data.seq_length,
+                        threads_,
+                        own_device_,
+                        stage.parallel.exchange,
+                        stage.train.recompute};
     MemoryShape shape = memory_shape(description_of(moe), layouts_.at(stage.parallel.expert), load);
     if (has_origin) shape.origin_parameters = 3 * shape_.hidden_size * moe::routed_columns(shape_, *moe) * shape.num_moe_layers;
     return estimate_memory(shape);
@@ -77,6 +97,22 @@ MemoryEstimate Trainer::estimate_stage(std::size_t index) const {
     balancing = balancing_bytes(description_of(stage.moe), stage.conversion_sequences * stage.data.seq_length);
   estimate.conversion = std::max(0.0, of(stage, before, false).model() + balancing - estimate.activations - estimate.buffers);
   return estimate;
+}
+
+std::string Trainer::describe_products() const {
+  const bool bfloat16 = recipe_.dtype == DType::kBFloat16;
+  std::string text = bfloat16 ? "a micro-batch's gradient of a weight is rounded to bfloat16 once, then added in float32; " : "";
+  const bool is_sparse =
+      std::any_of(recipe_.stages.begin(), recipe_.stages.end(), [](const Stage& stage) { return stage.moe.has_value(); });
+  const bool spread =
+      std::any_of(recipe_.stages.begin(), recipe_.stages.end(), [](const Stage& stage) { return stage.parallel.expert > 1; });
+  const bool at_once = bfloat16 && std::all_of(abilities_.begin(), abilities_.end(),
+                                               [](const RankAbilities& rank) { return ops::has_grouped_kernel(rank.device.device.major); });
+  if (is_sparse) text += at_once ? "a rank's experts at once; " : "experts one after the other; ";
+  if (is_sparse && (spread || !at_once))
+    return text + "counts are read from the device once for each sparse layer, micro-batch and forward pass";
+  return text +
+         (world_.size() == 1 ? "nothing is read from the device between reports" : "only what ranks exchange is read between reports");
 }
 
 void Trainer::print_header() {
@@ -104,6 +140,8 @@ void Trainer::print_header() {
       line.shape += describe_rate_factors(stage.train);
       prepass = prepass || (reads_step_routing(moe) && accumulation_steps(stage.train, world_.size()) > 1);
     }
+    if (stage.train.recompute != Recompute::kNone)
+      header.recompute.push_back(describe_recompute(stage, shape_, recipe_.dtype, world_.size()));
     const MemoryEstimate estimate = estimate_stage(i);
     if (estimate.total() + estimate.conversion > most.total() + most.conversion) most = estimate;
     header.stages.push_back(std::move(line));
@@ -122,6 +160,10 @@ void Trainer::print_header() {
   if (recipe_.dtype == DType::kBFloat16) header.processor += "; bfloat16 products " + bfloat16_.text;
   if (device_.kind == Device::kCuda) {
     header.processor += "; on the device " + device_.stored;
+    header.products = describe_products();
+    header.device_memory =
+        fmt::format("{}, {} of them taken by the driver, libraries and other processes",
+                    human_bytes(static_cast<double>(device_memory(own_device_).total)), human_bytes(static_cast<double>(device_overhead_)));
     for (const Stage& stage : recipe_.stages)
       if (!stage.train.deterministic)
         header.processor += fmt::format("; stage '{}' may use algorithms whose bits differ from run to run", stage.name);
@@ -146,11 +188,16 @@ void Trainer::print_header() {
         "stage '{}': no architecture of Transformers is such a model ({}): its checkpoints hold all of it, but AutoModelForCausalLM does "
         "not open them",
         recipe_.stages.back().name, choice.reason);
-  const double needed = (most.total() + most.conversion) * world_.placement().local_size, available = machine_memory().available;
+  const bool cuda = device_.kind == Device::kCuda;
+  const double needed = (most.total() + most.conversion) * (cuda ? 1 : world_.placement().local_size),
+               available = cuda ? static_cast<double>(device_memory(own_device_).free) : machine_memory().available;
   if (available > 0 && needed > available)
     log_warning(
-        "the {} a rank are {} on this machine, and {} are free: lower train.micro_batch_size or the model's sizes, or use more nodes",
-        human_bytes(most.total() + most.conversion), human_bytes(needed), human_bytes(available));
+        "the {} a rank are {} on this {}, and {} are free: lower train.micro_batch_size or the model's sizes, set train.recompute, or use "
+        "more "
+        "{}",
+        human_bytes(most.total() + most.conversion), human_bytes(needed), cuda ? "device" : "machine", human_bytes(available),
+        cuda ? "devices" : "nodes");
 }
 
 }  // namespace sluice::recipes

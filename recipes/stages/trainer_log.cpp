@@ -64,6 +64,11 @@ void Trainer::log_step(const PendingStep& step, const StepResult& result, double
   row_.mfu = flops_per_token(model_->config, active, stage.data.seq_length) * static_cast<double>(tokens) / seconds / peak_flops_;
   row_.elapsed_seconds = elapsed_before_ + monotonic_seconds() - started_at_;
   row_.memory_bytes = resident_bytes();
+  if (device_.kind == Device::kCuda) {
+    const DeviceMemory memory = device_memory(own_device_);
+    row_.memory_allocated_bytes = memory.peak_allocated;
+    row_.memory_reserved_bytes = memory.reserved;
+  }
   if (world_.size() > 1) row_.exposed_comm_seconds = result.communication_seconds + step.exchanged.seconds;
   const std::vector<std::vector<std::int64_t>>& expert_counts = result.counts.experts;
   if (model_->moe) {

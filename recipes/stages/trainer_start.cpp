@@ -234,6 +234,7 @@ void Trainer::settle_processor(const ComputedWith* before) {
   const TrainConfig& train = recipe_.stages.front().train;
   use_settings({train.deterministic, name_of(train.matmul_precision)}, own_device_);
   if (device_.kind == Device::kCuda) {
+    on_all_ranks(world_, "start of the device", [&] { device_overhead_ = start_device(own_device_); });
     bfloat16_ = device_bfloat16(abilities_);
   } else {
     const bool resumed = device_before == Device::kCpu;

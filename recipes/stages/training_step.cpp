@@ -59,7 +59,7 @@ class GradientStep {
   }
 
   ForwardOutput forward(const ModelInput& input) {
-    ForwardOutput output = network_.forward(input.batch, nullptr, {options_.step, "forward"});
+    ForwardOutput output = network_.forward(input.batch, nullptr, {options_.step, "forward", options_.recompute});
     seen_.add(output.statistics);
     if (objective_.reads_step_routing && !has_prepass()) step_routing_ = over_all_ranks(seen_);
     return output;

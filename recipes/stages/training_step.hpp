@@ -23,6 +23,7 @@ struct StepOptions {
   std::int64_t micro_batch_size = 8;
   double learning_rate = 0.0;
   double max_grad_norm = 1.0;
+  Recompute recompute = Recompute::kNone;
   AdamWConfig adamw;
   StepHooks hooks;
 };

@@ -23,7 +23,8 @@ namespace ops {
 
 Backend backend_of(at::Device device, bool has_cuda) {
   if (uses_composed() || device.is_meta()) return Backend::kComposed;
-  return emulates && has_cuda ? Backend::kCuda : Backend::kCpuKernels;
+  if (!emulates) return Backend::kCpuKernels;
+  return has_cuda ? Backend::kCuda : Backend::kComposed;
 }
 
 }  // namespace ops

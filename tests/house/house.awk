@@ -149,7 +149,7 @@ $0 ~ unfinished { fail(FILENAME ":" FNR, "unfinished: " $0) }
 /^#include <fmt\/format\.h>/ { fmt_format[FILENAME] = 1 }
 /^[ \t]*#[ \t]*include/ { if (is_code(FILENAME)) note_include() }
 
-FILENAME == "tests/CMakeLists.txt" && /^set\((plain|torch|emulated)_folders / {
+FILENAME == "tests/CMakeLists.txt" && /^set\((plain|torch|emulated|gpu)_folders / {
   sub(/^set\([a-z_]+ /, "")
   sub(/\).*/, "")
   n = split($0, folders, " ")

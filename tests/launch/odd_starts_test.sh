@@ -117,7 +117,7 @@ ends limit $? 3 "error: checkpoint of step 5 was not written (rank 0): $scratch/
 for kilobytes in 250000 400000; do
   (ulimit -v $kilobytes && alone memory) >/dev/null 2>memory.err
   code=$?
-  [ $code = 3 ] || fail "memory of $kilobytes kB: exit code $code"
+  [ $code = 6 ] || fail "memory of $kilobytes kB: exit code $code"
   [ "$(grep -c . memory.err)" = 1 ] && grep -Eq '^(error|sluice): .*(ulimit -v|not enough memory)' memory.err ||
     fail "memory of $kilobytes kB: on standard error: $(head -n 5 memory.err)"
 done

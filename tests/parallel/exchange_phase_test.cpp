@@ -1,4 +1,5 @@
 // What an exchange says of itself on the wire: the phase of the pass it belongs to, not of the one it usually is.
+#include "parallel/exchange_node.hpp"
 #include "parallel/token_exchange.hpp"
 
 #include "parallel/comm/loopback_communicator.hpp"
@@ -54,7 +55,7 @@ Labels labels_of(const StepContext& context, bool backward) {
   const at::Tensor weights = at::ones({3, 1}, at::kDouble).set_requires_grad(backward);
   const RoutingPlan plan = make_routing_plan(at::tensor({1, 0, 1}, at::kLong).view({3, 1}), 2);
   const ExpertFunction experts = [](const ExpertChunk& chunk) { return chunk.rows * chunk.row_weights.unsqueeze(1); };
-  const at::Tensor y = exchange->run(x, weights, plan, experts, context, "layers.0.feed_forward");
+  const at::Tensor y = exchange->run(x, weights, exchange->open(plan, context, "layers.0.feed_forward"), context.phase, experts);
   if (backward) y.sum().backward();
   return recorder->labels;
 }

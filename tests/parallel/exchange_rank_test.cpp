@@ -1,4 +1,5 @@
 // The flat exchange against the local one computed by hand: rows, weights and gradients, and byte counters equal to the plan's.
+#include "parallel/exchange_node.hpp"
 #include "parallel/token_exchange.hpp"
 
 #include "core/base/random.hpp"
@@ -51,9 +52,8 @@ void check_exchange(const std::vector<int>& node_of_member) {
   at::Tensor w = numbers(tokens, kTopK, rank, "w").set_requires_grad(true);
   const auto exchange = make_exchange(ExchangeKind::kFlat, {group, node_of_member});
   bool ordered = true;
-  const at::Tensor y = exchange->run(
-      x, w, plan,
-      [&](const ExpertChunk& chunk) {
+  const at::Tensor y =
+      exchange->run(x, w, exchange->open(plan, {7, "forward"}, "layers.0.feed_forward"), "forward", [&](const ExpertChunk& chunk) {
         std::vector<double> factors;
         const at::Tensor order = chunk.rows.detach().select(1, 0).contiguous();
         const std::vector<std::int64_t> received = integers_of(chunk.counts);
@@ -64,8 +64,7 @@ void check_exchange(const std::vector<int>& node_of_member) {
             factors.push_back(factor(rank * owned + e));
           }
         return chunk.rows * chunk.row_weights.unsqueeze(1) * at::tensor(factors, at::kDouble).unsqueeze(1);
-      },
-      {7, "forward"}, "layers.0.feed_forward");
+      });
   REQUIRE_ALL_RANKS(ordered);  // rows of an expert stand by (token, k) of the whole group, never by arrival
   const at::Tensor dy = numbers(tokens, kWidth, rank, "dy");
   (y * dy).sum().backward();

@@ -3,7 +3,10 @@
 
 #include "core/base/cuda_answer.hpp"
 
+#include <ATen/Functions.h>
 #include <ATen/cuda/CUDAContext.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
@@ -82,6 +85,30 @@ std::vector<CudaLink> find_cuda_links() {
 }
 
 void use_cuda_device(int index) { c10::cuda::set_device(static_cast<c10::DeviceIndex>(index)); }
+
+DeviceMemory device_memory(at::Device device) {
+  if (!device.is_cuda()) return {};
+  const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
+  constexpr std::size_t kAll = 0;  // of small and large blocks together
+  DeviceMemory memory;
+  memory.allocated = stats.allocated_bytes[kAll].current;
+  memory.peak_allocated = stats.allocated_bytes[kAll].peak;
+  memory.reserved = stats.reserved_bytes[kAll].current;
+  std::size_t free = 0, total = 0;
+  C10_CUDA_CHECK(cudaMemGetInfo(&free, &total));
+  memory.free = static_cast<std::int64_t>(free);
+  memory.total = static_cast<std::int64_t>(total);
+  return memory;
+}
+
+std::int64_t start_device(at::Device device) {
+  if (!device.is_cuda()) return 0;
+  const at::Tensor a = at::ones({64, 64}, at::TensorOptions(at::kFloat).device(device));
+  at::mm(a, a);
+  wait_for(device);
+  const DeviceMemory memory = device_memory(device);
+  return memory.total - memory.free - memory.reserved;
+}
 
 void wait_for(at::Device device) {
   if (device.is_cuda()) at::cuda::getCurrentCUDAStream(device.index()).synchronize();

@@ -32,6 +32,15 @@ line "$error"
 expect 0 diverged checkpoint.save_interval=100 allow_schedule_change=true
 says 'resuming after step 4'
 
+# Where steps are reported late, the step is told all the same, and nothing changed after it.
+SLUICE_HOST_MEMORY=staged expect 5 late "${explode[@]}" log_interval=100
+once '^error: step [5-8]: the (loss|gradient norm) is (nan|inf)[ ;].*first non-finite gradient: '
+[[ $error == *"$(grep -ho 'step [5-8]: the [a-z ]* is' late.err)"* ]] || fail "reported late: $(cat late.err), at once: $error"
+
+# More memory than there is: how much, what takes it and the keys that make it less.
+expect 6 large model.hidden_size=4096 model.intermediate_size=16777216
+once '^error: not enough memory: [0-9]+ bytes were asked for at once; .* weights, gradients and moments [0-9.]+ TiB \(model\.hidden_size.*no checkpoint was saved yet'
+
 # Divergence by the very last update, which no later step would notice.
 expect 5 last_update stages.sparse.max_steps=1 "${explode[@]}" stages.sparse.train.learning_rate=1e39
 [ ! -e last_update/checkpoints/step-00000005 ] || fail 'weights that are not finite were saved'

@@ -30,6 +30,18 @@ for name in layout_softmax layout_sigmoid; do
   same_runs $name-staged $name-4x2 0
 done
 
+# Reports that are left to every fifth step, as where they would make the host wait, tell what reports of every step do.
+recipe=$source_dir/tests/recipes/layout/layout_softmax.yaml
+train_run late-own 1 log_interval=5 || fail "log_interval=5: $(grep -i error late-own.log | head -5)"
+SLUICE_HOST_MEMORY=staged train_run late-staged 1 log_interval=5 || fail "late reports: $(grep -i error late-staged.log | head -5)"
+same_runs late-staged late-own 0
+# What is recomputed in backward has the same bits.
+for part in layer attention experts; do
+  train_run recompute-$part 4 parallel.expert=2 train.micro_batch_size=2 train.recompute=$part ||
+    fail "recompute $part: $(grep -i error recompute-$part.log | head -5)"
+  same_runs recompute-$part layout_softmax-4x2 0
+done
+
 # On the operations as a device would compute them, the same training too, again in any layout.
 composed() {
   SLUICE_OPERATIONS=composed train_run "layout_softmax-composed-$1" "${1%x*}" "parallel.expert=${1#*x}" train.micro_batch_size="$2" ||

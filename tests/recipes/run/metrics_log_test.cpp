@@ -39,6 +39,7 @@ TEST_CASE("a row has the contract's names in its order; what is absent is absent
   metrics.window = WindowLoad{50, {0.75, {0.75, 0.5}, {0, 1}, 1, 2}, {0.25, 0.125}};
   metrics.choice_changed_steps = 10;
   metrics.exchange_bytes_intra = metrics.exchange_bytes_inter = metrics.memory_bytes = 3;
+  metrics.memory_allocated_bytes = metrics.memory_reserved_bytes = 3;
   std::string names;
   const JsonRow full = metrics_row(metrics);
   for (const auto& item : full.items()) names += item.first + " ";
@@ -50,7 +51,7 @@ TEST_CASE("a row has the contract's names in its order; what is absent is absent
           "expert_dense_cosine "
           "router_grad_norm choice_changed choice_changed_steps "
           "exchange_bytes_intra exchange_bytes_inter "
-          "memory_bytes mfu "
+          "memory_bytes memory_allocated_bytes memory_reserved_bytes mfu "
           "validation_loss validation_bits_per_byte expert_cosine/layers.0 expert_cosine/layers.7 max_violation/layers.0 "
           "max_violation/layers.7 "
           "window_steps window_max_violation window_dead_experts window_starved_experts window_dead_experts/layers.0 "

@@ -25,12 +25,13 @@ std::string refused(const std::vector<std::string>& overrides, std::size_t reach
 
 TEST_CASE("the layout, intervals and later stages may change on restart") {
   CHECK(refused({}).empty());
-  CHECK(refused(
-            {"parallel.expert=2", "parallel.exchange=flat", "parallel.threads=3", "parallel.timeout_seconds=5", "train.micro_batch_size=1",
-             "log_interval=1", "eval_interval=2", "balance_window=3", "checkpoint.save_interval=3", "checkpoint.keep=1", "name=other",
-             "run_dir=elsewhere", "allow_schedule_change=true", "stages.dense.parallel.expert=4", "stages.dense.train.micro_batch_size=2"},
-            3)
-            .empty());
+  CHECK(
+      refused({"parallel.expert=2", "parallel.exchange=flat", "parallel.threads=3", "parallel.timeout_seconds=5",
+               "train.micro_batch_size=1", "log_interval=1", "eval_interval=2", "balance_window=3", "checkpoint.save_interval=3",
+               "checkpoint.keep=1", "name=other", "run_dir=elsewhere", "allow_schedule_change=true", "device=cuda", "train.recompute=layer",
+               "parallel.mixed_devices=true", "stages.dense.parallel.expert=4", "stages.dense.train.micro_batch_size=2"},
+              3)
+          .empty());
   CHECK(refused({"stages.sparse.max_steps=99", "stages.sparse.moe.top_k=3", "stages.flat.train.learning_rate=1"}).empty());
 }
 
@@ -87,14 +88,15 @@ TEST_CASE("a recipe without the place where the run stands is told so") {
 TEST_CASE("one line names every difference") {
   CHECK(describe({{"seed", "17", "18"}, {"init_from", "nothing", "a"}}, false) ==
         "the recipe changed since the run was started: seed was 17, is 18; init_from was nothing, is a; only parallel, "
-        "train.micro_batch_size, checkpoint, intervals and stages "
+        "device, train.micro_batch_size, train.recompute, checkpoint, intervals and stages "
         "not yet reached may change: restore it, or start a new run under another name");
 }
 
 TEST_CASE("of a finished run no stage is said to be open to change") {
   CHECK(describe({{"stages", "[dense, sparse]", "[dense, wide]"}}, true) ==
         "the recipe changed since the run was started: stages was [dense, sparse], is [dense, wide]; only parallel, "
-        "train.micro_batch_size, checkpoint and intervals may change: restore it, or start a new run under another name");
+        "device, train.micro_batch_size, train.recompute, checkpoint and intervals may change: restore it, or start a new run under "
+        "another name");
 }
 
 TEST_CASE("a record from before router_init reads as normal rows, as such a run began") {

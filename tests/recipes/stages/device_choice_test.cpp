@@ -15,8 +15,8 @@ CudaDevice device(const std::string& uuid, int major = 9) {
   return {major == 9 ? "NVIDIA H200" : major == 8 ? "NVIDIA A100" : "Tesla T4", "GPU-" + uuid, major, major == 7 ? 5 : 0, 150'000'000'000};
 }
 
-CudaDevices with(const std::vector<CudaDevice>& visible) { return {true, visible, "", "13.0", "CUDA 13.0, cuDNN 9.19.0", "80-real;90"}; }
-CudaDevices without(const char* why) { return {true, {}, why, "", "CUDA 13.0, cuDNN 9.19.0", "80-real;90"}; }
+CudaDevices with(const std::vector<CudaDevice>& visible) { return {true, visible, "", "13.0", "CUDA 13.0, cuDNN 9.19.0", "80-real 90"}; }
+CudaDevices without(const char* why) { return {true, {}, why, "", "CUDA 13.0, cuDNN 9.19.0", "80-real 90"}; }
 
 // Two nodes of two devices, one a rank.
 std::vector<RankDevice> private_cards(int major_of_last = 9) {
@@ -76,7 +76,7 @@ TEST_CASE("a device asked for that a rank cannot use is refused in one line that
                 "device: cuda, but rank 3 on b has no device: CUDA_VISIBLE_DEVICES=7 names no device of this machine");
   check_refused(Device::kCuda, private_cards(7), Device::kAuto,
                 "device: cuda, but rank 3 on b has Tesla T4 (compute capability 7.5), and this program's kernels were compiled for "
-                "80-real;90: build it anew with -DCMAKE_CUDA_ARCHITECTURES=75");
+                "80-real 90: build it anew with -DCMAKE_CUDA_ARCHITECTURES=75");
   check_refused(Device::kCuda, private_cards(8), Device::kAuto,
                 "device: cuda, but rank 0 on a has NVIDIA H200 (compute capability 9.0), rank 3 on b has NVIDIA A100 (compute capability "
                 "8.0): they round differently, so replicas may part; set parallel.mixed_devices: true to accept that");

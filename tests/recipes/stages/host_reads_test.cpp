@@ -186,15 +186,19 @@ TEST_CASE("from a step that is not finite on nothing changes, and the report nam
 TEST_CASE("where experts are spread, the counts are read once a layer, micro-batch and pass forward, and never backward") {
   const LocalBatch batch = tiny_batch(4, 8, tiny_decoder().vocab_size);
   for (const std::int64_t micro_batch_size : {4, 2}) {
-    const moe::MoeConfig moe = sparse(1, moe::BalanceLoss::kGlobal);
-    TrainModel model = build_model(tiny_decoder(), moe, alone_layout(), at::kDouble, parallel::ExchangeKind::kFlat);
-    initialize(model, 3);
-    StepOptions options;
-    options.micro_batch_size = micro_batch_size;
-    const Observer observer;
-    compute_gradients(model, alone_layout(), batch, language_objective(model), options);
-    const int micro_batches = static_cast<int>(4 / micro_batch_size), passes = micro_batches > 1 ? 2 : 1;  // the balance's pass comes first
-    CHECK(counts_read == 2 * micro_batches * passes);
-    CHECK(values_read == 0);
+    for (const Recompute recompute : {Recompute::kNone, Recompute::kLayer, Recompute::kExperts}) {
+      INFO(name_of(recompute));
+      const moe::MoeConfig moe = sparse(1, moe::BalanceLoss::kGlobal);
+      TrainModel model = build_model(tiny_decoder(), moe, alone_layout(), at::kDouble, parallel::ExchangeKind::kFlat);
+      initialize(model, 3);
+      StepOptions options;
+      options.micro_batch_size = micro_batch_size;
+      options.recompute = recompute;
+      const Observer observer;
+      compute_gradients(model, alone_layout(), batch, language_objective(model), options);
+      const int micro_batches = static_cast<int>(4 / micro_batch_size), passes = micro_batches > 1 ? 2 : 1;  // the balance's pass first
+      CHECK(counts_read == 2 * micro_batches * passes);
+      CHECK(values_read == 0);
+    }
   }
 }

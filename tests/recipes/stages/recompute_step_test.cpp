@@ -1,0 +1,119 @@
+// Recomputing a part in backward changes no bit of a step, whatever the part, and takes less memory.
+#include "tests/support/catch.hpp"
+#include "tests/support/tensor_memory.hpp"
+#include "tests/support/tiny_model.hpp"
+
+#include <string>
+#include <vector>
+
+using namespace sluice;
+using namespace sluice::recipes;
+using namespace sluice::testing;
+
+namespace {
+
+constexpr Recompute kModes[] = {Recompute::kLayer, Recompute::kAttention, Recompute::kExperts};
+
+struct Case {
+  std::string name;
+  DecoderConfig config = tiny_decoder();
+  std::optional<moe::MoeConfig> moe;
+  parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  all.push_back({"dense"});
+  all.push_back({"dense, q/k-norm"});
+  all.back().config.qk_norm = QkNorm::kHead;
+  moe::MoeConfig moe = tiny_moe();
+  moe.aux_loss_coef = 0.1;
+  moe.z_loss_coef = 0.01;
+  all.push_back({"sparse", tiny_decoder(), moe});
+  moe.num_shared_experts = 1;
+  moe.capacity_factor = 1.0;
+  moe.num_experts = 8;
+  moe.family_size = 2;
+  moe.norm_topk_prob = false;
+  all.push_back({"families, shared experts, capacity", tiny_decoder(), moe});
+  moe.family_size = 1;
+  moe.score_func = moe::ScoreFunction::kSigmoid;
+  moe.balance_loss = moe::BalanceLoss::kSequence;
+  moe.bias_update_rate = 0.01;
+  all.push_back({"sigmoid, balance by sequence, rows that travel", tiny_decoder(), moe, parallel::ExchangeKind::kFlat});
+  return all;
+}
+
+TrainModel model_of(const Case& c, at::ScalarType type) {
+  TrainModel model = build_model(c.config, c.moe, alone_layout(), type, c.exchange);
+  initialize(model, 5);
+  return model;
+}
+
+struct Digits {
+  StepResult result;
+  std::vector<at::Tensor> gradients;
+  bool all_done = true;
+};
+
+Digits digits(const Case& c, at::ScalarType type, Recompute recompute, std::int64_t micro_batch_size) {
+  TrainModel model = model_of(c, type);
+  StepOptions options;
+  options.micro_batch_size = micro_batch_size;
+  options.recompute = recompute;
+  const LocalBatch batch = tiny_batch(4, 8, c.config.vocab_size);
+  Digits digits;
+  digits.result = gradients_of(model, batch, options);
+  for (const Parameter* p : model.parameters.trained()) {
+    digits.gradients.push_back(p->gradient.sum().clone());
+    digits.all_done = digits.all_done && model.parameters.is_final(*p);
+  }
+  return digits;
+}
+
+}  // namespace
+
+TEST_CASE("each way to recompute gives the gradients, losses and counts of none, to the last bit") {
+  for (const Case& c : cases()) {
+    for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kBFloat16}) {
+      for (const std::int64_t micro_batch_size : {4, 2}) {
+        const Digits kept = digits(c, type, Recompute::kNone, micro_batch_size);
+        CHECK(kept.all_done);
+        for (const Recompute recompute : kModes) {
+          INFO(c.name << ", " << at::toString(type) << ", micro-batches of " << micro_batch_size << ", " << name_of(recompute));
+          const Digits again = digits(c, type, recompute, micro_batch_size);
+          CHECK(again.result.terms == kept.result.terms);
+          CHECK(again.result.grad_norm == kept.result.grad_norm);
+          CHECK(again.result.counts.experts == kept.result.counts.experts);
+          CHECK(again.result.counts.dropped == kept.result.counts.dropped);
+          CHECK(again.all_done);
+          REQUIRE(again.gradients.size() == kept.gradients.size());
+          for (std::size_t i = 0; i < kept.gradients.size(); ++i) CHECK(again.gradients[i].equal(kept.gradients[i]));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("what is recomputed is not kept") {
+  DecoderConfig config = tiny_decoder();
+  config.num_layers = 6;
+  moe::MoeConfig moe = tiny_moe();
+  moe.layers = {0, 1, 2, 3, 4, 5};
+  const auto peak = [&](Recompute recompute) {
+    TrainModel model = model_of({"", config, moe}, at::kFloat);
+    StepOptions options;
+    options.micro_batch_size = 16;
+    options.recompute = recompute;
+    const LocalBatch batch = tiny_batch(16, 32, config.vocab_size);
+    return peak_bytes_of([&] { gradients_of(model, batch, options); });
+  };
+  const std::int64_t none = peak(Recompute::kNone), layer = peak(Recompute::kLayer), attention = peak(Recompute::kAttention),
+                     experts = peak(Recompute::kExperts);
+  INFO("none " << none << ", layer " << layer << ", attention " << attention << ", experts " << experts);
+  CHECK(layer < none / 2);
+  CHECK(attention < none * 9 / 10);
+  CHECK(experts < none * 9 / 10);
+  CHECK(layer < attention);
+  CHECK(layer < experts);
+}
