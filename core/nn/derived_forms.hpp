@@ -29,6 +29,9 @@ class DerivedForms {
     return form.tensor;
   }
 
+  /// Says that the form `name` was made from that version by somebody else.
+  void made(const std::string& name, std::int64_t version) { forms_[name].version = version; }
+
   /// Drops all forms. To be called if products need none any more, or if the value has moved to other memory, whose version says nothing
   /// about these forms.
   void clear() { forms_.clear(); }

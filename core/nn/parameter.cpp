@@ -54,6 +54,16 @@ void Parameter::move_value(at::Tensor place) {
   forms.clear();
 }
 
+void Parameter::place_compute(at::Tensor place) {
+  compute_memory = std::move(place);
+  forms.clear();
+  refresh_compute(at::kBFloat16);
+}
+
+void Parameter::compute_is_current() {
+  if (compute_memory.defined() && compute.is_same(compute_memory)) forms.made("compute", version());
+}
+
 void Parameter::refresh_compute(at::ScalarType type) {
   at::NoGradGuard no_grad;
   const at::ScalarType product = product_type(type, value.device());
@@ -63,7 +73,9 @@ void Parameter::refresh_compute(at::ScalarType type) {
     return;
   }
   compute = forms.get("compute", version(), [&](at::Tensor& form) {
-    if (!form.defined()) form = at::empty(value.sizes(), value.options().dtype(product));
+    if (!form.defined())
+      form =
+          product == at::kBFloat16 && compute_memory.defined() ? compute_memory : at::empty(value.sizes(), value.options().dtype(product));
     for_each_piece(form, value, [type](at::Tensor to, const at::Tensor& from) { to.copy_(from.to(type)); });
   });
 }

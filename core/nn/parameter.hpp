@@ -36,7 +36,8 @@ struct Parameter {
   /// bfloat16, stored as bfloat16, or as float32 if the device does not multiply bfloat16 natively (product_type() in
   /// core/tensor/dtype_map.hpp).
   at::Tensor compute;
-  DerivedForms forms;  // copies of `value` in other forms, for products; `compute` may be one of them
+  at::Tensor compute_memory;  // of place_compute(); undefined: `compute` has memory of its own
+  DerivedForms forms;         // copies of `value` in other forms, for products; `compute` may be one of them
   Gradient gradient;
   /// False: frozen. No gradient is computed, no moments are kept and nothing is updated. Must be set before a ParameterSet is made.
   bool trainable = true;
@@ -63,6 +64,11 @@ struct Parameter {
   /// Copies the value into `place`, which has its shape and type, and makes that the value's memory. Nothing else gives `value` other
   /// memory.
   void move_value(at::Tensor place);
+
+  /// From now on a bfloat16 `compute` lies in `place`, which has the value's shape, and has the value as it is now.
+  void place_compute(at::Tensor place);
+  /// Says that `place` was made from the value as it is now, by somebody else. Nothing is said if `compute` does not lie there.
+  void compute_is_current();
 
   /// A number that changes whenever `value` is written, by whatever code (derived_forms.hpp).
   std::int64_t version() const { return static_cast<std::int64_t>(value._version()); }

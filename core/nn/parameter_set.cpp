@@ -19,6 +19,21 @@ ParameterSet::ParameterSet(std::vector<Parameter*> parameters, bool with_gradien
   move_values();
   for (Class* each : {&dense_, &expert_}) each->buffers.gradient = at::zeros({each->plan.whole().count()}, options);
   place_gradients();
+  place_compute();
+}
+
+void ParameterSet::place_compute() {
+  const auto is_copy = [](const Parameter* p) { return p->compute.scalar_type() == at::kBFloat16 && p->value.scalar_type() == at::kFloat; };
+  if (trained_.empty() || !std::all_of(trained_.begin(), trained_.end(), is_copy)) return;
+  for (Class* each : {&dense_, &expert_})
+    each->buffers.compute = at::zeros({each->plan.whole().count()}, each->buffers.value.options().dtype(at::kBFloat16));
+  for (Parameter* p : trained_) p->place_compute(part(buffers(p->replication).compute, range_of(*p)).view(p->value.sizes()));
+}
+
+void ParameterSet::compute_is_current(Replication replication) {
+  if (!buffers(replication).compute.defined()) return;
+  for (Parameter* p : trained_)
+    if (p->replication == replication) p->compute_is_current();
 }
 
 // One by one, each old value going as soon as it is copied. Memory of the buffers that was not written yet takes no pages.

@@ -29,13 +29,16 @@ class ParameterSet {
   /// Those with a gradient, in the same order. Empty in a model that does not train.
   const std::vector<Parameter*>& trained() const { return trained_; }
 
-  /// The flat buffers of a class, each of plan().whole() elements; undefined in a model that does not train. Gaps and padding are zeros.
+  /// The flat buffers of a class, each of plan().whole() elements; undefined in a model that does not train. Gaps and padding of values and
+  /// gradients are zeros. `compute` holds the copies that products read, where these are bfloat16 copies of float32 values; else undefined.
   struct Buffers {
-    at::Tensor value, gradient;
+    at::Tensor value, gradient, compute;
   };
   const Buffers& buffers(Replication replication) const { return class_of(replication).buffers; }
   /// Where the parameters of a class lie in its buffers.
   const FlatPlan& plan(Replication replication) const { return class_of(replication).plan; }
+  /// Says that Buffers::compute was made from the values as they are now: by the optimizer, in the pass in which it changed them.
+  void compute_is_current(Replication replication);
   /// The elements of a trained parameter in the buffers of its class.
   const ElementRange& range_of(const Parameter& parameter) const { return ranges_.at(&parameter); }
 
@@ -72,6 +75,7 @@ class ParameterSet {
   Class& class_of(Replication replication) { return replication == Replication::kWorld ? dense_ : expert_; }
   void move_values();
   void place_gradients();
+  void place_compute();
 
   std::vector<Parameter*> parameters_, trained_;
   Class dense_, expert_;

@@ -20,6 +20,10 @@ std::optional<AdamwStep> controlled(AdamwStep step, const AdamwControl& control)
   return numbers[1] != 0.0 ? std::optional(step) : std::nullopt;
 }
 
+void write_copy(const AdamwOperands& p) {
+  if (p.copy.defined()) p.copy.copy_(p.value);
+}
+
 void kernel_whole(const AdamwOperands& p, const AdamwStep& numbers, const AdamwControl& control) {
   const auto step = controlled(numbers, control);
   if (!step) return;
@@ -27,6 +31,7 @@ void kernel_whole(const AdamwOperands& p, const AdamwStep& numbers, const AdamwC
     kernels::adamw_step(data_of<A>(p.value), data_of<const A>(p.grad), data_of<A>(p.exp_avg), data_of<A>(p.exp_avg_sq), p.value.numel(),
                         *step);
   });
+  write_copy(p);
 }
 
 void kernel_by_row(const AdamwOperands& p, at::IntArrayRef updates, const AdamwStep& numbers, const AdamwControl& control) {
@@ -36,6 +41,7 @@ void kernel_by_row(const AdamwOperands& p, at::IntArrayRef updates, const AdamwS
     kernels::adamw_step_by_row(data_of<A>(p.value), data_of<const A>(p.grad), data_of<A>(p.exp_avg), data_of<A>(p.exp_avg_sq),
                                p.value.size(0), p.value.size(1), updates.data(), *step);
   });
+  write_copy(p);
 }
 
 void kernel_by_column(const AdamwOperands& p, at::IntArrayRef updates, const AdamwStep& numbers, const AdamwControl& control) {
@@ -45,6 +51,7 @@ void kernel_by_column(const AdamwOperands& p, at::IntArrayRef updates, const Ada
     kernels::adamw_step_by_column(data_of<A>(p.value), data_of<const A>(p.grad), data_of<A>(p.exp_avg), data_of<A>(p.exp_avg_sq),
                                   p.value.size(0), p.value.size(1), updates.data(), *step);
   });
+  write_copy(p);
 }
 
 // step_size and root_correction2 follow from the number of updates: each is a number, or a tensor with one number for each slice (row or
@@ -65,6 +72,7 @@ void composed_update(const AdamwOperands& p, const AdamwStep& step, const AdamwC
   choose(p.exp_avg, m);
   choose(p.exp_avg_sq, v);
   choose(p.value, value);
+  write_copy(p);
 }
 
 void composed_whole(const AdamwOperands& p, const AdamwStep& step, const AdamwControl& control) {
@@ -98,6 +106,7 @@ void check(const char* operation, const AdamwOperands& p, const AdamwControl& co
   arguments.check("grad", p.grad, p.value.scalar_type(), p.value.sizes());
   arguments.check("exp_avg", p.exp_avg, p.value.scalar_type(), p.value.sizes());
   arguments.check("exp_avg_sq", p.exp_avg_sq, p.value.scalar_type(), p.value.sizes());
+  if (p.copy.defined()) arguments.check("copy", p.copy, at::kBFloat16, p.value.sizes());
   arguments.check("control", control, at::kDouble, {2});
 }
 

@@ -9,9 +9,10 @@ namespace sluice::ops {
 using kernels::AdamwStep;
 using kernels::corrected;
 
-/// The tensors of one step: grad is read, the others are changed. All have one shape and one type, float32 or float64.
+/// The tensors of one step: grad is read, the others are changed. All have one shape; all but `copy` one type, float32 or float64.
 struct AdamwOperands {
   at::Tensor value, grad, exp_avg, exp_avg_sq;
+  at::Tensor copy = {};  // bfloat16, gets the new values, rounded; undefined: none is wanted
 };
 
 /// What only the end of a step knows, on the device of the operands so that nobody waits for it: float64 [2], the factor of the gradient

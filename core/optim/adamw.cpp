@@ -39,7 +39,9 @@ void AdamW::step(ParameterSet& parameters, const AdamWConfig& config, double lea
   for (const Replication replication : {Replication::kWorld, Replication::kExpert}) {
     const Moments& mine = moments(replication);
     const ParameterSet::Buffers& buffers = parameters.buffers(replication);
-    OwnedUpdate update(mine.owned, {part(buffers.value, mine.owned), part(buffers.gradient, mine.owned), mine.exp_avg, mine.exp_avg_sq},
+    OwnedUpdate update(mine.owned,
+                       {part(buffers.value, mine.owned), part(buffers.gradient, mine.owned), mine.exp_avg, mine.exp_avg_sq,
+                        buffers.compute.defined() ? part(buffers.compute, mine.owned) : at::Tensor()},
                        control);
     for (std::size_t i = 0; i < updates_.size(); ++i) {
       const Parameter& p = *parameters.all()[i];
@@ -54,6 +56,7 @@ void AdamW::step(ParameterSet& parameters, const AdamWConfig& config, double lea
       }
     }
     update.finish();
+    if (mine.owned == parameters.plan(replication).whole()) parameters.compute_is_current(replication);
   }
 }
 

@@ -47,7 +47,8 @@ void OwnedUpdate::update_slices(const ElementRange& part, std::int64_t leaf_begi
 
 ops::AdamwOperands OwnedUpdate::operands_of(const ElementRange& part, at::IntArrayRef shape) const {
   const auto of = [&](const at::Tensor& tensor) { return tensor.narrow(0, part.begin - owned_.begin, part.count()).view(shape); };
-  return {of(operands_.value), of(operands_.grad), of(operands_.exp_avg), of(operands_.exp_avg_sq)};
+  return {of(operands_.value), of(operands_.grad), of(operands_.exp_avg), of(operands_.exp_avg_sq),
+          operands_.copy.defined() ? of(operands_.copy) : at::Tensor()};
 }
 
 }  // namespace sluice

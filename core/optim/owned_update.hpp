@@ -14,7 +14,8 @@ namespace sluice {
 /// All updates are done when finish() returns. Elements between leaves are not touched.
 class OwnedUpdate {
  public:
-  /// `operands` are the value, gradient and moments of the elements `owned` of the buffer; `control` is of the whole step.
+  /// `operands` are the value, gradient, moments and, if there is one, bfloat16 copy of the elements `owned` of the buffer; `control` is of
+  /// the whole step.
   OwnedUpdate(const ElementRange& owned, ops::AdamwOperands operands, ops::AdamwControl control)
       : owned_(owned), operands_(std::move(operands)), control_(std::move(control)) {}
 

@@ -26,51 +26,56 @@ Factors<A> factors_of(const AdamwStep& step) {
 }
 
 template <class A>
-__device__ void update(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t i, const Factors<A>& f, const double* control,
-                       A step_size, A root_correction2) {
+__device__ void update(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, BFloat16* copy, std::int64_t i, const Factors<A>& f,
+                       const double* control, A step_size, A root_correction2) {
   if (control[1] == 0.0) return;
   const A g = grad[i] * static_cast<A>(control[0]);
   const A m = exp_avg[i] + f.weight1 * (g - exp_avg[i]);
   const A v = exp_avg_sq[i] * f.beta2 + f.weight2 * g * g;
   exp_avg[i] = m;
   exp_avg_sq[i] = v;
-  param[i] = param[i] * f.keep - step_size * m / (std::sqrt(v) / root_correction2 + f.eps);
+  const A value = param[i] * f.keep - step_size * m / (std::sqrt(v) / root_correction2 + f.eps);
+  param[i] = value;
+  if (copy != nullptr) copy[i] = to_bfloat16(static_cast<float>(value));
 }
 
 template <class A>
-__global__ void update_elements(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, Factors<A> f, const double* control) {
+__global__ void update_elements(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, BFloat16* copy, std::int64_t n, Factors<A> f,
+                                const double* control) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (i < n) update(param, grad, exp_avg, exp_avg_sq, i, f, control, f.step_size, f.root_correction2);
+  if (i < n) update(param, grad, exp_avg, exp_avg_sq, copy, i, f, control, f.step_size, f.root_correction2);
 }
 
 template <class A>
-__global__ void update_slices(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, std::int64_t columns, bool by_column,
-                              const A* step_sizes, const A* root_corrections2, Factors<A> f, const double* control) {
+__global__ void update_slices(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, BFloat16* copy, std::int64_t n, std::int64_t columns,
+                              bool by_column, const A* step_sizes, const A* root_corrections2, Factors<A> f, const double* control) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (i >= n) return;
   const std::int64_t slice = by_column ? i % columns : i / columns;
-  update(param, grad, exp_avg, exp_avg_sq, i, f, control, step_sizes[slice], root_corrections2[slice]);
+  update(param, grad, exp_avg, exp_avg_sq, copy, i, f, control, step_sizes[slice], root_corrections2[slice]);
 }
 
 }  // namespace
 
 template <class A>
-void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t n, const AdamwStep& step, const double* control,
-                Stream stream) {
-  launch(update_elements<A>, ceil_div(n, kThreads), kThreads, stream, param, grad, exp_avg, exp_avg_sq, n, factors_of<A>(step), control);
+void adamw_step(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, BFloat16* copy, std::int64_t n, const AdamwStep& step,
+                const double* control, Stream stream) {
+  launch(update_elements<A>, ceil_div(n, kThreads), kThreads, stream, param, grad, exp_avg, exp_avg_sq, copy, n, factors_of<A>(step),
+         control);
 }
 
 template <class A>
-void adamw_step_by_slice(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, std::int64_t rows, std::int64_t columns, bool by_column,
-                         const A* step_sizes, const A* root_corrections2, const AdamwStep& step, const double* control, Stream stream) {
-  launch(update_slices<A>, ceil_div(rows * columns, kThreads), kThreads, stream, param, grad, exp_avg, exp_avg_sq, rows * columns, columns,
-         by_column, step_sizes, root_corrections2, factors_of<A>(step), control);
+void adamw_step_by_slice(A* param, const A* grad, A* exp_avg, A* exp_avg_sq, BFloat16* copy, std::int64_t rows, std::int64_t columns,
+                         bool by_column, const A* step_sizes, const A* root_corrections2, const AdamwStep& step, const double* control,
+                         Stream stream) {
+  launch(update_slices<A>, ceil_div(rows * columns, kThreads), kThreads, stream, param, grad, exp_avg, exp_avg_sq, copy, rows * columns,
+         columns, by_column, step_sizes, root_corrections2, factors_of<A>(step), control);
 }
 
-#define SLUICE_INSTANTIATE(A)                                                                                                     \
-  template void adamw_step(A*, const A*, A*, A*, std::int64_t, const AdamwStep&, const double*, Stream);                          \
-  template void adamw_step_by_slice(A*, const A*, A*, A*, std::int64_t, std::int64_t, bool, const A*, const A*, const AdamwStep&, \
-                                    const double*, Stream);
+#define SLUICE_INSTANTIATE(A)                                                                                              \
+  template void adamw_step(A*, const A*, A*, A*, BFloat16*, std::int64_t, const AdamwStep&, const double*, Stream);        \
+  template void adamw_step_by_slice(A*, const A*, A*, A*, BFloat16*, std::int64_t, std::int64_t, bool, const A*, const A*, \
+                                    const AdamwStep&, const double*, Stream);
 SLUICE_INSTANTIATE(float)
 SLUICE_INSTANTIATE(double)
 #undef SLUICE_INSTANTIATE

@@ -13,7 +13,8 @@ namespace {
 void whole(const AdamwOperands& p, const AdamwStep& step, const AdamwControl& control) {
   SLUICE_DISPATCH(p.value.scalar_type(), [&] {
     kernels::cuda::adamw_step(device_data<A>(p.value), device_data<const A>(p.grad), device_data<A>(p.exp_avg),
-                              device_data<A>(p.exp_avg_sq), p.value.numel(), step, device_data<const double>(control), current_stream());
+                              device_data<A>(p.exp_avg_sq), device_data<kernels::BFloat16>(p.copy), p.value.numel(), step,
+                              device_data<const double>(control), current_stream());
   });
 }
 
@@ -39,8 +40,9 @@ void by_slice(const AdamwOperands& p, at::IntArrayRef updates, const AdamwStep& 
   SLUICE_DISPATCH(p.value.scalar_type(), [&] {
     const A* const numbers = device_data<const A>(factors);
     kernels::cuda::adamw_step_by_slice(device_data<A>(p.value), device_data<const A>(p.grad), device_data<A>(p.exp_avg),
-                                       device_data<A>(p.exp_avg_sq), p.value.size(0), p.value.size(1), by_column, numbers,
-                                       numbers + updates.size(), step, device_data<const double>(control), current_stream());
+                                       device_data<A>(p.exp_avg_sq), device_data<kernels::BFloat16>(p.copy), p.value.size(0),
+                                       p.value.size(1), by_column, numbers, numbers + updates.size(), step,
+                                       device_data<const double>(control), current_stream());
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/nn/parameter_set.hpp"
 #include "core/optim/adamw.hpp"
+#include "core/tensor/dtype_map.hpp"
 #include "core/tensor/host_memory.hpp"
 #include "tests/support/adamw_control.hpp"
 #include "tests/support/catch.hpp"
@@ -85,10 +86,56 @@ TEST_CASE("the bfloat16 copy is made of a changed value only") {
   p.refresh_compute(at::kBFloat16);
   CHECK(p.compute.is_same(copy));
   CHECK(at::equal(copy, p.value.to(at::kBFloat16).to(copy.scalar_type())));
-  // Products in the value's own type see the value, and there is no copy any more.
+  // Products in the value's own type see the value, and there is no copy any more, but the memory of the flat one.
   p.refresh_compute(at::kFloat);
   CHECK(p.compute.is_same(p.value));
-  CHECK(copy.use_count() == 1);
+  CHECK(copy.use_count() == (p.compute_memory.defined() ? 2U : 1U));
   p.refresh_compute(at::kBFloat16);
   CHECK(at::equal(p.compute, copy));
+}
+
+TEST_CASE("where products read bfloat16 the optimizer makes the copies in its own pass, in one flat buffer") {
+  at::NoGradGuard no_grad;
+  const bool before = native_bfloat16(at::kCPU);
+  set_native_bfloat16(true);
+  Parameter a = Parameter::make("a", {4, 8}, at::kBFloat16), b = Parameter::make("b", {5}, at::kBFloat16),
+            frozen = Parameter::make("frozen", {3}, at::kBFloat16);
+  frozen.trainable = false;
+  ParameterSet parameters({&a, &frozen, &b});
+  AdamW optimizer(parameters);
+  const at::Tensor flat = parameters.buffers(Replication::kWorld).compute;
+  REQUIRE(flat.defined());
+  CHECK(a.compute.is_alias_of(flat));
+  CHECK(b.compute.is_alias_of(flat));
+  CHECK(!frozen.compute.is_alias_of(flat));
+  const auto step = [&] {
+    for (Parameter* p : {&a, &b}) p->gradient.sum().fill_(0.37);
+    optimizer.step(parameters, {}, 0.25, testing::update_by(1.0));
+  };
+  const auto rounded = [](const Parameter& p) { return at::equal(p.compute, p.value.to(at::kBFloat16)); };
+  step();
+  CHECK(a.value.ne(0.0).all().item<bool>());
+  CHECK(rounded(a));
+  CHECK(rounded(b));
+  // They are known to be made: what is written into one stays, and a value that somebody else changes is copied anew.
+  a.compute.fill_(9.0);
+  a.refresh_compute(at::kBFloat16);
+  CHECK(a.compute.eq(9.0).all().item<bool>());
+  a.value.fill_(0.3);
+  a.refresh_compute(at::kBFloat16);
+  CHECK(rounded(a));
+  // A model that computed in float32 meanwhile (a receipt's does) comes back to the same memory.
+  for (Parameter* p : {&a, &b}) p->refresh_compute(at::kFloat);
+  step();
+  CHECK(a.compute.is_same(a.value));
+  for (Parameter* p : {&a, &b}) p->refresh_compute(at::kBFloat16);
+  CHECK(a.compute.is_alias_of(flat));
+  CHECK(rounded(a));
+  step();
+  CHECK(rounded(a));
+  CHECK(rounded(b));
+  // Told to change nothing, it leaves values, and the copies are theirs still.
+  optimizer.step(parameters, {}, 0.25, testing::update_by(1.0, false));
+  CHECK(rounded(a));
+  set_native_bfloat16(before);
 }

@@ -34,6 +34,30 @@ TEST_CASE("adamw: kernels and composed forms agree on whole ranges") {
     for (const std::int64_t count : {0, 1, 7, 100, 20000}) check_forms(step, operands({count}, type));
 }
 
+TEST_CASE("adamw: the bfloat16 copy has the rounded new values, whatever form made it") {
+  for (const std::int64_t count : {1, 100, 3000}) {
+    Tensors in = operands({count}, at::kFloat);
+    in.push_back(at::zeros({count}, at::kBFloat16));
+    const auto step = [](const Tensors& t) -> Tensors {
+      ops::adamw({t[0], t[1], t[2], t[3], t[5]}, ops::corrected(numbers(), 5), t[4]);
+      return {t[0], t[5]};
+    };
+    check_forms(step, in);
+    for (const bool by_row : {true, false}) {
+      Tensors matrix = operands({4, 6}, at::kFloat);
+      matrix.push_back(at::zeros({4, 6}, at::kBFloat16));
+      const std::vector<std::int64_t> updates =
+          by_row ? std::vector<std::int64_t>{1, 2, 3, 4} : std::vector<std::int64_t>{1, 2, 3, 4, 5, 6};
+      check_forms(
+          [&](const Tensors& t) -> Tensors {
+            (by_row ? ops::adamw_by_row : ops::adamw_by_column)({t[0], t[1], t[2], t[3], t[5]}, updates, numbers(), t[4]);
+            return {t[0], t[5]};
+          },
+          matrix);
+    }
+  }
+}
+
 TEST_CASE("adamw: kernels and composed forms agree on rows and columns with updates of their own") {
   for (const bool by_row : {true, false}) {
     for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
