@@ -165,6 +165,10 @@ void GroupedExperts::collect(std::vector<Parameter*>& parameters) {
   parameters.push_back(&down);
 }
 
+at::Tensor GroupedExperts::counts_for_products(const at::Tensor& counts) const {
+  return ops::counts_for_products(counts, {gate_up.compute, down.compute});
+}
+
 at::Tensor GroupedExperts::forward(const parallel::ExpertChunk& chunk) {
   const bool on_kernels = ops::backend_of(chunk.rows.device(), false) == ops::Backend::kCpuKernels;
   if (on_kernels && gate_up_numerics.empty() && down_numerics.empty())
@@ -174,7 +178,7 @@ at::Tensor GroupedExperts::forward(const parallel::ExpertChunk& chunk) {
 }
 
 at::Tensor GroupedExperts::forward_composed(const parallel::ExpertChunk& chunk) {
-  const at::Tensor counts = ops::counts_for_products(chunk.counts, {gate_up.compute, down.compute});
+  const at::Tensor counts = counts_for_products(chunk.counts);
   const at::Tensor gate_and_up = grouped_linear(chunk.rows.contiguous(), gate_up, counts, gate_up_numerics);
   return grouped_linear(swiglu_activation(gate_and_up, chunk.row_weights), down, counts, down_numerics);
 }

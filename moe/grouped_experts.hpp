@@ -31,6 +31,8 @@ class GroupedExperts {
   /// The same from grouped_linear and the activation, each an autograd node of its own. Tests compare the fused function with it: they are
   /// equal to the last bit.
   at::Tensor forward_composed(const parallel::ExpertChunk& chunk);
+  /// The counts of a chunk where these experts' products read them without a wait (ops::counts_for_products): a wait now, if they are not.
+  at::Tensor counts_for_products(const at::Tensor& counts) const;
   /// Whether these weights are trained. The answer is the same on all ranks.
   bool learn() const { return gate_up.gradient.placed() || down.gradient.placed(); }
   void collect(std::vector<Parameter*>& parameters);

@@ -35,6 +35,8 @@ SlotOutput MoeFeedForward::forward(const at::Tensor& x, const RowTable& rows, co
   auto* const kept = context.memory != nullptr ? static_cast<RoutingMemory*>(context.memory->get()) : nullptr;
   Routing routing = router.route(x, rows, kept != nullptr ? &kept->choice : nullptr);
   const auto route = kept != nullptr ? kept->route : exchange_->open(routing.plan, context, path_);
+  // Read here, once, however often the experts compute.
+  if (kept == nullptr) route->counts = experts.counts_for_products(route->counts);
   if (context.memory != nullptr && kept == nullptr) {
     auto memory = std::make_shared<RoutingMemory>();
     memory->choice = routing;

@@ -4,6 +4,7 @@
 #include "core/ops/expert_slots.hpp"
 #include "core/ops/router.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "core/tensor/host_integers.hpp"
 #include "moe/plan/moe_tensors.hpp"
 
 #include <algorithm>
@@ -202,7 +203,7 @@ at::Tensor Router::within_capacity(const at::Tensor& experts, const RowTable& ro
   for (std::size_t b = 0; b + 1 < rows.offsets().size(); ++b)
     capacity.push_back(
         expert_capacity(rows.offsets()[b + 1] - rows.offsets()[b], config_.top_k, config_.num_experts, config_.capacity_factor));
-  return ops::within_capacity(experts, rows.sequence(), at::tensor(capacity, at::kLong).to(experts.device()), config_.num_experts);
+  return ops::within_capacity(experts, rows.sequence(), integers_on(experts.device(), capacity), config_.num_experts);
 }
 
 }  // namespace sluice::moe

@@ -2,6 +2,7 @@
 // each, S rows that are looked at, those of a cache included.
 #include "core/nn/attention.hpp"
 
+#include "core/nn/attention_kernel.hpp"
 #include "core/nn/linear.hpp"
 #include "core/nn/rms_norm.hpp"
 #include "core/ops/rope.hpp"
@@ -71,7 +72,7 @@ struct QkvFunction : torch::autograd::Function<QkvFunction> {
   }
 };
 
-// Returns [B, H, S, h]: each key/value head serves H / K query heads. For the CPU, whose kernel wants as many key/value heads.
+// Returns [B, H, S, h]: each key/value head serves H / K query heads. For kernels that want as many key/value heads.
 at::Tensor expand_heads(const at::Tensor& x_BSKh, std::int64_t query_heads) {
   const std::int64_t key_heads = x_BSKh.size(2), group = query_heads / key_heads;
   if (group == 1) return x_BSKh.transpose(1, 2);
@@ -157,12 +158,11 @@ at::Tensor Attention::attend(const at::Tensor& q_BTHh, at::Tensor k_BSKh, at::Te
   }
   // Kernels differ in whether they accept a batch without sequences. The sums give keys and values a gradient, of no elements too.
   if (batch * length == 0) return q_BTHh.reshape({0, heads * h}) + (k_BSKh.sum() + v_BSKh.sum()).to(q_BTHh.scalar_type());
-  const bool cuda = q_BTHh.is_cuda();
-  const at::Tensor k = cuda ? k_BSKh.transpose(1, 2) : expand_heads(k_BSKh, heads),
-                   v = cuda ? v_BSKh.transpose(1, 2) : expand_heads(v_BSKh, heads);
-  const at::Tensor attended_BHTh =
-      at::scaled_dot_product_attention(to_product(q_BTHh.transpose(1, 2)), to_product(k), to_product(v), mask_TS, 0.0, causal,
-                                       1.0 / std::sqrt(static_cast<double>(h)), cuda && k_BSKh.size(2) != heads);
+  const at::Tensor q = to_product(q_BTHh.transpose(1, 2));
+  const bool shares = takes_shared_heads(q) && k_BSKh.size(2) != heads;
+  const auto of_heads = [&](const at::Tensor& x_BSKh) { return to_product(shares ? x_BSKh.transpose(1, 2) : expand_heads(x_BSKh, heads)); };
+  const at::Tensor attended_BHTh = at::scaled_dot_product_attention(q, of_heads(k_BSKh), of_heads(v_BSKh), mask_TS, 0.0, causal,
+                                                                    1.0 / std::sqrt(static_cast<double>(h)), shares);
   return attended_BHTh.transpose(1, 2).reshape({batch * length, heads * h});
 }
 

@@ -8,11 +8,15 @@
 
 namespace sluice {
 
+bool takes_shared_heads(const at::Tensor& queries) { return queries.is_cuda() && queries.scalar_type() == at::kBFloat16; }
+
 AttentionKernel attention_kernel(const at::TensorOptions& options, std::int64_t head_dim) {
   const at::ScalarType type = product_type(type_of(options), options.device());
   // Gradients are wanted: some kernels have none for some sizes.
   const at::Tensor q = at::zeros({1, 2, 128, head_dim}, options.dtype(type)).set_requires_grad(true);
-  const auto choice = static_cast<at::SDPBackend>(at::_fused_sdp_choice(q, q, q, {}, 0.0, true));
+  const bool shares = takes_shared_heads(q);
+  const at::Tensor k = shares ? q.narrow(1, 0, 1) : q;
+  const auto choice = static_cast<at::SDPBackend>(at::_fused_sdp_choice(q, k, k, {}, 0.0, true, std::nullopt, shares));
   const bool cuda = options.device().is_cuda(), strict = at::globalContext().deterministicAlgorithms();
   const std::string of = std::string(at::toString(type));
   switch (choice) {

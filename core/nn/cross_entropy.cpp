@@ -16,7 +16,7 @@ namespace {
 // Calls work(begin, logits [count, V]) for blocks of rows of x w^T, all in one buffer that the next block overwrites.
 template <class Work>
 void for_each_logit_block(const at::Tensor& x_ND, const at::Tensor& w_VD, Workspaces* workspaces, const Work& work) {
-  const std::int64_t rows = x_ND.size(0), block = loss_block_rows(w_VD.size(0));
+  const std::int64_t rows = x_ND.size(0), block = loss_block_rows(w_VD.size(0), w_VD.device());
   const Workspace buffer_bV = borrow(workspaces, {std::min(rows, block), w_VD.size(0)}, w_VD.options());
   for (std::int64_t begin = 0; begin < rows; begin += block) {
     const std::int64_t count = std::min(block, rows - begin);
@@ -49,7 +49,7 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
     const at::Tensor nll_N = at::empty({x_ND.size(0)}, accumulate), xp_ND = x_ND.to(w_VD.scalar_type());
     at::Tensor dx_ND, dw_VD, scales_b;
     if (want_dx) dx_ND = at::empty(x_ND.sizes(), x_ND.options().requires_grad(false));
-    if (want_dx || want_dw) scales_b = at::full({loss_block_rows(w_VD.size(0))}, scale, accumulate);
+    if (want_dx || want_dw) scales_b = at::full({loss_block_rows(w_VD.size(0), w_VD.device())}, scale, accumulate);
     std::optional<GradientWriter> writer;
     if (want_dw && is_own) writer.emplace(head->gradient);
     else if (want_dw) dw_VD = at::zeros(w_VD.sizes(), accumulate);
@@ -92,8 +92,8 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
 
 }  // namespace
 
-std::int64_t loss_block_rows(std::int64_t vocabulary) {
-  return std::max<std::int64_t>(64, (std::int64_t{1} << 21) / std::max<std::int64_t>(1, vocabulary));
+std::int64_t loss_block_rows(std::int64_t vocabulary, at::Device device) {
+  return std::max<std::int64_t>(64, (std::int64_t{1} << (device.is_cuda() ? 27 : 21)) / std::max<std::int64_t>(1, vocabulary));
 }
 
 at::Tensor linear_cross_entropy(const at::Tensor& x_ND, const at::Tensor& targets_N, Parameter& head, double scale, at::Tensor* nll_N,
@@ -117,7 +117,7 @@ at::Tensor token_nll(const at::Tensor& x_ND, const at::Tensor& targets_N, Parame
 double max_logit_difference(const at::Tensor& x_a_ND, Parameter& head_a, const Numerics& numerics_a, const at::Tensor& x_b_ND,
                             Parameter& head_b, const Numerics& numerics_b) {
   at::NoGradGuard no_grad;
-  const std::int64_t rows = x_a_ND.size(0), block = loss_block_rows(head_a.value.size(0));
+  const std::int64_t rows = x_a_ND.size(0), block = loss_block_rows(head_a.value.size(0), head_a.value.device());
   double largest = 0.0;
   for (std::int64_t begin = 0; begin < rows; begin += block) {
     const std::int64_t count = std::min(block, rows - begin);

@@ -7,9 +7,9 @@
 
 namespace sluice {
 
-/// How many rows have logits in memory at once: about 2^21 / vocabulary, at least 64. Enough for an efficient product, few enough to stay
-/// in cache.
-std::int64_t loss_block_rows(std::int64_t vocabulary);
+/// How many rows have logits in memory at once, at least 64. On the CPU about 2^21 / vocabulary: enough for an efficient product, few
+/// enough to stay in cache. On a device 2^27 / vocabulary: each block reads the whole head and makes a whole gradient of it.
+std::int64_t loss_block_rows(std::int64_t vocabulary, at::Device device);
 
 /// Returns scale * (sum over rows of -log softmax(x W^T)[target]), a scalar, for rows x [N, D], the head's weight W [V, D] and int64
 /// targets [N]. It is differentiable in x and W; `numerics` may transform both before the product. `nll`, if given, receives -log softmax(x

@@ -13,7 +13,7 @@ struct DeviceSettings {
   /// fixed order, never cuDNN's), sums of bfloat16 products are not split into parts that are rounded, and cuBLAS works in a workspace of
   /// fixed size.
   bool deterministic = true;
-  /// Of float32 products, as LibTorch names it: highest (float32), high (TF32), medium (bfloat16).
+  /// Of float32 products, as LibTorch names it: highest (float32); high and medium (TF32).
   std::string_view matmul_precision = "highest";
 };
 

@@ -1,6 +1,7 @@
 #include "core/tensor/error_line.hpp"
 
 #include "core/base/json_reason.hpp"
+#include "core/base/parse_number.hpp"
 
 #include <c10/util/Exception.h>
 
@@ -14,6 +15,8 @@
 namespace sluice {
 namespace {
 
+constexpr double kMebibyte = 1024.0 * 1024.0, kGibibyte = 1024.0 * kMebibyte;
+
 // What stands between two words of a text; "" if they do not stand in it.
 std::string_view between(std::string_view text, std::string_view before, std::string_view after) {
   const auto at = text.find(before);
@@ -24,8 +27,10 @@ std::string_view between(std::string_view text, std::string_view before, std::st
 
 // ": 400 bytes were asked for at once", with the amount from LibTorch's message about memory; "" if the message names none.
 std::string asked_for(const std::string& text) {
-  if (const auto bytes = between(text, "you tried to allocate ", " bytes"); !bytes.empty())
-    return fmt::format(": {} bytes were asked for at once", bytes);
+  if (const auto bytes = parse_number<double>(between(text, "you tried to allocate ", " bytes")))
+    return *bytes < kMebibyte   ? fmt::format(": {:.0f} bytes were asked for at once", *bytes)
+           : *bytes < kGibibyte ? fmt::format(": {:.1f} MiB were asked for at once", *bytes / kMebibyte)
+                                : fmt::format(": {:.1f} GiB were asked for at once", *bytes / kGibibyte);
   // Of a GPU: "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.19 GiB of which 1.00 GiB is free."
   const auto amount = between(text, "Tried to allocate ", ". "), device = between(text, "iB. ", " has a total capacity of "),
              whole = between(text, " has a total capacity of ", " of which "), left = between(text, " of which ", " is free");
@@ -53,9 +58,7 @@ Error as_error(const std::exception& error) {
   text = text.substr(0, text.find('\n'));
   const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr || text.find("allocate memory") != std::string::npos ||
                       text.find("out of memory") != std::string::npos || !asked_for(text).empty();
-  if (memory)
-    return memory_error("not enough memory{}; lower train.micro_batch_size, seq_length or the model's sizes, or use more ranks",
-                        asked_for(text));
+  if (memory) return memory_error("not enough memory{}; fewer rows at once or a smaller model take less", asked_for(text));
   return data_error("{}", json_reason(text));
 }
 

@@ -27,7 +27,7 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -48,24 +48,25 @@ std::vector<fs::path> library_folders(const fs::path& libtorch) {
   return folders;
 }
 
-// The version that a file of NCCL gives, "2.30.7"; "" if it is none.
-std::string nccl_version(const std::string& file) {
-  void* library = dlopen(file.c_str(), RTLD_LAZY | RTLD_LOCAL);
-  if (library == nullptr) return "";
+// Adds what the loader finds under that name, if it is NCCL: its file, by links to the end, and its version, "2.30.7".
+void add_nccl(const std::string& name, std::map<std::string, std::string>& version_of_file) {
+  void* library = dlopen(name.c_str(), RTLD_LAZY | RTLD_LOCAL);
+  if (library == nullptr) return;
+  void* const symbol = dlsym(library, "ncclGetVersion");
   int version = 0;
-  const auto version_of = reinterpret_cast<int (*)(int*)>(dlsym(library, "ncclGetVersion"));
-  if (version_of == nullptr || version_of(&version) != 0) return "";
-  return fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+  Dl_info where{};
+  if (symbol == nullptr || dladdr(symbol, &where) == 0 || reinterpret_cast<int (*)(int*)>(symbol)(&version) != 0) return;
+  std::error_code unreadable;
+  const fs::path file = fs::weakly_canonical(where.dli_fname, unreadable);
+  version_of_file[file.string()] = fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
 }
 
 Json nccl_libraries(const std::vector<fs::path>& folders) {
+  std::map<std::string, std::string> version_of_file;
+  for (const fs::path& folder : folders) add_nccl((folder / "libnccl.so.2").string(), version_of_file);
+  add_nccl("libnccl.so.2", version_of_file);  // wherever the loader finds it
   Json found = Json::array();
-  std::set<std::string> files;
-  for (const fs::path& folder : folders)
-    if (std::error_code unreadable; fs::exists(folder / "libnccl.so.2", unreadable)) files.insert((folder / "libnccl.so.2").string());
-  files.insert("libnccl.so.2");  // wherever the loader finds it
-  for (const std::string& file : files)
-    if (const std::string version = nccl_version(file); !version.empty()) found.push_back({{"file", file}, {"version", version}});
+  for (const auto& [file, version] : version_of_file) found.push_back({{"file", file}, {"version", version}});
   return found;
 }
 

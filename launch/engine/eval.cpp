@@ -235,6 +235,7 @@ int eval_command(const EvalOptions& options) {
                                            {"seq_length", m.length},
                                            {"stride", m.stride},
                                            {"data", m.source},
+                                           {"device", device.str()},
                                            {"model", loaded.folder.string()}};
       log_info("{}", json.dump());
     } else {

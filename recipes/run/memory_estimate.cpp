@@ -43,12 +43,12 @@ double attention(const Sizes& n, const MemoryShape& shape) {
 double dense_feed_forward(const Sizes& n, double F) { return n.N * (n.a * (2 * n.D + 3 * F) + n.s); }
 
 double routed(const Sizes& n, const MemoryShape& shape) {
-  return n.pairs * (n.a * (n.D + 2 * n.F) + n.s + (shape.spanning_exchange ? 16 : 0));
+  return n.pairs * (n.a * (n.D + (shape.on_device ? 3 : 2) * n.F) + n.s + (shape.spanning_exchange ? 16 : 0));
 }
 
 // Rows of gate and up that an expert has beyond its own: half a step of the grid of row counts (core/ops/row_grid.hpp) on average.
 double rows_beyond(const Sizes& n, const MemoryShape& shape) {
-  if (!n.rounds || shape.num_experts == 0) return 0;
+  if (!n.rounds || shape.num_experts == 0 || shape.on_device) return 0;
   const double owned = static_cast<double>(shape.num_experts) / static_cast<double>(shape.expert);
   return owned * std::max(8.0, n.pairs / owned / 40);
 }
@@ -57,8 +57,10 @@ double choice(const Sizes& n, const MemoryShape& shape) {
   return n.pairs * (36 + 2 * n.s + (24 + 7 * n.s) * static_cast<double>(shape.family_levels));
 }
 
-// Gate and up of the routed experts.
-double gate_up(const Sizes& n, const MemoryShape& shape) { return (n.pairs + rows_beyond(n, shape)) * n.a * 2 * n.F; }
+// Gate and up of the routed experts; on a device their product too.
+double gate_up(const Sizes& n, const MemoryShape& shape) {
+  return (n.pairs + rows_beyond(n, shape)) * n.a * 2 * n.F + (shape.on_device ? n.pairs * n.a * n.F : 0);
+}
 
 double moe_feed_forward(const Sizes& n, const MemoryShape& shape) {
   const double scores = n.N * 2 * n.s * static_cast<double>(shape.num_families);
@@ -108,7 +110,7 @@ double backward_workspaces(const Sizes& n, const MemoryShape& shape) {
   double most = shape.num_moe_layers < shape.num_layers && n.rounds ? n.D * F * n.p : 0;
   if (shape.num_moe_layers > 0) {
     const double owned = static_cast<double>(shape.num_experts) / static_cast<double>(shape.expert);
-    const double at_once = std::min(owned, static_cast<double>(shape.threads));
+    const double at_once = shape.on_device ? owned : std::min(owned, static_cast<double>(shape.threads));
     most = std::max(most, at_once * (n.pairs / owned * 4 * n.a * n.F + (n.rounds ? 2 * n.D * n.F * n.p : 0)));
   }
   return most;
@@ -116,7 +118,7 @@ double backward_workspaces(const Sizes& n, const MemoryShape& shape) {
 
 double moe_backward(const Sizes& n, const MemoryShape& shape) {
   const double owned = static_cast<double>(shape.num_experts) / static_cast<double>(shape.expert);
-  const double at_once = std::min(owned, static_cast<double>(shape.threads));
+  const double at_once = shape.on_device ? owned : std::min(owned, static_cast<double>(shape.threads));
   // Two moments: the gradients of rows on their way to the experts (sorted, arrived, in expert order); then at the experts the gradients of
   // the rows and of the output and, for the experts at work, the product of gate and up and the gradients of gate, up and the product.
   const double rows_back = n.pairs * n.a * n.D * (shape.spanning_exchange ? 3 : 1);
@@ -178,18 +180,22 @@ MemoryEstimate estimate_memory(const MemoryShape& shape) {
   return bytes;
 }
 
-std::string largest_parts(const MemoryEstimate& estimate) {
+std::string largest_parts(const MemoryEstimate& estimate, bool is_sparse, Recompute recompute) {
   struct Part {
     const char* name;
     double bytes;
-    const char* keys;
+    std::string keys;
   };
-  std::vector<Part> parts = {{"weights, gradients and moments", estimate.model(),
-                              "model.hidden_size, model.num_layers, moe.num_experts; parallel.expert spreads experts"},
-                             {"activations", estimate.activations, "train.micro_batch_size, data.seq_length, train.recompute"},
-                             {"buffers", estimate.buffers, "train.micro_batch_size, model.intermediate_size"},
-                             {"uneven load", estimate.worst_load, "moe.capacity_factor"},
-                             {"the conversion", estimate.conversion, "train.micro_batch_size of the stage before, conversion_sequences"}};
+  const std::string sizes = "model.hidden_size, model.intermediate_size, model.num_layers";
+  std::string activations = "train.micro_batch_size, data.seq_length";
+  if (recompute != Recompute::kLayer) activations += ", train.recompute: layer";
+  std::vector<Part> parts = {
+      {"weights, gradients and moments", estimate.model(),
+       is_sparse ? "moe.num_experts, moe.expert_hidden_size, parallel.expert; " + sizes : sizes},
+      {"activations", estimate.activations, activations},
+      {"buffers", estimate.buffers, "train.micro_batch_size, data.seq_length"},
+      {"uneven load", estimate.worst_load, "moe.capacity_factor"},
+      {"the model before, while it is converted", estimate.conversion, "moe.num_experts of the stage before; conversion_sequences"}};
   std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.bytes > b.bytes; });
   std::string text;
   for (std::size_t i = 0; i < 3 && parts[i].bytes > 0; ++i)

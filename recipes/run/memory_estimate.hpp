@@ -25,6 +25,7 @@
 //                   R 16                                  with an exchange that spans ranks: the order of arrival and its inverse
 //   the ends        N (3 a D + 2 s + 16)                  last residual, its norm, the norm's gradient; scale, losses; ids, targets
 //   RoPE            seq_length h s                        cosines and sines
+//   on a device     R a F                                 the product of gate and up too, but none of the rows that the grid adds
 // What is recomputed is not kept (core/shape/recompute.hpp):
 //   layer           N 2 a D and the choice and plan        of each layer, in place of all above but the ends
 //   attention       N (2 a D + s + 8)                      of each attention
@@ -81,6 +82,7 @@ struct MemoryShape {
   std::int64_t shared_hidden_size = 0;  // of all shared experts of a layer together
   bool spanning_exchange = false;       // rows travel: one that spans ranks (parallel/plan/exchange_kind.hpp)
   Recompute recompute = Recompute::kNone;
+  bool on_device = false;  // a device multiplies all experts of a rank at once, and keeps the product of gate and up
 };
 
 /// Bytes on one rank.
@@ -101,8 +103,8 @@ struct MemoryEstimate {
 
 MemoryEstimate estimate_memory(const MemoryShape& shape);
 
-/// The three largest parts of an estimate with the keys of a recipe that make them smaller, as a clause: "activations 3.1 GiB
-/// (train.micro_batch_size, train.recompute), ...".
-std::string largest_parts(const MemoryEstimate& estimate);
+/// The three largest parts of the estimate of a stage, with the keys of a recipe that make them smaller, as a clause: "activations 3.1 GiB
+/// (train.micro_batch_size, data.seq_length, train.recompute: layer), ...".
+std::string largest_parts(const MemoryEstimate& estimate, bool is_sparse, Recompute recompute);
 
 }  // namespace sluice::recipes

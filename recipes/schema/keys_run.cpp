@@ -111,15 +111,16 @@ const Keys<TrainConfig>& train_keys() {
       boolean_key("deterministic", &TrainConfig::deterministic,
                   "on a GPU, only algorithms that give equal bits in every run; false allows faster ones. The CPU always gives equal bits",
                   {"use_deterministic_algorithms", "deterministic_mode", "full_determinism"}),
-      may_change(
-          choice_key("recompute", &TrainConfig::recompute, {},
-                     "computed a second time in backward instead of kept in memory, with the same bits: whole layers (their rows then "
-                     "travel to the experts twice), attention, or routed experts",
-                     {"activation_checkpointing", "activation_checkpoint", "gradient_checkpointing", "recompute_granularity",
-                      "recompute_activations", "enable_activation_checkpointing"})),
-      choice_key("matmul_precision", &TrainConfig::matmul_precision, {},
-                 "of float32 products on a GPU: highest is float32, high TF32, medium bfloat16",
-                 {"float32_matmul_precision", "allow_tf32", "tf32"}),
+      may_change(choice_key(
+          "recompute", &TrainConfig::recompute,
+          {.aliases = {{"full", "layer"}, {"true", "layer"}, {"selective", "attention"}, {"false", "none"}}},
+          "computed a second time in backward instead of kept in memory, with the same bits: whole layers (their rows then "
+          "travel to the experts twice), attention, or routed experts",
+          {"activation_checkpointing", "activation_checkpoint", "gradient_checkpointing", "recompute_granularity", "recompute_activations",
+           "enable_activation_checkpointing", "recompute_method", "checkpoint_activations", "activation_recomputation"})),
+      choice_key(
+          "matmul_precision", &TrainConfig::matmul_precision, {.aliases = {{"tf32", "high"}, {"bf16", "medium"}, {"fp32", "highest"}}},
+          "of float32 products on a GPU: highest is float32, high and medium are TF32", {"float32_matmul_precision", "allow_tf32", "tf32"}),
       number_key("router_learning_rate_factor", &TrainConfig::router_learning_rate_factor, {.low = 0},
                  "of routers' rows: their learning rate is the schedule's times this; 0 leaves them as they are"),
       number_key("expert_learning_rate_factor", &TrainConfig::expert_learning_rate_factor, {.low = 0},
@@ -237,9 +238,9 @@ const Keys<Recipe>& recipe_keys() {
                    "of parameters and exchange; float64 is for tests",
                    {"precision", "torch_dtype", "bf16", "fp16", "mixed_precision_param", "autocast_precision", "mixed_precision"}),
         may_change(
-            choice_key("device", &Recipe::device, {.aliases = {{"gpu", "cuda"}}},
+            choice_key("device", &Recipe::device, {.aliases = {{"gpu", "cuda"}, {"nvidia", "cuda"}}},
                        "what computes; auto: an NVIDIA GPU where every rank has one, else the CPU, and a run that goes on keeps its own",
-                       {"device_type", "accelerator"})),
+                       {"device_type", "accelerator", "no_cuda", "use_cpu", "num_gpus", "gpus"})),
         text_key("init_from", &Recipe::init_from, "a checkpoint of ours or a Hugging Face folder; model and tokenizer then come from there",
                  {"load", "model_name_or_path", "base_model", "pretrained_model_name_or_path", "pretrained_checkpoint", "load_path"}),
         may_change(integer_key("log_interval", &Recipe::log_interval, {1, kMostSteps}, "steps between lines of metrics",

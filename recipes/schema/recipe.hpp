@@ -50,7 +50,7 @@ struct DataConfig {
   bool operator==(const DataConfig&) const = default;
 };
 
-/// How a GPU multiplies float32: in float32, TF32 (10 bits of fraction) or bfloat16 (7). The words are LibTorch's.
+/// How a GPU multiplies float32: in float32 (highest), or in TF32, which has 10 bits of fraction. The words are LibTorch's.
 enum class MatmulPrecision { kHighest, kHigh, kMedium };
 inline constexpr EnumName<MatmulPrecision> kMatmulPrecisionNames[] = {
     {MatmulPrecision::kHighest, "highest"}, {MatmulPrecision::kHigh, "high"}, {MatmulPrecision::kMedium, "medium"}};

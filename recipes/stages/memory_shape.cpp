@@ -20,7 +20,8 @@ MemoryShape memory_shape(const ModelDescription& model, const Layout& layout, co
   shape.micro_batch_size = parallel::micro_batches({0, load.local_batch_size}, load.micro_batch_size).front().count;
   shape.seq_length = load.seq_length;
   shape.vocab_size = decoder.vocab_size;
-  shape.loss_block_rows = loss_block_rows(decoder.vocab_size);
+  shape.loss_block_rows = loss_block_rows(decoder.vocab_size, load.device);
+  shape.on_device = !load.device.is_cpu();
   shape.hidden_size = decoder.hidden_size;
   shape.num_layers = decoder.num_layers;
   shape.num_attention_heads = decoder.num_attention_heads;

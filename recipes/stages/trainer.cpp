@@ -49,9 +49,10 @@ ExitCode Trainer::run() {
     const Error error = as_error(exception);
     if (error.code() != ExitCode::kOutOfMemory || data_.empty()) throw;
     // Of this rank alone or of all, as it was thrown.
-    const auto index = static_cast<std::size_t>(state_.stage);
-    const std::string text = fmt::format("{}. What stage '{}' takes, estimated: {}; {}", error.what(), recipe_.stages[index].name,
-                                         largest_parts(estimate_stage(index)), last_good());
+    const Stage& stage = recipe_.stages[entered_];
+    const std::string text =
+        fmt::format("{}. What stage '{}' takes, estimated: {}; {}", error.what(), stage.name,
+                    largest_parts(estimate_stage(entered_), stage.moe.has_value(), stage.train.recompute), last_good());
     if (dynamic_cast<const AgreedError*>(&exception) != nullptr) throw AgreedError(error.code(), text);
     throw Error(error.code(), text);
   }
@@ -88,6 +89,7 @@ ExitCode Trainer::train() {
 
 void Trainer::enter_stage(std::size_t index) {
   const Stage& stage = recipe_.stages[index];
+  entered_ = index;
   use_settings({stage.train.deterministic, name_of(stage.train.matmul_precision)}, own_device_);
   const bool resumed_inside = stage_ && *stage_ == index;
   if (!resumed_inside) {

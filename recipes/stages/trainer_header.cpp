@@ -101,13 +101,20 @@ MemoryEstimate Trainer::estimate_stage(std::size_t index) const {
 
 std::string Trainer::describe_products() const {
   const bool bfloat16 = recipe_.dtype == DType::kBFloat16;
-  std::string text = bfloat16 ? "a micro-batch's gradient of a weight is rounded to bfloat16 once, then added in float32; " : "";
+  std::string text =
+      bfloat16 ? "a micro-batch's gradient of a weight (of the head: a block of rows') is rounded to bfloat16 once, then added in float32; "
+               : "";
   const bool is_sparse =
       std::any_of(recipe_.stages.begin(), recipe_.stages.end(), [](const Stage& stage) { return stage.moe.has_value(); });
   const bool spread =
       std::any_of(recipe_.stages.begin(), recipe_.stages.end(), [](const Stage& stage) { return stage.parallel.expert > 1; });
-  const bool at_once = bfloat16 && std::all_of(abilities_.begin(), abilities_.end(),
-                                               [](const RankAbilities& rank) { return ops::has_grouped_kernel(rank.device.device.major); });
+  const auto fits = [&](const Stage& stage) {  // at::_grouped_mm (core/ops/cuda/grouped_product.cpp)
+    return !stage.moe ||
+           (shape_.hidden_size % 8 == 0 && stage.moe->expert_hidden_size % 8 == 0 && stage.moe->num_experts / stage.parallel.expert < 1024);
+  };
+  const bool at_once = bfloat16 && std::all_of(recipe_.stages.begin(), recipe_.stages.end(), fits) &&
+                       std::all_of(abilities_.begin(), abilities_.end(),
+                                   [](const RankAbilities& rank) { return ops::has_grouped_kernel(rank.device.device.major); });
   if (is_sparse) text += at_once ? "a rank's experts at once; " : "experts one after the other; ";
   if (is_sparse && (spread || !at_once))
     return text + "counts are read from the device once for each sparse layer, micro-batch and forward pass";
@@ -140,7 +147,8 @@ void Trainer::print_header() {
       line.shape += describe_rate_factors(stage.train);
       prepass = prepass || (reads_step_routing(moe) && accumulation_steps(stage.train, world_.size()) > 1);
     }
-    if (stage.train.recompute != Recompute::kNone)
+    const bool again = stage.train.recompute != Recompute::kNone && (stage.train.recompute != Recompute::kExperts || stage.moe);
+    if (again && static_cast<std::int64_t>(i) >= resumed_stage_)
       header.recompute.push_back(describe_recompute(stage, shape_, recipe_.dtype, world_.size()));
     const MemoryEstimate estimate = estimate_stage(i);
     if (estimate.total() + estimate.conversion > most.total() + most.conversion) most = estimate;

@@ -34,6 +34,11 @@ checkpoint::VerifyProgress verifying(const Heartbeat& heartbeat) {
   return [heartbeat](const std::string& file) { heartbeat.progress("verifying checkpoints: " + file); };
 }
 
+// A device is chosen for the whole run, so every stage must accept it.
+bool mixed_devices(const Recipe& recipe) {
+  return std::all_of(recipe.stages.begin(), recipe.stages.end(), [](const Stage& stage) { return stage.parallel.mixed_devices; });
+}
+
 }  // namespace
 
 Trainer::Trainer(parallel::World& world, const Recipe& recipe, const std::string& resolved)
@@ -47,7 +52,7 @@ Trainer::Trainer(parallel::World& world, const Recipe& recipe, const std::string
   on_all_ranks(world_, "threads", [&] { threads_ = use_threads(recipe_.parallel.threads, world_.placement().sharing_ranks); });
   abilities_ = use_common_abilities(world_, recipe_.device);
   // A device asked for that is not there is told before anything else is done.
-  device_ = choose_device(abilities_, recipe_.device, recipe_.parallel.mixed_devices);
+  device_ = choose_device(abilities_, recipe_.device, mixed_devices(recipe_));
   for (const Stage& stage : recipe_.stages)
     if (layouts_.count(stage.parallel.expert) == 0)
       layouts_.emplace(stage.parallel.expert, make_layout(world_, static_cast<int>(stage.parallel.expert)));
@@ -229,7 +234,7 @@ Trainer::StageData& Trainer::data_of(std::size_t stage) { return data_[stage]; }
 
 void Trainer::settle_processor(const ComputedWith* before) {
   const Device device_before = before == nullptr ? Device::kAuto : before->device.empty() ? Device::kCpu : Device::kCuda;
-  device_ = choose_device(abilities_, recipe_.device, recipe_.parallel.mixed_devices, device_before);
+  device_ = choose_device(abilities_, recipe_.device, mixed_devices(recipe_), device_before);
   own_device_ = use_device(device_, abilities_[static_cast<std::size_t>(world_.rank())].device);
   const TrainConfig& train = recipe_.stages.front().train;
   use_settings({train.deterministic, name_of(train.matmul_precision)}, own_device_);
@@ -325,6 +330,8 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
       throw data_error("{}: the run's tokenizer changed: sha256 {} then, {} now", file, then.tokenizer_sha256, state_.tokenizer_sha256);
   });
   saved_step_ = then.step;
+  resumed_stage_ = then.stage;
+  entered_ = static_cast<std::size_t>(then.stage);
   settle_processor(&then.computed_with);
   then.computed_with = state_.computed_with;
   print_header();

@@ -5,6 +5,8 @@ namespace sluice::ops {
 
 bool has_grouped_products() { return true; }
 
+bool zeroes_empty_groups() { return false; }
+
 kernels::cuda::Stream current_stream() { return nullptr; }
 
 }  // namespace sluice::ops

@@ -9,6 +9,8 @@ namespace sluice::ops {
 
 bool has_grouped_products() { return has_grouped_kernel(cuda_compute_capability(at::Device(at::kCUDA))); }
 
+bool zeroes_empty_groups() { return cuda_compute_capability(at::Device(at::kCUDA)) == 9; }
+
 kernels::cuda::Stream current_stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
 
 }  // namespace sluice::ops

@@ -9,6 +9,9 @@ namespace sluice::ops {
 /// elsewhere it waits for the counts and loops.
 bool has_grouped_products();
 
+/// Whether such a product writes zeros where a group of the sum has no rows.
+bool zeroes_empty_groups();
+
 /// The stream of LibTorch on which work of this thread starts.
 kernels::cuda::Stream current_stream();
 

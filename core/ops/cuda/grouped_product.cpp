@@ -72,6 +72,8 @@ void weight_gradient(const at::Tensor& dy_RO, const at::Tensor& rows_RI, const a
                      const at::Tensor& sum_LOI, double beta) {
   if (rows_RI.size(0) > 0 && type == at::kBFloat16 && runs_natively(sum_LOI.to(at::kMeta, type), counts_L, rows_RI)) {
     const at::Tensor gradient_LOI = at::_grouped_mm(dy_RO.to(type).t(), rows_RI.to(type), ends_of(counts_L));
+    // On Blackwell the product leaves values in groups without rows (pytorch #172439).
+    if (!zeroes_empty_groups()) gradient_LOI.masked_fill_(counts_L.eq(0).view({-1, 1, 1}), 0.0);
     if (beta == 0.0) sum_LOI.copy_(gradient_LOI);
     else sum_LOI.add_(gradient_LOI);
     return;

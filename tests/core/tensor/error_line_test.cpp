@@ -9,11 +9,11 @@
 using namespace sluice;
 
 TEST_CASE("memory that cannot be had is told by how much was asked for, without LibTorch's own words") {
-  const std::string remedy = "; lower train.micro_batch_size, seq_length or the model's sizes, or use more ranks";
+  const std::string remedy = "; fewer rows at once or a smaller model take less";
   CHECK(
       as_error(std::runtime_error("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
                                   "allocate 1099511627776 bytes. Error code 12 (Cannot allocate memory)"))
-          .what() == "not enough memory: 1099511627776 bytes were asked for at once" + remedy);
+          .what() == "not enough memory: 1024.0 GiB were asked for at once" + remedy);
   CHECK(as_error(std::bad_alloc()).what() == "not enough memory" + remedy);
   CHECK(as_error(std::bad_alloc()).code() == ExitCode::kOutOfMemory);
   CHECK(as_error(std::runtime_error(

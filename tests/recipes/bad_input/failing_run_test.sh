@@ -39,7 +39,7 @@ once '^error: step [5-8]: the (loss|gradient norm) is (nan|inf)[ ;].*first non-f
 
 # More memory than there is: how much, what takes it and the keys that make it less.
 expect 6 large model.hidden_size=4096 model.intermediate_size=16777216
-once '^error: not enough memory: [0-9]+ bytes were asked for at once; .* weights, gradients and moments [0-9.]+ TiB \(model\.hidden_size.*no checkpoint was saved yet'
+once "^error: not enough memory: [0-9.]+ GiB were asked for at once; .* stage 'dense' takes, estimated: weights, gradients and moments [0-9.]+ TiB \(model\.hidden_size.*no checkpoint was saved yet"
 
 # Divergence by the very last update, which no later step would notice.
 expect 5 last_update stages.sparse.max_steps=1 "${explode[@]}" stages.sparse.train.learning_rate=1e39

@@ -26,7 +26,7 @@ grep -Ev "$deep" rank-0.err >warnings
 head -n 20 rank-0.out >header
 header() { grep -Eq -- "$1" header || fail "the header has no line that matches '$1': $(cat header)"; }
 header "^run 'tiny' in $scratch/run$"
-header '^  model  .*2 layers, width 32, 4 heads \(2 key/value\), vocabulary 257; float32 on cpu$'
+header '^  model  .*2 layers, width 32, 4 heads \(2 key/value\), vocabulary 257; float32 on cpu( \(.*\))?$'
 header '^  stages +dense +pretrain .* 12 steps +26\.8K parameters$'
 header '^ +sparse +sparsify .* 12 steps +113K parameters, 39\.6K active; 8 experts, top-2$'
 header '^ +wide +grow .* 12 steps +213K parameters, 40\.7K active; 16 experts, top-2, families of 2$'

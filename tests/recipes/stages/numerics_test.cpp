@@ -38,7 +38,7 @@ Digits digits(TrainModel& model) {
   const LocalBatch batch = tiny_batch(16, 256, model.config.vocab_size);
   StepOptions options;
   options.micro_batch_size = 8;
-  CHECK(8 * 256 > loss_block_rows(model.config.vocab_size));
+  CHECK(8 * 256 > loss_block_rows(model.config.vocab_size, at::kCPU));
   const double loss = loss_of(gradients_of(model, batch, options));
   std::vector<at::Tensor> gradients;
   for (const Parameter* p : model.parameters.trained()) gradients.push_back(p->gradient.sum().clone());
