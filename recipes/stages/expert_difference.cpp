@@ -33,11 +33,13 @@ class LayerComparison {
     parts_ = {{rows(experts.gate_up.value), origin ? rows(origin->gate_up) : at::Tensor()},
               {rows(experts.down.value), origin ? rows(origin->down) : at::Tensor()}};
     const std::int64_t owned = experts.down.value.size(0), first = layout.expert_group->rank() * owned;
+    std::vector<at::Tensor> squares;
     for (std::int64_t e = 0; e < owned; ++e) {
       shard_.push_back(origin ? model.origin->shard_of_expert[static_cast<std::size_t>(first + e)] : 0);
-      const double norm = std::sqrt(ops::sum_of_squares(parts_[0].experts[e]) + ops::sum_of_squares(parts_[1].experts[e]));
-      inverse_norm_.push_back(norm > 0 ? 1.0 / norm : 0.0);  // an expert of zeros has no direction
+      squares.push_back(ops::square_sum(parts_[0].experts[e]) + ops::square_sum(parts_[1].experts[e]));
     }
+    for (const double square : values_of<double>(at::stack(squares)))
+      inverse_norm_.push_back(square > 0 ? 1.0 / std::sqrt(square) : 0.0);  // an expert of zeros has no direction
     shards_ = origin ? origin->down.size(0) : 1;
   }
 
@@ -54,8 +56,9 @@ class LayerComparison {
  private:
   void add_range(const Part& part, std::int64_t begin, std::int64_t count, LayerSums& sums) const {
     at::Tensor units = at::zeros({shards_, count}, part.experts.options());
-    for (std::int64_t at = 0; at < count; at += kAdded) {
-      const std::int64_t here = std::min(kAdded, count - at);
+    const std::int64_t added = units.is_cpu() ? kAdded : count;  // on a device every piece costs a launch
+    for (std::int64_t at = 0; at < count; at += added) {
+      const std::int64_t here = std::min(added, count - at);
       for (std::size_t e = 0; e < shard_.size(); ++e)
         units[shard_[e]].narrow(0, at, here).add_(part.experts[static_cast<std::int64_t>(e)].narrow(0, begin + at, here), inverse_norm_[e]);
     }
