@@ -15,6 +15,11 @@ namespace sluice::ops {
 /// Blackwell's. Elsewhere it waits for the counts and loops.
 constexpr bool has_grouped_kernel(int major) { return major == 9 || major == 10; }
 
+/// Whether that kernel takes so many groups, and weights of these widths: rows must be of whole 16 bytes.
+constexpr bool fits_grouped_kernel(std::int64_t groups, std::int64_t in, std::int64_t out) {
+  return groups < 1024 && in % 8 == 0 && out % 8 == 0;
+}
+
 struct CudaOperations {
   void (*rms_norm)(const at::Tensor& x, const at::Tensor& weight, double eps, const at::Tensor& y, const at::Tensor& inverse_rms) = nullptr;
   void (*add_rms_norm)(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& weight, double eps, const at::Tensor& sum,

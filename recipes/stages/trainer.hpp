@@ -71,8 +71,6 @@ class Trainer {
   void print_header();
   /// The run's model with the sparse shape `moe`; without: dense.
   ModelDescription description_of(const std::optional<moe::MoeConfig>& moe) const;
-  /// For the header: how a GPU multiplies, and what the host waits for.
-  std::string describe_products() const;
   /// What the lines before a run and before a stage say of it; `shape` is left "".
   StageLine stage_line(std::size_t index, const ParameterCount& parameters) const;
   /// The memory that the stage with this index needs, its conversion included.

@@ -2,7 +2,6 @@
 #include "core/base/integers.hpp"
 #include "core/base/log.hpp"
 #include "core/base/machine_memory.hpp"
-#include "core/ops/cuda.hpp"
 #include "core/tensor/cuda_device.hpp"
 #include "recipes/convert/architecture.hpp"
 #include "recipes/run/units.hpp"
@@ -10,6 +9,7 @@
 #include "recipes/schema/routing_checks.hpp"
 #include "recipes/schema/validate.hpp"
 #include "recipes/stages/balanced_routers.hpp"
+#include "recipes/stages/device_products.hpp"
 #include "recipes/stages/language_objective.hpp"
 #include "recipes/stages/learning_rates.hpp"
 #include "recipes/stages/memory_shape.hpp"
@@ -99,29 +99,6 @@ MemoryEstimate Trainer::estimate_stage(std::size_t index) const {
   return estimate;
 }
 
-std::string Trainer::describe_products() const {
-  const bool bfloat16 = recipe_.dtype == DType::kBFloat16;
-  std::string text =
-      bfloat16 ? "a micro-batch's gradient of a weight (of the head: a block of rows') is rounded to bfloat16 once, then added in float32; "
-               : "";
-  const bool is_sparse =
-      std::any_of(recipe_.stages.begin(), recipe_.stages.end(), [](const Stage& stage) { return stage.moe.has_value(); });
-  const bool spread =
-      std::any_of(recipe_.stages.begin(), recipe_.stages.end(), [](const Stage& stage) { return stage.parallel.expert > 1; });
-  const auto fits = [&](const Stage& stage) {  // at::_grouped_mm (core/ops/cuda/grouped_product.cpp)
-    return !stage.moe ||
-           (shape_.hidden_size % 8 == 0 && stage.moe->expert_hidden_size % 8 == 0 && stage.moe->num_experts / stage.parallel.expert < 1024);
-  };
-  const bool at_once = bfloat16 && std::all_of(recipe_.stages.begin(), recipe_.stages.end(), fits) &&
-                       std::all_of(abilities_.begin(), abilities_.end(),
-                                   [](const RankAbilities& rank) { return ops::has_grouped_kernel(rank.device.device.major); });
-  if (is_sparse) text += at_once ? "a rank's experts at once; " : "experts one after the other; ";
-  if (is_sparse && (spread || !at_once))
-    return text + "counts are read from the device once for each sparse layer, micro-batch and forward pass";
-  return text +
-         (world_.size() == 1 ? "nothing is read from the device between reports" : "only what ranks exchange is read between reports");
-}
-
 void Trainer::print_header() {
   if (!speaks()) return;
   const Stage& first = recipe_.stages.front();
@@ -168,7 +145,9 @@ void Trainer::print_header() {
   if (recipe_.dtype == DType::kBFloat16) header.processor += "; bfloat16 products " + bfloat16_.text;
   if (device_.kind == Device::kCuda) {
     header.processor += "; on the device " + device_.stored;
-    header.products = describe_products();
+    std::vector<int> majors;
+    for (const RankAbilities& rank : abilities_) majors.push_back(rank.device.device.major);
+    header.products = describe_products(recipe_, shape_, majors);
     header.device_memory =
         fmt::format("{}, {} of them taken by the driver, libraries and other processes",
                     human_bytes(static_cast<double>(device_memory(own_device_).total)), human_bytes(static_cast<double>(device_overhead_)));

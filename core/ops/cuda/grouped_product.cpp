@@ -2,6 +2,7 @@
 #include "core/ops/grouped_product.hpp"
 
 #include "core/kernels/cuda/rows.hpp"
+#include "core/ops/cuda.hpp"
 #include "core/ops/cuda/device.hpp"
 #include "core/ops/cuda/forms.hpp"
 #include "core/tensor/pointers.hpp"
@@ -13,12 +14,9 @@
 namespace sluice::ops {
 namespace {
 
-// Limits of at::_grouped_mm's own kernels: fewer groups than this, and rows of whole 16 bytes.
-constexpr std::int64_t kMaxGroups = 1024, kBfloat16Unit = 8;
-
 bool multiplies_groups(const at::Tensor& weight_LOI) {
-  return weight_LOI.scalar_type() == at::kBFloat16 && weight_LOI.size(0) < kMaxGroups && weight_LOI.size(1) % kBfloat16Unit == 0 &&
-         weight_LOI.size(2) % kBfloat16Unit == 0 && has_grouped_products();
+  return weight_LOI.scalar_type() == at::kBFloat16 && fits_grouped_kernel(weight_LOI.size(0), weight_LOI.size(2), weight_LOI.size(1)) &&
+         has_grouped_products();
 }
 
 std::vector<std::int64_t> counts_on_host(const at::Tensor& counts_L) {
