@@ -32,6 +32,6 @@ CUDA_VISIBLE_DEVICES=99 train_run kept 1 device=auto checkpoint.save_interval=3 
 train_run diverges 1 device=cuda dtype=float32 log_interval=50 stages.sparse.train.learning_rate=1e30 stages.sparse.train.max_grad_norm=0 \
   stages.sparse.train.lr_scheduler=constant stages.sparse.train.warmup_steps=0 stages.sparse.max_steps=9
 [ $? = 5 ] && grep -qE 'error: step [4-9]: the (loss|gradient norm|load_balancing_loss|z_loss) is' diverges.log || fail "divergence: $(tail -n 2 diverges.log)"
-train_run large 1 device=cuda dtype=float32 model.intermediate_size=1000000000
+train_run large 1 device=cuda dtype=float32 model.hidden_size=4096 model.intermediate_size=16777216
 [ $? = 6 ] && grep -q 'not enough memory: .* were asked for at once' large.log || fail "out of memory: $(tail -n 2 large.log)"
 report "moved, kept and ended as told"
