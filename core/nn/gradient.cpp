@@ -2,15 +2,18 @@
 
 #include "core/tensor/accumulate_product.hpp"
 
+#include <utility>
+
 namespace sluice {
 namespace {
 
-thread_local bool uses_are_counted = true;
+thread_local std::optional<RecomputedUses::In> recomputed_in;
 
 }  // namespace
 
-UncountedUses::UncountedUses() : before_(uses_are_counted) { uses_are_counted = false; }
-UncountedUses::~UncountedUses() { uses_are_counted = before_; }
+RecomputedUses::RecomputedUses(In in) : before_(std::exchange(recomputed_in, in)) {}
+RecomputedUses::~RecomputedUses() { recomputed_in = before_; }
+bool RecomputedUses::in_first_pass() { return recomputed_in == In::kFirstPass; }
 
 void Gradient::place(at::Tensor buffer, std::shared_ptr<Workspaces> workspaces) {
   sum_ = std::move(buffer);
@@ -26,7 +29,7 @@ void Gradient::clear() {
 }
 
 at::Tensor Gradient::open_use() {
-  if (uses_are_counted) ++opened_;
+  if (recomputed_in != RecomputedUses::In::kSecondPass) ++opened_;
   return anchor_;
 }
 

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace sluice {
@@ -37,8 +38,8 @@ class Gradient {
 
   /// Forgets what was written and all uses. Memory is not touched.
   void clear();
-  /// Counts one more use, unless an UncountedUses lives on this thread. Returns a tensor that the node of that use must take as an input:
-  /// it requires a gradient, but gets none. It makes autograd run the node's backward even if no other input requires a gradient.
+  /// Counts one more use, but for those of a second pass (RecomputedUses). Returns a tensor that the node of that use must take as an
+  /// input: it requires a gradient, but gets none. It makes autograd run the node's backward even if no other input requires a gradient.
   at::Tensor open_use();
   /// Whether every use opened since clear() is done. Any thread may ask.
   bool all_uses_done() const { return done_->load(std::memory_order_acquire) == opened_; }
@@ -59,17 +60,20 @@ class Gradient {
   std::unique_ptr<std::atomic<std::int64_t>> done_ = std::make_unique<std::atomic<std::int64_t>>(0);
 };
 
-/// While it lives, uses that are opened on this thread are not counted: they were counted when the same part was computed the first time
-/// (core/nn/recompute.hpp).
-class UncountedUses {
+/// While it lives, a part of the model is computed on this thread that is computed twice (core/nn/recompute.hpp). Its uses are counted in
+/// the first pass, although that is not recorded, and not again in the second.
+class RecomputedUses {
  public:
-  UncountedUses();
-  ~UncountedUses();
-  UncountedUses(const UncountedUses&) = delete;
-  UncountedUses& operator=(const UncountedUses&) = delete;
+  enum class In { kFirstPass, kSecondPass };
+  explicit RecomputedUses(In in);
+  ~RecomputedUses();
+  RecomputedUses(const RecomputedUses&) = delete;
+  RecomputedUses& operator=(const RecomputedUses&) = delete;
+  /// Whether a first pass is under way on this thread.
+  static bool in_first_pass();
 
  private:
-  bool before_;
+  std::optional<In> before_;
 };
 
 /// Writes the gradient for one use of its parameter. The use is done when the writer is destroyed.

@@ -41,7 +41,8 @@ Parameter Parameter::of_rows(std::string name, const std::vector<ModelTensor>& t
 }
 
 at::Tensor Parameter::open_use() {
-  if (at::GradMode::is_enabled() && gradient.placed()) return gradient.open_use();
+  const bool counts = at::GradMode::is_enabled() || RecomputedUses::in_first_pass();
+  if (counts && gradient.placed()) return gradient.open_use();
   static const at::Tensor unused = at::zeros({});
   return unused;
 }

@@ -134,6 +134,16 @@ TEST_CASE("where products read bfloat16 the optimizer makes the copies in its ow
   step();
   CHECK(rounded(a));
   CHECK(rounded(b));
+  // Where products read the rounded values as float32, those have memory of their own, of which the optimizer says nothing.
+  set_native_bfloat16(false);
+  for (Parameter* p : {&a, &b}) p->refresh_compute(at::kBFloat16);
+  step();
+  for (Parameter* p : {&a, &b}) p->refresh_compute(at::kBFloat16);
+  CHECK(a.compute.scalar_type() == at::kFloat);
+  CHECK(at::equal(a.compute, a.value.to(at::kBFloat16).to(at::kFloat)));
+  set_native_bfloat16(true);
+  for (Parameter* p : {&a, &b}) p->refresh_compute(at::kBFloat16);
+  CHECK(rounded(a));
   // Told to change nothing, it leaves values, and the copies are theirs still.
   optimizer.step(parameters, {}, 0.25, testing::update_by(1.0, false));
   CHECK(rounded(a));

@@ -53,7 +53,6 @@ TrainModel model_of(const Case& c, at::ScalarType type) {
 struct Digits {
   StepResult result;
   std::vector<at::Tensor> gradients;
-  bool all_done = true;
 };
 
 Digits digits(const Case& c, at::ScalarType type, Recompute recompute, std::int64_t micro_batch_size) {
@@ -64,10 +63,7 @@ Digits digits(const Case& c, at::ScalarType type, Recompute recompute, std::int6
   const LocalBatch batch = tiny_batch(4, 8, c.config.vocab_size);
   Digits digits;
   digits.result = gradients_of(model, batch, options);
-  for (const Parameter* p : model.parameters.trained()) {
-    digits.gradients.push_back(p->gradient.sum().clone());
-    digits.all_done = digits.all_done && model.parameters.is_final(*p);
-  }
+  for (const Parameter* p : model.parameters.trained()) digits.gradients.push_back(p->gradient.sum().clone());
   return digits;
 }
 
@@ -78,7 +74,6 @@ TEST_CASE("each way to recompute gives the gradients, losses and counts of none,
     for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kBFloat16}) {
       for (const std::int64_t micro_batch_size : {4, 2}) {
         const Digits kept = digits(c, type, Recompute::kNone, micro_batch_size);
-        CHECK(kept.all_done);
         for (const Recompute recompute : kModes) {
           INFO(c.name << ", " << at::toString(type) << ", micro-batches of " << micro_batch_size << ", " << name_of(recompute));
           const Digits again = digits(c, type, recompute, micro_batch_size);
@@ -86,10 +81,35 @@ TEST_CASE("each way to recompute gives the gradients, losses and counts of none,
           CHECK(again.result.grad_norm == kept.result.grad_norm);
           CHECK(again.result.counts.experts == kept.result.counts.experts);
           CHECK(again.result.counts.dropped == kept.result.counts.dropped);
-          CHECK(again.all_done);
           REQUIRE(again.gradients.size() == kept.gradients.size());
           for (std::size_t i = 0; i < kept.gradients.size(); ++i) CHECK(again.gradients[i].equal(kept.gradients[i]));
         }
+      }
+    }
+  }
+}
+
+TEST_CASE("uses are counted in the first pass and done in the second: when backward ends, and not before, every gradient is final") {
+  for (const Case& c : cases()) {
+    for (const Recompute recompute : {Recompute::kNone, Recompute::kLayer, Recompute::kAttention, Recompute::kExperts}) {
+      INFO(c.name << ", " << name_of(recompute));
+      TrainModel model = model_of(c, at::kDouble);
+      const ModelInput input = make_input(tiny_batch(2, 8, c.config.vocab_size), 0, 2, at::kCPU);
+      model.parameters.clear_gradients();
+      const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {1, "forward", recompute});
+      RoutingLedger routing;
+      routing.add(output.statistics);
+      const Objective objective = language_objective(model);
+      StepReport report(objective.names());
+      const at::Tensor share = objective_share(objective, {input, output, StepCounts{16, 16}, routing}, report);
+      model.parameters.all_uses_opened();
+      // The head's gradient is computed with the loss; all others wait for backward.
+      const Parameter& first = *model.parameters.trained()[1];
+      CHECK(!model.parameters.is_final(first));
+      share.backward();
+      for (const Parameter* p : model.parameters.trained()) {
+        INFO(p->name);
+        CHECK(model.parameters.is_final(*p));
       }
     }
   }
