@@ -5,7 +5,20 @@
 #include "moe/plan/moe_tensors.hpp"
 #include "parallel/exchange_node.hpp"
 
+#include <memory>
+#include <utility>
+
 namespace sluice::moe {
+namespace {
+
+// The choice and the way of the rows, which the second pass takes from the first: nothing is chosen or counted again.
+struct RoutingMemory : SlotMemory {
+  RoutingMemory(RoutingChoice chosen, c10::intrusive_ptr<parallel::Route> way) : choice(std::move(chosen)), route(std::move(way)) {}
+  RoutingChoice choice;
+  c10::intrusive_ptr<parallel::Route> route;
+};
+
+}  // namespace
 
 MoeFeedForward::MoeFeedForward(const std::string& path, const std::string& layer, const MoeConfig& config, std::int64_t hidden_size,
                                ExpertPlacement placement, std::shared_ptr<parallel::TokenExchange> exchange,
@@ -21,27 +34,16 @@ MoeFeedForward::MoeFeedForward(const std::string& path, const std::string& layer
     shared = std::make_unique<DenseFeedForward>(shared_expert_tensors(config, hidden_size, layer), options);
 }
 
-namespace {
-
-// The choice and the way of the rows, which the second pass takes from the first: nothing is chosen or counted again.
-struct RoutingMemory : SlotMemory {
-  RoutingChoice choice;
-  c10::intrusive_ptr<parallel::Route> route;
-};
-
-}  // namespace
-
 SlotOutput MoeFeedForward::forward(const at::Tensor& x, const RowTable& rows, const StepContext& context) {
   auto* const kept = context.memory != nullptr ? static_cast<RoutingMemory*>(context.memory->get()) : nullptr;
   Routing routing = router.route(x, rows, kept != nullptr ? &kept->choice : nullptr);
-  const auto route = kept != nullptr ? kept->route : exchange_->open(routing.plan, context, path_);
-  // Read here, once, however often the experts compute.
-  if (kept == nullptr) route->counts = experts.counts_for_products(route->counts);
-  if (context.memory != nullptr && kept == nullptr) {
-    auto memory = std::make_shared<RoutingMemory>();
-    memory->choice = routing;
-    memory->route = route;
-    *context.memory = std::move(memory);
+  c10::intrusive_ptr<parallel::Route> route;
+  if (kept != nullptr) {
+    route = kept->route;
+  } else {
+    route = exchange_->open(routing.plan, context, path_);
+    route->counts = experts.counts_for_products(route->counts);  // read here, once, however often the experts compute
+    if (context.memory != nullptr) *context.memory = std::make_shared<RoutingMemory>(routing, route);
   }
   const auto compute = [this, twice = context.recompute == Recompute::kExperts](const parallel::ExpertChunk& chunk) {
     if (!twice) return experts.forward(chunk);

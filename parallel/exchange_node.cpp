@@ -78,10 +78,6 @@ at::Tensor exchange_rows(const at::Tensor& x_ND, const at::Tensor& weights_NK, c
   return ExchangeFunction::apply(x_ND, weights_NK, recorded, route, experts);
 }
 
-RoutePtr TokenExchange::open(const RoutingPlan& plan, const StepContext& context, const std::string& slot) {
-  return open_route(plan, context, slot);
-}
-
 at::Tensor TokenExchange::run(const at::Tensor& x_ND, const at::Tensor& weights_NK, const RoutePtr& route, const char* phase,
                               const ExpertFunction& experts, bool experts_learn) {
   const bool records = at::GradMode::is_enabled() && (experts_learn || x_ND.requires_grad() || weights_NK.requires_grad());

@@ -110,8 +110,7 @@ class FlatExchange : public TokenExchange {
  public:
   FlatExchange(CommunicatorPtr group, std::vector<int> nodes) : group_(std::move(group)), nodes_(std::move(nodes)) {}
 
- protected:
-  RoutePtr open_route(const RoutingPlan& plan, const StepContext& context, const std::string& slot) override {
+  RoutePtr open(const RoutingPlan& plan, const StepContext& context, const std::string& slot) override {
     auto route = c10::make_intrusive<FlatRoute>(group_, nodes_, counters_, context, slot);
     route->plan = plan;
     route->exchange_counts();

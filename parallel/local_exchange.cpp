@@ -12,8 +12,7 @@ class LocalRoute : public Route {
 
 class LocalExchange : public TokenExchange {
  public:
- protected:
-  RoutePtr open_route(const RoutingPlan& plan, const StepContext&, const std::string&) override {
+  RoutePtr open(const RoutingPlan& plan, const StepContext&, const std::string&) override {
     RoutePtr route = c10::make_intrusive<LocalRoute>();
     route->plan = plan;
     route->counts = plan.counts;

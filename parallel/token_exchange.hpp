@@ -49,7 +49,7 @@ class TokenExchange {
   virtual ~TokenExchange() = default;
   /// Collective. Settles how the rows of a plan travel: the owners of the experts then know how many will come. A route serves for the
   /// forward passes over the same rows, and their backward passes. `slot` is the path of the layer, for the labels of the operations.
-  c10::intrusive_ptr<Route> open(const RoutingPlan& plan, const StepContext& context, const std::string& slot);
+  virtual c10::intrusive_ptr<Route> open(const RoutingPlan& plan, const StepContext& context, const std::string& slot) = 0;
   /// Returns y [N, D], y[n] = sum over k of weights[n, k] * expert(x[n]), for x [N, D] and weights [N, K]. Dispatch, experts and combine
   /// are one autograd node; what `experts` records is kept inside it. `phase` names the pass, for the labels of the operations.
   /// If gradients are recorded, there is a backward pass if x or weights require a gradient, or if `experts_learn` (parameters that
@@ -59,8 +59,6 @@ class TokenExchange {
   const ExchangeCounters& counters() const { return *counters_; }
 
  protected:
-  virtual c10::intrusive_ptr<Route> open_route(const RoutingPlan& plan, const StepContext& context, const std::string& slot) = 0;
-
   std::shared_ptr<ExchangeCounters> counters_ = std::make_shared<ExchangeCounters>();
 };
 

@@ -7,13 +7,13 @@
 namespace sluice {
 namespace {
 
-thread_local std::optional<RecomputedUses::In> recomputed_in;
+thread_local std::optional<RecomputePass> recomputed_in;
 
 }  // namespace
 
-RecomputedUses::RecomputedUses(In in) : before_(std::exchange(recomputed_in, in)) {}
+RecomputedUses::RecomputedUses(RecomputePass pass) : before_(std::exchange(recomputed_in, pass)) {}
 RecomputedUses::~RecomputedUses() { recomputed_in = before_; }
-bool RecomputedUses::in_first_pass() { return recomputed_in == In::kFirstPass; }
+bool RecomputedUses::in_first_pass() { return recomputed_in == RecomputePass::kFirst; }
 
 void Gradient::place(at::Tensor buffer, std::shared_ptr<Workspaces> workspaces) {
   sum_ = std::move(buffer);
@@ -29,7 +29,7 @@ void Gradient::clear() {
 }
 
 at::Tensor Gradient::open_use() {
-  if (recomputed_in != RecomputedUses::In::kSecondPass) ++opened_;
+  if (recomputed_in != RecomputePass::kSecond) ++opened_;
   return anchor_;
 }
 

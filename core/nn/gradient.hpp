@@ -12,6 +12,7 @@
 // thread.
 #pragma once
 
+#include "core/shape/recompute.hpp"
 #include "core/tensor/workspaces.hpp"
 
 #include <atomic>
@@ -64,8 +65,7 @@ class Gradient {
 /// the first pass, although that is not recorded, and not again in the second.
 class RecomputedUses {
  public:
-  enum class In { kFirstPass, kSecondPass };
-  explicit RecomputedUses(In in);
+  explicit RecomputedUses(RecomputePass pass);
   ~RecomputedUses();
   RecomputedUses(const RecomputedUses&) = delete;
   RecomputedUses& operator=(const RecomputedUses&) = delete;
@@ -73,7 +73,7 @@ class RecomputedUses {
   static bool in_first_pass();
 
  private:
-  std::optional<In> before_;
+  std::optional<RecomputePass> before_;
 };
 
 /// Writes the gradient for one use of its parameter. The use is done when the writer is destroyed.

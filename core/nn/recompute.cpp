@@ -24,7 +24,7 @@ struct RecomputeFunction : torch::autograd::Function<RecomputeFunction> {
     ctx->set_materialize_grads(false);
     ctx->save_for_backward(inputs.vec());
     ctx->saved_data["part"] = c10::IValue::make_capsule(part);
-    const RecomputedUses counted(RecomputedUses::In::kFirstPass);
+    const RecomputedUses counted(RecomputePass::kFirst);
     return part->compute(inputs.vec(), RecomputePass::kFirst);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
@@ -38,7 +38,7 @@ struct RecomputeFunction : torch::autograd::Function<RecomputeFunction> {
     torch::autograd::variable_list given;
     {
       const at::AutoGradMode records(true);
-      const RecomputedUses again(RecomputedUses::In::kSecondPass);
+      const RecomputedUses again(RecomputePass::kSecond);
       const std::vector<at::Tensor> outputs = part.compute(inputs, RecomputePass::kSecond);
       for (std::size_t i = 0; i < outputs.size(); ++i) {
         if (!grads[i].defined() || !outputs[i].requires_grad()) continue;

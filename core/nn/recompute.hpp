@@ -1,15 +1,13 @@
 // Computes a part of a model twice, to keep less for the backward pass (Chen et al., 2016: Training Deep Nets with Sublinear Memory Cost).
 #pragma once
 
+#include "core/shape/recompute.hpp"
 #include "core/tensor/tensor.hpp"
 
 #include <functional>
 #include <vector>
 
 namespace sluice {
-
-/// Which of its two passes a part is computed in.
-enum class RecomputePass { kFirst, kSecond };
 
 /// Computes outputs from inputs. It must give the same bits in both passes. What it decides by integers in the first pass (a routing plan)
 /// it should keep for the second.

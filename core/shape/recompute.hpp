@@ -15,4 +15,7 @@ inline constexpr EnumName<Recompute> kRecomputeNames[] = {
     {Recompute::kNone, "none"}, {Recompute::kLayer, "layer"}, {Recompute::kAttention, "attention"}, {Recompute::kExperts, "experts"}};
 constexpr std::span<const EnumName<Recompute>> names_of(Recompute) { return kRecomputeNames; }
 
+/// Which of its two passes such a part is computed in.
+enum class RecomputePass { kFirst, kSecond };
+
 }  // namespace sluice

@@ -14,8 +14,6 @@
 namespace sluice {
 namespace {
 
-constexpr int kNativeCapability = 8;  // Ampere's
-
 std::atomic<bool>& native_on_cpu() {
   static std::atomic<bool> value{best_bfloat16_products().native};
   return value;
@@ -67,7 +65,7 @@ Bfloat16Products best_bfloat16_products() {
 }
 
 bool native_bfloat16(at::Device device) {
-  if (device.is_cuda()) return cuda_compute_capability(device) >= kNativeCapability;
+  if (device.is_cuda()) return multiplies_bfloat16(cuda_compute_capability(device));
   return native_on_cpu().load(std::memory_order_relaxed);
 }
 

@@ -31,9 +31,13 @@ struct Bfloat16Products {
 /// variable SLUICE_BFLOAT16_PRODUCTS (native or float32) overrides both; any other value is a usage error (exit 2).
 Bfloat16Products best_bfloat16_products();
 
-/// Whether `device` multiplies bfloat16 natively. A CUDA device does from compute capability 8.0 on. The CPU follows set_native_bfloat16(),
-/// or best_bfloat16_products() if that was not called. Other devices, such as meta, do as the CPU. All ranks and all parts of a run must
-/// use the same choice (recipes/stages/rank_abilities.hpp), because native products are rounded to bfloat16 and others are not.
+/// Whether CUDA devices of this major compute capability have tensor cores for bfloat16: from Ampere's 8 on.
+constexpr bool multiplies_bfloat16(int major) { return major >= 8; }
+
+/// Whether `device` multiplies bfloat16 natively. A CUDA device does if multiplies_bfloat16() says so. The CPU follows
+/// set_native_bfloat16(), or best_bfloat16_products() if that was not called. Other devices, such as meta, do as the CPU. All ranks and all
+/// parts of a run must use the same choice (recipes/stages/rank_abilities.hpp), because native products are rounded to bfloat16 and others
+/// are not.
 bool native_bfloat16(at::Device device);
 /// Sets the choice for the CPU from now on. Not while a model is in use whose copies for computing (Parameter::refresh_compute) were made
 /// with the other choice.

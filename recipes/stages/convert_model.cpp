@@ -4,6 +4,7 @@
 #include "core/base/error.hpp"
 #include "core/base/random.hpp"
 #include "core/shape/tensor_id.hpp"
+#include "core/tensor/host_integers.hpp"
 #include "core/tensor/host_memory.hpp"
 
 #include <fmt/format.h>
@@ -29,7 +30,7 @@ Rows mapped_rows(const std::vector<std::int64_t>& rows, at::Device device) {
     to.push_back(static_cast<std::int64_t>(i));
     from.push_back(rows[i]);
   }
-  return {at::tensor(to, at::kLong).to(device), at::tensor(from, at::kLong).to(device)};
+  return {integers_on(device, to), integers_on(device, from)};
 }
 
 // Adds factor times the rows and columns of the source that the term names.
@@ -206,7 +207,7 @@ void perturb_experts(TrainModel& model, double relative_noise, double reinit_fra
         columns.push_back(
             static_cast<std::int64_t>(random_permutation(key, static_cast<std::uint64_t>(width), static_cast<std::uint64_t>(i))));
       fill_normal(draw, seed, name + "#reinit", std);
-      const at::Tensor index = at::tensor(columns, at::kLong).to(view.value.device());
+      const at::Tensor index = integers_on(view.value.device(), columns);
       const std::int64_t dim = down ? 1 : 0;
       view.value.index_copy_(dim, index, draw.index_select(dim, index) + mean);
       if (view.updates == nullptr) continue;

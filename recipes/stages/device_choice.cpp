@@ -85,13 +85,12 @@ std::string bits_depend_on(const std::vector<RankDevice>& devices) {
 RankDevice find_rank_device(const CudaDevices& found, int local_rank) {
   RankDevice rank;
   rank.built = found.built;
-  rank.visible = static_cast<std::int64_t>(found.visible.size());
   rank.why_none = found.why_none;
   rank.architectures = found.architectures;
   rank.driver = found.driver;
   rank.libraries = found.libraries;
-  if (rank.visible == 0) return rank;
-  rank.index = local_rank % rank.visible;
+  if (found.visible.empty()) return rank;
+  rank.index = local_rank % static_cast<std::int64_t>(found.visible.size());
   rank.device = found.visible[static_cast<std::size_t>(rank.index)];
   rank.has_code = has_code_for(found.architectures, rank.device.major, rank.device.minor);
   return rank;
@@ -111,10 +110,9 @@ DeviceChoice choose_device(Device wanted, bool mixed_devices, const std::vector<
   if (before == Device::kCuda)
     throw usage_error("the run computes on cuda, which device: auto keeps, but {}; set device: cpu to go on there, with other bits",
                       refused);
-  // A machine without devices is no news; one where some ranks have one is.
-  const bool any = std::any_of(devices.begin(), devices.end(), [](const RankDevice& rank) { return rank.index >= 0; });
+  // That a program built without CUDA has no device is no news.
   const bool built = std::any_of(devices.begin(), devices.end(), [](const RankDevice& rank) { return rank.built; });
-  return {Device::kCpu, any || built ? fmt::format("cpu ({})", refused) : "cpu", ""};
+  return {Device::kCpu, built ? fmt::format("cpu ({})", refused) : "cpu", ""};
 }
 
 at::Device use_device(const DeviceChoice& choice, const RankDevice& own) {

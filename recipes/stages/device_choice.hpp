@@ -15,10 +15,9 @@ namespace sluice::recipes {
 struct RankDevice {
   bool built = false;       // its program was built for CUDA
   std::int64_t index = -1;  // the device that it takes: its number on the node modulo the visible devices; -1: there is none
-  std::int64_t visible = 0;
-  std::string why_none;                          // why there is none, as a clause
-  CudaDevice device;                             // the one that it takes
-  bool has_code = false;                         // the program's kernels were compiled for that device
+  std::string why_none;     // why there is none, as a clause
+  CudaDevice device;        // the one that it takes
+  bool has_code = false;    // the program's kernels were compiled for that device
   std::string architectures, driver, libraries;  // as in CudaDevices
 
   bool operator==(const RankDevice&) const = default;

@@ -1,8 +1,8 @@
 #include "recipes/stages/expert_difference.hpp"
 
 #include "core/ops/reduce.hpp"
-#include "core/tensor/dtype_map.hpp"
 #include "core/tensor/host_memory.hpp"
+#include "parallel/tensor_sums.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -62,12 +62,7 @@ class LayerComparison {
       for (std::size_t e = 0; e < shard_.size(); ++e)
         units[shard_[e]].narrow(0, at, here).add_(part.experts[static_cast<std::int64_t>(e)].narrow(0, begin + at, here), inverse_norm_[e]);
     }
-    const HostMemory memory = to_host(units);
-    layout_.expert_group
-        ->start_all_reduce(memory.bytes().data(), static_cast<std::size_t>(units.numel()), from_torch(units.scalar_type()),
-                           parallel::ReduceOp::kSum, label_)
-        .finish();
-    memory.give_back();
+    parallel::sum_over(*layout_.expert_group, units, label_);
     sums.squares += ops::sum_of_squares(units.sum(0));
     if (!part.origin.defined()) return;
     for (std::int64_t s = 0; s < shards_; ++s) {

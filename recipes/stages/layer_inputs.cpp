@@ -31,7 +31,7 @@ std::vector<at::Tensor> layer_inputs(TrainModel& model, const Layout& layout, co
     const std::int64_t end = std::min(count, begin + piece);
     std::vector<std::int64_t> picked;
     for (; next < kept && row(next) < end * set.length; ++next) picked.push_back(row(next) - begin * set.length);
-    const at::Tensor index = at::tensor(picked, at::kLong).to(model.decoder->device());
+    const at::Tensor index = integers_on(model.decoder->device(), picked);
     if (mine) request.keep = [&](const at::Tensor& x) { return x.index_select(0, index); };
     const ModelInput input = evaluation_input(model, set, begin, mine ? end - begin : 0);
     const ForwardOutput output = model.decoder->forward(input.batch, nullptr, {step, "inputs"}, request);

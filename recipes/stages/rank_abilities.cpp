@@ -20,7 +20,7 @@ namespace {
 struct Message {
   std::int64_t set = 0, native_bfloat16 = 0, avx512 = 0, composed = 0;
   char why_bfloat16[240] = {}, library[160] = {};
-  std::int64_t built = 0, index = -1, visible = 0, has_code = 0, major = 0, minor = 0, bytes = 0;
+  std::int64_t built = 0, index = -1, has_code = 0, major = 0, minor = 0, bytes = 0;
   char why_none[320] = {}, name[96] = {}, uuid[48] = {}, architectures[96] = {}, driver[16] = {}, libraries[96] = {};
 };
 
@@ -32,7 +32,6 @@ void put(const std::string& text, char (&to)[N]) {
 void put(const RankDevice& device, Message& to) {
   to.built = device.built;
   to.index = device.index;
-  to.visible = device.visible;
   to.has_code = device.has_code;
   to.major = device.device.major;
   to.minor = device.device.minor;
@@ -47,7 +46,7 @@ void put(const RankDevice& device, Message& to) {
 
 RankDevice device_of(const Message& m) {
   const CudaDevice device{m.name, m.uuid, static_cast<int>(m.major), static_cast<int>(m.minor), m.bytes};
-  return {m.built != 0, m.index, m.visible, m.why_none, device, m.has_code != 0, m.architectures, m.driver, m.libraries};
+  return {m.built != 0, m.index, m.why_none, device, m.has_code != 0, m.architectures, m.driver, m.libraries};
 }
 
 std::string library_of_this_rank() {
@@ -164,12 +163,11 @@ Bfloat16Choice choose_bfloat16(const std::vector<RankAbilities>& ranks, bool res
 }
 
 Bfloat16Choice device_bfloat16(const std::vector<RankAbilities>& ranks) {
-  constexpr int kTensorCores = 8;  // Ampere's compute capability
   const auto least = std::min_element(ranks.begin(), ranks.end(), [](const RankAbilities& a, const RankAbilities& b) {
     return a.device.device.major < b.device.device.major;
   });
   const CudaDevice& device = least->device.device;
-  const bool native = device.major >= kTensorCores;
+  const bool native = multiplies_bfloat16(device.major);
   return {native,
           fmt::format("{}: {} has {}", products_of(native), device.name, native ? "tensor cores for them" : "no tensor cores for them")};
 }

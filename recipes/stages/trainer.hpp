@@ -155,9 +155,8 @@ class Trainer {
   ParameterCount parameters_;         // of model_, in a stage
   ParallelConfig placed_;             // how the experts of model_ are placed
   std::optional<std::size_t> stage_;  // the stage whose conversion is done
-  std::size_t entered_ = 0;           // the stage that was entered last, whether or not its conversion is done
+  std::size_t entered_ = 0;           // the stage that was entered last, whether or not its conversion is done; first, the one to begin in
   std::int64_t saved_step_ = -1;
-  std::int64_t resumed_stage_ = 0;  // that the run goes on in
   std::string stop_reason_;
   // Rank 0 only
   std::unique_ptr<MetricsLog> metrics_;

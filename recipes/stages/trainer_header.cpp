@@ -125,8 +125,7 @@ void Trainer::print_header() {
       prepass = prepass || (reads_step_routing(moe) && accumulation_steps(stage.train, world_.size()) > 1);
     }
     const bool again = stage.train.recompute != Recompute::kNone && (stage.train.recompute != Recompute::kExperts || stage.moe);
-    if (again && static_cast<std::int64_t>(i) >= resumed_stage_)
-      header.recompute.push_back(describe_recompute(stage, shape_, recipe_.dtype, world_.size()));
+    if (again && i >= entered_) header.recompute.push_back(describe_recompute(stage, shape_, recipe_.dtype, world_.size()));
     const MemoryEstimate estimate = estimate_stage(i);
     if (estimate.total() + estimate.conversion > most.total() + most.conversion) most = estimate;
     header.stages.push_back(std::move(line));

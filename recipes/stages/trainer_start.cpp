@@ -52,7 +52,7 @@ Trainer::Trainer(parallel::World& world, const Recipe& recipe, const std::string
   on_all_ranks(world_, "threads", [&] { threads_ = use_threads(recipe_.parallel.threads, world_.placement().sharing_ranks); });
   abilities_ = use_common_abilities(world_, recipe_.device);
   // A device asked for that is not there is told before anything else is done.
-  device_ = choose_device(abilities_, recipe_.device, mixed_devices(recipe_));
+  choose_device(abilities_, recipe_.device, mixed_devices(recipe_));
   for (const Stage& stage : recipe_.stages)
     if (layouts_.count(stage.parallel.expert) == 0)
       layouts_.emplace(stage.parallel.expert, make_layout(world_, static_cast<int>(stage.parallel.expert)));
@@ -330,7 +330,6 @@ void Trainer::resume(const std::filesystem::path& checkpoint) {
       throw data_error("{}: the run's tokenizer changed: sha256 {} then, {} now", file, then.tokenizer_sha256, state_.tokenizer_sha256);
   });
   saved_step_ = then.step;
-  resumed_stage_ = then.stage;
   entered_ = static_cast<std::size_t>(then.stage);
   settle_processor(&then.computed_with);
   then.computed_with = state_.computed_with;
