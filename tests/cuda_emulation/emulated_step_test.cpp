@@ -1,10 +1,9 @@
 // Whole training steps on the CUDA forms of operations, on an emulated device: what the CPU's kernels give, in both orders of threads.
 #include "tests/cuda_emulation/backend.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/tiny_model.hpp"
+#include "tests/support/step_cases.hpp"
 
 #include <optional>
-#include <string>
 #include <vector>
 
 using namespace sluice;
@@ -13,43 +12,14 @@ using namespace sluice::testing;
 
 namespace {
 
-struct Case {
-  std::string name;
-  DecoderConfig config = tiny_decoder();
-  std::optional<moe::MoeConfig> moe;
-  parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
-};
-
-std::vector<Case> cases() {
-  std::vector<Case> all;
-  all.push_back({"dense, q/k-norm"});
-  all.back().config.qk_norm = QkNorm::kHead;
-  moe::MoeConfig moe = tiny_moe();
-  moe.aux_loss_coef = 0.1;
-  moe.z_loss_coef = 0.01;
-  moe.num_experts = 8;
-  moe.num_shared_experts = 1;
-  moe.capacity_factor = 1.0;
-  moe.family_size = 2;
-  moe.norm_topk_prob = false;
-  all.push_back({"families, shared expert, capacity", tiny_decoder(), moe});
-  moe.family_size = 1;
-  moe.score_func = moe::ScoreFunction::kSigmoid;
-  moe.balance_loss = moe::BalanceLoss::kSequence;
-  moe.bias_update_rate = 0.01;
-  all.push_back({"sigmoid, rows that travel", tiny_decoder(), moe, parallel::ExchangeKind::kFlat});
-  return all;
-}
-
 struct Digits {
   StepResult first;
   std::vector<at::Tensor> gradients, values;
 };
 
 // Two steps: the gradients of the first, and what the model is after both.
-Digits train(const Case& c, at::ScalarType type, std::optional<EmulatedOrder> order, Recompute recompute) {
-  TrainModel model = build_model(c.config, c.moe, alone_layout(), type, c.exchange);
-  initialize(model, 5);
+Digits train(const StepCase& c, at::ScalarType type, std::optional<EmulatedOrder> order, Recompute recompute) {
+  TrainModel model = model_of(c, type);
   std::optional<Emulated> emulated;
   if (order) emulated.emplace(*order);
   Digits digits;
@@ -78,7 +48,7 @@ double farthest(const std::vector<at::Tensor>& found, const std::vector<at::Tens
 }  // namespace
 
 TEST_CASE("a step on an emulated device is the CPU's in float64, and of the same bits in any order of threads and however recomputed") {
-  for (const Case& c : cases()) {
+  for (const StepCase& c : step_cases()) {
     INFO(c.name);
     const Digits expected = train(c, at::kDouble, std::nullopt, Recompute::kNone);
     const Digits ascending = train(c, at::kDouble, EmulatedOrder::kAscending, Recompute::kNone);
@@ -97,7 +67,7 @@ TEST_CASE("a step on an emulated device is the CPU's in float64, and of the same
 }
 
 TEST_CASE("in float32 and bfloat16 an emulated device comes as near to float64 as the CPU") {
-  for (const Case& c : cases()) {
+  for (const StepCase& c : step_cases()) {
     const Digits exact = train(c, at::kDouble, std::nullopt, Recompute::kNone);
     for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
       INFO(c.name << ", " << at::toString(type));

@@ -6,7 +6,7 @@
 #include "recipes/run/memory_estimate.hpp"
 #include "recipes/stages/memory_shape.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/tiny_model.hpp"
+#include "tests/support/step_cases.hpp"
 
 #include <ATen/Context.h>
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -29,41 +29,10 @@ bool no_device() {
 
 at::Device device() { return {at::kCUDA, 0}; }
 
-struct Case {
-  std::string name;
-  DecoderConfig config = tiny_decoder();
-  std::optional<moe::MoeConfig> moe;
-  parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
-};
+// Experts of whole 16 bytes a row, as native products want them.
+std::vector<StepCase> cases() { return step_cases(16); }
 
-std::vector<Case> cases() {
-  std::vector<Case> all;
-  all.push_back({"dense"});
-  all.back().config.qk_norm = QkNorm::kHead;
-  moe::MoeConfig moe = tiny_moe();
-  moe.expert_hidden_size = 16;  // rows of whole 16 bytes, as native products want them
-  moe.aux_loss_coef = 0.1;
-  moe.z_loss_coef = 0.01;
-  all.push_back({"softmax", tiny_decoder(), moe});
-  moe.num_experts = 8;
-  moe.num_shared_experts = 1;
-  moe.capacity_factor = 1.0;
-  moe.family_size = 2;
-  moe.norm_topk_prob = false;
-  all.push_back({"families, shared expert, capacity", tiny_decoder(), moe});
-  moe.family_size = 1;
-  moe.score_func = moe::ScoreFunction::kSigmoid;
-  moe.balance_loss = moe::BalanceLoss::kSequence;
-  moe.bias_update_rate = 0.01;
-  all.push_back({"sigmoid, rows that travel", tiny_decoder(), moe, parallel::ExchangeKind::kFlat});
-  return all;
-}
-
-TrainModel model_on(at::Device where, const Case& c, at::ScalarType type) {
-  TrainModel model = build_model(c.config, c.moe, alone_layout(), at::TensorOptions(type).device(where), c.exchange);
-  initialize(model, 5);
-  return model;
-}
+TrainModel model_on(at::Device where, const StepCase& c, at::ScalarType type) { return model_of(c, at::TensorOptions(type).device(where)); }
 
 StepOptions options_of(std::int64_t step, Recompute recompute = Recompute::kNone) {
   StepOptions options;
@@ -74,12 +43,12 @@ StepOptions options_of(std::int64_t step, Recompute recompute = Recompute::kNone
   return options;
 }
 
-LocalBatch batch_of(const Case& c, std::int64_t step) {
+LocalBatch batch_of(const StepCase& c, std::int64_t step) {
   return tiny_batch(4, 8, c.config.vocab_size, 100 + static_cast<std::uint64_t>(step));
 }
 
 // The values after some steps, on the CPU.
-std::vector<at::Tensor> trained(at::Device where, const Case& c, at::ScalarType type, Recompute recompute = Recompute::kNone) {
+std::vector<at::Tensor> trained(at::Device where, const StepCase& c, at::ScalarType type, Recompute recompute = Recompute::kNone) {
   TrainModel model = model_on(where, c, type);
   std::vector<StartedStep> steps;
   for (std::int64_t step = 1; step <= 4; ++step)
@@ -97,7 +66,7 @@ std::vector<at::Tensor> trained(at::Device where, const Case& c, at::ScalarType 
 TEST_CASE("in float64 a device computes the CPU's losses, norms and gradients to 1e-9, and the same counts") {
   if (no_device()) return;
   use_settings({}, device());
-  for (const Case& c : cases()) {
+  for (const StepCase& c : cases()) {
     INFO(c.name);
     TrainModel here = model_on(at::kCPU, c, at::kDouble), there = model_on(device(), c, at::kDouble);
     const StepResult expected = gradients_of(here, batch_of(c, 1), options_of(1)),
@@ -119,7 +88,7 @@ TEST_CASE("in float64 a device computes the CPU's losses, norms and gradients to
 TEST_CASE("two runs on a device give equal bits, and so does each way to recompute") {
   if (no_device()) return;
   use_settings({}, device());
-  for (const Case& c : cases()) {
+  for (const StepCase& c : cases()) {
     for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
       INFO(c.name << ", " << at::toString(type));
       const std::vector<at::Tensor> first = trained(device(), c, type);
@@ -135,7 +104,7 @@ TEST_CASE("two runs on a device give equal bits, and so does each way to recompu
 TEST_CASE("between reports a step waits for nothing where products need no counts") {
   if (no_device()) return;
   use_settings({}, device());
-  for (const Case& c : cases()) {
+  for (const StepCase& c : cases()) {
     const bool loops = !ops::has_grouped_kernel(cuda_compute_capability(device()));
     if (c.exchange == parallel::ExchangeKind::kFlat || (c.moe && loops)) continue;
     INFO(c.name);
@@ -184,7 +153,7 @@ TEST_CASE("the peak of allocated memory is told within a tenth") {
     for (const bool is_sparse : {false, true}) {
       for (const Recompute recompute : {Recompute::kNone, Recompute::kLayer, Recompute::kAttention, Recompute::kExperts}) {
         INFO(name_of(dtype) << (is_sparse ? ", sparse, recompute " : ", dense, recompute ") << name_of(recompute));
-        const Case c = {"", config, is_sparse ? std::optional(moe) : std::nullopt};
+        const StepCase c = {"", config, is_sparse ? std::optional(moe) : std::nullopt};
         c10::cuda::CUDACachingAllocator::emptyCache();
         const std::int64_t before = device_memory(device()).allocated;
         c10::cuda::CUDACachingAllocator::resetPeakStats(device().index());

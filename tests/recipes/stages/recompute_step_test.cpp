@@ -1,7 +1,7 @@
 // Recomputing a part in backward changes no bit of a step, whatever the part, and takes less memory.
 #include "tests/support/catch.hpp"
+#include "tests/support/step_cases.hpp"
 #include "tests/support/tensor_memory.hpp"
-#include "tests/support/tiny_model.hpp"
 
 #include <string>
 #include <vector>
@@ -14,48 +14,12 @@ namespace {
 
 constexpr Recompute kModes[] = {Recompute::kLayer, Recompute::kAttention, Recompute::kExperts};
 
-struct Case {
-  std::string name;
-  DecoderConfig config = tiny_decoder();
-  std::optional<moe::MoeConfig> moe;
-  parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
-};
-
-std::vector<Case> cases() {
-  std::vector<Case> all;
-  all.push_back({"dense"});
-  all.push_back({"dense, q/k-norm"});
-  all.back().config.qk_norm = QkNorm::kHead;
-  moe::MoeConfig moe = tiny_moe();
-  moe.aux_loss_coef = 0.1;
-  moe.z_loss_coef = 0.01;
-  all.push_back({"sparse", tiny_decoder(), moe});
-  moe.num_shared_experts = 1;
-  moe.capacity_factor = 1.0;
-  moe.num_experts = 8;
-  moe.family_size = 2;
-  moe.norm_topk_prob = false;
-  all.push_back({"families, shared experts, capacity", tiny_decoder(), moe});
-  moe.family_size = 1;
-  moe.score_func = moe::ScoreFunction::kSigmoid;
-  moe.balance_loss = moe::BalanceLoss::kSequence;
-  moe.bias_update_rate = 0.01;
-  all.push_back({"sigmoid, balance by sequence, rows that travel", tiny_decoder(), moe, parallel::ExchangeKind::kFlat});
-  return all;
-}
-
-TrainModel model_of(const Case& c, at::ScalarType type) {
-  TrainModel model = build_model(c.config, c.moe, alone_layout(), type, c.exchange);
-  initialize(model, 5);
-  return model;
-}
-
 struct Digits {
   StepResult result;
   std::vector<at::Tensor> gradients;
 };
 
-Digits digits(const Case& c, at::ScalarType type, Recompute recompute, std::int64_t micro_batch_size) {
+Digits digits(const StepCase& c, at::ScalarType type, Recompute recompute, std::int64_t micro_batch_size) {
   TrainModel model = model_of(c, type);
   StepOptions options;
   options.micro_batch_size = micro_batch_size;
@@ -70,7 +34,7 @@ Digits digits(const Case& c, at::ScalarType type, Recompute recompute, std::int6
 }  // namespace
 
 TEST_CASE("each way to recompute gives the gradients, losses and counts of none, to the last bit") {
-  for (const Case& c : cases()) {
+  for (const StepCase& c : step_cases()) {
     for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kBFloat16}) {
       for (const std::int64_t micro_batch_size : {4, 2}) {
         const Digits kept = digits(c, type, Recompute::kNone, micro_batch_size);
@@ -90,7 +54,7 @@ TEST_CASE("each way to recompute gives the gradients, losses and counts of none,
 }
 
 TEST_CASE("uses are counted in the first pass and done in the second: when backward ends, and not before, every gradient is final") {
-  for (const Case& c : cases()) {
+  for (const StepCase& c : step_cases()) {
     for (const Recompute recompute : {Recompute::kNone, Recompute::kLayer, Recompute::kAttention, Recompute::kExperts}) {
       INFO(c.name << ", " << name_of(recompute));
       TrainModel model = model_of(c, at::kDouble);
