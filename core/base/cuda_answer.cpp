@@ -35,6 +35,16 @@ bool has_code_for(std::string_view architectures, int major, int minor) {
 
 std::string cuda_version_text(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 
+std::string driver_release(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\n", kNumber = "0123456789.";
+  for (std::size_t at = text.find_first_not_of(kBlanks); at != text.npos; at = text.find_first_not_of(kBlanks, at)) {
+    const std::string_view word = text.substr(at, text.find_first_of(kBlanks, at) - at);
+    if (word.find('.') != word.npos && word.find_first_not_of(kNumber) == word.npos) return std::string(word);
+    at += word.size();
+  }
+  return "";
+}
+
 std::string uuid_text(std::span<const unsigned char, 16> bytes) {
   std::string text = "GPU-";
   for (std::size_t i = 0; i < bytes.size(); ++i)

@@ -1,5 +1,5 @@
 // Judges what the run-time library of CUDA answers, in plain values, so that it can be tested without a device.
-// Gives: CudaAnswer, why_no_device(), has_code_for(), cuda_version_text(), uuid_text().
+// Gives: CudaAnswer, why_no_device(), has_code_for(), cuda_version_text(), driver_release(), uuid_text().
 #pragma once
 
 #include <span>
@@ -29,6 +29,9 @@ bool has_code_for(std::string_view architectures, int major, int minor);
 
 /// "13.0" of 13000.
 std::string cuda_version_text(int version);
+
+/// "580.65.06" of what the driver says of itself in /proc/driver/nvidia/version; "" if that names no release.
+std::string driver_release(std::string_view text);
 
 /// A device's UUID as nvidia-smi writes it, "GPU-5a3c...", from its 16 bytes.
 std::string uuid_text(std::span<const unsigned char, 16> bytes);

@@ -26,7 +26,8 @@ struct CudaDevices {
   std::vector<CudaDevice> visible;  // those that this process may use, in CUDA's order
   std::string why_none;             // why there are none, as a clause for a message; "" if there are some
   std::string driver;               // the newest CUDA that the driver serves, "13.0"; "" without a driver
-  std::string libraries;            // "CUDA 13.0, cuDNN 9.19.0": what computes, beside LibTorch; "" if not built for CUDA
+  std::string driver_release;       // "580.65.06"; "" where it is not known
+  std::string libraries;            // "CUDA 13.0, cuBLAS 13.1.0, cuDNN 9.19.0": what computes, beside LibTorch; "" if not built for CUDA
   std::string architectures;        // what the program's kernels were compiled for (has_code_for in core/base/cuda_answer.hpp)
 };
 

@@ -16,8 +16,8 @@ void use_settings(const DeviceSettings& settings, at::Device device) {
   context.setAllowFP16ReductionCuBLAS(!settings.deterministic);
   context.setBenchmarkCuDNN(false);
   context.setFloat32MatmulPrecision(std::string(settings.matmul_precision));
-  // Without it LibTorch's deterministic mode refuses products. A user's own choice stays.
-  if (settings.deterministic) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
+  // A workspace of one size, whatever the stage: cuBLAS keeps the one of its first product. A user's own choice stays.
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
 }
 
 }  // namespace sluice

@@ -57,7 +57,8 @@ Error as_error(const std::exception& error) {
   std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
   text = text.substr(0, text.find('\n'));
   const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr || text.find("allocate memory") != std::string::npos ||
-                      text.find("out of memory") != std::string::npos || !asked_for(text).empty();
+                      text.find("out of memory") != std::string::npos || text.find("STATUS_ALLOC_FAILED") != std::string::npos ||
+                      !asked_for(text).empty();
   if (memory) return memory_error("not enough memory{}; fewer rows at once or a smaller model take less", asked_for(text));
   return data_error("{}", json_reason(text));
 }

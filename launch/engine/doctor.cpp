@@ -70,14 +70,6 @@ Json nccl_libraries(const std::vector<fs::path>& folders) {
   return found;
 }
 
-// "NVIDIA UNIX x86_64 Kernel Module  580.65.06 ..." -> "580.65.06"; "" without a driver.
-std::string driver_version() {
-  std::ifstream file("/proc/driver/nvidia/version");
-  for (std::string word; file >> word;)
-    if (word.find('.') != std::string::npos && word.find_first_not_of("0123456789.") == std::string::npos) return word;
-  return "";
-}
-
 Json devices_of(const CudaDevices& found) {
   Json devices = Json::array();
   for (const CudaDevice& device : found.visible)
@@ -132,7 +124,7 @@ Json examine(const CudaDevices& found, const recipes::DeviceChoice& choice, at::
            {{"built", found.built},
             {"architectures", found.architectures},
             {"libraries", found.libraries},
-            {"driver", driver_version()},
+            {"driver", found.driver_release},
             {"driver_cuda", found.driver},
             {"why_none", found.why_none},
             {"devices", devices_of(found)},

@@ -240,8 +240,8 @@ int eval_command(const EvalOptions& options) {
       log_info("{}", json.dump());
     } else {
       log_info("{}", loaded.folder.string());
-      log_info("on {} (sha256 {}..., {} tokens, {} bytes, {} words; context {}, stride {})", m.source, m.sha256.substr(0, 16), m.tokens,
-               m.bytes, m.words, m.length, m.stride);
+      log_info("on {} (sha256 {}..., {} tokens, {} bytes, {} words; context {}, stride {}{})", m.source, m.sha256.substr(0, 16), m.tokens,
+               m.bytes, m.words, m.length, m.stride, device.is_cpu() ? "" : "; computed on " + device.str());
       log_info("loss {:.5f} nats a token, {:.5f} bits per byte, word perplexity {:.3f}", loss, bits, perplexity);
     }
     return 0;

@@ -75,7 +75,7 @@ std::string bits_depend_on(const std::vector<RankDevice>& devices) {
   std::set<std::string> cards, libraries;
   for (const RankDevice& rank : devices) {
     cards.insert(rank.device.name);
-    libraries.insert(fmt::format("{}, driver for CUDA {}", rank.libraries, rank.driver));
+    libraries.insert(fmt::format("{}, {}", rank.libraries, rank.driver));
   }
   return fmt::format("{}; {}", fmt::join(cards, ", "), fmt::join(libraries, ", "));
 }
@@ -87,7 +87,7 @@ RankDevice find_rank_device(const CudaDevices& found, int local_rank) {
   rank.built = found.built;
   rank.why_none = found.why_none;
   rank.architectures = found.architectures;
-  rank.driver = found.driver;
+  rank.driver = fmt::format("driver {}{}for CUDA {}", found.driver_release, found.driver_release.empty() ? "" : " ", found.driver);
   rank.libraries = found.libraries;
   if (found.visible.empty()) return rank;
   rank.index = local_rank % static_cast<std::int64_t>(found.visible.size());

@@ -13,12 +13,13 @@ namespace sluice::recipes {
 
 /// What one rank finds of NVIDIA devices.
 struct RankDevice {
-  bool built = false;       // its program was built for CUDA
-  std::int64_t index = -1;  // the device that it takes: its number on the node modulo the visible devices; -1: there is none
-  std::string why_none;     // why there is none, as a clause
-  CudaDevice device;        // the one that it takes
-  bool has_code = false;    // the program's kernels were compiled for that device
-  std::string architectures, driver, libraries;  // as in CudaDevices
+  bool built = false;                    // its program was built for CUDA
+  std::int64_t index = -1;               // the device that it takes: its number on the node modulo the visible devices; -1: there is none
+  std::string why_none;                  // why there is none, as a clause
+  CudaDevice device;                     // the one that it takes
+  bool has_code = false;                 // the program's kernels were compiled for that device
+  std::string architectures, libraries;  // as in CudaDevices
+  std::string driver;                    // "driver 580.65.06 for CUDA 13.0"
 
   bool operator==(const RankDevice&) const = default;
 };

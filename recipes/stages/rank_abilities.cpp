@@ -2,12 +2,14 @@
 
 #include "core/base/processor.hpp"
 #include "core/ops/backend.hpp"
+#include "core/tensor/device_settings.hpp"
 #include "core/tensor/dtype_map.hpp"
 #include "recipes/stages/rank0.hpp"
 #include "recipes/stages/rank_list.hpp"
 
 #include <ATen/Version.h>
 #include <fmt/format.h>
+#include <torch/headeronly/version.h>
 
 #include <algorithm>
 #include <numeric>
@@ -21,7 +23,7 @@ struct Message {
   std::int64_t set = 0, native_bfloat16 = 0, avx512 = 0, composed = 0;
   char why_bfloat16[240] = {}, library[160] = {};
   std::int64_t built = 0, index = -1, has_code = 0, major = 0, minor = 0, bytes = 0;
-  char why_none[320] = {}, name[96] = {}, uuid[48] = {}, architectures[96] = {}, driver[16] = {}, libraries[96] = {};
+  char why_none[320] = {}, name[96] = {}, uuid[48] = {}, architectures[96] = {}, driver[64] = {}, libraries[128] = {};
 };
 
 template <std::size_t N>
@@ -46,7 +48,7 @@ void put(const RankDevice& device, Message& to) {
 
 RankDevice device_of(const Message& m) {
   const CudaDevice device{m.name, m.uuid, static_cast<int>(m.major), static_cast<int>(m.minor), m.bytes};
-  return {m.built != 0, m.index, m.why_none, device, m.has_code != 0, m.architectures, m.driver, m.libraries};
+  return {m.built != 0, m.index, m.why_none, device, m.has_code != 0, m.architectures, m.libraries, m.driver};
 }
 
 std::string library_of_this_rank() {
@@ -123,7 +125,9 @@ DeviceChoice choose_device(const std::vector<RankAbilities>& ranks, Device wante
 
 at::Device device_for_command(parallel::World& world, Device wanted) {
   const std::vector<RankAbilities> ranks = use_common_abilities(world, wanted);
-  return use_device(choose_device(ranks, wanted, false), ranks[static_cast<std::size_t>(world.rank())].device);
+  const at::Device device = use_device(choose_device(ranks, wanted, false), ranks[static_cast<std::size_t>(world.rank())].device);
+  use_settings({}, device);
+  return device;
 }
 
 kernels::InstructionSet least_set(const std::vector<RankAbilities>& ranks) {
@@ -175,11 +179,14 @@ Bfloat16Choice device_bfloat16(const std::vector<RankAbilities>& ranks) {
 ComputedWith computed_with(const std::vector<RankAbilities>& ranks, const Bfloat16Choice* bfloat16, const std::string& device) {
   std::set<std::string> libraries;
   for (const RankAbilities& rank : ranks) libraries.insert(rank.library);
-  return {std::string(kernels::name_of(least_set(ranks))), fmt::format("{}", fmt::join(libraries, ", ")),
+  return {std::string(kernels::name_of(least_set(ranks))),
+          fmt::format("{}", fmt::join(libraries, ", ")),
           bfloat16 == nullptr ? ""
           : bfloat16->native  ? "native"
                               : "float32",
-          any_composed(ranks) ? "composed" : "", device};
+          any_composed(ranks) ? "composed" : "",
+          device,
+          TORCH_VERSION};
 }
 
 std::string describe_changes(const ComputedWith& before, const ComputedWith& now) {
@@ -197,6 +204,7 @@ std::string describe_changes(const ComputedWith& before, const ComputedWith& now
     compare("kernels", before.instruction_set, now.instruction_set);
     compare("LibTorch", before.library, now.library);
   }
+  if (!before.libtorch.empty()) compare("LibTorch", before.libtorch, now.libtorch);
   const auto operations = [](const ComputedWith& with) { return with.operations.empty() ? "on kernels" : with.operations; };
   compare("operations", operations(before), operations(now));
   if (changes.empty()) return "";

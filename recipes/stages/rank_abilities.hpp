@@ -35,7 +35,8 @@ std::vector<RankAbilities> use_common_abilities(parallel::World& world, Device w
 
 /// choose_device() for the ranks of a job.
 DeviceChoice choose_device(const std::vector<RankAbilities>& ranks, Device wanted, bool mixed_devices, Device before = Device::kAuto);
-/// Collective. use_common_abilities() and use_device() for a command that has no recipe.
+/// Collective. use_common_abilities(), use_device() and use_settings() for a command that has no recipe: deterministic, as recipes are
+/// unless they say otherwise.
 at::Device device_for_command(parallel::World& world, Device wanted);
 
 /// The instruction set that our kernels use on all ranks: the least of the ranks' best ones.

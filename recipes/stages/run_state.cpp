@@ -37,6 +37,7 @@ void visit_fields(State& s, Visit visit) {
   visit("bfloat16_products", s.computed_with.bfloat16_products, true);
   visit("operations", s.computed_with.operations, true);
   visit("device", s.computed_with.device, true);
+  visit("libtorch", s.computed_with.libtorch, true);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ struct ComputedWith {
   std::string bfloat16_products;  // "native" or "float32" in a bfloat16 run; else ""
   std::string operations;         // "composed" if operations run on their composed forms; "" if they run on kernels
   std::string device;             // NVIDIA cards and the libraries that their bits depend on; "" if the CPU computes
+  std::string libtorch;           // its version: "2.13.0"
 
   bool operator==(const ComputedWith&) const = default;
 };

@@ -14,6 +14,9 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string>
 
 namespace sluice {
 namespace {
@@ -35,12 +38,26 @@ CudaAnswer ask() {
   return answer;
 }
 
-// The library that is loaded, which need not be the one that LibTorch was compiled against.
+// The libraries that are loaded, which need not be those that LibTorch was compiled against.
+std::string cublas_text() {
+  const auto property = reinterpret_cast<int (*)(int, int*)>(dlsym(RTLD_DEFAULT, "cublasGetProperty"));
+  int number[3] = {};  // major, minor and patch, by the numbers of library_types.h
+  for (int i = 0; i < 3; ++i)
+    if (property == nullptr || property(i, &number[i]) != 0) return "no cuBLAS";
+  return fmt::format("cuBLAS {}.{}.{}", number[0], number[1], number[2]);
+}
+
 std::string cudnn_text() {
   const auto version_of = reinterpret_cast<std::size_t (*)()>(dlsym(RTLD_DEFAULT, "cudnnGetVersion"));
   if (version_of == nullptr) return "no cuDNN";
   const std::size_t version = version_of();
   return fmt::format("cuDNN {}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+}
+
+// "" without a driver.
+std::string read_driver_version() {
+  std::ifstream file("/proc/driver/nvidia/version");
+  return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
 }  // namespace
@@ -51,7 +68,8 @@ CudaDevices find_cuda_devices() {
   found.built = true;
   found.why_none = why_no_device(answer);
   if (answer.driver > 0) found.driver = cuda_version_text(answer.driver);
-  found.libraries = fmt::format("CUDA {}, {}", cuda_version_text(answer.runtime), cudnn_text());
+  found.driver_release = driver_release(read_driver_version());
+  found.libraries = fmt::format("CUDA {}, {}, {}", cuda_version_text(answer.runtime), cublas_text(), cudnn_text());
   found.architectures = SLUICE_CUDA_ARCHITECTURES;
   for (int i = 0; i < answer.count; ++i) {
     cudaDeviceProp properties;

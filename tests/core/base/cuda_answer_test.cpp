@@ -25,6 +25,15 @@ TEST_CASE("why there is no device: no driver, an old one, a variable that names 
   CHECK(why_no_device(answer).empty());
 }
 
+TEST_CASE("the release of a driver is the first number of its own words") {
+  CHECK(driver_release(
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27 07:06:43 UTC 2025\nGCC version:  gcc 12.2.0\n") ==
+        "580.65.06");
+  CHECK(driver_release("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.124.06") == "570.124.06");
+  CHECK(driver_release("").empty());
+  CHECK(driver_release("a driver of no number").empty());
+}
+
 TEST_CASE("code runs on devices of its major number and later, PTX on all later ones") {
   const char* const ours = "80-real 90-real 100";
   for (const auto& [major, minor] : {std::pair{8, 0}, {8, 6}, {8, 9}, {9, 0}, {10, 0}, {10, 3}, {12, 0}}) {

@@ -21,6 +21,8 @@ TEST_CASE("memory that cannot be had is told by how much was asked for, without 
                      "free. Including non-PyTorch memory, this process has 78.12 GiB memory in use."))
             .what() == "not enough memory: 2.00 GiB were asked for at once on GPU 1, which has 79.19 GiB, 1.06 GiB of them free" + remedy);
   CHECK(as_error(std::runtime_error("CUDA error: out of memory")).what() == "not enough memory" + remedy);
+  CHECK(as_error(std::runtime_error("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")).code() ==
+        ExitCode::kOutOfMemory);
 }
 
 TEST_CASE("an exception of the JSON library is told by its reason") {

@@ -15,8 +15,10 @@ CudaDevice device(const std::string& uuid, int major = 9) {
   return {major == 9 ? "NVIDIA H200" : major == 8 ? "NVIDIA A100" : "Tesla T4", "GPU-" + uuid, major, major == 7 ? 5 : 0, 150'000'000'000};
 }
 
-CudaDevices with(const std::vector<CudaDevice>& visible) { return {true, visible, "", "13.0", "CUDA 13.0, cuDNN 9.19.0", "80-real 90"}; }
-CudaDevices without(const char* why) { return {true, {}, why, "", "CUDA 13.0, cuDNN 9.19.0", "80-real 90"}; }
+CudaDevices with(const std::vector<CudaDevice>& visible) {
+  return {true, visible, "", "13.0", "580.65.06", "CUDA 13.0, cuDNN 9.19.0", "80-real 90"};
+}
+CudaDevices without(const char* why) { return {true, {}, why, "", "", "CUDA 13.0, cuDNN 9.19.0", "80-real 90"}; }
 
 // Two nodes of two devices, one a rank.
 std::vector<RankDevice> private_cards(int major_of_last = 9) {
@@ -52,7 +54,7 @@ TEST_CASE("a rank takes the device of its number on the node modulo the visible 
 TEST_CASE("auto takes devices where all ranks have one, and says why not where a rank has none") {
   CHECK(choose(Device::kAuto, private_cards()).kind == Device::kCuda);
   CHECK(choose(Device::kAuto, private_cards()).text == "cuda, NVIDIA H200 (139.7 GiB, 9.0); one a rank");
-  CHECK(choose(Device::kAuto, private_cards()).stored == "NVIDIA H200; CUDA 13.0, cuDNN 9.19.0, driver for CUDA 13.0");
+  CHECK(choose(Device::kAuto, private_cards()).stored == "NVIDIA H200; CUDA 13.0, cuDNN 9.19.0, driver 580.65.06 for CUDA 13.0");
   CHECK(choose(Device::kCpu, private_cards()).text == "cpu");
   std::vector<RankDevice> some = private_cards();
   some[2] = find_rank_device(without("no NVIDIA driver is on this machine"), 0);

@@ -7,9 +7,19 @@ using sluice::kernels::InstructionSet;
 
 namespace {
 
-const RankAbilities kAmx = {"new", InstructionSet::kAvx512, "AVX512 on Xeon", true, "with AMX", true};
-const RankAbilities kZen = {"middle", InstructionSet::kAvx512, "AVX512 on EPYC", false, "this processor has no AMX", true};
-const RankAbilities kOld = {"old", InstructionSet::kAvx2, "AVX2 on Xeon", false, "this processor has no AMX", false};
+RankAbilities abilities(const char* host, InstructionSet set, const char* library, bool native, const char* why, bool avx512) {
+  RankAbilities made;
+  made.host = host;
+  made.set = set;
+  made.library = library;
+  made.native_bfloat16 = native;
+  made.why_bfloat16 = why;
+  made.avx512 = avx512;
+  return made;
+}
+const RankAbilities kAmx = abilities("new", InstructionSet::kAvx512, "AVX512 on Xeon", true, "with AMX", true);
+const RankAbilities kZen = abilities("middle", InstructionSet::kAvx512, "AVX512 on EPYC", false, "this processor has no AMX", true);
+const RankAbilities kOld = abilities("old", InstructionSet::kAvx2, "AVX2 on Xeon", false, "this processor has no AMX", false);
 
 }  // namespace
 
@@ -69,8 +79,14 @@ TEST_CASE("a job whose ranks compute with different libraries is warned of once"
 TEST_CASE("what a checkpoint tells of processors is compared when the run goes on") {
   const Bfloat16Choice native{true, ""}, widened{false, ""};
   const ComputedWith zen = computed_with({kZen, kZen}, nullptr, ""), mixed = computed_with({kZen, kOld, kAmx}, &widened, "");
-  CHECK(zen == ComputedWith{"avx512", "AVX512 on EPYC", "", "", ""});
-  CHECK(mixed == ComputedWith{"avx2", "AVX2 on Xeon, AVX512 on EPYC, AVX512 on Xeon", "float32", "", ""});
+  CHECK(zen == ComputedWith{"avx512", "AVX512 on EPYC", "", "", "", zen.libtorch});
+  CHECK(mixed == ComputedWith{"avx2", "AVX2 on Xeon, AVX512 on EPYC, AVX512 on Xeon", "float32", "", "", zen.libtorch});
+  CHECK(zen.libtorch.find('.') != std::string::npos);
+  ComputedWith older = zen;
+  older.libtorch = "2.11.0";
+  CHECK(describe_changes(older, zen).find("(LibTorch " + zen.libtorch + ", before 2.11.0)") != std::string::npos);
+  older.libtorch = "";  // an earlier version did not tell it
+  CHECK(describe_changes(older, zen).empty());
   CHECK(computed_with({kAmx}, &native, "").bfloat16_products == "native");
   CHECK(describe_changes(zen, zen).empty());
   RankAbilities composed = kZen;

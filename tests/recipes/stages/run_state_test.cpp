@@ -31,7 +31,7 @@ RunState example() {
   state.held_choices_step = 11;
   state.ranks = 4;
   state.expert = 2;
-  state.computed_with = {"avx512", "AVX512 on EPYC", "native", "composed", "NVIDIA H200; CUDA 13.0"};
+  state.computed_with = {"avx512", "AVX512 on EPYC", "native", "composed", "NVIDIA H200; CUDA 13.0", "2.13.0"};
   return state;
 }
 
@@ -55,8 +55,8 @@ TEST_CASE("the state of a run survives being written") {
 TEST_CASE("what checkpoints of earlier versions lack is taken as unknown, anything else is missed") {
   const nlohmann::json whole = nlohmann::json::parse(to_json(example()));
   nlohmann::json json = whole;
-  for (const char* key : {"instruction_set", "library", "bfloat16_products", "operations", "device", "bias_by_rows", "window_steps",
-                          "window_counts", "window_violations", "held_choices_step"})
+  for (const char* key : {"instruction_set", "library", "bfloat16_products", "operations", "device", "libtorch", "bias_by_rows",
+                          "window_steps", "window_counts", "window_violations", "held_choices_step"})
     json.erase(key);
   RunState expected = example();
   expected.computed_with = {};
