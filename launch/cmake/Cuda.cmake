@@ -52,7 +52,9 @@ file(GLOB _nvidia "${SLUICE_TORCH_ROOT}/../nvidia/*/include")
 add_library(sluice_cuda INTERFACE)
 add_library(sluice::cuda ALIAS sluice_cuda)
 target_include_directories(sluice_cuda SYSTEM INTERFACE ${_nvidia} ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
-target_link_libraries(sluice_cuda INTERFACE -Wl,--push-state,--no-as-needed torch_cuda c10_cuda -Wl,--pop-state)
+# Nothing here calls it by name, and yet it must be loaded: one word, for CMake parts flags from libraries.
+set(_torch "${SLUICE_TORCH_ROOT}/lib")
+target_link_libraries(sluice_cuda INTERFACE "-Wl,--push-state,--no-as-needed,${_torch}/libtorch_cuda.so,${_torch}/libc10_cuda.so,--pop-state")
 # The run-time library that LibTorch itself loads.
 string(REGEX MATCH "^[0-9]+" _major "${CMAKE_CUDA_COMPILER_VERSION}")
 find_library(SLUICE_CUDART NAMES libcudart.so.${_major} cudart HINTS ${SLUICE_TORCH_ROOT}/../nvidia/cu${_major}/lib

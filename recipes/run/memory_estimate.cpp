@@ -34,7 +34,9 @@ struct Sizes {
 double attention(const Sizes& n, const MemoryShape& shape) {
   const double H = static_cast<double>(shape.num_attention_heads), K = static_cast<double>(shape.num_key_value_heads);
   const double h = static_cast<double>(shape.head_dim);
-  double bytes = 2 * n.a * n.D + 4 * n.p * H * h + n.s * H + n.s + 8;
+  // Kernels that take no fewer heads of keys and values than of queries get repeated ones (core/nn/attention_kernel.hpp).
+  const double key_heads = shape.on_device && shape.product == DType::kBFloat16 ? K : H;
+  double bytes = 2 * n.a * n.D + 2 * n.p * (H + key_heads) * h + n.s * H + n.s + 8;
   if (n.c > 0) bytes += n.a * H * h;
   if (shape.qk_norm) bytes += n.a * (H + K) * h + n.s * (shape.qk_norm_by_head ? H + K : 2);
   return n.N * bytes;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A run goes from the CPU to the card and back: the checkpoint loads bit for bit, optimizer included; device: auto keeps what a run began
-# on; a bad step ends with exit 5 and its number; memory that does not suffice ends with exit 6.
+# A run goes on on the other device, from the CPU to the card and back, and ends as one that stayed (device_checkpoint_test.cpp: what is
+# loaded is what was saved, to the last bit); device: auto keeps what a run began on; a bad step ends with exit 5 and its number; memory
+# that does not suffice ends with exit 6.
 # usage: moving.sh SOURCE_DIR BUILD_DIR
 set -u
 source_dir=$1 build_dir=$2
@@ -8,9 +9,6 @@ source_dir=$1 build_dir=$2
 . "$source_dir/tests/support/scratch_runs.sh"
 recipe=$source_dir/tests/recipes/layout/layout_softmax.yaml
 stop=(stages.wide.max_steps=3)
-
-# saved NAME: the checksums of all tensors of the last checkpoint.
-saved() { "$build_dir/sluice" inspect "$1" --json | python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin).get("tensors"), sort_keys=True))'; }
 
 for pair in "cpu cuda" "cuda cpu"; do
   read -r first second <<<"$pair"

@@ -40,12 +40,15 @@ LD_LIBRARY_PATH="$work/in front${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$sluice" 
 grep -q "puts $work/in front/${small##*/} in front of $libtorch/${small##*/}" "$work/text" || fail "the shadow is not told: $(cat "$work/text")"
 
 if [ "$(python3 -c 'import json, sys; print(len(json.load(open(sys.argv[1]))["cuda"]["devices"]))' "$work/json")" = 0 ]; then
-  for command in "doctor --device cuda" "doctor --device cuda --json" "bench moe repeats=1 --device cuda"; do
+  echo "a text of one line" >"$work/text.txt"
+  for command in "doctor --device cuda" "doctor --device cuda --json" "bench moe repeats=1 --device cuda" "eval $work --device cuda" \
+    "generate $work --prompt a --device cuda" "train $1/tests/recipes/layout/layout_softmax.yaml device=cuda run_dir=$work/run data.train=[$work/text.txt]"; do
     code=0
     # shellcheck disable=SC2086  # several words
     "$sluice" $command >"$work/out" 2>"$work/err" || code=$?
     [ "$code" = 2 ] || fail "sluice $command ends with $code"
     [ "$(wc -l <"$work/err")" = 1 ] || fail "sluice $command says more or less than a line: $(cat "$work/err")"
+    [ ! -e "$work/run/metrics.jsonl" ] || fail "sluice $command began"
     grep -q "^error: device: cuda, but rank 0 on $(hostname) has no device: " "$work/err" || fail "sluice $command says: $(cat "$work/err")"
   done
 else

@@ -1,5 +1,6 @@
 """The product as a command: runs it, and reads what it leaves behind in the terms of Transformers."""
 import json
+import os
 import pathlib
 import subprocess
 
@@ -11,6 +12,8 @@ EOS = 256  # of the bytes tokenizer, behind every document
 MODEL = {"hidden_size": 32, "num_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "intermediate_size": 48}
 TRAIN = {"global_batch_size": 8, "micro_batch_size": 4, "learning_rate": 3.0e-3, "min_learning_rate": 3.0e-4, "warmup_steps": 2, "lr_scheduler": "cosine"}
 SEQ_LENGTH = 24
+# What the product computes on; the tolerances, which are for float32, are the same everywhere.
+DEVICE = os.environ.get("SLUICE_PARITY_DEVICE", "cpu")
 
 
 def call(command):
@@ -35,6 +38,7 @@ class Product:
         """Runs a recipe (every step logged and saved); returns the run."""
         recipe = {
             "name": name,
+            "device": DEVICE,
             "run_dir": str(self.work / name),
             "data": {"train": [str(self.text)], "tokenizer": "bytes", "seq_length": SEQ_LENGTH, "order": "contiguous", "eval_sequences": 2},
             "model": merged(MODEL, model or {}),
@@ -57,7 +61,7 @@ class Product:
 
     def logprobs(self, folder, ids):
         """Log-probability of each id but the first."""
-        output = call([self.sluice, "eval", folder, "--tokens", ",".join(map(str, ids))])
+        output = call([self.sluice, "eval", folder, "--device", DEVICE, "--tokens", ",".join(map(str, ids))])
         return torch.tensor(json.loads(output.strip().splitlines()[-1])["logprobs"], dtype=torch.float64)
 
 
