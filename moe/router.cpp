@@ -1,6 +1,7 @@
 #include "moe/router.hpp"
 
 #include "core/base/error.hpp"
+#include "core/ops/columns.hpp"
 #include "core/ops/expert_slots.hpp"
 #include "core/ops/router.hpp"
 #include "core/tensor/dtype_map.hpp"
@@ -51,8 +52,7 @@ struct PickLogitsFunction : torch::autograd::Function<PickLogitsFunction> {
   }
 };
 
-// at::sigmoid would give equal logits scores that differ in the last bit, by their place in [N, E] (core/ops/router.cpp); at::softmax over
-// a row does not.
+// at::sigmoid would give equal logits scores that differ in the last bit, by their place in [N, E] (core/ops/router.cpp).
 struct SigmoidScoresFunction : torch::autograd::Function<SigmoidScoresFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits) {
     const at::Tensor scores = ops::sigmoid_scores(logits);
@@ -62,6 +62,46 @@ struct SigmoidScoresFunction : torch::autograd::Function<SigmoidScoresFunction> 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
     const at::Tensor scores = ctx->get_saved_variables()[0];
     return {grads[0] * scores * (1 - scores)};
+  }
+};
+
+// logits [N, E] -> {scores [N, E], log of the sums of their exponentials [N]}.
+struct SoftmaxScoresFunction : torch::autograd::Function<SoftmaxScoresFunction> {
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits) {
+    ctx->set_materialize_grads(false);
+    const ops::SoftmaxScores made = ops::softmax_scores(logits);
+    ctx->save_for_backward({logits, made.scores, made.log_sums});
+    return {made.scores, made.log_sums};
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
+    const torch::autograd::variable_list saved = ctx->get_saved_variables();
+    const auto whole = [](const at::Tensor& gradient) { return gradient.defined() ? gradient.contiguous() : gradient; };
+    if (!grads[0].defined() && !grads[1].defined()) return {at::Tensor()};
+    return {ops::softmax_scores_backward(whole(grads[0]), whole(grads[1]), saved[0], {saved[1], saved[2]})};
+  }
+};
+
+// The chosen columns [N, K] of values [N, E].
+struct PickColumnsFunction : torch::autograd::Function<PickColumnsFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& values, const at::Tensor& columns) {
+    ctx->save_for_backward({columns});
+    ctx->saved_data["columns"] = values.size(1);
+    return ops::pick_columns(values, columns);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
+    return {ops::place_columns(grads[0].contiguous(), ctx->get_saved_variables()[0], ctx->saved_data["columns"].toInt()), at::Tensor()};
+  }
+};
+
+// values [N, K] in their columns of [N, E], zeros elsewhere.
+struct PlaceColumnsFunction : torch::autograd::Function<PlaceColumnsFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& values, const at::Tensor& columns,
+                            std::int64_t num_columns) {
+    ctx->save_for_backward({columns});
+    return ops::place_columns(values, columns, num_columns);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx, torch::autograd::variable_list grads) {
+    return {ops::pick_columns(grads[0].contiguous(), ctx->get_saved_variables()[0]), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -84,8 +124,8 @@ class RowGroups {
 
   /// How often each of `columns` stands in index [N, K]: [G, columns].
   at::Tensor counts(const at::Tensor& index, std::int64_t columns) const {
-    const at::Tensor flat = (by_sequence_ ? index + rows_.sequence().unsqueeze(1) * columns : index).flatten();
-    return at::zeros({count_ * columns}, index.options()).scatter_add_(0, flat, at::ones_like(flat)).view({count_, columns});
+    const at::Tensor of_groups = by_sequence_ ? index + rows_.sequence().unsqueeze(1) * columns : index;
+    return ops::expert_slots(of_groups, count_ * columns).counts.view({count_, columns});
   }
 
  private:
@@ -123,19 +163,26 @@ Routing Router::route(const at::Tensor& x_ND, const RowTable& rows, const Routin
   Routing routing;
 
   const at::Tensor logits_NE = RouterLogitsFunction::apply(x_ND, gate.open_use(), &gate);
-  const at::Tensor scores_NE = sigmoid ? SigmoidScoresFunction::apply(logits_NE) : at::softmax(logits_NE, 1);
+  at::Tensor scores_NE, log_sums_N;
+  if (sigmoid) {
+    scores_NE = SigmoidScoresFunction::apply(logits_NE);
+    log_sums_N = at::logsumexp(logits_NE, 1);
+  } else {
+    const torch::autograd::variable_list made = SoftmaxScoresFunction::apply(logits_NE);
+    scores_NE = made[0];
+    log_sums_N = made[1];
+  }
   // Sigmoid scores may all be 0; their shares are then 0 as well.
   const at::Tensor probabilities_NE = sigmoid ? scores_NE / (scores_NE.sum(1, true) + 1e-20) : scores_NE;
   at::Tensor chosen_NK = kept != nullptr ? kept->rows : ops::top_k(scores_NE, has_bias() ? correction_bias : at::Tensor(), k);
   routing.rows = chosen_NK;
-  at::Tensor weights_NK = scores_NE.gather(1, chosen_NK);
+  at::Tensor weights_NK = PickColumnsFunction::apply(scores_NE, chosen_NK);
   if (config_.norm_topk_prob) weights_NK = weights_NK / (sigmoid ? weights_NK.sum(1, true) + 1e-20 : weights_NK.sum(1, true));
   if (config_.routed_scaling_factor != 1.0) weights_NK = weights_NK * config_.routed_scaling_factor;
 
   SlotStatistics& statistics = routing.statistics;
   statistics.probability_sum = groups.sum(probabilities_NE);
-  statistics.counts = groups.counts(chosen_NK, families);
-  statistics.z_sum = at::logsumexp(logits_NE, 1).square().sum();
+  statistics.z_sum = log_sums_N.square().sum();
 
   if (config_.family_size > 1) {
     const at::Tensor child_logits_NC = RouterLogitsFunction::apply(x_ND, family_gate.open_use(), &family_gate);
@@ -149,15 +196,14 @@ Routing Router::route(const at::Tensor& x_ND, const RowTable& rows, const Routin
       const at::Tensor pairs_N2K =
           at::stack({chosen_NK * 2, chosen_NK * 2 + 1}, 2).view({n, 2 * k});  // the two children of each chosen node
       const auto shares = [&](const at::Tensor& logits_NC) {
-        return at::softmax(logits_NC.narrow(1, level_begin, level_rows).gather(1, pairs_N2K).view({n, k, 2}), 2);
+        return at::softmax(PickColumnsFunction::apply(logits_NC, pairs_N2K + level_begin).view({n, k, 2}), 2);
       };
       const at::Tensor p = shares(child_logits_NC), pick = shares(pick_logits_NC);
-      const at::Tensor second = (p.detach().select(2, 1) > p.detach().select(2, 0)).to(at::kLong);  // ties go to the lower index
-      const at::Tensor picked = pick.gather(2, second.unsqueeze(2)).squeeze(2);
+      const at::Tensor second = p.detach().select(2, 1) > p.detach().select(2, 0);  // ties go to the lower index
+      const at::Tensor picked = at::where(second, pick.select(2, 1), pick.select(2, 0));
       weights_NK = weights_NK * (picked / picked.detach());
-      const at::Tensor zeros = at::zeros({n, level_rows}, p.options().requires_grad(false));
-      sums.push_back(groups.sum(zeros.scatter_add(1, pairs_N2K, p.reshape({n, 2 * k}))));
-      chosen_NK = chosen_NK * 2 + second;
+      sums.push_back(groups.sum(PlaceColumnsFunction::apply(p.reshape({n, 2 * k}), pairs_N2K, level_rows)));
+      chosen_NK = chosen_NK * 2 + second.to(at::kLong);
       counts.push_back(groups.counts(chosen_NK, level_rows));
       level_begin += level_rows;
     }
@@ -173,6 +219,9 @@ Routing Router::route(const at::Tensor& x_ND, const RowTable& rows, const Routin
     routing.experts = config_.capacity_factor > 0 ? within_capacity(chosen_NK, rows) : chosen_NK;
     routing.plan = parallel::make_routing_plan(routing.experts, config_.num_experts);
   }
+  // Where a row is an expert and none is dropped, the plan has counted them.
+  const bool planned = groups.count() == 1 && config_.family_size == 1 && config_.capacity_factor <= 0;
+  statistics.counts = planned ? routing.plan.counts.view({1, families}) : groups.counts(routing.rows, families);
   statistics.expert_counts = routing.plan.counts;
   statistics.dropped = (routing.experts < 0).sum().view({1});
   routing.weights = weights_NK;

@@ -58,7 +58,7 @@ struct ExchangeFunction : torch::autograd::Function<ExchangeFunction> {
     const at::Tensor dx_ND = summed(route.from_owners(take_gradient(kept.rows), "backward"), route.plan);
     const at::Tensor dsorted_S = route.from_owners(take_gradient(kept.row_weights), "backward");
     const std::int64_t tokens = route.plan.tokens(), k = route.plan.experts_per_token();
-    const at::Tensor dweights_NK = at::zeros({tokens * k}, dsorted_S.options()).scatter_(0, route.plan.order, dsorted_S);
+    const at::Tensor dweights_NK = ops::gather_rows(dsorted_S.unsqueeze(1), route.plan.slot.view({-1}));
     return {dx_ND, dweights_NK.view({tokens, k}), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 

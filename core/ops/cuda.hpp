@@ -10,7 +10,6 @@
 
 namespace sluice::ops {
 
-/// One function for each operation. A null pointer means that there is no CUDA form and the operation runs composed.
 /// Whether at::_grouped_mm has a kernel of its own for groups of bfloat16 rows on devices of this major compute capability: Hopper's and
 /// Blackwell's. Elsewhere it waits for the counts and loops.
 constexpr bool has_grouped_kernel(int major) { return major == 9 || major == 10; }
@@ -20,6 +19,7 @@ constexpr bool fits_grouped_kernel(std::int64_t groups, std::int64_t in, std::in
   return groups < 1024 && in % 8 == 0 && out % 8 == 0;
 }
 
+/// One function for each operation. A null pointer means that there is no CUDA form and the operation runs composed.
 struct CudaOperations {
   void (*rms_norm)(const at::Tensor& x, const at::Tensor& weight, double eps, const at::Tensor& y, const at::Tensor& inverse_rms) = nullptr;
   void (*add_rms_norm)(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& weight, double eps, const at::Tensor& sum,
@@ -40,6 +40,9 @@ struct CudaOperations {
   void (*embedding_backward)(const at::Tensor& dy, const at::Tensor& ids, const at::Tensor& dtable) = nullptr;
 
   void (*router_logits)(const at::Tensor& x, const at::Tensor& w, const at::Tensor& logits) = nullptr;
+  void (*softmax_scores)(const at::Tensor& logits, const at::Tensor& scores, const at::Tensor& log_sums) = nullptr;
+  void (*softmax_scores_backward)(const at::Tensor& dscores, const at::Tensor& dlog_sums, const at::Tensor& logits,
+                                  const at::Tensor& scores, const at::Tensor& log_sums, const at::Tensor& dlogits) = nullptr;
   void (*sigmoid_scores)(const at::Tensor& logits, const at::Tensor& scores) = nullptr;
   void (*top_k)(const at::Tensor& scores, const at::Tensor& bias, const at::Tensor& experts) = nullptr;
   void (*expert_slots)(const at::Tensor& experts, const at::Tensor& counts, const at::Tensor& order, const at::Tensor& slots) = nullptr;
@@ -53,6 +56,8 @@ struct CudaOperations {
   /// Whether the device multiplies groups by this weight by itself. Else the products are a loop over groups, which needs their counts on
   /// the host.
   bool (*multiplies_groups)(const at::Tensor& weight) = nullptr;
+  void (*pick_columns)(const at::Tensor& values, const at::Tensor& columns, const at::Tensor& out) = nullptr;
+  void (*place_columns)(const at::Tensor& values, const at::Tensor& columns, const at::Tensor& out) = nullptr;
   void (*gather_rows)(const at::Tensor& x, const at::Tensor& index, const at::Tensor& out) = nullptr;
   void (*combine_rows)(const at::Tensor& rows, const at::Tensor& slots, const at::Tensor& y) = nullptr;
 

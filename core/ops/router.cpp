@@ -9,6 +9,7 @@
 #include "core/tensor/pointers.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace sluice::ops {
 namespace {
@@ -32,6 +33,27 @@ void composed_logits(const at::Tensor& x, const at::Tensor& w, const at::Tensor&
       sums.narrow(2, 0, left / 2).add_(sums.narrow(2, left - left / 2, left / 2));
     logits.narrow(0, begin, count).copy_(sums.select(2, 0));
   }
+}
+
+// The CPU has no kernel of its own for these two: within a row ATen's give equal logits equal scores, wherever they stand.
+void composed_softmax(const at::Tensor& logits, const at::Tensor& scores, const at::Tensor& log_sums) {
+  at::Tensor out = scores;
+  at::_softmax_out(out, logits, 1, false);
+  // As at::logsumexp, which the meta device lacks a part of.
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const at::Tensor largest = logits.amax(1, true),
+                   shift = largest.masked_fill(largest == kInfinity, 0.0).masked_fill_(largest == -kInfinity, 0.0);
+  log_sums.copy_((logits - shift).exp_().sum(1).log_().add_(shift.squeeze(1)));
+}
+
+void composed_softmax_backward(const at::Tensor& dscores, const at::Tensor& dlog_sums, const at::Tensor& logits, const at::Tensor& scores,
+                               const at::Tensor& log_sums, const at::Tensor& dlogits) {
+  at::Tensor out = dlogits;
+  if (dscores.defined()) at::_softmax_backward_data_out(out, dscores, scores, 1, logits.scalar_type());
+  if (!dlog_sums.defined()) return;
+  const at::Tensor pull = dlog_sums.unsqueeze(1) * (logits - log_sums.unsqueeze(1)).exp();
+  if (dscores.defined()) out.add_(pull);
+  else out.copy_(pull);
 }
 
 void kernel_sigmoid(const at::Tensor& logits, const at::Tensor& scores) {
@@ -66,6 +88,30 @@ at::Tensor router_logits(const at::Tensor& x, const at::Tensor& w) {
   at::Tensor logits = at::empty({x.size(0), w.size(0)}, w.options());
   run(x, kernel_logits, composed_logits, cuda_operations().router_logits, x, w, logits);
   return logits;
+}
+
+SoftmaxScores softmax_scores(const at::Tensor& logits) {
+  Arguments("softmax_scores", logits).check("logits", logits, accumulate_type(logits.scalar_type()), {-1, -1});
+  const SoftmaxScores made{at::empty_like(logits), at::empty({logits.size(0)}, logits.options())};
+  run(logits, composed_softmax, composed_softmax, cuda_operations().softmax_scores, logits, made.scores, made.log_sums);
+  return made;
+}
+
+at::Tensor softmax_scores_backward(const at::Tensor& dscores, const at::Tensor& dlog_sums, const at::Tensor& logits,
+                                   const SoftmaxScores& of) {
+  const Arguments arguments("softmax_scores_backward", logits);
+  const at::ScalarType type = accumulate_type(logits.scalar_type());
+  const std::int64_t n = logits.size(0), experts = logits.size(1);
+  arguments.check("logits", logits, type, {-1, -1});
+  arguments.check("scores", of.scores, type, {n, experts});
+  arguments.check("log_sums", of.log_sums, type, {n});
+  arguments.check_if_there("dscores", dscores, type, {n, experts});
+  arguments.check_if_there("dlog_sums", dlog_sums, type, {n});
+  TORCH_CHECK(dscores.defined() || dlog_sums.defined(), "softmax_scores_backward: neither dscores nor dlog_sums is given");
+  at::Tensor dlogits = at::empty_like(logits);
+  run(logits, composed_softmax_backward, composed_softmax_backward, cuda_operations().softmax_scores_backward, dscores, dlog_sums, logits,
+      of.scores, of.log_sums, dlogits);
+  return dlogits;
 }
 
 at::Tensor sigmoid_scores(const at::Tensor& logits) {

@@ -14,6 +14,20 @@ namespace sluice::ops {
 /// of x. Every dot product is added up in one order that depends on D only.
 at::Tensor router_logits(const at::Tensor& x, const at::Tensor& w);
 
+struct SoftmaxScores {
+  at::Tensor scores;    // [N, E], the softmax of each row
+  at::Tensor log_sums;  // [N], log(sum over e of exp(logits[n, e])); its square is the z-loss of a row (arXiv:2202.08906)
+};
+
+/// The scores of logits [N, E], float32 or float64, in their type.
+SoftmaxScores softmax_scores(const at::Tensor& logits);
+
+/// Returns dlogits [N, E] of softmax_scores(): scores * (dscores - sum over e of dscores * scores) + dlog_sums * exp(logits - log_sums).
+/// Either of dscores [N, E] (the gate weights' and the balance loss's) and dlog_sums [N] (the z-loss's) may be undefined, for 0, but not
+/// both.
+at::Tensor softmax_scores_backward(const at::Tensor& dscores, const at::Tensor& dlog_sums, const at::Tensor& logits,
+                                   const SoftmaxScores& of);
+
 /// Returns 1 / (1 + exp(-logits)) for logits [N, E], float32 or float64.
 at::Tensor sigmoid_scores(const at::Tensor& logits);
 

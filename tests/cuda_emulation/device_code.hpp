@@ -17,8 +17,6 @@
 
 #define __global__
 #define __device__
-#define __host__
-#define __forceinline__ inline
 #define __shared__ static
 
 namespace sluice::testing {
@@ -56,20 +54,6 @@ template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int distance) {
   return __shfl_sync(mask, value, sluice::testing::emulated_lane() ^ distance);
 }
-
-template <class T>
-T __shfl_up_sync(unsigned mask, T value, unsigned distance) {
-  const int lane = sluice::testing::emulated_lane(), from = lane - static_cast<int>(distance);
-  return __shfl_sync(mask, value, from < 0 ? lane : from);
-}
-
-inline unsigned __ballot_sync(unsigned mask, int predicate) {
-  unsigned ballot = 0;
-  for (int lane = 0; lane < 32; ++lane) ballot |= (__shfl_sync(mask, predicate, lane) != 0 ? 1u : 0u) << lane;
-  return ballot;
-}
-
-inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 
 inline int atomicAdd(int* address, int value) {
   const int before = *address;

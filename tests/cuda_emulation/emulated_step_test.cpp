@@ -1,6 +1,7 @@
 // Whole training steps on the CUDA forms of operations, on an emulated device: what the CPU's kernels give, in both orders of threads.
 #include "tests/cuda_emulation/backend.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/equal_router_rows.hpp"
 #include "tests/support/step_cases.hpp"
 
 #include <optional>
@@ -62,6 +63,20 @@ TEST_CASE("a step on an emulated device is the CPU's in float64, and of the same
       INFO(name_of(recompute));
       const Digits descending = train(c, at::kDouble, EmulatedOrder::kDescending, recompute);
       for (std::size_t i = 0; i < expected.values.size(); ++i) CHECK(descending.values[i].equal(ascending.values[i]));
+    }
+  }
+}
+
+TEST_CASE("equal router rows choose the lowest experts on an emulated device, whatever N, E and the element type") {
+  for (const EmulatedOrder order : {EmulatedOrder::kAscending, EmulatedOrder::kDescending}) {
+    const Emulated emulated(order);
+    for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
+      for (const moe::ScoreFunction score : {moe::ScoreFunction::kSoftmax, moe::ScoreFunction::kSigmoid}) {
+        for (const std::int64_t num_experts : {8, 37, 128}) {
+          INFO(at::toString(type) << ", " << name_of(score) << ", E " << num_experts);
+          CHECK(wrong_choices_of_equal_rows(score, num_experts, type, {2, 33, 67}, {0, 31, 32, 66}) == 0);
+        }
+      }
     }
   }
 }

@@ -6,6 +6,7 @@
 #include "core/ops/expert_slots.hpp"
 #include "core/tensor/host_integers.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/equal_router_rows.hpp"
 #include "tests/support/finite_differences.hpp"
 
 #include <cmath>
@@ -194,33 +195,14 @@ TEST_CASE("a family's pick has the value 1 and the gradient of its logarithm") {
   CHECK(sluice::testing::gradient_error(router.family_gate.value, router.family_gate.gradient.sum(), logarithms) <= 1e-7);
 }
 
-// All router rows equal, so all scores of a token are: whatever the number of tokens, of experts and the element type, the lowest
-// experts are chosen with equal weights. A score that differs in its last bit by where it stands would show as another choice.
 TEST_CASE("equal router rows choose the lowest experts, whatever N, E and the element type") {
-  constexpr std::int64_t width = 32, k = 2;
+  std::vector<std::int64_t> alone;
+  for (std::int64_t token = 0; token < 67; ++token) alone.push_back(token);
   for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
-    at::Tensor all = at::empty({67, width}, at::kDouble), row = at::empty({1, width}, at::kDouble);
-    for (std::int64_t i = 0; i < all.numel(); ++i) all.view({-1})[i] = random_normal(random_key(6, "x"), static_cast<std::uint64_t>(i));
-    for (std::int64_t i = 0; i < width; ++i) row[0][i] = 0.3 * random_normal(random_key(6, "row"), static_cast<std::uint64_t>(i));
-    all = all.to(type);
     for (const ScoreFunction score : {ScoreFunction::kSoftmax, ScoreFunction::kSigmoid}) {
-      for (const std::int64_t num_experts : {3, 8, 11, 21, 37}) {
-        MoeConfig config = flat(num_experts, k);
-        config.score_func = score;
-        Router router(config, width, "layers.0", type);
-        router.gate.value.copy_(row.expand({num_experts, width}));
-        router.gate.refresh_compute(type);
-        int wrong = 0;
-        const auto look = [&](std::int64_t first, std::int64_t tokens) {
-          const Routing routing = router.route(all.narrow(0, first, tokens), one_sequence(tokens));
-          const Experts chosen = integers_of(routing.experts);
-          for (std::size_t i = 0; i < chosen.size(); ++i) wrong += chosen[i] != static_cast<std::int64_t>(i) % k;
-          wrong += !routing.weights.select(1, 0).equal(routing.weights.select(1, 1));
-        };
-        for (std::int64_t token = 0; token < all.size(0); ++token) look(token, 1);
-        for (const std::int64_t tokens : {2, 3, 5, 8, 13, 16, 19, 33, 67}) look(0, tokens);
-        INFO("type " << at::toString(type) << ", score " << static_cast<int>(score) << ", E " << num_experts);
-        CHECK(wrong == 0);
+      for (const std::int64_t num_experts : {3, 8, 11, 21, 37, 128}) {
+        INFO("type " << at::toString(type) << ", score " << name_of(score) << ", E " << num_experts);
+        CHECK(testing::wrong_choices_of_equal_rows(score, num_experts, type, {2, 3, 5, 8, 13, 16, 19, 33, 67}, alone) == 0);
       }
     }
   }

@@ -12,7 +12,7 @@ namespace sluice::testing {
 struct StepCase {
   std::string name;
   DecoderConfig config = tiny_decoder();
-  std::optional<moe::MoeConfig> moe;
+  std::optional<moe::MoeConfig> moe = std::nullopt;
   parallel::ExchangeKind exchange = parallel::ExchangeKind::kAuto;
 };
 

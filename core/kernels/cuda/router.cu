@@ -53,11 +53,14 @@ __device__ auto order_key(A value) {
   return value != value ? std::numeric_limits<Key>::min() : ordered;
 }
 
+// The token of this warp; N or more if there is none.
+__device__ std::int64_t token_of_warp() { return static_cast<std::int64_t>(blockIdx.x) * (kThreads / kWarp) + threadIdx.x / kWarp; }
+
 // One warp a token. Each round takes the largest of what comes after the choice before it in the order (key descending, expert ascending).
 template <class A>
 __global__ void choose(const A* scores, const A* bias, std::int64_t N, std::int64_t E, std::int64_t K, std::int64_t* experts) {
   using Key = decltype(order_key(A(0)));
-  const std::int64_t token = static_cast<std::int64_t>(blockIdx.x) * (kThreads / kWarp) + threadIdx.x / kWarp;
+  const std::int64_t token = token_of_warp();
   if (token >= N) return;
   const int lane = threadIdx.x % kWarp;
   const A* own = scores + token * E;
@@ -88,6 +91,47 @@ __global__ void choose(const A* scores, const A* bias, std::int64_t N, std::int6
   }
 }
 
+// One warp a token.
+template <class A>
+__global__ void softmax_rows(const A* logits, std::int64_t N, std::int64_t E, A* scores, A* log_sums) {
+  const std::int64_t token = token_of_warp();
+  if (token >= N) return;
+  const int lane = threadIdx.x % kWarp;
+  const A* own = logits + token * E;
+  A largest = -std::numeric_limits<A>::infinity();
+  for (std::int64_t e = lane; e < E; e += kWarp) largest = own[e] > largest ? own[e] : largest;
+  largest = warp_max(largest);
+  A sum = 0;
+  for (std::int64_t e = lane; e < E; e += kWarp) sum += std::exp(own[e] - largest);
+  sum = warp_sum(sum);
+  for (std::int64_t e = lane; e < E; e += kWarp) scores[token * E + e] = std::exp(own[e] - largest) / sum;
+  if (lane != 0) return;
+  // Of infinities the differences above are no numbers; their sum is the largest, unless a NaN is among them.
+  const bool infinite = largest - largest != A(0);
+  A among = largest;
+  for (std::int64_t e = 0; infinite && e < E; ++e) among = own[e] != own[e] ? own[e] : among;
+  log_sums[token] = infinite ? among : largest + std::log(sum);
+}
+
+// One warp a token.
+template <class A>
+__global__ void softmax_rows_backward(const A* dscores, const A* dlog_sums, const A* logits, const A* scores, const A* log_sums,
+                                      std::int64_t N, std::int64_t E, A* dlogits) {
+  const std::int64_t token = token_of_warp();
+  if (token >= N) return;
+  const int lane = threadIdx.x % kWarp;
+  const std::int64_t first = token * E;
+  A mean = 0;
+  if (dscores != nullptr)
+    for (std::int64_t e = lane; e < E; e += kWarp) mean += dscores[first + e] * scores[first + e];
+  mean = warp_sum(mean);
+  for (std::int64_t e = lane; e < E; e += kWarp) {
+    A sum = dscores != nullptr ? scores[first + e] * (dscores[first + e] - mean) : A(0);
+    if (dlog_sums != nullptr) sum += dlog_sums[token] * std::exp(logits[first + e] - log_sums[token]);
+    dlogits[first + e] = sum;
+  }
+}
+
 template <class A>
 __global__ void sigmoid_elements(const A* logits, std::int64_t count, A* out) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
@@ -109,6 +153,18 @@ void top_k(const A* scores, const A* bias, std::int64_t N, std::int64_t E, std::
 }
 
 template <class A>
+void softmax(const A* logits, std::int64_t N, std::int64_t E, A* scores, A* log_sums, Stream stream) {
+  launch(softmax_rows<A>, ceil_div(N, kThreads / kWarp), kThreads, stream, logits, N, E, scores, log_sums);
+}
+
+template <class A>
+void softmax_backward(const A* dscores, const A* dlog_sums, const A* logits, const A* scores, const A* log_sums, std::int64_t N,
+                      std::int64_t E, A* dlogits, Stream stream) {
+  launch(softmax_rows_backward<A>, ceil_div(N, kThreads / kWarp), kThreads, stream, dscores, dlog_sums, logits, scores, log_sums, N, E,
+         dlogits);
+}
+
+template <class A>
 void sigmoid(const A* logits, std::int64_t count, A* out, Stream stream) {
   launch(sigmoid_elements<A>, ceil_div(count, kThreads), kThreads, stream, logits, count, out);
 }
@@ -118,6 +174,12 @@ template void router_logits(const double*, const double*, std::int64_t, std::int
 template void router_logits(const BFloat16*, const float*, std::int64_t, std::int64_t, std::int64_t, float*, Stream);
 template void top_k(const float*, const float*, std::int64_t, std::int64_t, std::int64_t, std::int64_t*, Stream);
 template void top_k(const double*, const double*, std::int64_t, std::int64_t, std::int64_t, std::int64_t*, Stream);
+#define SLUICE_INSTANTIATE(A)                                                  \
+  template void softmax(const A*, std::int64_t, std::int64_t, A*, A*, Stream); \
+  template void softmax_backward(const A*, const A*, const A*, const A*, const A*, std::int64_t, std::int64_t, A*, Stream);
+SLUICE_INSTANTIATE(float)
+SLUICE_INSTANTIATE(double)
+#undef SLUICE_INSTANTIATE
 template void sigmoid(const float*, std::int64_t, float*, Stream);
 template void sigmoid(const double*, std::int64_t, double*, Stream);
 

@@ -10,6 +10,7 @@ void add_rope_forms(CudaOperations& table);
 void add_swiglu_forms(CudaOperations& table);
 void add_cross_entropy_forms(CudaOperations& table);
 void add_rows_forms(CudaOperations& table);
+void add_columns_forms(CudaOperations& table);
 void add_router_forms(CudaOperations& table);
 void add_expert_slots_forms(CudaOperations& table);
 void add_grouped_product_forms(CudaOperations& table);

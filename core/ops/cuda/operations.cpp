@@ -12,6 +12,7 @@ const CudaOperations& cuda_operations() {
     add_swiglu_forms(table);
     add_cross_entropy_forms(table);
     add_rows_forms(table);
+    add_columns_forms(table);
     add_router_forms(table);
     add_expert_slots_forms(table);
     add_grouped_product_forms(table);

@@ -14,6 +14,22 @@ void logits(const at::Tensor& x, const at::Tensor& w, const at::Tensor& out) {
   });
 }
 
+void softmax(const at::Tensor& logits, const at::Tensor& scores, const at::Tensor& log_sums) {
+  SLUICE_DISPATCH(logits.scalar_type(), [&] {
+    kernels::cuda::softmax(device_data<const A>(logits), logits.size(0), logits.size(1), device_data<A>(scores), device_data<A>(log_sums),
+                           current_stream());
+  });
+}
+
+void softmax_backward(const at::Tensor& dscores, const at::Tensor& dlog_sums, const at::Tensor& logits, const at::Tensor& scores,
+                      const at::Tensor& log_sums, const at::Tensor& dlogits) {
+  SLUICE_DISPATCH(logits.scalar_type(), [&] {
+    kernels::cuda::softmax_backward(device_data<const A>(dscores), device_data<const A>(dlog_sums), device_data<const A>(logits),
+                                    device_data<const A>(scores), device_data<const A>(log_sums), logits.size(0), logits.size(1),
+                                    device_data<A>(dlogits), current_stream());
+  });
+}
+
 void sigmoid(const at::Tensor& logits, const at::Tensor& scores) {
   SLUICE_DISPATCH(logits.scalar_type(),
                   [&] { kernels::cuda::sigmoid(device_data<const A>(logits), logits.numel(), device_data<A>(scores), current_stream()); });
@@ -31,6 +47,8 @@ void top_k(const at::Tensor& scores, const at::Tensor& bias, const at::Tensor& e
 
 void add_router_forms(CudaOperations& table) {
   table.router_logits = logits;
+  table.softmax_scores = softmax;
+  table.softmax_scores_backward = softmax_backward;
   table.sigmoid_scores = sigmoid;
   table.top_k = top_k;
 }

@@ -27,6 +27,10 @@ TEST_CASE("sums of squares and checks: kernels and composed forms agree") {
         }
       }
     }
+    // More parts than a device's block has threads.
+    const at::Tensor many = at::full({256 * 16384 + 3}, 0.5, type);
+    many[256 * 16384 + 1] = 4096.0;
+    check_forms(both, {many});
     check_forms(both, {normal({3, 4, 5}, type, "values")});
     // Squares that the type itself does not hold.
     check_forms(both, {at::full({1000}, type == at::kFloat ? 1e30 : 1e150, type)});

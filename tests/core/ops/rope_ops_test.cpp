@@ -10,7 +10,7 @@ using namespace sluice::testing;
 TEST_CASE("rope: kernels and composed forms agree") {
   for_each_type([](at::ScalarType type, at::ScalarType accumulate) {
     for (const std::int64_t rows : {0, 1, 5, 300}) {
-      for (const std::int64_t head_dim : {2, 6, 16, 64}) {
+      for (const std::int64_t head_dim : {2, 6, 16, 64, 128}) {
         for (const bool inverse : {false, true}) {
           INFO("rows " << rows << " head_dim " << head_dim << " inverse " << inverse);
           const ops::RopeTables tables = ops::rope_tables(10000.0, head_dim, 40, accumulate);
@@ -37,6 +37,14 @@ TEST_CASE("rope tables: kernels and composed forms agree, on any device") {
       const ops::RopeTables composed = ops::rope_tables(10000.0, 10, positions, type);
       check_close(kernels.cos, composed.cos);
       check_close(kernels.sin, composed.sin);
+      const auto tables = [&](const Tensors& in) -> Tensors {
+        const ops::RopeTables made = ops::rope_tables(10000.0, 10, positions, in[0].options());
+        return {made.cos, made.sin};
+      };
+      for (const Tensors& form : results_on_devices(tables, {at::zeros({1}, type)})) {
+        check_close(form[0], composed.cos);
+        check_close(form[1], composed.sin);
+      }
     }
   }
   CHECK_THROWS_AS(ops::rope_tables(10000.0, 5, 3, at::kFloat), Error);

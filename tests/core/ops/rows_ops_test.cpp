@@ -27,6 +27,7 @@ TEST_CASE("gather_rows: kernels and composed forms agree, a negative index gives
     for (const std::int64_t width : {1, 7, 64})
       for (const std::int64_t rows : {0, 1, 9, 900})
         check_bits(gather, {normal({20, width}, type, "x"), integers({rows}, -2, 22, "index")});
+    check_bits(gather, {normal({20, 300}, type, "x"), integers({9}, -2, 22, "index")});  // wider than a device's block
     at::Tensor x = normal({3, 5}, type, "x");
     x[0].fill_(kNaN);  // what a negative index must not show
     check_bits(gather, {x, at::tensor({-1, 1, 2, -5}, at::kLong)});
@@ -44,6 +45,7 @@ TEST_CASE("combine_rows: kernels and composed forms agree, negative slots are sk
         }
       }
     }
+    check_bits(combine, {normal({30, 300}, type, "rows"), integers({9, 2}, -3, 33, "slots")});  // wider than a device's block
     at::Tensor rows = normal({3, 5}, type, "rows");
     rows[0].fill_(kNaN);
     check_bits(combine, {rows, at::tensor({-1, 1, 2, -1, -1, -1, 0, 1}, at::kLong).view({4, 2})});

@@ -38,6 +38,12 @@ TEST_CASE("swiglu: kernels and composed forms agree") {
         }
       }
     }
+    // Wider than a device's block.
+    const at::Tensor wide = normal({3, 600}, type, "wide"), dwide = normal({3, 300}, type, "dwide"),
+                     three = normal({3}, accumulate, "three");
+    check_forms(forward, {wide, three});
+    check_forms(backward, {dwide, wide, three});
+    check_forms(backward, {dwide, wide, at::Tensor()});
     const at::Tensor far = at::tensor({-300.0, 300.0, 0.0, kNaN, 1.0, 2.0, 3.0, 4.0}, at::kDouble).to(type).view({1, 8});
     check_forms(forward, {far, at::Tensor()});
     check_forms(backward, {at::ones({1, 4}, type), far, at::ones({1}, accumulate)});

@@ -2,7 +2,7 @@
 // (tests/cuda_emulation/device_code.hpp), so that kernels are tested where there is no device.
 //
 // A kernel may use: __global__, __device__, __shared__ (fixed sizes only), threadIdx.x, blockIdx.x, blockDim.x, gridDim.x,
-// __syncthreads(), __shfl_xor_sync(), __shfl_sync() and __ballot_sync() over whole warps, atomicAdd() on int, and launch().
+// __syncthreads(), __shfl_xor_sync() and __shfl_sync() over whole warps, atomicAdd() on int, and launch().
 // No thread of a block may return before the block's last __syncthreads(), nor one of a warp before the warp's last exchange.
 #pragma once
 
