@@ -35,12 +35,17 @@ recipe=$source_dir/tests/recipes/layout/layout_softmax.yaml
 train_run late-own 1 log_interval=5 || fail "log_interval=5: $(grep -i error late-own.log | head -5)"
 SLUICE_HOST_MEMORY=staged train_run late-staged 1 log_interval=5 || fail "late reports: $(grep -i error late-staged.log | head -5)"
 same_runs late-staged late-own 0
-# What is recomputed in backward has the same bits.
+
+# What is recomputed in backward has the same bits; attention and experts send no row twice, layers send those of the first way once more.
 for part in layer attention experts; do
   train_run recompute-$part 4 parallel.expert=2 train.micro_batch_size=2 train.recompute=$part ||
     fail "recompute $part: $(grep -i error recompute-$part.log | head -5)"
   same_runs recompute-$part layout_softmax-4x2 0
 done
+sent() { python3 -c 'import json, sys; print(sum(json.loads(line).get("exchange_bytes_intra", 0) for line in open(sys.argv[1])))' "$1/metrics.jsonl"; }
+rows=$(sent layout_softmax-4x2)
+[ "$rows" -gt 0 ] && [ "$(sent recompute-attention)" = "$rows" ] && [ "$(sent recompute-experts)" = "$rows" ] && [ "$(sent recompute-layer)" -gt "$rows" ] ||
+  fail "bytes that travelled: none $rows, attention $(sent recompute-attention), experts $(sent recompute-experts), layer $(sent recompute-layer)"
 
 # On the operations as a device would compute them, the same training too, again in any layout.
 composed() {
