@@ -1,0 +1,33 @@
+// A source whose samples are all in memory, as most formats are read. Gives: ListedSamples, and the functions that read each format.
+#pragma once
+
+#include "data/samples/sample_source.hpp"
+
+#include <utility>
+
+namespace sluice::data {
+
+class ListedSamples : public SampleSource {
+ public:
+  explicit ListedSamples(std::vector<Sample> samples) : samples_(std::move(samples)) {}
+  std::int64_t size() const override { return static_cast<std::int64_t>(samples_.size()); }
+  Sample at(std::int64_t index) const override { return samples_[static_cast<std::size_t>(index)]; }
+
+ private:
+  std::vector<Sample> samples_;
+};
+
+std::unique_ptr<SampleSource> read_manifest(const SampleSpec& spec);
+std::unique_ptr<SampleSource> read_idx(const SampleSpec& spec);
+std::unique_ptr<SampleSource> read_class_folders(const SampleSpec& spec);
+std::unique_ptr<SampleSource> read_csv_samples(const SampleSpec& spec);
+std::unique_ptr<SampleSource> read_vqa(const SampleSpec& spec);
+
+/// The content of a file, decompressed if its name ends in .gz or .zst. Data error if it is not there, is damaged, is a pointer to another
+/// file or longer than `most` bytes.
+std::string read_whole(const std::filesystem::path& path, std::uint64_t most);
+
+/// Data error unless `text` is valid UTF-8 without NUL; `where` begins the message.
+void require_utf8(const std::string& text, const std::string& where);
+
+}  // namespace sluice::data

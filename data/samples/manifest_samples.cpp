@@ -1,0 +1,106 @@
+// A manifest: JSONL, one sample a line.
+#include "core/base/error.hpp"
+#include "core/base/json_reason.hpp"
+#include "data/samples/listed_samples.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <unordered_set>
+
+namespace sluice::data {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 33;
+
+const std::string& text_of(const Json& value, std::string_view key, const std::string& where) {
+  if (!value.is_string()) throw data_error("{}: '{}' is {}, expected a string", where, key, value.type_name());
+  return value.get_ref<const std::string&>();
+}
+
+std::vector<std::string> texts_of(const Json& value, const std::string& where) {
+  if (!value.is_array()) return {text_of(value, "text", where)};
+  std::vector<std::string> texts;
+  for (const Json& each : value) texts.push_back(text_of(each, "text", where));
+  return texts;
+}
+
+std::vector<Answer> answers_of(const Json& value, const std::string& where) {
+  if (!value.is_array()) throw data_error("{}: 'answers' is {}, expected a list", where, value.type_name());
+  std::vector<Answer> answers;
+  for (const Json& each : value) {
+    Answer answer{"", static_cast<std::int64_t>(answers.size()) + 1};
+    if (each.is_object()) {
+      for (const auto& [key, field] : each.items()) {
+        if (key == "answer") answer.text = text_of(field, "answer", where);
+        else if (key == "answer_id" && field.is_number_integer()) answer.id = field.get<std::int64_t>();
+        else if (key != "answer_confidence") throw data_error("{}: an answer has the key '{}' with {}; expected answer and answer_id", where, key, field.type_name());
+      }
+    } else {
+      answer.text = text_of(each, "answers", where);
+    }
+    answers.push_back(std::move(answer));
+  }
+  return answers;
+}
+
+// Relative paths are relative to the manifest.
+std::filesystem::path path_of(const Json& value, std::string_view key, const std::filesystem::path& folder, const std::string& where) {
+  const std::string& text = text_of(value, key, where);
+  if (text.empty()) throw data_error("{}: '{}' is empty; leave the key out where there is none", where, key);
+  return folder / text;
+}
+
+Sample sample_of(const Json& line, const std::filesystem::path& folder, const std::string& where) {
+  if (!line.is_object()) throw data_error("{}: {}, expected a JSON object", where, line.type_name());
+  Sample sample;
+  for (const auto& [key, value] : line.items()) {
+    if (value.is_null()) continue;
+    if (key == "id") sample.id = value.is_number_integer() ? std::to_string(value.get<std::int64_t>()) : text_of(value, key, where);
+    else if (key == "text") sample.text = texts_of(value, where);
+    else if (key == "text_b") sample.text_b = text_of(value, key, where);
+    else if (key == "image") sample.image = path_of(value, key, folder, where);
+    else if (key == "audio") sample.audio = path_of(value, key, folder, where);
+    else if (key == "question") sample.question = text_of(value, key, where);
+    else if (key == "answers") sample.answers = answers_of(value, where);
+    else if (key == "question_type") sample.question_type = text_of(value, key, where);
+    else if (key == "answer_type") sample.answer_type = text_of(value, key, where);
+    else if (key == "label") sample.label = value.is_number_integer() ? std::to_string(value.get<std::int64_t>()) : text_of(value, key, where);
+    else throw data_error("{}: unknown key '{}'; expected id, text, text_b, image, audio, question, answers, label, question_type or answer_type", where, key);
+  }
+  if (sample.is_empty()) throw data_error("{}: a sample without text, image, audio or question", where);
+  if (!sample.answers.empty() && sample.question.empty()) throw data_error("{}: answers without a question", where);
+  return sample;
+}
+
+}  // namespace
+
+std::unique_ptr<SampleSource> read_manifest(const SampleSpec& spec) {
+  const std::string content = read_whole(spec.path, kMostBytes);
+  const std::filesystem::path folder = spec.path.parent_path();
+  std::vector<Sample> samples;
+  std::unordered_set<std::string> ids;
+  std::size_t number = 0;
+  for (std::size_t begin = 0; begin < content.size();) {
+    const std::size_t end = std::min(content.find('\n', begin), content.size());
+    const std::string_view line = std::string_view(content).substr(begin, end - begin);
+    const std::string where = fmt::format("{}:{}", spec.path.string(), ++number);
+    begin = end + 1;
+    if (line.find_first_not_of(" \t\r") == line.npos) continue;
+    Json json;
+    try {
+      json = Json::parse(line);
+    } catch (const Json::exception& error) {
+      throw data_error("{}: not a JSON object: {}", where, json_reason(error.what()));
+    }
+    samples.push_back(sample_of(json, folder, where));
+    if (samples.back().id.empty()) samples.back().id = std::to_string(number);
+    if (!ids.insert(samples.back().id).second) throw data_error("{}: the id '{}' occurs twice", where, samples.back().id);
+  }
+  if (samples.empty()) throw data_error("{}: no samples", spec.path.string());
+  return std::make_unique<ListedSamples>(std::move(samples));
+}
+
+}  // namespace sluice::data
