@@ -21,17 +21,25 @@ using recipes::nearest;
 
 constexpr const char* kNoType = " ";  // positionals need no type in the help; CLI11 takes "" for not given
 
+// The words between commas, empty ones too.
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    words.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
+}
+
 // Ids as "1,2,3" or separate words; CLI11's own lists would swallow the positionals that follow.
 std::vector<std::int64_t> parse_ids(const std::vector<std::string>& words, const std::string& option) {
   std::vector<std::int64_t> ids;
   for (const std::string& word : words) {
-    std::size_t begin = 0;
-    while (begin <= word.size()) {
-      const std::size_t end = std::min(word.find(',', begin), word.size());
-      const auto id = parse_number<std::int64_t>(std::string_view(word).substr(begin, end - begin));
+    for (const std::string& each : split(word)) {
+      const auto id = parse_number<std::int64_t>(each);
       if (!id || *id < 0) throw CLI::ValidationError(option, fmt::format("expected token ids such as 1,2,3, found '{}'", word));
       ids.push_back(*id);
-      begin = end + 1;
     }
   }
   return ids;
@@ -67,6 +75,7 @@ struct Raw {
   std::string tokens;
   std::vector<std::string> ids, bench_words;
   std::string bench_target;
+  std::string columns;
   std::string text;
   CLI::Option* text_option[2] = {nullptr, nullptr};
   CLI::Option* tokens_option = nullptr;
@@ -178,6 +187,26 @@ void add_tokenize(CLI::App& app, CommandLine& out, Raw& raw) {
   count->add_flag("--special", options.special, "Special tokens written in the text are themselves, not text");
 }
 
+void add_data(CLI::App& app, CommandLine& out, Raw& raw) {
+  DataOptions& options = out.data;
+  CLI::App* command = add_command(app, "data", help::kData);
+  command->require_subcommand(0, 1);
+  CLI::App* check = add_command(*command, "check", help::kDataCheck);
+  check->add_option("PATH", options.path, "Manifest, IDX file, folder, table or VQA questions")->required()->option_text(kNoType);
+  check->add_option("--format", options.format, "manifest, idx, class_folders, csv or vqa (default: by the name of PATH)")->option_text("NAME");
+  check->add_option("--columns", raw.columns, "Of a table without a header: names by position, empty for one that is not read")
+      ->option_text("A,B");
+  check->add_option("--annotations", options.annotations, "Of VQA questions (default: looked for beside them)")->option_text("FILE");
+  check->add_option("--images", options.images, "Folder of the pictures of VQA questions (default: looked for)")->option_text("DIR");
+  check->add_option("--max-pixels", options.max_pixels, fmt::format("Pictures with more are not decoded (default: {})", options.max_pixels))
+      ->check(integer_from(1))
+      ->option_text("N");
+  check->add_option("--max-seconds", options.max_seconds, fmt::format("Of a sound that are decoded (default: {})", options.max_seconds))
+      ->check(at_least_zero)
+      ->option_text("N");
+  check->add_flag("--json", options.json, "One JSON object on standard output");
+}
+
 void add_bench(CLI::App& app, CommandLine& out, Raw& raw) {
   CLI::App* command = add_command(app, "bench", help::kBench);
   command->footer(describe_moe_bench() + help::kBench.examples);
@@ -204,7 +233,7 @@ void finish(const CLI::App& app, const Raw& raw, CommandLine& out) {
   const std::string name = app.get_subcommands().front()->get_name();
   static const std::map<std::string, Command> kCommands = {
       {"train", Command::kTrain},       {"eval", Command::kEval},   {"generate", Command::kGenerate}, {"inspect", Command::kInspect},
-      {"tokenize", Command::kTokenize}, {"bench", Command::kBench}, {"doctor", Command::kDoctor}};
+      {"tokenize", Command::kTokenize}, {"data", Command::kData}, {"bench", Command::kBench}, {"doctor", Command::kDoctor}};
   out.command = kCommands.at(name);
   for (const std::string& text : out.train.overrides) {
     if (text.find('=') == std::string::npos) {
@@ -219,6 +248,10 @@ void finish(const CLI::App& app, const Raw& raw, CommandLine& out) {
   if (!out.eval.text_key.empty() && out.eval.data.empty()) throw CLI::ValidationError("--text-key goes with --data");
   const std::string problem = read_moe_bench(raw.bench_words, out.bench.moe);
   if (!problem.empty()) throw CLI::ValidationError(problem);
+  if (out.command == Command::kData) {
+    if (app.get_subcommands().front()->get_subcommands().empty()) throw CLI::ValidationError("an action is missing: check");
+    if (!raw.columns.empty()) out.data.columns = split(raw.columns);
+  }
   if (out.command != Command::kTokenize) return;
   const auto actions = app.get_subcommands().front()->get_subcommands();
   if (actions.empty()) throw CLI::ValidationError("an action is missing: train, encode, decode or count");
@@ -248,6 +281,7 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& out) {
   add_generate(app, out);
   add_inspect(app, out);
   add_tokenize(app, out, raw);
+  add_data(app, out, raw);
   add_bench(app, out, raw);
   add_doctor(app, out);
   std::vector<std::string> args(argv + std::min(argc, 1), argv + argc);

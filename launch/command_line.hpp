@@ -13,7 +13,7 @@ namespace sluice {
 
 inline constexpr const char* kVersion = "0.1.0";
 
-enum class Command { kTrain, kEval, kGenerate, kInspect, kTokenize, kBench, kDoctor };
+enum class Command { kTrain, kEval, kGenerate, kInspect, kTokenize, kData, kBench, kDoctor };
 
 /// A model in every command: a checkpoint folder, a run (its last checkpoint), RUN@STEP or a Hugging Face folder.
 using ModelName = std::string;
@@ -64,6 +64,17 @@ struct TokenizeOptions {
   std::string output;               // train: the tokenizer.json to write
 };
 
+/// There is one action: check.
+struct DataOptions {
+  std::string path;
+  std::string format;                // "": by the name of the path
+  std::vector<std::string> columns;  // csv: names by position
+  std::string annotations, images;   // vqa
+  std::int64_t max_pixels = std::int64_t{1} << 26;
+  double max_seconds = 600;
+  bool json = false;
+};
+
 /// There is one benchmark: moe.
 struct BenchOptions {
   MoeBenchOptions moe;
@@ -84,6 +95,7 @@ struct CommandLine {
   GenerateOptions generate;
   InspectOptions inspect;
   TokenizeOptions tokenize;
+  DataOptions data;
   BenchOptions bench;
   DoctorOptions doctor;
 };

@@ -59,6 +59,21 @@ const Text kTokenizeCount = {"Print bytes, words and tokens of text.",
                              "Example:\n"
                              "  sluice tokenize count --tokenizer tokenizer.json corpus/"};
 
+const Text kData = {"Look at multimodal data before a model does.",
+                    "Examples:\n"
+                    "  sluice data check pets/manifest.jsonl\n"
+                    "  sluice data check pets/\n"
+                    "  sluice data check mnist/train-images-idx3-ubyte.gz --json"};
+
+const Text kDataCheck = {"Read every sample, decode every picture and sound, and count what is there and what cannot be used.",
+                         "PATH is a manifest (.jsonl), an IDX file of pictures, a folder with a folder for each label, a table (.csv, .tsv) or a\n"
+                         "VQA questions file (.json). Exit code 3 if something in it cannot be used; the first eight are named.\n"
+                         "Examples:\n"
+                         "  sluice data check pets/manifest.jsonl\n"
+                         "  sluice data check pets/\n"
+                         "  sluice data check cola/in_domain_train.tsv --columns ,label,,text\n"
+                         "  sluice data check vqa/v2_OpenEnded_mscoco_val2014_questions.json --images val2014 --json"};
+
 const Text kBench = {"Measure a sparse layer, forward and backward, against a dense one of equal active width in the same run.",
                      "Examples:\n"
                      "  sluice bench moe\n"

@@ -27,6 +27,8 @@ extern const Text kTokenizeTrain;
 extern const Text kTokenizeEncode;
 extern const Text kTokenizeDecode;
 extern const Text kTokenizeCount;
+extern const Text kData;
+extern const Text kDataCheck;
 extern const Text kBench;
 extern const Text kDoctor;
 

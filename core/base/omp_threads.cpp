@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <string_view>
+#include <cstdlib>
+#include <thread>
 
 namespace sluice {
 
@@ -28,6 +30,11 @@ int threads_asked_for(const char* omp_num_threads) {
     if (more) rest.remove_prefix(comma + 1);
   }
   return first;
+}
+
+int threads_to_use() {
+  const int wanted = threads_asked_for(std::getenv("OMP_NUM_THREADS"));
+  return wanted > 0 ? wanted : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
 }  // namespace sluice

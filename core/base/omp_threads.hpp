@@ -8,4 +8,7 @@ namespace sluice {
 /// missing or not within 1 to 4096.
 int threads_asked_for(const char* omp_num_threads);
 
+/// What OMP_NUM_THREADS of this process asks for, else the number of cores.
+int threads_to_use();
+
 }  // namespace sluice

@@ -1,6 +1,7 @@
 // WAV and FLAC through libsndfile.
 #include "data/media/media_error.hpp"
 #include "data/media/sound_codec.hpp"
+#include "data/media/wav_length.hpp"
 
 #include <sndfile.h>
 
@@ -57,6 +58,7 @@ Sound decode_with_sndfile(std::string_view bytes, std::string_view kind, const S
     return MediaError(MediaProblem::kDamaged, "{}: {} that cannot be read: {}", where, kind, why);
   };
   if (!file) throw damaged(sf_strerror(nullptr));
+  if (wav_is_cut_short(bytes)) throw damaged("it is cut short");
   if (info.channels < 1 || info.channels > kMaxChannels) throw damaged(fmt::format("{} channels; the limit is {}", info.channels, kMaxChannels));
   if (info.samplerate < kMinRate || info.samplerate > kMaxRate)
     throw damaged(fmt::format("{} samples a second; expected {} to {}", info.samplerate, kMinRate, kMaxRate));

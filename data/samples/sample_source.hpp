@@ -29,9 +29,9 @@ constexpr std::span<const EnumName<SampleFormat>> names_of(SampleFormat) { retur
 struct SampleSpec {
   std::filesystem::path path;
   SampleFormat format = SampleFormat::kManifest;
-  std::vector<std::string> columns;  // csv: names by position, "" for one that is not read; without them the first line names them
-  std::filesystem::path annotations;  // vqa: "" where it is looked for beside the questions
-  std::filesystem::path images;       // vqa: the folder of the pictures; "" where it is looked for
+  std::vector<std::string> columns = {};  // csv: names by position, "" for one that is not read; without them the first line names them
+  std::filesystem::path annotations = {};  // vqa: "" where it is looked for beside the questions
+  std::filesystem::path images = {};       // vqa: the folder of the pictures; "" where it is looked for
 };
 
 /// The samples of a source, in a fixed order. Safe to use from several threads at once.

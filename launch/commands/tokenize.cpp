@@ -1,10 +1,7 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <iterator>
-#include <thread>
 
 #include "core/base/clock.hpp"
 #include "core/base/counted.hpp"
@@ -30,12 +27,6 @@ void put(std::string_view bytes) {
   require_standard_output();
 }
 
-// OMP_NUM_THREADS, as for the ranks of a run; without it, the number of cores.
-int number_of_threads() {
-  const int wanted = threads_asked_for(std::getenv("OMP_NUM_THREADS"));
-  return wanted > 0 ? wanted : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-}
-
 // The file to write the tokenizer to; its folder is made. Called before the work, so that a mistake is reported at once.
 fs::path prepared_output(const std::string& output) {
   const fs::path path = fs::is_directory(output) ? fs::path(output) / "tokenizer.json" : fs::path(output);
@@ -47,7 +38,7 @@ fs::path prepared_output(const std::string& output) {
 
 int train(const TokenizeOptions& options) {
   const fs::path output = prepared_output(options.output);
-  const int threads = number_of_threads();
+  const int threads = threads_to_use();
   const Stopwatch watch;
   data::BpeTrainer trainer({.vocab_size = options.vocab_size, .threads = threads, .min_frequency = 0});
   std::uint64_t bytes = 0;

@@ -11,6 +11,8 @@
 #include "core/tensor/cuda_device.hpp"
 #include "core/tensor/device_settings.hpp"
 #include "core/tensor/dtype_map.hpp"
+#include "data/media/decode_image.hpp"
+#include "data/media/decode_sound.hpp"
 #include "launch/engine/commands.hpp"
 #include "parallel/comm/launcher.hpp"
 #include "parallel/comm/mpi_world.hpp"
@@ -119,6 +121,7 @@ Json examine(const CudaDevices& found, const recipes::DeviceChoice& choice, at::
           {"memory_bytes", static_cast<std::int64_t>(memory.total)},
           {"memory_available_bytes", static_cast<std::int64_t>(memory.available)},
           {"mpi", {{"library", parallel::mpi_library()}, {"launcher", launcher.name}}},
+          {"media", {{"images", data::image_formats()}, {"sounds", data::sound_formats()}}},
           {"libtorch", {{"version", TORCH_VERSION}, {"folder", libtorch.string()}}},
           {"cuda",
            {{"built", found.built},
@@ -150,6 +153,9 @@ void print(const Json& report) {
                             recipes::human_bytes(report["memory_available_bytes"].get<double>())));
   const std::string launcher = text_of(report["mpi"]["launcher"]);
   say("MPI", text_of(report["mpi"]["library"]) + (launcher.empty() ? "" : ", started by " + launcher));
+  const std::string images = text_of(report["media"]["images"]), sounds = text_of(report["media"]["sounds"]);
+  say("media", fmt::format("pictures {}; sounds {}", images.empty() ? "none (built without libpng and libjpeg)" : images,
+                           sounds.empty() ? "none (built without libsndfile)" : sounds));
   say("LibTorch", fmt::format("{} in {}", text_of(report["libtorch"]["version"]), text_of(report["libtorch"]["folder"])));
   const Json& cuda = report["cuda"];
   if (cuda["built"].get<bool>()) {

@@ -18,6 +18,7 @@ int dispatch(const sluice::CommandLine& line) {
     case sluice::Command::kGenerate: return sluice::generate_command(line.generate);
     case sluice::Command::kInspect: return sluice::run_on_one_rank("inspect", [&] { return sluice::inspect_command(line.inspect); });
     case sluice::Command::kTokenize: return sluice::run_on_one_rank("tokenize", [&] { return sluice::tokenize_command(line.tokenize); });
+    case sluice::Command::kData: return sluice::run_on_one_rank("data", [&] { return sluice::data_command(line.data); });
     case sluice::Command::kBench: return sluice::run_on_one_rank("bench", [&] { return sluice::bench_command(line.bench); });
     case sluice::Command::kDoctor: return sluice::run_on_one_rank("doctor", [&] { return sluice::doctor_command(line.doctor); });
   }

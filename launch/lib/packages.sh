@@ -50,11 +50,15 @@ TABLE
   # Only for an installation of LibTorch with pip.
   [ -n "${TORCH_ROOT:-}" ] || echo "python3-venv           have_venv"
 }
-# These make building faster (a compiler cache, a linker) or let more tests run (network tools); nothing fails without them.
+# These make building faster (a compiler cache, a linker), read pictures and sounds, or let more tests run (network tools); nothing fails
+# without them.
 optional_packages() {
   cat <<'TABLE'
 ccache                 have ccache
 mold                   have mold
+libpng-dev             have_library libpng png.h
+libjpeg-dev            have_library libjpeg jpeglib.h
+libsndfile1-dev        have_library sndfile sndfile.h
 iproute2               have ip
 procps                 have pgrep
 TABLE

@@ -77,13 +77,14 @@ TEST_CASE("a sound that is none, empty, cut short or broken is an error of one l
   CHECK(problem_of(wav(1, 8000, {0.5f, std::numeric_limits<float>::quiet_NaN()})) == MediaProblem::kDamaged);
   for (const std::string_view whole : {small_file(kWavBytes), small_file(kFlacBytes)}) {
     CHECK_FALSE(problem_of(whole).has_value());
-    for (std::size_t size = 4; size < whole.size(); ++size) problem_of(whole.substr(0, size));
+    for (std::size_t size = 12; size < whole.size(); ++size) {
+      INFO("cut to " << size << " of " << whole.size());
+      CHECK(problem_of(whole.substr(0, size)) == MediaProblem::kDamaged);
+    }
     for (std::size_t at = 0; at < whole.size(); ++at) {
       std::string broken(whole);
       broken[at] = static_cast<char>(~broken[at]);
       problem_of(broken);
     }
   }
-  const std::string_view flac = small_file(kFlacBytes);
-  CHECK(problem_of(flac.substr(0, flac.size() - 40)) == MediaProblem::kDamaged);
 }

@@ -1,0 +1,131 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include "core/base/counted.hpp"
+#include "core/base/error.hpp"
+#include "core/base/log.hpp"
+#include "core/base/omp_threads.hpp"
+#include "data/samples/check_samples.hpp"
+#include "launch/commands/commands.hpp"
+
+namespace sluice {
+namespace {
+
+namespace fs = std::filesystem;
+using data::MediaProblem;
+using data::SampleFormat;
+using data::SampleReport;
+using Json = nlohmann::ordered_json;
+
+// By the name, where no format is given.
+SampleFormat format_of(const DataOptions& options) {
+  const fs::path& path = options.path;
+  if (!options.format.empty()) {
+    const auto format = value_of<SampleFormat>(options.format);
+    if (!format || *format == SampleFormat::kText)
+      throw usage_error("--format {}: expected manifest, idx, class_folders, csv or vqa", options.format);
+    return *format;
+  }
+  if (fs::is_directory(path)) return SampleFormat::kClassFolders;
+  const std::string name = path.filename().string();
+  const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
+  if (has("idx3")) return SampleFormat::kIdx;
+  if (has(".jsonl") || has(".ndjson")) return SampleFormat::kManifest;
+  if (has(".csv") || has(".tsv")) return SampleFormat::kCsv;
+  if (path.extension() == ".json") return SampleFormat::kVqa;
+  throw usage_error("{}: its name tells no format; say --format manifest, idx, class_folders, csv or vqa", path.string());
+}
+
+constexpr std::pair<MediaProblem, const char*> kProblems[] = {{MediaProblem::kUnreadable, "unreadable"},
+                                                              {MediaProblem::kUnsupported, "unsupported"},
+                                                              {MediaProblem::kDamaged, "damaged"},
+                                                              {MediaProblem::kTooLarge, "too_large"},
+                                                              {MediaProblem::kEmpty, "empty"}};
+
+std::int64_t count_of(const SampleReport& report, MediaProblem problem) { return report.problems[static_cast<std::size_t>(problem)]; }
+
+template <class Number>
+Json json_of(const data::Range<Number>& range) {
+  return {{"min", range.least}, {"max", range.most}};
+}
+
+Json json_of(const SampleReport& report, const DataOptions& options, SampleFormat format, const data::SampleSource& source) {
+  Json json = {{"path", options.path}, {"format", std::string(name_of(format))}, {"samples", report.samples}};
+  if (report.text > 0) json["text"] = {{"samples", report.text}, {"texts", report.text_bytes.count}, {"bytes", json_of(report.text_bytes)}};
+  if (report.image > 0)
+    json["image"] = {{"samples", report.image}, {"decoded", report.image_width.count}, {"width", json_of(report.image_width)}, {"height", json_of(report.image_height)}};
+  if (report.audio > 0)
+    json["audio"] = {{"samples", report.audio},
+                     {"decoded", report.audio_seconds.count},
+                     {"seconds", json_of(report.audio_seconds)},
+                     {"sample_rate", json_of(report.sample_rate)},
+                     {"longer_than_max", report.audio_cut}};
+  if (report.question > 0)
+    json["question"] = {{"samples", report.question}, {"answers", json_of(report.answers)}, {"different_answers", report.different_answers.size()}};
+  if (report.label > 0) json["label"] = {{"samples", report.label}, {"different", report.labels.size()}};
+  Json problems = Json::object(), first = Json::array();
+  for (const auto& [problem, name] : kProblems) problems[name] = count_of(report, problem);
+  for (const auto& bad : report.first_bad) first.push_back({{"id", source.at(bad.sample).id}, {"error", bad.message}});
+  json["bad"] = report.bad();
+  json["problems"] = problems;
+  json["first_bad"] = first;
+  return json;
+}
+
+template <class Number>
+std::string between(const data::Range<Number>& range) {
+  return range.least == range.most ? fmt::format("{}", range.least) : fmt::format("{} to {}", range.least, range.most);
+}
+
+template <class Number>
+std::string counted_range(const data::Range<Number>& range, std::string_view noun) {
+  return fmt::format("{} {}", between(range), plural(range.most, noun));
+}
+
+void say(const char* what, const std::string& text) { log_info("  {:<10}{}", what, text); }
+
+void print(const SampleReport& report, const DataOptions& options, SampleFormat format, const data::SampleSource& source) {
+  log_info("{} ({}): {}", options.path, name_of(format), counted(report.samples, "sample"));
+  if (report.text > 0)
+    say("text", fmt::format("{}; {} of {} bytes", report.text, counted(report.text_bytes.count, "text"), between(report.text_bytes)));
+  if (report.image > 0)
+    say("image", report.image_width.count == 0 ? fmt::format("{}", report.image)
+                                               : fmt::format("{}; {} wide and {} high", report.image, between(report.image_width), between(report.image_height)));
+  if (report.audio_seconds.count > 0)
+    say("audio", fmt::format("{}; {:.2f} to {:.2f} s at {} Hz{}", report.audio, report.audio_seconds.least, report.audio_seconds.most,
+                             between(report.sample_rate),
+                             report.audio_cut == 0 ? "" : fmt::format("; {} longer than {} s", report.audio_cut, options.max_seconds)));
+  else if (report.audio > 0) say("audio", fmt::format("{}", report.audio));
+  if (report.question > 0)
+    say("question", fmt::format("{}; {} each, {} different", report.question,
+                                counted_range(report.answers, "answer"), report.different_answers.size()));
+  if (report.label > 0) say("label", fmt::format("{}; {} different", report.label, report.labels.size()));
+  if (report.bad() == 0) return;
+  std::vector<std::string> kinds;
+  for (const auto& [problem, name] : kProblems)
+    if (const std::int64_t count = count_of(report, problem); count > 0) kinds.push_back(fmt::format("{} {}", count, name));
+  say("bad", fmt::format("{}", fmt::join(kinds, ", ")));
+  for (const auto& bad : report.first_bad) say("", fmt::format("sample '{}': {}", source.at(bad.sample).id, bad.message));
+}
+
+int check(const DataOptions& options) {
+  const SampleFormat format = format_of(options);
+  const auto source = data::open_samples({options.path, format, options.columns, options.annotations, options.images});
+  data::SampleDecoding decoding;
+  decoding.image.max_pixels = options.max_pixels;
+  decoding.sound.max_seconds = options.max_seconds;
+  const SampleReport report = data::check_samples(*source, decoding, threads_to_use());
+  if (options.json) log_info("{}", json_of(report, options, format, *source).dump());
+  else print(report, options, format, *source);
+  if (report.bad() == 0) return 0;
+  throw data_error("{}: {} of {} pictures and sounds cannot be used", options.path, report.bad(), report.image + report.audio);
+}
+
+}  // namespace
+
+int data_command(const DataOptions& options) { return check(options); }
+
+}  // namespace sluice
