@@ -205,6 +205,16 @@ void add_data(CLI::App& app, CommandLine& out, Raw& raw) {
       ->check(at_least_zero)
       ->option_text("N");
   check->add_flag("--json", options.json, "One JSON object on standard output");
+  CLI::App* scenes = add_command(*command, "make-scenes", help::kDataMakeScenes);
+  scenes->add_option("DIR", options.path, "The folder to make; it must be empty or not there")->required()->option_text(kNoType);
+  scenes->add_option("--count", options.count, fmt::format("Scenes (default: {})", options.count))
+      ->check(integer_from(10, 1'000'000))
+      ->option_text("N");
+  scenes->add_option("--size", options.size, fmt::format("Pixels a side (default: {})", options.size))
+      ->check(integer_from(8, 1024))
+      ->option_text("N");
+  scenes->add_option("--seed", options.seed, fmt::format("Of all choices (default: {})", options.seed))->check(integer_from(0))->option_text("N");
+  scenes->add_flag("--no-speech{false}", options.speech, "Questions are not spoken");
 }
 
 void add_bench(CLI::App& app, CommandLine& out, Raw& raw) {
@@ -249,7 +259,9 @@ void finish(const CLI::App& app, const Raw& raw, CommandLine& out) {
   const std::string problem = read_moe_bench(raw.bench_words, out.bench.moe);
   if (!problem.empty()) throw CLI::ValidationError(problem);
   if (out.command == Command::kData) {
-    if (app.get_subcommands().front()->get_subcommands().empty()) throw CLI::ValidationError("an action is missing: check");
+    const auto actions = app.get_subcommands().front()->get_subcommands();
+    if (actions.empty()) throw CLI::ValidationError("an action is missing: check or make-scenes");
+    out.data.action = actions.front()->get_name() == "check" ? DataAction::kCheck : DataAction::kMakeScenes;
     if (!raw.columns.empty()) out.data.columns = split(raw.columns);
   }
   if (out.command != Command::kTokenize) return;

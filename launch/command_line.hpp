@@ -64,9 +64,13 @@ struct TokenizeOptions {
   std::string output;               // train: the tokenizer.json to write
 };
 
-/// There is one action: check.
+enum class DataAction { kCheck, kMakeScenes };
 struct DataOptions {
-  std::string path;
+  DataAction action = DataAction::kCheck;
+  std::string path;                  // what to check, or the folder to make
+  std::int64_t count = 2000, size = 64, seed = 17;  // make-scenes
+  bool speech = true;                               // make-scenes
+  // check:
   std::string format;                // "": by the name of the path
   std::vector<std::string> columns;  // csv: names by position
   std::string annotations, images;   // vqa

@@ -9,6 +9,7 @@
 #include "core/base/log.hpp"
 #include "core/base/omp_threads.hpp"
 #include "data/samples/check_samples.hpp"
+#include "data/scenes/write_scenes.hpp"
 #include "launch/commands/commands.hpp"
 
 namespace sluice {
@@ -124,8 +125,19 @@ int check(const DataOptions& options) {
   throw data_error("{}: {} of {} pictures and sounds cannot be used", options.path, report.bad(), report.image + report.audio);
 }
 
+int make_scenes(const DataOptions& options) {
+  const data::WrittenScenes written = data::write_scenes(
+      options.path, {options.count, static_cast<int>(options.size), static_cast<std::uint64_t>(options.seed), options.speech});
+  log_info("{}: {} to train on (train.jsonl), {} to validate (validation.jsonl), {} to test (test.jsonl); questions {}", options.path,
+           counted(written.train, "scene"), written.validation, written.test,
+           !written.speech.empty() ? "spoken by espeak-ng " + written.speech
+           : options.speech        ? "not spoken: espeak-ng is not installed"
+                                   : "not spoken");
+  return 0;
+}
+
 }  // namespace
 
-int data_command(const DataOptions& options) { return check(options); }
+int data_command(const DataOptions& options) { return options.action == DataAction::kCheck ? check(options) : make_scenes(options); }
 
 }  // namespace sluice
