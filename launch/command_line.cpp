@@ -193,7 +193,8 @@ void add_data(CLI::App& app, CommandLine& out, Raw& raw) {
   command->require_subcommand(0, 1);
   CLI::App* check = add_command(*command, "check", help::kDataCheck);
   check->add_option("PATH", options.path, "Manifest, IDX file, folder, table or VQA questions")->required()->option_text(kNoType);
-  check->add_option("--format", options.format, "manifest, idx, class_folders, csv or vqa (default: by the name of PATH)")->option_text("NAME");
+  check->add_option("--format", options.format, "manifest, idx, class_folders, csv or vqa (default: by the name of PATH)")
+      ->option_text("NAME");
   check->add_option("--columns", raw.columns, "Of a table without a header: names by position, empty for one that is not read")
       ->option_text("A,B");
   check->add_option("--annotations", options.annotations, "Of VQA questions (default: looked for beside them)")->option_text("FILE");
@@ -213,7 +214,9 @@ void add_data(CLI::App& app, CommandLine& out, Raw& raw) {
   scenes->add_option("--size", options.size, fmt::format("Pixels a side (default: {})", options.size))
       ->check(integer_from(8, 1024))
       ->option_text("N");
-  scenes->add_option("--seed", options.seed, fmt::format("Of all choices (default: {})", options.seed))->check(integer_from(0))->option_text("N");
+  scenes->add_option("--seed", options.seed, fmt::format("Of all choices (default: {})", options.seed))
+      ->check(integer_from(0))
+      ->option_text("N");
   scenes->add_flag("--no-speech{false}", options.speech, "Questions are not spoken");
 }
 
@@ -242,8 +245,8 @@ void add_doctor(CLI::App& app, CommandLine& out) {
 void finish(const CLI::App& app, const Raw& raw, CommandLine& out) {
   const std::string name = app.get_subcommands().front()->get_name();
   static const std::map<std::string, Command> kCommands = {
-      {"train", Command::kTrain},       {"eval", Command::kEval},   {"generate", Command::kGenerate}, {"inspect", Command::kInspect},
-      {"tokenize", Command::kTokenize}, {"data", Command::kData}, {"bench", Command::kBench}, {"doctor", Command::kDoctor}};
+      {"train", Command::kTrain},       {"eval", Command::kEval}, {"generate", Command::kGenerate}, {"inspect", Command::kInspect},
+      {"tokenize", Command::kTokenize}, {"data", Command::kData}, {"bench", Command::kBench},       {"doctor", Command::kDoctor}};
   out.command = kCommands.at(name);
   for (const std::string& text : out.train.overrides) {
     if (text.find('=') == std::string::npos) {

@@ -13,7 +13,7 @@ namespace sluice {
 
 inline constexpr const char* kVersion = "0.1.0";
 
-enum class Command { kTrain, kEval, kGenerate, kInspect, kTokenize, kData, kBench, kDoctor };
+enum class Command { kTrain, kEval, kGenerate, kInspect, kTokenize, kBench, kDoctor, kData };
 
 /// A model in every command: a checkpoint folder, a run (its last checkpoint), RUN@STEP or a Hugging Face folder.
 using ModelName = std::string;
@@ -67,7 +67,7 @@ struct TokenizeOptions {
 enum class DataAction { kCheck, kMakeScenes };
 struct DataOptions {
   DataAction action = DataAction::kCheck;
-  std::string path;                  // what to check, or the folder to make
+  std::string path;                                 // what to check, or the folder to make
   std::int64_t count = 2000, size = 64, seed = 17;  // make-scenes
   bool speech = true;                               // make-scenes
   // check:

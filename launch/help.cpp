@@ -62,25 +62,24 @@ const Text kTokenizeCount = {"Print bytes, words and tokens of text.",
 const Text kData = {"Look at multimodal data before a model does, or make some.",
                     "Examples:\n"
                     "  sluice data make-scenes scenes --count 2000\n"
-                    "  sluice data check pets/manifest.jsonl\n"
-                    "  sluice data check pets/\n"
-                    "  sluice data check mnist/train-images-idx3-ubyte.gz --json"};
+                    "  sluice data check scenes/train.jsonl"};
 
-const Text kDataCheck = {"Read every sample, decode every picture and sound, and count what is there and what cannot be used.",
-                         "PATH is a manifest (.jsonl), an IDX file of pictures, a folder with a folder for each label, a table (.csv, .tsv) or a\n"
-                         "VQA questions file (.json). Exit code 3 if something in it cannot be used; the first eight are named.\n"
-                         "Examples:\n"
-                         "  sluice data check pets/manifest.jsonl\n"
-                         "  sluice data check pets/\n"
-                         "  sluice data check cola/in_domain_train.tsv --columns ,label,,text\n"
-                         "  sluice data check vqa/v2_OpenEnded_mscoco_val2014_questions.json --images val2014 --json"};
+const Text kDataCheck = {
+    "Read every sample, decode every picture and sound, and count what is there and what cannot be used.",
+    "PATH is a manifest (.jsonl), an IDX file of pictures, a folder with a folder for each label, a table (.csv, .tsv) or a\n"
+    "VQA questions file (.json). Exit code 3 if something in it cannot be used; the first eight are named.\n"
+    "Examples:\n"
+    "  sluice data check scenes/train.jsonl\n"
+    "  sluice data check pets/\n"
+    "  sluice data check reviews.tsv --columns ,label,,text --json"};
 
-const Text kDataMakeScenes = {"Make a labelled synthetic set: pictures of coloured shapes, captions, questions with answers.",
-                              "Writes images/, train.jsonl, validation.jsonl, test.jsonl and scenes.json. Where espeak-ng is installed it speaks the\n"
-                              "questions into speech/.\n"
-                              "Examples:\n"
-                              "  sluice data make-scenes scenes --count 2000\n"
-                              "  sluice data make-scenes large --count 20000 --size 96 --seed 3 --no-speech"};
+const Text kDataMakeScenes = {
+    "Make a labelled synthetic set: pictures of coloured shapes, captions, questions with answers.",
+    "Writes images/, train.jsonl, validation.jsonl, test.jsonl and scenes.json. Where espeak-ng is installed it speaks the\n"
+    "questions into speech/.\n"
+    "Examples:\n"
+    "  sluice data make-scenes scenes --count 2000\n"
+    "  sluice data make-scenes more-scenes --count 2000 --size 96 --seed 3 --no-speech"};
 
 const Text kBench = {"Measure a sparse layer, forward and backward, against a dense one of equal active width in the same run.",
                      "Examples:\n"

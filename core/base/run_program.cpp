@@ -30,10 +30,9 @@ std::optional<ProgramResult> run_program(const std::vector<std::string>& words) 
   ProgramResult result;
   if (failed == 0) {
     char block[4096];
-    for (ssize_t got; (got = read(ends[0], block, sizeof block)) != 0;) {
+    for (ssize_t got; (got = read(ends[0], block, sizeof block)) != 0;)
       if (got > 0) result.output.append(block, static_cast<std::size_t>(got));
       else if (errno != EINTR) break;
-    }
   }
   close(ends[0]);
   if (failed == ENOENT) return std::nullopt;

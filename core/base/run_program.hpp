@@ -12,8 +12,8 @@ struct ProgramResult {
   std::string output;  // standard output
 };
 
-/// Runs `words` (the program, looked for in PATH, and its arguments; no shell reads them) with nothing on standard input and its standard error
-/// left out. Nothing if there is no such program. Throws std::system_error if the system refuses.
+/// Runs `words` (the program, looked for in PATH, and its arguments; no shell reads them) with nothing on standard input and its standard
+/// error left out. Nothing if there is no such program. Throws std::system_error if the system refuses.
 std::optional<ProgramResult> run_program(const std::vector<std::string>& words);
 
 }  // namespace sluice

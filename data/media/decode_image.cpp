@@ -61,7 +61,8 @@ void require_pixels(std::uint64_t width, std::uint64_t height, std::int64_t max_
   if (width == 0 || height == 0) throw MediaError(MediaProblem::kEmpty, "{}: a picture without pixels ({} x {})", where, width, height);
   constexpr std::uint64_t kMaxSide = std::numeric_limits<int>::max();
   if (width > kMaxSide || height > kMaxSide || width > static_cast<std::uint64_t>(max_pixels) / height)
-    throw MediaError(MediaProblem::kTooLarge, "{}: a picture of {} x {} pixels; the limit (max_pixels) is {}", where, width, height, max_pixels);
+    throw MediaError(MediaProblem::kTooLarge, "{}: a picture of {} x {} pixels; the limit (max_pixels) is {}", where, width, height,
+                     max_pixels);
 }
 
 std::string image_formats() {

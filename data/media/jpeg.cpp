@@ -126,7 +126,8 @@ StoredImage decode_jpeg(std::string_view bytes, std::int64_t max_pixels, const s
   require_pixels(reader.state.image_width, reader.state.image_height, max_pixels, where);
   if (!start(reader)) throw damaged();
   StoredImage stored;
-  stored.image = Image(static_cast<int>(reader.state.output_width), static_cast<int>(reader.state.output_height), reader.state.output_components);
+  stored.image =
+      Image(static_cast<int>(reader.state.output_width), static_cast<int>(reader.state.output_height), reader.state.output_components);
   stored.orientation = orientation_of(reader);  // finish_decompress frees the remarks
   if (!read_rows(reader, stored.image)) throw damaged();
   if (reader.state.out_color_space == JCS_CMYK) stored.image = rgb_of_inverted_cmyk(stored.image);

@@ -59,7 +59,8 @@ MelSpectrogram::MelSpectrogram(const MelSettings& settings)
 }
 
 std::vector<float> MelSpectrogram::operator()(std::span<const float> samples) const {
-  const std::int64_t size = static_cast<std::int64_t>(samples.size()), length = settings_.window, reach = length / 2, bands = settings_.bands;
+  const std::int64_t size = static_cast<std::int64_t>(samples.size()), length = settings_.window, reach = length / 2,
+                     bands = settings_.bands;
   std::vector<float> out(static_cast<std::size_t>(frames(size) * bands));
   std::vector<double> frame(static_cast<std::size_t>(length)), power(static_cast<std::size_t>(bands));
   for (std::int64_t t = 0; t < frames(size); ++t) {

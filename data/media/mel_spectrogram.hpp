@@ -18,9 +18,9 @@ constexpr std::span<const EnumName<MelScale>> names_of(MelScale) { return kMelSc
 /// Part of what a model is: other numbers give it other inputs.
 struct MelSettings {
   int sample_rate = 16000;
-  int window = 400;  // samples a frame, under a periodic Hann window; 2 to 65536
-  int hop = 160;     // samples between two frames; at least 1
-  int bands = 80;    // at least 1
+  int window = 400;                                // samples a frame, under a periodic Hann window; 2 to 65536
+  int hop = 160;                                   // samples between two frames; at least 1
+  int bands = 80;                                  // at least 1
   double min_frequency = 0, max_frequency = 8000;  // of the lowest and the highest band's outer edges; at most half the sample rate
   MelScale scale = MelScale::kSlaney;
   bool area_norm = true;  // bands of equal area (norm="slaney" there) instead of equal height
@@ -47,9 +47,9 @@ class MelSpectrogram {
  private:
   MelSettings settings_;
   std::int64_t bins_;
-  std::vector<double> window_;       // [window]
+  std::vector<double> window_;         // [window]
   std::vector<double> cosine_, sine_;  // [window]: of k / window turns
-  std::vector<double> filters_;      // [bins, bands]
+  std::vector<double> filters_;        // [bins, bands]
 };
 
 }  // namespace sluice::data

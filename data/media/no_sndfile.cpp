@@ -7,7 +7,8 @@ namespace sluice::data {
 const bool kHasSndfile = false;
 
 Sound decode_with_sndfile(std::string_view, std::string_view kind, const SoundDecoding&, const std::string& where) {
-  throw MediaError(MediaProblem::kUnsupported, "{}: {}, but this program was built without libsndfile (Debian: libsndfile1-dev)", where, kind);
+  throw MediaError(MediaProblem::kUnsupported, "{}: {}, but this program was built without libsndfile (Debian: libsndfile1-dev)", where,
+                   kind);
 }
 
 }  // namespace sluice::data

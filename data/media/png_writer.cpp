@@ -15,9 +15,11 @@ std::string encode_png(const Image& image) {
   header.format = image.channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
   png_alloc_size_t size = 0;
   const auto write = [&](void* memory) { return png_image_write_to_memory(&header, memory, &size, 0, image.pixels.data(), 0, nullptr); };
-  if (write(nullptr) == 0) throw data_error("a picture of {} x {} pixels cannot be written as PNG: {}", image.width, image.height, header.message);
+  if (write(nullptr) == 0)
+    throw data_error("a picture of {} x {} pixels cannot be written as PNG: {}", image.width, image.height, header.message);
   std::string bytes(size, '\0');
-  if (write(bytes.data()) == 0) throw data_error("a picture of {} x {} pixels cannot be written as PNG: {}", image.width, image.height, header.message);
+  if (write(bytes.data()) == 0)
+    throw data_error("a picture of {} x {} pixels cannot be written as PNG: {}", image.width, image.height, header.message);
   bytes.resize(size);
   return bytes;
 }

@@ -30,7 +30,8 @@ std::vector<float> resample_sound(std::span<const float> samples, int rate, int 
   std::vector<double> weights(static_cast<std::size_t>(out * taps));
   for (std::int64_t phase = 0; phase < out; ++phase)
     for (std::int64_t k = 0; k < taps; ++k) {
-      const double distance = static_cast<double>(k - reach) / static_cast<double>(in) - static_cast<double>(phase) / static_cast<double>(out);
+      const double distance =
+          static_cast<double>(k - reach) / static_cast<double>(in) - static_cast<double>(phase) / static_cast<double>(out);
       weights[static_cast<std::size_t>(phase * taps + k)] = windowed_sinc(distance * cutoff) * cutoff / static_cast<double>(in);
     }
   std::vector<float> made(static_cast<std::size_t>((size * out + in - 1) / in));

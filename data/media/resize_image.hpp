@@ -1,5 +1,5 @@
-// Resizing pictures, to the last bit as Pillow's Image.resize (libImaging/Resample.c) does it up to version 12. (Pillow 13 goes along columns
-// first for some sizes, which rounds otherwise between the two.)
+// Resizing pictures, to the last bit as Pillow's Image.resize (libImaging/Resample.c) does it up to version 12. (Pillow 13 goes along
+// columns first for some sizes, which rounds otherwise between the two.)
 #pragma once
 
 #include "core/base/enum_names.hpp"

@@ -59,7 +59,8 @@ Sound decode_with_sndfile(std::string_view bytes, std::string_view kind, const S
   };
   if (!file) throw damaged(sf_strerror(nullptr));
   if (wav_is_cut_short(bytes)) throw damaged("it is cut short");
-  if (info.channels < 1 || info.channels > kMaxChannels) throw damaged(fmt::format("{} channels; the limit is {}", info.channels, kMaxChannels));
+  if (info.channels < 1 || info.channels > kMaxChannels)
+    throw damaged(fmt::format("{} channels; the limit is {}", info.channels, kMaxChannels));
   if (info.samplerate < kMinRate || info.samplerate > kMaxRate)
     throw damaged(fmt::format("{} samples a second; expected {} to {}", info.samplerate, kMinRate, kMaxRate));
   if (info.frames <= 0) throw MediaError(MediaProblem::kEmpty, "{}: a sound without samples", where);

@@ -28,8 +28,7 @@ SoundRows SoundInput::operator()(const Sound& sound) const {
   made.values = spectrogram_(samples);
   made.rows = ceil_div(spectrogram_.frames(static_cast<std::int64_t>(samples.size())), settings_.frames_per_row);
   made.values.resize(static_cast<std::size_t>(made.rows * settings_.row_width()), static_cast<float>(std::log10(settings_.mel.floor)));
-  for (float& value : made.values)
-    value = static_cast<float>((static_cast<double>(value) - settings_.mean) / settings_.standard_deviation);
+  for (float& value : made.values) value = static_cast<float>((static_cast<double>(value) - settings_.mean) / settings_.standard_deviation);
   return made;
 }
 

@@ -1,5 +1,5 @@
-// A sound as a model takes it: at one sample rate, as a log-mel spectrum, cut into patches in time, normalised. Gives: SoundSettings, SoundRows,
-// SoundInput.
+// A sound as a model takes it: at one sample rate, as a log-mel spectrum, cut into patches in time, normalised. Gives: SoundSettings,
+// SoundRows, SoundInput.
 #pragma once
 
 #include "data/media/mel_spectrogram.hpp"
@@ -14,7 +14,7 @@ namespace sluice::data {
 struct SoundSettings {
   MelSettings mel;
   int frames_per_row = 4;
-  double max_seconds = 10;  // what follows is cut off
+  double max_seconds = 10;                   // what follows is cut off
   double mean = -4, standard_deviation = 4;  // of the logarithms; the second is above 0
 
   std::int64_t row_width() const { return static_cast<std::int64_t>(frames_per_row) * mel.bands; }

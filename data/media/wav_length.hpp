@@ -5,8 +5,8 @@
 
 namespace sluice::data {
 
-/// Whether the samples of a RIFF file end before the length that its header gives (chunk "data"). False where the header leaves the length open, as
-/// programs do that write to a pipe, and for what is no RIFF file.
+/// Whether the samples of a RIFF file end before the length that its header gives (chunk "data"). False where the header leaves the length
+/// open, as programs do that write to a pipe, and for what is no RIFF file.
 bool wav_is_cut_short(std::string_view bytes);
 
 }  // namespace sluice::data

@@ -33,8 +33,9 @@ void look_at(const Sample& sample, std::int64_t index, const SampleDecoding& dec
     report.labels.insert(sample.label);
   }
   if (sample.has_image()) try {
-      const Image image =
-          sample.pixels ? *sample.pixels : decode_image(read_media(sample.image, decoding.max_file_bytes), decoding.image, sample.image.string());
+      const Image image = sample.pixels
+                              ? *sample.pixels
+                              : decode_image(read_media(sample.image, decoding.max_file_bytes), decoding.image, sample.image.string());
       report.image_width.add(image.width);
       report.image_height.add(image.height);
     } catch (const MediaError& error) {
@@ -51,12 +52,12 @@ void look_at(const Sample& sample, std::int64_t index, const SampleDecoding& dec
 }
 
 void add(SampleReport&& part, SampleReport& sum) {
-  for (std::int64_t SampleReport::* const count : {&SampleReport::samples, &SampleReport::text, &SampleReport::image, &SampleReport::audio,
-                                                   &SampleReport::question, &SampleReport::label, &SampleReport::audio_cut})
+  for (std::int64_t SampleReport::*const count : {&SampleReport::samples, &SampleReport::text, &SampleReport::image, &SampleReport::audio,
+                                                  &SampleReport::question, &SampleReport::label, &SampleReport::audio_cut})
     sum.*count += part.*count;
-  for (Range<std::int64_t> SampleReport::* const range : {&SampleReport::texts, &SampleReport::text_bytes, &SampleReport::answers})
+  for (Range<std::int64_t> SampleReport::*const range : {&SampleReport::texts, &SampleReport::text_bytes, &SampleReport::answers})
     (sum.*range).add(part.*range);
-  for (Range<int> SampleReport::* const range : {&SampleReport::image_width, &SampleReport::image_height, &SampleReport::sample_rate})
+  for (Range<int> SampleReport::*const range : {&SampleReport::image_width, &SampleReport::image_height, &SampleReport::sample_rate})
     (sum.*range).add(part.*range);
   sum.audio_seconds.add(part.audio_seconds);
   sum.labels.merge(part.labels);
@@ -73,8 +74,7 @@ std::string read_media(const std::filesystem::path& path, std::uint64_t most) {
   std::error_code failed;
   const std::uintmax_t size = std::filesystem::file_size(path, failed);
   if (failed) throw MediaError(MediaProblem::kUnreadable, "{}: {}", path.string(), failed.message());
-  if (size > most)
-    throw MediaError(MediaProblem::kTooLarge, "{}: {} bytes; the limit is {}", path.string(), size, most);
+  if (size > most) throw MediaError(MediaProblem::kTooLarge, "{}: {} bytes; the limit is {}", path.string(), size, most);
   try {
     return read_file(path);
   } catch (const Error& error) {
@@ -102,9 +102,8 @@ SampleReport check_samples(const SampleSource& source, const SampleDecoding& dec
     if (failure) std::rethrow_exception(failure);
   SampleReport report;
   for (SampleReport& part : parts) add(std::move(part), report);
-  std::sort(report.first_bad.begin(), report.first_bad.end(), [](const auto& a, const auto& b) {
-    return a.sample != b.sample ? a.sample < b.sample : a.message < b.message;
-  });
+  std::sort(report.first_bad.begin(), report.first_bad.end(),
+            [](const auto& a, const auto& b) { return a.sample != b.sample ? a.sample < b.sample : a.message < b.message; });
   if (report.first_bad.size() > SampleReport::kLocated) report.first_bad.resize(SampleReport::kLocated);
   return report;
 }

@@ -35,8 +35,8 @@ struct Range {
 struct SampleReport {
   std::int64_t samples = 0;
   std::int64_t text = 0, image = 0, audio = 0, question = 0, label = 0;  // samples that have one
-  Range<std::int64_t> texts, text_bytes, answers;                       // of a sample, of a text, of a question
-  Range<int> image_width, image_height, sample_rate;                    // of the pictures and sounds that were decoded
+  Range<std::int64_t> texts, text_bytes, answers;                        // of a sample, of a text, of a question
+  Range<int> image_width, image_height, sample_rate;                     // of the pictures and sounds that were decoded
   Range<double> audio_seconds;
   std::int64_t audio_cut = 0;  // sounds longer than the maximum
   std::set<std::string> labels, different_answers;

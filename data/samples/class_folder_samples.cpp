@@ -22,7 +22,8 @@ std::string lower(std::string text) {
 std::vector<fs::path> sorted_entries(const fs::path& folder) {
   std::error_code failed;
   std::vector<fs::path> entries;
-  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) entries.push_back(entry->path());
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed))
+    entries.push_back(entry->path());
   if (failed) throw data_error("{}: {}", folder.string(), failed.message());
   std::sort(entries.begin(), entries.end());
   return entries;
@@ -43,10 +44,13 @@ void add_label(const fs::path& folder, std::vector<Sample>& samples) {
     sample.id = label + "/" + file.stem().string();
     sample.label = label;
     fs::path& place = picture ? sample.image : sample.audio;
-    if (!place.empty()) throw data_error("{}: it and {} are the {} of one sample; expected one", file.string(), place.filename().string(), picture ? "pictures" : "sounds");
+    if (!place.empty())
+      throw data_error("{}: it and {} are the {} of one sample; expected one", file.string(), place.filename().string(),
+                       picture ? "pictures" : "sounds");
     place = file;
   }
-  if (by_stem.empty()) throw data_error("{}: no picture (.png, .jpg) and no sound (.wav, .flac) in the folder of this label", folder.string());
+  if (by_stem.empty())
+    throw data_error("{}: no picture (.png, .jpg) and no sound (.wav, .flac) in the folder of this label", folder.string());
   for (auto& [stem, sample] : by_stem) samples.push_back(std::move(sample));
 }
 

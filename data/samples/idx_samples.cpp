@@ -1,5 +1,5 @@
-// IDX files, as MNIST is given (LeCun, Cortes, Burges: "The MNIST database"): two zeros, the type of an element, the number of sizes, the sizes
-// in big-endian order of bytes, the elements.
+// IDX files, as MNIST is given (LeCun, Cortes, Burges: "The MNIST database"): two zeros, the type of an element, the number of sizes, the
+// sizes in big-endian order of bytes, the elements.
 #include "core/base/error.hpp"
 #include "data/samples/listed_samples.hpp"
 
@@ -24,7 +24,8 @@ IdxFile read_idx_file(const std::filesystem::path& path, std::size_t dimensions)
   const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(file.content[at]); };
   if (file.content.size() < 4 || byte(0) != 0 || byte(1) != 0) throw data_error("{}: not an IDX file", path.string());
   if (byte(2) != kBytes || byte(3) != dimensions)
-    throw data_error("{}: an IDX file of {} sizes and elements of type 0x{:02x}; expected {} and bytes (0x08)", path.string(), byte(3), byte(2), dimensions);
+    throw data_error("{}: an IDX file of {} sizes and elements of type 0x{:02x}; expected {} and bytes (0x08)", path.string(), byte(3),
+                     byte(2), dimensions);
   if (file.content.size() < file.begin) throw data_error("{}: an IDX file that is cut short", path.string());
   std::uint64_t elements = 1;
   for (std::size_t d = 0; d < dimensions; ++d) {
@@ -34,7 +35,8 @@ IdxFile read_idx_file(const std::filesystem::path& path, std::size_t dimensions)
     elements = size == 0 || elements > kMostBytes / size ? 0 : elements * size;
   }
   if (elements == 0 || file.content.size() - file.begin != elements)
-    throw data_error("{}: an IDX file of {} elements whose sizes say {}", path.string(), file.content.size() - file.begin, fmt::join(file.sizes, " x "));
+    throw data_error("{}: an IDX file of {} elements whose sizes say {}", path.string(), file.content.size() - file.begin,
+                     fmt::join(file.sizes, " x "));
   return file;
 }
 
@@ -46,7 +48,8 @@ class IdxSamples : public SampleSource {
     Sample sample;
     sample.id = std::to_string(index);
     Image image(static_cast<int>(images_.sizes[2]), static_cast<int>(images_.sizes[1]), 1);
-    const auto from = images_.content.begin() + static_cast<std::ptrdiff_t>(images_.begin + static_cast<std::size_t>(index) * image.pixels.size());
+    const auto from =
+        images_.content.begin() + static_cast<std::ptrdiff_t>(images_.begin + static_cast<std::size_t>(index) * image.pixels.size());
     std::copy_n(from, image.pixels.size(), image.pixels.begin());
     sample.pixels = std::move(image);
     sample.label = std::to_string(static_cast<unsigned char>(labels_.content[labels_.begin + static_cast<std::size_t>(index)]));
@@ -62,7 +65,10 @@ std::filesystem::path labels_beside(const std::filesystem::path& images) {
   std::string name = images.filename().string();
   for (const auto& [from, to] : {std::pair{"images", "labels"}, {"idx3", "idx1"}}) {
     const std::size_t at = name.find(from);
-    if (at == name.npos) throw data_error("{}: the labels are looked for in the file of this name with labels-idx1 in place of images-idx3, which it does not have", images.string());
+    if (at == name.npos)
+      throw data_error(
+          "{}: the labels are looked for in the file of this name with labels-idx1 in place of images-idx3, which it does not have",
+          images.string());
     name.replace(at, std::string_view(from).size(), to);
   }
   return images.parent_path() / name;

@@ -33,11 +33,11 @@ std::vector<Answer> answers_of(const Json& value, const std::string& where) {
   for (const Json& each : value) {
     Answer answer{"", static_cast<std::int64_t>(answers.size()) + 1};
     if (each.is_object()) {
-      for (const auto& [key, field] : each.items()) {
+      for (const auto& [key, field] : each.items())
         if (key == "answer") answer.text = text_of(field, "answer", where);
         else if (key == "answer_id" && field.is_number_integer()) answer.id = field.get<std::int64_t>();
-        else if (key != "answer_confidence") throw data_error("{}: an answer has the key '{}' with {}; expected answer and answer_id", where, key, field.type_name());
-      }
+        else if (key != "answer_confidence")
+          throw data_error("{}: an answer has the key '{}' with {}; expected answer and answer_id", where, key, field.type_name());
     } else {
       answer.text = text_of(each, "answers", where);
     }
@@ -67,8 +67,12 @@ Sample sample_of(const Json& line, const std::filesystem::path& folder, const st
     else if (key == "answers") sample.answers = answers_of(value, where);
     else if (key == "question_type") sample.question_type = text_of(value, key, where);
     else if (key == "answer_type") sample.answer_type = text_of(value, key, where);
-    else if (key == "label") sample.label = value.is_number_integer() ? std::to_string(value.get<std::int64_t>()) : text_of(value, key, where);
-    else throw data_error("{}: unknown key '{}'; expected id, text, text_b, image, audio, question, answers, label, question_type or answer_type", where, key);
+    else if (key == "label")
+      sample.label = value.is_number_integer() ? std::to_string(value.get<std::int64_t>()) : text_of(value, key, where);
+    else
+      throw data_error(
+          "{}: unknown key '{}'; expected id, text, text_b, image, audio, question, answers, label, question_type or answer_type", where,
+          key);
   }
   if (sample.is_empty()) throw data_error("{}: a sample without text, image, audio or question", where);
   if (!sample.answers.empty() && sample.question.empty()) throw data_error("{}: answers without a question", where);

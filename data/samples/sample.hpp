@@ -20,14 +20,14 @@ struct Answer {
 
 /// Any subset of text, picture, sound, question with answers, and label. What is not there is empty.
 struct Sample {
-  std::string id;                  // unique within its source
-  std::vector<std::string> text;   // captions, or what is said of the sample: each of them is right
-  std::string text_b;              // the second text of a pair
-  std::filesystem::path image;     // a file
-  std::optional<Image> pixels;     // or the picture itself, of sources that hold many in one file
-  std::filesystem::path audio;     // a file
+  std::string id;                 // unique within its source
+  std::vector<std::string> text;  // captions, or what is said of the sample: each of them is right
+  std::string text_b;             // the second text of a pair
+  std::filesystem::path image;    // a file
+  std::optional<Image> pixels;    // or the picture itself, of sources that hold many in one file
+  std::filesystem::path audio;    // a file
   std::string question;
-  std::vector<Answer> answers;     // only with a question
+  std::vector<Answer> answers;             // only with a question
   std::string question_type, answer_type;  // as VQA names them
   std::string label;
 

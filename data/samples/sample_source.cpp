@@ -13,7 +13,9 @@ namespace sluice::data {
 std::string read_whole(const std::filesystem::path& path, std::uint64_t most) {
   require_no_dangling_link(path);
   const std::string ending = path.extension().string();
-  const auto stream = open_byte_stream(path, ending == ".gz" ? Compression::kGzip : ending == ".zst" ? Compression::kZstd : Compression::kNone);
+  const auto stream = open_byte_stream(path, ending == ".gz"    ? Compression::kGzip
+                                             : ending == ".zst" ? Compression::kZstd
+                                                                : Compression::kNone);
   std::string content;
   constexpr std::size_t kBlock = std::size_t{1} << 20;
   for (std::size_t got = 1; got > 0;) {

@@ -22,7 +22,8 @@ void require_columns(const std::vector<std::string>& columns, const std::string&
     if (std::find(std::begin(kColumns), std::end(kColumns), columns[i]) == std::end(kColumns))
       throw data_error("{}: unknown column '{}'; expected {} (or the key columns, with \"\" for one that is not read)", where, columns[i],
                        fmt::join(kColumns, ", "));
-    if (std::find(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(i), columns[i]) != columns.begin() + static_cast<std::ptrdiff_t>(i))
+    if (std::find(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(i), columns[i]) !=
+        columns.begin() + static_cast<std::ptrdiff_t>(i))
       throw data_error("{}: the column '{}' is there twice", where, columns[i]);
   }
 }

@@ -54,7 +54,8 @@ fs::path annotations_beside(const fs::path& questions) {
 fs::path folder_with(const fs::path& beside, const std::vector<std::string>& folders, const std::string& name) {
   for (const std::string& folder : folders)
     if (fs::exists(beside / folder / name)) return beside / folder;
-  throw data_error("{}: there is no {}, neither here nor in {}; say where the pictures are (images)", beside.string(), name, fmt::join(folders, ", "));
+  throw data_error("{}: there is no {}, neither here nor in {}; say where the pictures are (images)", beside.string(), name,
+                   fmt::join(folders, ", "));
 }
 
 struct Annotation {
@@ -71,7 +72,8 @@ std::unordered_map<std::int64_t, Annotation> read_annotations(const fs::path& pa
     Annotation annotation;
     for (const Json& answer : list_of(field(each, "answers", where), "answers", where)) {
       // The official code compares annotators by value, so that ten equal ones need their numbers.
-      const auto id = answer.contains("answer_id") ? number_of(answer.at("answer_id"), "answer_id", where) : static_cast<std::int64_t>(annotation.answers.size()) + 1;
+      const auto id = answer.contains("answer_id") ? number_of(answer.at("answer_id"), "answer_id", where)
+                                                   : static_cast<std::int64_t>(annotation.answers.size()) + 1;
       annotation.answers.push_back({text_of(field(answer, "answer", where), "answer", where), id});
     }
     if (annotation.answers.empty()) throw data_error("{}: no answers", where);
@@ -85,9 +87,13 @@ std::unordered_map<std::int64_t, Annotation> read_annotations(const fs::path& pa
 
 std::vector<Sample> read_official(const Json& file, const SampleSpec& spec) {
   const std::string name = spec.path.string();
-  const fs::path beside = spec.path.parent_path(), annotations_file = spec.annotations.empty() ? annotations_beside(spec.path) : spec.annotations;
+  const fs::path beside = spec.path.parent_path(),
+                 annotations_file = spec.annotations.empty() ? annotations_beside(spec.path) : spec.annotations;
   if (spec.annotations.empty() && annotations_file == spec.path)
-    throw data_error("{}: its annotations are looked for in the file of this name with annotations in place of questions, which it does not have; name them (annotations)", name);
+    throw data_error(
+        "{}: its annotations are looked for in the file of this name with annotations in place of questions, which it does not have; name "
+        "them (annotations)",
+        name);
   std::unordered_map<std::int64_t, Annotation> annotations = read_annotations(annotations_file);
   const std::string subtype = file.contains("data_subtype") ? text_of(file.at("data_subtype"), "data_subtype", name) : "";
   const auto picture = [&](std::int64_t id) { return fmt::format("COCO_{}_{:012}.jpg", subtype, id); };

@@ -12,7 +12,7 @@
 namespace sluice::data {
 namespace {
 
-constexpr int kFiner = 4;  // drawn so many times larger each way, for smooth edges
+constexpr int kFiner = 4;     // drawn so many times larger each way, for smooth edges
 constexpr double kNoise = 6;  // standard deviation
 
 std::array<std::uint8_t, 3> colour_of(Colour colour) {

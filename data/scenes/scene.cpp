@@ -13,8 +13,7 @@ namespace {
 // The numbers of one scene, one after the other.
 class Draws {
  public:
-  Draws(std::uint64_t seed, const char* purpose, std::int64_t index)
-      : key_(random_key(seed, fmt::format("{}.{}", purpose, index))) {}
+  Draws(std::uint64_t seed, const char* purpose, std::int64_t index) : key_(random_key(seed, fmt::format("{}.{}", purpose, index))) {}
   double uniform() { return random_uniform(key_, next_++); }
   int below(int count) { return static_cast<int>(uniform() * count); }
   /// So many different numbers below `of`.
@@ -34,9 +33,7 @@ class Draws {
 };
 
 std::string plain(const SceneObject& object) { return fmt::format("{} {}", name_of(object.colour), name_of(object.shape)); }
-std::string sized(const SceneObject& object) {
-  return fmt::format("a {} {}", object.large ? "large" : "small", plain(object));
-}
+std::string sized(const SceneObject& object) { return fmt::format("a {} {}", object.large ? "large" : "small", plain(object)); }
 
 std::string article(std::string_view word) { return word.starts_with('o') ? "an" : "a"; }
 
@@ -79,7 +76,9 @@ std::string label_of(const Scene& scene) { return plain(scene.objects.front()); 
 
 SceneQuestion question_of(const Scene& scene, std::uint64_t seed, std::int64_t index) {
   Draws draws(seed, "question", index);
-  const auto any = [&]() -> const SceneObject& { return scene.objects[static_cast<std::size_t>(draws.below(static_cast<int>(scene.objects.size())))]; };
+  const auto any = [&]() -> const SceneObject& {
+    return scene.objects[static_cast<std::size_t>(draws.below(static_cast<int>(scene.objects.size())))];
+  };
   const auto yes = [](bool is) { return is ? "yes" : "no"; };
   switch (draws.below(5)) {
     case 0: {
@@ -100,8 +99,10 @@ SceneQuestion question_of(const Scene& scene, std::uint64_t seed, std::int64_t i
     default: {
       const bool there = draws.uniform() < 0.5;
       const SceneObject& object = any();
-      const std::string_view shape = there ? name_of(object.shape) : kShapeNames[static_cast<std::size_t>(draws.below(std::size(kShapeNames)))].name;
-      const std::string_view colour = there ? name_of(object.colour) : kColourNames[static_cast<std::size_t>(draws.below(std::size(kColourNames)))].name;
+      const std::string_view shape =
+          there ? name_of(object.shape) : kShapeNames[static_cast<std::size_t>(draws.below(std::size(kShapeNames)))].name;
+      const std::string_view colour =
+          there ? name_of(object.colour) : kColourNames[static_cast<std::size_t>(draws.below(std::size(kColourNames)))].name;
       bool is = false;
       for (const SceneObject& each : scene.objects) is |= name_of(each.shape) == shape && name_of(each.colour) == colour;
       return {fmt::format("is there {} {} {}?", article(colour), colour, shape), yes(is), "exists"};

@@ -1,5 +1,5 @@
-// Synthetic scenes: coloured shapes on a grey ground, what can be said of them, and questions with their answers. All of it is a function of
-// (seed, index). Gives: Shape, Colour, SceneObject, Scene, make_scene(), captions_of(), SceneQuestion, question_of().
+// Synthetic scenes: coloured shapes on a grey ground, what can be said of them, and questions with their answers. All of it is a function
+// of (seed, index). Gives: Shape, Colour, SceneObject, Scene, make_scene(), captions_of(), SceneQuestion, question_of().
 #pragma once
 
 #include "core/base/enum_names.hpp"

@@ -47,8 +47,10 @@ class Speaker {
     const auto [found, is_new] = names_.try_emplace({text, voice}, fmt::format("{:05}.wav", names_.size()));
     if (!is_new) return found->second;
     const fs::path file = folder_ / found->second;
-    const auto done = run_program({kSpeaker, "-v", kVoices[voice % kDifferent], "-s", voice < kDifferent ? "150" : "185", "-w", file.string(), text});
-    if (!done || done->code != 0 || !fs::exists(file)) throw data_error("{}: {} did not say '{}' (exit code {})", file.string(), kSpeaker, text, done ? done->code : -1);
+    const auto done =
+        run_program({kSpeaker, "-v", kVoices[voice % kDifferent], "-s", voice < kDifferent ? "150" : "185", "-w", file.string(), text});
+    if (!done || done->code != 0 || !fs::exists(file))
+      throw data_error("{}: {} did not say '{}' (exit code {})", file.string(), kSpeaker, text, done ? done->code : -1);
     return found->second;
   }
 
@@ -76,8 +78,13 @@ WrittenScenes write_scenes(const fs::path& folder, const ScenesSettings& setting
     const SceneQuestion question = question_of(scene, settings.seed, i);
     const std::string name = fmt::format("{:06}", i);
     write_file_atomically(folder / "images" / (name + ".png"), encode_png(draw_scene(scene, settings.size, settings.seed, i)));
-    Json sample = {{"id", name}, {"image", "images/" + name + ".png"}, {"text", captions_of(scene)}, {"question", question.text},
-                   {"answers", {question.answer}}, {"question_type", question.type}, {"label", label_of(scene)}};
+    Json sample = {{"id", name},
+                   {"image", "images/" + name + ".png"},
+                   {"text", captions_of(scene)},
+                   {"question", question.text},
+                   {"answers", {question.answer}},
+                   {"question_type", question.type},
+                   {"label", label_of(scene)}};
     if (version) {
       const int voice = static_cast<int>(random_uniform(random_key(settings.seed, "voice"), static_cast<std::uint64_t>(i)) * Speaker::kAll);
       sample["audio"] = "speech/" + speaker.say(question.text, voice);
@@ -90,8 +97,9 @@ WrittenScenes write_scenes(const fs::path& folder, const ScenesSettings& setting
   write_file_atomically(folder / "validation.jsonl", validation);
   write_file_atomically(folder / "test.jsonl", test);
   written.speech = version.value_or("");
-  write_file_atomically(folder / "scenes.json",
-                        Json{{"count", settings.count}, {"size", settings.size}, {"seed", settings.seed}, {"espeak_ng", written.speech}}.dump(2) + "\n");
+  write_file_atomically(
+      folder / "scenes.json",
+      Json{{"count", settings.count}, {"size", settings.size}, {"seed", settings.seed}, {"espeak_ng", written.speech}}.dump(2) + "\n");
   return written;
 }
 

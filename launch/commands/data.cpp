@@ -57,7 +57,10 @@ Json json_of(const SampleReport& report, const DataOptions& options, SampleForma
   Json json = {{"path", options.path}, {"format", std::string(name_of(format))}, {"samples", report.samples}};
   if (report.text > 0) json["text"] = {{"samples", report.text}, {"texts", report.text_bytes.count}, {"bytes", json_of(report.text_bytes)}};
   if (report.image > 0)
-    json["image"] = {{"samples", report.image}, {"decoded", report.image_width.count}, {"width", json_of(report.image_width)}, {"height", json_of(report.image_height)}};
+    json["image"] = {{"samples", report.image},
+                     {"decoded", report.image_width.count},
+                     {"width", json_of(report.image_width)},
+                     {"height", json_of(report.image_height)}};
   if (report.audio > 0)
     json["audio"] = {{"samples", report.audio},
                      {"decoded", report.audio_seconds.count},
@@ -65,7 +68,8 @@ Json json_of(const SampleReport& report, const DataOptions& options, SampleForma
                      {"sample_rate", json_of(report.sample_rate)},
                      {"longer_than_max", report.audio_cut}};
   if (report.question > 0)
-    json["question"] = {{"samples", report.question}, {"answers", json_of(report.answers)}, {"different_answers", report.different_answers.size()}};
+    json["question"] = {
+        {"samples", report.question}, {"answers", json_of(report.answers)}, {"different_answers", report.different_answers.size()}};
   if (report.label > 0) json["label"] = {{"samples", report.label}, {"different", report.labels.size()}};
   Json problems = Json::object(), first = Json::array();
   for (const auto& [problem, name] : kProblems) problems[name] = count_of(report, problem);
@@ -93,16 +97,17 @@ void print(const SampleReport& report, const DataOptions& options, SampleFormat 
   if (report.text > 0)
     say("text", fmt::format("{}; {} of {} bytes", report.text, counted(report.text_bytes.count, "text"), between(report.text_bytes)));
   if (report.image > 0)
-    say("image", report.image_width.count == 0 ? fmt::format("{}", report.image)
-                                               : fmt::format("{}; {} wide and {} high", report.image, between(report.image_width), between(report.image_height)));
+    say("image", report.image_width.count == 0
+                     ? fmt::format("{}", report.image)
+                     : fmt::format("{}; {} wide and {} high", report.image, between(report.image_width), between(report.image_height)));
   if (report.audio_seconds.count > 0)
     say("audio", fmt::format("{}; {:.2f} to {:.2f} s at {} Hz{}", report.audio, report.audio_seconds.least, report.audio_seconds.most,
                              between(report.sample_rate),
                              report.audio_cut == 0 ? "" : fmt::format("; {} longer than {} s", report.audio_cut, options.max_seconds)));
   else if (report.audio > 0) say("audio", fmt::format("{}", report.audio));
   if (report.question > 0)
-    say("question", fmt::format("{}; {} each, {} different", report.question,
-                                counted_range(report.answers, "answer"), report.different_answers.size()));
+    say("question", fmt::format("{}; {} each, {} different", report.question, counted_range(report.answers, "answer"),
+                                report.different_answers.size()));
   if (report.label > 0) say("label", fmt::format("{}; {} different", report.label, report.labels.size()));
   if (report.bad() == 0) return;
   std::vector<std::string> kinds;

@@ -28,7 +28,6 @@
 #include <torch/headeronly/version.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <string>
 #include <vector>

@@ -49,9 +49,9 @@ for option in --help --version 'train --help'; do
 done
 expect 2 "sluice: the engine $scratch/libsluice_engine.so is missing; build it with ./launch/setup" train x.yaml
 
-expect 2 "sluice: a command is needed: train, eval, generate, inspect, tokenize, bench, doctor; see 'sluice --help'"
+expect 2 "sluice: a command is needed: train, eval, generate, inspect, tokenize, data, bench, doctor; see 'sluice --help'"
 expect 2 "sluice: unknown command 'trian'; did you mean 'train'?" trian x.yaml
-expect 2 "sluice: unknown command 'zzz'; commands: train, eval, generate, inspect, tokenize, bench, doctor; see 'sluice --help'" zzz
+expect 2 "sluice: unknown command 'zzz'; commands: train, eval, generate, inspect, tokenize, data, bench, doctor; see 'sluice --help'" zzz
 expect 2 "sluice tokenize: unknown command 'encod'; did you mean 'encode'?" tokenize encod
 expect 2 "sluice: unknown option '--versoin'; did you mean '--version'?" --versoin
 expect 2 "sluice eval: unknown option '--seq-len'; did you mean '--seq-length'?" eval runs/x --seq-len 3

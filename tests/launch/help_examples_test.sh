@@ -23,6 +23,7 @@ mkdir recipes corpus path more
 cp "$source_dir"/recipes/*.yaml recipes/
 for text in corpus/page.txt corpus/test.txt more/page.txt; do python3 "$source_dir/tests/support/make_text.py" "$text" 3000; done
 python3 "$source_dir/tests/support/make_model.py" path/to/hf-folder 300
+printf 'a\t1\t\tgood\nb\t0\t\tbad\n' >reviews.tsv
 export PATH=$build_dir:$PATH
 
 # try EXAMPLE: 0, or 3 where its run or its text is missing.
@@ -36,6 +37,10 @@ try() {
       [[ $example == *" ${setting%%=*}="* ]] || words+=" $setting"
     done
   fi
+  if [[ $example == *" make-scenes "* ]]; then
+    rm -rf scenes more-scenes
+    words=${words/--count 2000/--count 20}
+  fi
   output=$(bash -c "$words" 2>&1)
   code=$?
   case $code in
@@ -48,12 +53,17 @@ try() {
   esac
 }
 
-# The tokenizer that others use comes first.
-for command in "tokenize train" "" train eval generate inspect tokenize "tokenize encode" "tokenize decode" "tokenize count" bench; do
+# The tokenizer and the scenes that others use come first.
+for command in "tokenize train" "" train eval generate inspect tokenize "tokenize encode" "tokenize decode" "tokenize count" "data make-scenes" data "data check" bench; do
   # shellcheck disable=SC2086
   mapfile -t examples < <(sluice $command --help | sed -n '/^Examples\{0,1\}:/,$s/^  \(\(sluice\|mpirun\) .*\)/\1/p')
   [ ${#examples[@]} -ge 1 ] || fail "no example in sluice $command --help"
   for example in "${examples[@]}"; do try "$example"; done
+  if [ "$command" = data ]; then
+    mkdir -p pets/cat pets/dog
+    cp scenes/images/000000.png pets/cat/a.png
+    cp scenes/images/000001.png pets/dog/a.png
+  fi
 done
 
 [ "$failures" = 0 ] && echo "$tried examples: all good"

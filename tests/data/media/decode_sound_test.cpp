@@ -37,9 +37,9 @@ std::string wav(int channels, int rate, const std::vector<float>& samples) {
   };
   const auto size = static_cast<std::uint32_t>(4 * samples.size());
   const auto frame = static_cast<std::uint32_t>(4 * channels);
-  std::string file = "RIFF" + number(36 + size, 4) + "WAVEfmt " + number(16, 4) + number(3, 2) + number(static_cast<std::uint32_t>(channels), 2) +
-                     number(static_cast<std::uint32_t>(rate), 4) + number(static_cast<std::uint32_t>(rate) * frame, 4) + number(frame, 2) +
-                     number(32, 2) + "data" + number(size, 4);
+  std::string file = "RIFF" + number(36 + size, 4) + "WAVEfmt " + number(16, 4) + number(3, 2) +
+                     number(static_cast<std::uint32_t>(channels), 2) + number(static_cast<std::uint32_t>(rate), 4) +
+                     number(static_cast<std::uint32_t>(rate) * frame, 4) + number(frame, 2) + number(32, 2) + "data" + number(size, 4);
   file.append(reinterpret_cast<const char*>(samples.data()), size);
   return file;
 }

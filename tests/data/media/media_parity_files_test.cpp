@@ -48,7 +48,8 @@ class Cases {
 int difference(const Image& image, const std::string& expected) {
   REQUIRE(image.pixels.size() == expected.size());
   int most = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) most = std::max(most, std::abs(image.pixels[i] - static_cast<unsigned char>(expected[i])));
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    most = std::max(most, std::abs(image.pixels[i] - static_cast<unsigned char>(expected[i])));
   return most;
 }
 

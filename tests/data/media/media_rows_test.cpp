@@ -45,7 +45,8 @@ TEST_CASE("a picture of another shape is cropped, padded or stretched to the siz
 }
 
 TEST_CASE("patches go from left to right and from above to below, normalised by channel") {
-  const ImageSettings settings = {.width = 4, .height = 2, .channels = 1, .patch = 2, .mean = {0.0, 0, 0}, .standard_deviation = {1.0 / 255, 1, 1}};
+  const ImageSettings settings = {
+      .width = 4, .height = 2, .channels = 1, .patch = 2, .mean = {0.0, 0, 0}, .standard_deviation = {1.0 / 255, 1, 1}};
   Image image(4, 2, 1);
   image.pixels = {1, 2, 3, 4, 5, 6, 7, 8};
   const std::vector<float> rows = image_rows(image, settings);

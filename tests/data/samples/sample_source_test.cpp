@@ -65,12 +65,12 @@ std::vector<Row> rows_of(std::string_view content, char separator = ',') {
 
 TEST_CASE("a manifest: every key, defaults, paths beside it") {
   const Folder folder;
-  const fs::path path = folder.write("m.jsonl",
-                                     R"({"id": 7, "text": ["a cat", "cat"], "image": "p/cat.png", "audio": "/s/cat.wav", "label": 3})"
-                                     "\n\n"
-                                     R"({"question": "what?", "answers": ["one", {"answer": "two", "answer_id": 9}], "answer_type": "other"})"
-                                     "\r\n"
-                                     R"({"text": "only text", "image": null})");
+  const fs::path path =
+      folder.write("m.jsonl", R"({"id": 7, "text": ["a cat", "cat"], "image": "p/cat.png", "audio": "/s/cat.wav", "label": 3})"
+                              "\n\n"
+                              R"({"question": "what?", "answers": ["one", {"answer": "two", "answer_id": 9}], "answer_type": "other"})"
+                              "\r\n"
+                              R"({"text": "only text", "image": null})");
   const auto source = open_samples({path});
   REQUIRE(source->size() == 3);
   const Sample first = source->at(0), second = source->at(1), third = source->at(2);
@@ -90,7 +90,8 @@ TEST_CASE("a manifest: every key, defaults, paths beside it") {
 TEST_CASE("a manifest that cannot be read is named with its line") {
   const Folder folder;
   const auto said = [&](const std::string& line) { return said_of({folder.write("m.jsonl", "{\"text\": \"a\"}\n" + line)}); };
-  CHECK(said("{") == "m.jsonl:2: not a JSON object: syntax error while parsing object key - unexpected end of input; expected string literal");
+  CHECK(said("{") ==
+        "m.jsonl:2: not a JSON object: syntax error while parsing object key - unexpected end of input; expected string literal");
   CHECK(said("[1]") == "m.jsonl:2: array, expected a JSON object");
   CHECK(said(R"({"txt": "a"})") ==
         "m.jsonl:2: unknown key 'txt'; expected id, text, text_b, image, audio, question, answers, label, question_type or answer_type");
@@ -115,15 +116,16 @@ TEST_CASE("IDX files: pictures with the labels beside them") {
   CHECK(second.pixels->width == 3);
   CHECK(second.pixels->height == 2);
   CHECK(std::string(second.pixels->pixels.begin(), second.pixels->pixels.end()) == "ghijkl");
-  const auto said = [&](const std::string& content) {
-    return said_of({folder.write("t-images-idx3-ubyte", content), SampleFormat::kIdx});
-  };
+  const auto said = [&](const std::string& content) { return said_of({folder.write("t-images-idx3-ubyte", content), SampleFormat::kIdx}); };
   CHECK(said("P5 3 2") == "t-images-idx3-ubyte: not an IDX file");
-  CHECK(said(idx({2, 6}, "abcdefghijkl")) == "t-images-idx3-ubyte: an IDX file of 2 sizes and elements of type 0x08; expected 3 and bytes (0x08)");
+  CHECK(said(idx({2, 6}, "abcdefghijkl")) ==
+        "t-images-idx3-ubyte: an IDX file of 2 sizes and elements of type 0x08; expected 3 and bytes (0x08)");
   CHECK(said(idx({2, 2, 3}, "abcdefghijk")) == "t-images-idx3-ubyte: an IDX file of 11 elements whose sizes say 2 x 2 x 3");
-  CHECK(said(idx({-1, -1, -1}, "")) == "t-images-idx3-ubyte: an IDX file of 0 elements whose sizes say 4294967295 x 4294967295 x 4294967295");
+  CHECK(said(idx({-1, -1, -1}, "")) ==
+        "t-images-idx3-ubyte: an IDX file of 0 elements whose sizes say 4294967295 x 4294967295 x 4294967295");
   CHECK(said(idx({1, 2, 3}, "abcdef")).find("t-images-idx3-ubyte: 1 pictures, and 2 labels in ") == 0);
-  CHECK(said_of({folder.write("pictures", idx({1, 2, 3}, "abcdef")), SampleFormat::kIdx}).find("pictures: the labels are looked for in ") == 0);
+  CHECK(said_of({folder.write("pictures", idx({1, 2, 3}, "abcdef")), SampleFormat::kIdx}).find("pictures: the labels are looked for in ") ==
+        0);
 }
 
 TEST_CASE("class folders: a picture and a sound of one stem are one sample") {
@@ -172,7 +174,8 @@ TEST_CASE("tables: columns by a header or by name, ragged rows refused") {
   CHECK(given->at(0).text == Row{"Our friends."});
   CHECK(said_of({folder.write("t.csv", "text,label\na,b,c\n"), SampleFormat::kCsv}) == "t.csv:2: 3 fields in the row, 2 columns named");
   CHECK(said_of({folder.write("t.csv", "text,text\n"), SampleFormat::kCsv}) == "t.csv:1: the column 'text' is there twice");
-  CHECK(said_of({folder.write("t.csv", "sentence,label\n"), SampleFormat::kCsv}).find("t.csv:1: unknown column 'sentence'; expected id, text, ") == 0);
+  CHECK(said_of({folder.write("t.csv", "sentence,label\n"), SampleFormat::kCsv})
+            .find("t.csv:1: unknown column 'sentence'; expected id, text, ") == 0);
   CHECK(said_of({folder.write("t.csv", "text\n\"\xFF\"\n"), SampleFormat::kCsv}).find("t.csv:2: ") == 0);
   CHECK(said_of({folder.write("t.csv", "text,label\n"), SampleFormat::kCsv}) == "t.csv: no samples");
 }
@@ -198,8 +201,10 @@ TEST_CASE("VQA: official files and easy-VQA's") {
   CHECK(easy->at(0).answers == std::vector<Answer>{{"circle", 1}});
 
   folder.write("v2_mscoco_train2014_annotations.json", R"({"annotations": []})");
-  CHECK(said_of({path, SampleFormat::kVqa}).find("v2_OpenEnded_mscoco_train2014_questions.json: question 1: question 90 has no annotation in ") == 0);
-  CHECK(said_of({folder.write("q.json", R"([["what?", 3]])"), SampleFormat::kVqa}) == "q.json: question 1: expected [question, answer, image]");
+  CHECK(said_of({path, SampleFormat::kVqa})
+            .find("v2_OpenEnded_mscoco_train2014_questions.json: question 1: question 90 has no annotation in ") == 0);
+  CHECK(said_of({folder.write("q.json", R"([["what?", 3]])"), SampleFormat::kVqa}) ==
+        "q.json: question 1: expected [question, answer, image]");
   CHECK(said_of({folder.write("q.json", "{}"), SampleFormat::kVqa}).find("q.json: its annotations are looked for in ") == 0);
   CHECK(said_of({folder.write("questions.json", "{"), SampleFormat::kVqa}).find("questions.json: not JSON: ") == 0);
 }
