@@ -205,6 +205,13 @@ void add_data(CLI::App& app, CommandLine& out, Raw& raw) {
   check->add_option("--max-seconds", options.max_seconds, fmt::format("Of a sound that are decoded (default: {})", options.max_seconds))
       ->check(at_least_zero)
       ->option_text("N");
+  check->add_option("--image-size", options.image_size, "Count what pictures lose as a model's input of so many pixels a side")
+      ->check(integer_from(1, 4096))
+      ->option_text("N");
+  check->add_option("--fit", options.fit, "How they are brought to that size: crop, pad or stretch (default: crop)")->option_text("NAME");
+  check->add_option("--sample-rate", options.sample_rate, "Count the rows of sounds as log-mel spectra at so many samples a second")
+      ->check(integer_from(1000, 192000))
+      ->option_text("N");
   check->add_flag("--json", options.json, "One JSON object on standard output");
   CLI::App* scenes = add_command(*command, "make-scenes", help::kDataMakeScenes);
   scenes->add_option("DIR", options.path, "The folder to make; it must be empty or not there")->required()->option_text(kNoType);

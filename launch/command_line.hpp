@@ -76,6 +76,9 @@ struct DataOptions {
   std::string annotations, images;   // vqa
   std::int64_t max_pixels = std::int64_t{1} << 26;
   double max_seconds = 600;
+  std::int64_t image_size = 0;   // pixels a side of a model's input; 0: not asked for
+  std::string fit = "crop";      // of that input
+  std::int64_t sample_rate = 0;  // of a model's input; 0: not asked for
   bool json = false;
 };
 

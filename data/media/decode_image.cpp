@@ -27,18 +27,6 @@ Image without_alpha(const Image& image, std::uint8_t background) {
   return out;
 }
 
-Image with_channels(Image image, int channels) {
-  if (image.channels == channels) return image;
-  Image out(image.width, image.height, channels);
-  const std::size_t pixels = image.pixels.size() / static_cast<std::size_t>(image.channels);
-  for (std::size_t i = 0; i < pixels; ++i) {
-    if (channels == 1) out.pixels[i] = grey_of(image.pixels.data() + 3 * i);
-    else
-      for (std::size_t c = 0; c < 3; ++c) out.pixels[3 * i + c] = image.pixels[i];
-  }
-  return out;
-}
-
 // EXIF's orientation says where the first row and column of the stored picture are seen; this puts them there.
 Image upright(Image image, int orientation) {
   if (orientation == 1) return image;
@@ -63,6 +51,18 @@ void require_pixels(std::uint64_t width, std::uint64_t height, std::int64_t max_
   if (width > kMaxSide || height > kMaxSide || width > static_cast<std::uint64_t>(max_pixels) / height)
     throw MediaError(MediaProblem::kTooLarge, "{}: a picture of {} x {} pixels; the limit (max_pixels) is {}", where, width, height,
                      max_pixels);
+}
+
+Image with_channels(Image image, int channels) {
+  if (image.channels == channels) return image;
+  Image out(image.width, image.height, channels);
+  const std::size_t pixels = image.pixels.size() / static_cast<std::size_t>(image.channels);
+  for (std::size_t i = 0; i < pixels; ++i) {
+    if (channels == 1) out.pixels[i] = grey_of(image.pixels.data() + 3 * i);
+    else
+      for (std::size_t c = 0; c < 3; ++c) out.pixels[3 * i + c] = image.pixels[i];
+  }
+  return out;
 }
 
 std::string image_formats() {

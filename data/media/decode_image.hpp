@@ -22,6 +22,9 @@ struct ImageDecoding {
 /// others by name), damaged or cut short, larger than max_pixels, or of a format this program was built without.
 Image decode_image(std::string_view bytes, const ImageDecoding& decoding, const std::string& where);
 
+/// The picture in grey (1), or in colour (3) with grey repeated.
+Image with_channels(Image image, int channels);
+
 /// The formats this program was built with, for messages: "PNG, JPEG"; "" if there are none.
 std::string image_formats();
 

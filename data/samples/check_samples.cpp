@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <exception>
 #include <numeric>
 #include <thread>
@@ -18,7 +19,21 @@ void note(const MediaError& error, std::int64_t index, SampleReport& report) {
   report.first_bad.push_back({index, error.what()});
 }
 
-void look_at(const Sample& sample, std::int64_t index, const SampleDecoding& decoding, SampleReport& report) {
+void take_as_input(const Image& image, const ImageSettings& settings, SampleReport& report) {
+  const FittedImage fitted = fit_image(image, settings);
+  image_rows(fitted.image, settings);
+  report.image_cut.add(fitted.cut);
+  report.image_cut_millionths += std::llround(1e6 * fitted.cut);
+}
+
+void take_as_input(const Sound& sound, const SoundInput& input, SampleReport& report) {
+  const SoundRows made = input(sound);
+  report.audio_rows.add(made.rows);
+  report.audio_cut_seconds.add(made.cut_seconds);
+}
+
+void look_at(const Sample& sample, std::int64_t index, const SampleDecoding& decoding, const SoundInput* sound_input,
+             SampleReport& report) {
   ++report.samples;
   report.text += !sample.text.empty();
   report.image += sample.has_image();
@@ -34,10 +49,11 @@ void look_at(const Sample& sample, std::int64_t index, const SampleDecoding& dec
   }
   if (sample.has_image()) try {
       const Image image = sample.pixels
-                              ? *sample.pixels
+                              ? with_channels(*sample.pixels, decoding.image.channels)
                               : decode_image(read_media(sample.image, decoding.max_file_bytes), decoding.image, sample.image.string());
       report.image_width.add(image.width);
       report.image_height.add(image.height);
+      if (decoding.image_input) take_as_input(image, *decoding.image_input, report);
     } catch (const MediaError& error) {
       note(error, index, report);
     }
@@ -46,6 +62,7 @@ void look_at(const Sample& sample, std::int64_t index, const SampleDecoding& dec
       report.sample_rate.add(sound.sample_rate);
       report.audio_seconds.add(static_cast<double>(static_cast<std::int64_t>(sound.samples.size()) + sound.cut) / sound.sample_rate);
       report.audio_cut += sound.cut > 0;
+      if (sound_input != nullptr) take_as_input(sound, *sound_input, report);
     } catch (const MediaError& error) {
       note(error, index, report);
     }
@@ -59,7 +76,11 @@ void add(SampleReport&& part, SampleReport& sum) {
     (sum.*range).add(part.*range);
   for (Range<int> SampleReport::*const range : {&SampleReport::image_width, &SampleReport::image_height, &SampleReport::sample_rate})
     (sum.*range).add(part.*range);
-  sum.audio_seconds.add(part.audio_seconds);
+  for (Range<double> SampleReport::*const range :
+       {&SampleReport::audio_seconds, &SampleReport::image_cut, &SampleReport::audio_cut_seconds})
+    (sum.*range).add(part.*range);
+  sum.audio_rows.add(part.audio_rows);
+  sum.image_cut_millionths += part.image_cut_millionths;
   sum.labels.merge(part.labels);
   sum.different_answers.merge(part.different_answers);
   for (std::size_t i = 0; i < sum.problems.size(); ++i) sum.problems[i] += part.problems[i];
@@ -86,13 +107,14 @@ SampleReport check_samples(const SampleSource& source, const SampleDecoding& dec
   std::atomic<std::int64_t> next = 0;
   std::vector<SampleReport> parts(static_cast<std::size_t>(std::max(1, threads)));
   std::vector<std::exception_ptr> failures(parts.size());
+  const std::optional<SoundInput> sound_input = decoding.sound_input ? std::optional<SoundInput>(*decoding.sound_input) : std::nullopt;
   std::vector<std::thread> workers;
   for (std::size_t worker = 0; worker < parts.size(); ++worker)
     workers.emplace_back([&, worker] {
       try {
         for (std::int64_t begin = next.fetch_add(kSamplesAtOnce); begin < source.size(); begin = next.fetch_add(kSamplesAtOnce))
           for (std::int64_t i = begin; i < std::min(begin + kSamplesAtOnce, source.size()); ++i)
-            look_at(source.at(i), i, decoding, parts[worker]);
+            look_at(source.at(i), i, decoding, sound_input ? &*sound_input : nullptr, parts[worker]);
       } catch (...) {
         failures[worker] = std::current_exception();
       }

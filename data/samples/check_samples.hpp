@@ -3,11 +3,14 @@
 
 #include "data/media/decode_image.hpp"
 #include "data/media/decode_sound.hpp"
+#include "data/media/image_rows.hpp"
 #include "data/media/media_error.hpp"
+#include "data/media/sound_rows.hpp"
 #include "data/samples/sample_source.hpp"
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -39,6 +42,10 @@ struct SampleReport {
   Range<int> image_width, image_height, sample_rate;                     // of the pictures and sounds that were decoded
   Range<double> audio_seconds;
   std::int64_t audio_cut = 0;  // sounds longer than the maximum
+  // As a model's input, where that was asked for:
+  std::int64_t image_cut_millionths = 0;  // of a picture, that were cut off, added up over all: a sum that no order of threads changes
+  Range<double> image_cut, audio_cut_seconds;
+  Range<std::int64_t> audio_rows;
   std::set<std::string> labels, different_answers;
 
   struct Bad {
@@ -55,6 +62,8 @@ struct SampleReport {
 struct SampleDecoding {
   ImageDecoding image;
   SoundDecoding sound;
+  std::optional<ImageSettings> image_input;  // what a model would take, to count what it loses
+  std::optional<SoundSettings> sound_input;
   std::uint64_t max_file_bytes = std::uint64_t{1} << 28;  // of one picture or sound; a larger file is not read
 };
 

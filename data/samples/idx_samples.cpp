@@ -19,8 +19,8 @@ struct IdxFile {
   std::size_t begin = 0;  // of the elements
 };
 
-IdxFile read_idx_file(const std::filesystem::path& path, std::size_t dimensions) {
-  IdxFile file{read_whole(path, kMostBytes), {}, 4 + 4 * dimensions};
+IdxFile idx_file(std::string content, const std::filesystem::path& path, std::size_t dimensions) {
+  IdxFile file{std::move(content), {}, 4 + 4 * dimensions};
   const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(file.content[at]); };
   if (file.content.size() < 4 || byte(0) != 0 || byte(1) != 0) throw data_error("{}: not an IDX file", path.string());
   if (byte(2) != kBytes || byte(3) != dimensions)
@@ -76,14 +76,20 @@ std::filesystem::path labels_beside(const std::filesystem::path& images) {
 
 }  // namespace
 
+std::unique_ptr<SampleSource> parse_idx(std::string images, std::string labels, const std::filesystem::path& images_path,
+                                        const std::filesystem::path& labels_path) {
+  IdxFile pictures = idx_file(std::move(images), images_path, 3), classes = idx_file(std::move(labels), labels_path, 1);
+  if (pictures.sizes[1] > 65535 || pictures.sizes[2] > 65535)
+    throw data_error("{}: pictures of {} x {} pixels", images_path.string(), pictures.sizes[2], pictures.sizes[1]);
+  if (pictures.sizes[0] != classes.sizes[0])
+    throw data_error("{}: {} pictures, and {} labels in {}", images_path.string(), pictures.sizes[0], classes.sizes[0],
+                     labels_path.string());
+  return std::make_unique<IdxSamples>(std::move(pictures), std::move(classes));
+}
+
 std::unique_ptr<SampleSource> read_idx(const SampleSpec& spec) {
   const std::filesystem::path labels = labels_beside(spec.path);
-  IdxFile images = read_idx_file(spec.path, 3), classes = read_idx_file(labels, 1);
-  if (images.sizes[1] > 65535 || images.sizes[2] > 65535)
-    throw data_error("{}: pictures of {} x {} pixels", spec.path.string(), images.sizes[2], images.sizes[1]);
-  if (images.sizes[0] != classes.sizes[0])
-    throw data_error("{}: {} pictures, and {} labels in {}", spec.path.string(), images.sizes[0], classes.sizes[0], labels.string());
-  return std::make_unique<IdxSamples>(std::move(images), std::move(classes));
+  return parse_idx(read_whole(spec.path, kMostBytes), read_whole(labels, kMostBytes), spec.path, labels);
 }
 
 }  // namespace sluice::data

@@ -3,6 +3,7 @@
 
 #include "data/samples/sample_source.hpp"
 
+#include <string_view>
 #include <utility>
 
 namespace sluice::data {
@@ -22,6 +23,16 @@ std::unique_ptr<SampleSource> read_idx(const SampleSpec& spec);
 std::unique_ptr<SampleSource> read_class_folders(const SampleSpec& spec);
 std::unique_ptr<SampleSource> read_csv_samples(const SampleSpec& spec);
 std::unique_ptr<SampleSource> read_vqa(const SampleSpec& spec);
+
+// What the readers above make of a file's content; `path` is named in errors, and what the content names lies beside it. Any bytes do.
+std::vector<Sample> parse_manifest(std::string_view content, const std::filesystem::path& path);
+std::vector<Sample> parse_table(std::string_view content, const SampleSpec& spec);
+std::unique_ptr<SampleSource> parse_idx(std::string images, std::string labels, const std::filesystem::path& images_path,
+                                        const std::filesystem::path& labels_path);
+/// `annotations` is what `spec` or its path names; "" for a file that needs none.
+std::vector<Sample> parse_vqa(const std::string& questions, const std::string& annotations, const SampleSpec& spec);
+/// The file of annotations that goes with a questions file, by its name.
+std::filesystem::path annotations_beside(const std::filesystem::path& questions);
 
 /// The content of a file, decompressed if its name ends in .gz or .zst. Data error if it is not there, is damaged, is a pointer to another
 /// file or longer than `most` bytes.

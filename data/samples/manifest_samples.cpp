@@ -81,16 +81,15 @@ Sample sample_of(const Json& line, const std::filesystem::path& folder, const st
 
 }  // namespace
 
-std::unique_ptr<SampleSource> read_manifest(const SampleSpec& spec) {
-  const std::string content = read_whole(spec.path, kMostBytes);
-  const std::filesystem::path folder = spec.path.parent_path();
+std::vector<Sample> parse_manifest(std::string_view content, const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.parent_path();
   std::vector<Sample> samples;
   std::unordered_set<std::string> ids;
   std::size_t number = 0;
   for (std::size_t begin = 0; begin < content.size();) {
     const std::size_t end = std::min(content.find('\n', begin), content.size());
-    const std::string_view line = std::string_view(content).substr(begin, end - begin);
-    const std::string where = fmt::format("{}:{}", spec.path.string(), ++number);
+    const std::string_view line = content.substr(begin, end - begin);
+    const std::string where = fmt::format("{}:{}", path.string(), ++number);
     begin = end + 1;
     if (line.find_first_not_of(" \t\r") == line.npos) continue;
     Json json;
@@ -103,8 +102,12 @@ std::unique_ptr<SampleSource> read_manifest(const SampleSpec& spec) {
     if (samples.back().id.empty()) samples.back().id = std::to_string(number);
     if (!ids.insert(samples.back().id).second) throw data_error("{}: the id '{}' occurs twice", where, samples.back().id);
   }
-  if (samples.empty()) throw data_error("{}: no samples", spec.path.string());
-  return std::make_unique<ListedSamples>(std::move(samples));
+  if (samples.empty()) throw data_error("{}: no samples", path.string());
+  return samples;
+}
+
+std::unique_ptr<SampleSource> read_manifest(const SampleSpec& spec) {
+  return std::make_unique<ListedSamples>(parse_manifest(read_whole(spec.path, kMostBytes), spec.path));
 }
 
 }  // namespace sluice::data

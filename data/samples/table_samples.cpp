@@ -53,12 +53,10 @@ Sample sample_of(const std::vector<std::string>& columns, const std::vector<std:
 
 }  // namespace
 
-std::unique_ptr<SampleSource> read_csv_samples(const SampleSpec& spec) {
+std::vector<Sample> parse_table(std::string_view text, const SampleSpec& spec) {
   std::filesystem::path name = spec.path;
   if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
   const char separator = name.extension() == ".tsv" ? '\t' : ',';
-  const std::string content = read_whole(spec.path, kMostBytes);
-  std::string_view text = content;
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::vector<std::string> columns = spec.columns;
   if (!columns.empty()) require_columns(columns, spec.path.string());
@@ -76,7 +74,11 @@ std::unique_ptr<SampleSource> read_csv_samples(const SampleSpec& spec) {
     if (!ids.insert(samples.back().id).second) throw data_error("{}: the id '{}' occurs twice", where, samples.back().id);
   });
   if (samples.empty()) throw data_error("{}: no samples", spec.path.string());
-  return std::make_unique<ListedSamples>(std::move(samples));
+  return samples;
+}
+
+std::unique_ptr<SampleSource> read_csv_samples(const SampleSpec& spec) {
+  return std::make_unique<ListedSamples>(parse_table(read_whole(spec.path, kMostBytes), spec));
 }
 
 }  // namespace sluice::data

@@ -16,9 +16,9 @@ using Json = nlohmann::json;
 
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 33;
 
-Json read_json(const fs::path& path) {
+Json parse_json(const std::string& content, const fs::path& path) {
   try {
-    return Json::parse(read_whole(path, kMostBytes));
+    return Json::parse(content);
   } catch (const Json::exception& error) {
     throw data_error("{}: not JSON: {}", path.string(), json_reason(error.what()));
   }
@@ -42,14 +42,6 @@ const Json& list_of(const Json& value, const char* key, const std::string& where
   return value;
 }
 
-// v2_OpenEnded_mscoco_train2014_questions.json -> v2_mscoco_train2014_annotations.json; questions.json -> annotations.json
-fs::path annotations_beside(const fs::path& questions) {
-  std::string name = questions.filename().string();
-  for (const auto& [from, to] : {std::pair{"OpenEnded_", ""}, {"MultipleChoice_", ""}, {"questions", "annotations"}})
-    if (const std::size_t at = name.find(from); at != name.npos) name.replace(at, std::string_view(from).size(), to);
-  return questions.parent_path() / name;
-}
-
 // The folder, beside the questions, that holds the picture of this name.
 fs::path folder_with(const fs::path& beside, const std::vector<std::string>& folders, const std::string& name) {
   for (const std::string& folder : folders)
@@ -63,8 +55,8 @@ struct Annotation {
   std::string question_type, answer_type;
 };
 
-std::unordered_map<std::int64_t, Annotation> read_annotations(const fs::path& path) {
-  const Json file = read_json(path);
+std::unordered_map<std::int64_t, Annotation> annotations_of(const std::string& content, const fs::path& path) {
+  const Json file = parse_json(content, path);
   std::unordered_map<std::int64_t, Annotation> annotations;
   std::size_t number = 0;
   for (const Json& each : list_of(field(file, "annotations", path.string()), "annotations", path.string())) {
@@ -85,16 +77,12 @@ std::unordered_map<std::int64_t, Annotation> read_annotations(const fs::path& pa
   return annotations;
 }
 
-std::vector<Sample> read_official(const Json& file, const SampleSpec& spec) {
+fs::path annotations_file_of(const SampleSpec& spec) { return spec.annotations.empty() ? annotations_beside(spec.path) : spec.annotations; }
+
+std::vector<Sample> official(const Json& file, const std::string& annotations_content, const SampleSpec& spec) {
   const std::string name = spec.path.string();
-  const fs::path beside = spec.path.parent_path(),
-                 annotations_file = spec.annotations.empty() ? annotations_beside(spec.path) : spec.annotations;
-  if (spec.annotations.empty() && annotations_file == spec.path)
-    throw data_error(
-        "{}: its annotations are looked for in the file of this name with annotations in place of questions, which it does not have; name "
-        "them (annotations)",
-        name);
-  std::unordered_map<std::int64_t, Annotation> annotations = read_annotations(annotations_file);
+  const fs::path beside = spec.path.parent_path(), annotations_file = annotations_file_of(spec);
+  std::unordered_map<std::int64_t, Annotation> annotations = annotations_of(annotations_content, annotations_file);
   const std::string subtype = file.contains("data_subtype") ? text_of(file.at("data_subtype"), "data_subtype", name) : "";
   const auto picture = [&](std::int64_t id) { return fmt::format("COCO_{}_{:012}.jpg", subtype, id); };
   std::vector<Sample> samples;
@@ -121,7 +109,7 @@ std::vector<Sample> read_official(const Json& file, const SampleSpec& spec) {
 }
 
 // A list of [question, answer, number of the picture], pictures in NUMBER.png.
-std::vector<Sample> read_easy(const Json& file, const SampleSpec& spec) {
+std::vector<Sample> easy(const Json& file, const SampleSpec& spec) {
   std::vector<Sample> samples;
   fs::path images = spec.images;
   for (const Json& each : file) {
@@ -139,13 +127,41 @@ std::vector<Sample> read_easy(const Json& file, const SampleSpec& spec) {
   return samples;
 }
 
+// `annotations` gives the content of their file; it is not asked for where the answers are with the questions.
+template <class Annotations>
+std::vector<Sample> samples_of(const std::string& questions, const Annotations& annotations, const SampleSpec& spec) {
+  const Json file = parse_json(questions, spec.path);
+  std::vector<Sample> samples = file.is_array() ? easy(file, spec) : official(file, annotations(), spec);
+  if (samples.empty()) throw data_error("{}: no questions", spec.path.string());
+  return samples;
+}
+
+std::string read_annotations(const SampleSpec& spec) {
+  const fs::path file = annotations_file_of(spec);
+  if (file == spec.path)
+    throw data_error(
+        "{}: its annotations are looked for in the file of this name with annotations in place of questions, which it does not have; "
+        "name them (annotations)",
+        spec.path.string());
+  return read_whole(file, kMostBytes);
+}
+
 }  // namespace
 
+// v2_OpenEnded_mscoco_train2014_questions.json -> v2_mscoco_train2014_annotations.json; questions.json -> annotations.json
+fs::path annotations_beside(const fs::path& questions) {
+  std::string name = questions.filename().string();
+  for (const auto& [from, to] : {std::pair{"OpenEnded_", ""}, {"MultipleChoice_", ""}, {"questions", "annotations"}})
+    if (const std::size_t at = name.find(from); at != name.npos) name.replace(at, std::string_view(from).size(), to);
+  return questions.parent_path() / name;
+}
+
+std::vector<Sample> parse_vqa(const std::string& questions, const std::string& annotations, const SampleSpec& spec) {
+  return samples_of(questions, [&] { return annotations; }, spec);
+}
+
 std::unique_ptr<SampleSource> read_vqa(const SampleSpec& spec) {
-  const Json file = read_json(spec.path);
-  std::vector<Sample> samples = file.is_array() ? read_easy(file, spec) : read_official(file, spec);
-  if (samples.empty()) throw data_error("{}: no questions", spec.path.string());
-  return std::make_unique<ListedSamples>(std::move(samples));
+  return std::make_unique<ListedSamples>(samples_of(read_whole(spec.path, kMostBytes), [&] { return read_annotations(spec); }, spec));
 }
 
 }  // namespace sluice::data

@@ -48,6 +48,11 @@ constexpr std::pair<MediaProblem, const char*> kProblems[] = {{MediaProblem::kUn
 
 std::int64_t count_of(const SampleReport& report, MediaProblem problem) { return report.problems[static_cast<std::size_t>(problem)]; }
 
+// The share of a picture that is cut off.
+double mean_cut(const SampleReport& report) {
+  return 1e-6 * static_cast<double>(report.image_cut_millionths) / static_cast<double>(report.image_cut.count);
+}
+
 template <class Number>
 Json json_of(const data::Range<Number>& range) {
   return {{"min", range.least}, {"max", range.most}};
@@ -67,6 +72,14 @@ Json json_of(const SampleReport& report, const DataOptions& options, SampleForma
                      {"seconds", json_of(report.audio_seconds)},
                      {"sample_rate", json_of(report.sample_rate)},
                      {"longer_than_max", report.audio_cut}};
+  if (report.image_cut.count > 0) {
+    json["image"]["cut"] = json_of(report.image_cut);
+    json["image"]["cut"]["mean"] = mean_cut(report);
+  }
+  if (report.audio_rows.count > 0) {
+    json["audio"]["rows"] = json_of(report.audio_rows);
+    json["audio"]["cut_seconds"] = json_of(report.audio_cut_seconds);
+  }
   if (report.question > 0)
     json["question"] = {
         {"samples", report.question}, {"answers", json_of(report.answers)}, {"different_answers", report.different_answers.size()}};
@@ -100,11 +113,17 @@ void print(const SampleReport& report, const DataOptions& options, SampleFormat 
     say("image", report.image_width.count == 0
                      ? fmt::format("{}", report.image)
                      : fmt::format("{}; {} wide and {} high", report.image, between(report.image_width), between(report.image_height)));
+  if (report.image_cut.count > 0)
+    say("", fmt::format("as {0} x {0}, {1}: {2:.1f} % is cut off, {3:.1f} % at most", options.image_size, options.fit,
+                        100 * mean_cut(report), 100 * report.image_cut.most));
   if (report.audio_seconds.count > 0)
     say("audio", fmt::format("{}; {:.2f} to {:.2f} s at {} Hz{}", report.audio, report.audio_seconds.least, report.audio_seconds.most,
                              between(report.sample_rate),
                              report.audio_cut == 0 ? "" : fmt::format("; {} longer than {} s", report.audio_cut, options.max_seconds)));
   else if (report.audio > 0) say("audio", fmt::format("{}", report.audio));
+  if (report.audio_rows.count > 0)
+    say("", fmt::format("as log-mel spectra: {} rows of {} frames a hundredth of a second apart", between(report.audio_rows),
+                        data::SoundSettings{}.frames_per_row));
   if (report.question > 0)
     say("question", fmt::format("{}; {} each, {} different", report.question, counted_range(report.answers, "answer"),
                                 report.different_answers.size()));
@@ -123,6 +142,19 @@ int check(const DataOptions& options) {
   data::SampleDecoding decoding;
   decoding.image.max_pixels = options.max_pixels;
   decoding.sound.max_seconds = options.max_seconds;
+  if (options.image_size > 0) {
+    const auto fit = value_of<data::ImageFit>(options.fit);
+    if (!fit) throw usage_error("--fit {}: expected crop, pad or stretch", options.fit);
+    const int size = static_cast<int>(options.image_size);
+    decoding.image_input = data::ImageSettings{.width = size, .height = size, .patch = 1, .fit = *fit};
+  }
+  if (options.sample_rate > 0) {
+    const int rate = static_cast<int>(options.sample_rate);
+    data::SoundSettings settings;
+    settings.mel = {.sample_rate = rate, .window = rate / 80 * 2, .hop = rate / 100, .max_frequency = rate / 2.0};
+    settings.max_seconds = options.max_seconds;
+    decoding.sound_input = settings;
+  }
   const SampleReport report = data::check_samples(*source, decoding, threads_to_use());
   if (options.json) log_info("{}", json_of(report, options, format, *source).dump());
   else print(report, options, format, *source);

@@ -60,6 +60,9 @@ for line in '  bad       1 unreadable, 2 damaged' "sample '000000': b/images/000
 done
 ends 3 data check a/train.jsonl --max-pixels 4095
 grep -q '32 too_large' out || fail "--max-pixels: $(cat out)"
+ends 0 data check a/test.jsonl --image-size 32 --fit stretch --json
+python3 -c 'import json; r = json.load(open("out")); assert r["image"]["cut"] == {"min": 0.0, "max": 0.0, "mean": 0.0}, r' || fail "--image-size: $(cat out)"
+ends 2 data check a/test.jsonl --image-size 32 --fit bend
 ends 3 data check none.jsonl
 ends 2 data check a/scenes.txt
 ends 2 data check a/train.jsonl --format video
@@ -77,6 +80,8 @@ PYTHON
   python3 -c 'import json; r = json.load(open("out")); assert r["audio"]["seconds"] == {"min": 0.5, "max": 0.5}, r' || fail "a sound: $(cat out)"
   ends 0 data check sounds --max-seconds 0.25
   grep -q '1 longer than 0.25 s' out || fail "--max-seconds: $(cat out)"
+  ends 0 data check sounds --sample-rate 16000
+  grep -q 'as log-mel spectra: 13 rows of 4 frames' out || fail "--sample-rate: $(cat out)"
 fi
 
 [ "$failures" = 0 ] && echo "all good"

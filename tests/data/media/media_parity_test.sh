@@ -9,6 +9,10 @@ if ! [ -x "$build_dir/plain_tests" ]; then
   echo "SKIPPED: $build_dir/plain_tests is not built; pictures and sounds were NOT compared with Pillow and Transformers"
   exit 77
 fi
+if ! "$build_dir/sluice" doctor | grep -q 'pictures PNG, JPEG; sounds WAV, FLAC'; then
+  echo "SKIPPED: built without libpng, libjpeg or libsndfile; pictures and sounds were NOT compared with Pillow and Transformers"
+  exit 77
+fi
 parity_python "pictures and sounds were NOT compared with Pillow and Transformers" torch==2.13.0 transformers==5.17.0 'pillow==11.*' 'soundfile>=0.12' numpy
 work=$(mktemp -d "$build_dir/media_parity.XXXXXX")
 trap 'rm -rf "$work"' EXIT
