@@ -213,6 +213,12 @@ void add_data(CLI::App& app, CommandLine& out, Raw& raw) {
       ->check(integer_from(1000, 192000))
       ->option_text("N");
   check->add_flag("--json", options.json, "One JSON object on standard output");
+  CLI::App* score = add_command(*command, "score", help::kDataScore);
+  score->add_option("PREDICTIONS", options.predictions, "JSON: a list of {question_id, answer}")->required()->option_text(kNoType);
+  score->add_option("PATH", options.path, "VQA questions, or a manifest with questions and answers")->required()->option_text(kNoType);
+  score->add_option("--format", options.format, "manifest, csv or vqa (default: by the name of PATH)")->option_text("NAME");
+  score->add_option("--annotations", options.annotations, "Of VQA questions (default: looked for beside them)")->option_text("FILE");
+  score->add_flag("--json", options.json, "One JSON object on standard output");
   CLI::App* scenes = add_command(*command, "make-scenes", help::kDataMakeScenes);
   scenes->add_option("DIR", options.path, "The folder to make; it must be empty or not there")->required()->option_text(kNoType);
   scenes->add_option("--count", options.count, fmt::format("Scenes (default: {})", options.count))
@@ -270,8 +276,10 @@ void finish(const CLI::App& app, const Raw& raw, CommandLine& out) {
   if (!problem.empty()) throw CLI::ValidationError(problem);
   if (out.command == Command::kData) {
     const auto actions = app.get_subcommands().front()->get_subcommands();
-    if (actions.empty()) throw CLI::ValidationError("an action is missing: check or make-scenes");
-    out.data.action = actions.front()->get_name() == "check" ? DataAction::kCheck : DataAction::kMakeScenes;
+    if (actions.empty()) throw CLI::ValidationError("an action is missing: check, score or make-scenes");
+    static const std::map<std::string, DataAction> kDataActions = {
+        {"check", DataAction::kCheck}, {"score", DataAction::kScore}, {"make-scenes", DataAction::kMakeScenes}};
+    out.data.action = kDataActions.at(actions.front()->get_name());
     if (!raw.columns.empty()) out.data.columns = split(raw.columns);
   }
   if (out.command != Command::kTokenize) return;

@@ -64,9 +64,10 @@ struct TokenizeOptions {
   std::string output;               // train: the tokenizer.json to write
 };
 
-enum class DataAction { kCheck, kMakeScenes };
+enum class DataAction { kCheck, kMakeScenes, kScore };
 struct DataOptions {
   DataAction action = DataAction::kCheck;
+  std::string predictions;                          // score
   std::string path;                                 // what to check, or the folder to make
   std::int64_t count = 2000, size = 64, seed = 17;  // make-scenes
   bool speech = true;                               // make-scenes

@@ -59,7 +59,7 @@ const Text kTokenizeCount = {"Print bytes, words and tokens of text.",
                              "Example:\n"
                              "  sluice tokenize count --tokenizer tokenizer.json corpus/"};
 
-const Text kData = {"Look at multimodal data before a model does, or make some.",
+const Text kData = {"Look at multimodal data before a model does, make some, or judge answers.",
                     "Examples:\n"
                     "  sluice data make-scenes scenes --count 2000\n"
                     "  sluice data check scenes/train.jsonl"};
@@ -72,6 +72,11 @@ const Text kDataCheck = {
     "  sluice data check scenes/train.jsonl\n"
     "  sluice data check pets/\n"
     "  sluice data check reviews.tsv --columns ,label,,text --json"};
+
+const Text kDataScore = {"Judge answers as the official code of VQA does, to the second decimal.",
+                         "Where a question has one answer, it counts as that of ten annotators.\n"
+                         "Example:\n"
+                         "  sluice data score answers.json scenes/test.jsonl --json"};
 
 const Text kDataMakeScenes = {
     "Make a labelled synthetic set: pictures of coloured shapes, captions, questions with answers.",

@@ -29,6 +29,7 @@ extern const Text kTokenizeDecode;
 extern const Text kTokenizeCount;
 extern const Text kData;
 extern const Text kDataCheck;
+extern const Text kDataScore;
 extern const Text kDataMakeScenes;
 extern const Text kBench;
 extern const Text kDoctor;

@@ -8,5 +8,6 @@ namespace sluice {
 int inspect_command(const InspectOptions& options);
 int tokenize_command(const TokenizeOptions& options);
 int data_command(const DataOptions& options);
+int data_score_command(const DataOptions& options);
 
 }  // namespace sluice

@@ -11,34 +11,15 @@
 #include "data/samples/check_samples.hpp"
 #include "data/scenes/write_scenes.hpp"
 #include "launch/commands/commands.hpp"
+#include "launch/commands/data_format.hpp"
 
 namespace sluice {
 namespace {
 
-namespace fs = std::filesystem;
 using data::MediaProblem;
 using data::SampleFormat;
 using data::SampleReport;
 using Json = nlohmann::ordered_json;
-
-// By the name, where no format is given.
-SampleFormat format_of(const DataOptions& options) {
-  const fs::path& path = options.path;
-  if (!options.format.empty()) {
-    const auto format = value_of<SampleFormat>(options.format);
-    if (!format || *format == SampleFormat::kText)
-      throw usage_error("--format {}: expected manifest, idx, class_folders, csv or vqa", options.format);
-    return *format;
-  }
-  if (fs::is_directory(path)) return SampleFormat::kClassFolders;
-  const std::string name = path.filename().string();
-  const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
-  if (has("idx3")) return SampleFormat::kIdx;
-  if (has(".jsonl") || has(".ndjson")) return SampleFormat::kManifest;
-  if (has(".csv") || has(".tsv")) return SampleFormat::kCsv;
-  if (path.extension() == ".json") return SampleFormat::kVqa;
-  throw usage_error("{}: its name tells no format; say --format manifest, idx, class_folders, csv or vqa", path.string());
-}
 
 constexpr std::pair<MediaProblem, const char*> kProblems[] = {{MediaProblem::kUnreadable, "unreadable"},
                                                               {MediaProblem::kUnsupported, "unsupported"},
@@ -137,8 +118,9 @@ void print(const SampleReport& report, const DataOptions& options, SampleFormat 
 }
 
 int check(const DataOptions& options) {
-  const SampleFormat format = format_of(options);
-  const auto source = data::open_samples({options.path, format, options.columns, options.annotations, options.images});
+  const data::SampleSpec spec = sample_spec(options);
+  const SampleFormat format = spec.format;
+  const auto source = data::open_samples(spec);
   data::SampleDecoding decoding;
   decoding.image.max_pixels = options.max_pixels;
   decoding.sound.max_seconds = options.max_seconds;
@@ -175,6 +157,13 @@ int make_scenes(const DataOptions& options) {
 
 }  // namespace
 
-int data_command(const DataOptions& options) { return options.action == DataAction::kCheck ? check(options) : make_scenes(options); }
+int data_command(const DataOptions& options) {
+  switch (options.action) {
+    case DataAction::kCheck: return check(options);
+    case DataAction::kMakeScenes: return make_scenes(options);
+    case DataAction::kScore: break;
+  }
+  return data_score_command(options);
+}
 
 }  // namespace sluice

@@ -48,6 +48,27 @@ else
   echo "SKIPPED in part: espeak-ng is not installed, nothing was spoken"
 fi
 
+# Answers, judged: all right, one wrong, one missing, one to no question.
+answers() { python3 -c 'import json, sys
+rows = [json.loads(line) for line in open("a/test.jsonl")]
+said = [{"question_id": row["id"], "answer": row["answers"][0].upper() + ("" if i else sys.argv[1])} for i, row in enumerate(rows)]
+print(json.dumps(said[int(sys.argv[2]):] + ([{"question_id": "none", "answer": "x"}] if sys.argv[3:] else [])))' "$@" >said.json; }
+answers "" 0
+python3 -c 'import json; said = json.load(open("said.json")); [each.update(answer=each["answer"].lower()) for each in said]; json.dump(said, open("said.json", "w"))'
+ends 0 data score said.json a/test.jsonl --json
+python3 -c 'import json; r = json.load(open("out")); assert r["vqa_accuracy"] == 100.0 and r["questions"] == r["single_answers_as_ten"] == 4, r' || fail "right answers: $(cat out)"
+# Ten of one mind are compared as they stand, letters in their case, as the official code does.
+answers "" 0
+ends 0 data score said.json a/test.jsonl
+grep -q 'VQA accuracy  *[0-9.]* % (4 questions of one answer, which counts as ten)' out || fail "answers in capitals: $(cat out)"
+answers "" 1
+ends 3 data score said.json a/test.jsonl
+grep -q 'is not answered$' err || fail "an answer that is missing: $(cat err)"
+answers "" 0 more
+ends 3 data score said.json a/test.jsonl
+grep -q 'such as that to question none, are to no question of a/test.jsonl$' err || fail "an answer to nothing: $(cat err)"
+ends 3 data score a/scenes.json a/test.jsonl
+
 # A picture cut short, one that is a page, one that is not there.
 head -c 300 b/images/000000.png >cut && mv cut b/images/000000.png
 echo '<html>' >b/images/000001.png

@@ -54,7 +54,7 @@ try() {
 }
 
 # The tokenizer and the scenes that others use come first.
-for command in "tokenize train" "" train eval generate inspect tokenize "tokenize encode" "tokenize decode" "tokenize count" "data make-scenes" data "data check" bench; do
+for command in "tokenize train" "" train eval generate inspect tokenize "tokenize encode" "tokenize decode" "tokenize count" "data make-scenes" data "data check" "data score" bench; do
   # shellcheck disable=SC2086
   mapfile -t examples < <(sluice $command --help | sed -n '/^Examples\{0,1\}:/,$s/^  \(\(sluice\|mpirun\) .*\)/\1/p')
   [ ${#examples[@]} -ge 1 ] || fail "no example in sluice $command --help"
@@ -63,6 +63,7 @@ for command in "tokenize train" "" train eval generate inspect tokenize "tokeniz
     mkdir -p pets/cat pets/dog
     cp scenes/images/000000.png pets/cat/a.png
     cp scenes/images/000001.png pets/dog/a.png
+    python3 -c 'import json; print(json.dumps([{"question_id": json.loads(line)["id"], "answer": "yes"} for line in open("scenes/test.jsonl")]))' >answers.json
   fi
 done
 
