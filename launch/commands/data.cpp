@@ -29,6 +29,9 @@ constexpr std::pair<MediaProblem, const char*> kProblems[] = {{MediaProblem::kUn
 
 std::int64_t count_of(const SampleReport& report, MediaProblem problem) { return report.problems[static_cast<std::size_t>(problem)]; }
 
+// Names of files may be of any bytes.
+std::string one_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 // The share of a picture that is cut off.
 double mean_cut(const SampleReport& report) {
   return 1e-6 * static_cast<double>(report.image_cut_millionths) / static_cast<double>(report.image_cut.count);
@@ -138,7 +141,7 @@ int check(const DataOptions& options) {
     decoding.sound_input = settings;
   }
   const SampleReport report = data::check_samples(*source, decoding, threads_to_use());
-  if (options.json) log_info("{}", json_of(report, options, format, *source).dump());
+  if (options.json) log_info("{}", one_line(json_of(report, options, format, *source)));
   else print(report, options, format, *source);
   if (report.bad() == 0) return 0;
   throw data_error("{}: {} of {} pictures and sounds cannot be used", options.path, report.bad(), report.image + report.audio);

@@ -89,6 +89,13 @@ ends 2 data check a/scenes.txt
 ends 2 data check a/train.jsonl --format video
 ends 2 data
 
+# A name that is no UTF-8.
+mkdir -p odd/label
+cp a/images/000000.png "odd/label/$(printf 'x\377.png')"
+cp a/scenes.json "odd/label/$(printf 'y\377.png')"
+ends 3 data check odd --json
+python3 -c 'import json; r = json.load(open("out", encoding="utf-8")); assert r["samples"] == 2 and r["bad"] == 1, r' || fail "a name that is no UTF-8: $(cat out)"
+
 if [[ $(media sounds) == *WAV* ]]; then
   mkdir -p sounds/low
   python3 - <<'PYTHON'
