@@ -2,12 +2,12 @@
 
 #include "core/base/error.hpp"
 #include "core/base/file_kind.hpp"
+#include "core/base/lower_case.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -27,12 +27,6 @@ struct KnownName {
   TextFormat format;
   Compression compression;
 };
-
-std::string lower_case(std::string_view name) {
-  std::string lower;
-  for (const char c : name) lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
 
 std::optional<KnownName> format_of(std::string_view name) {
   const std::string lower = lower_case(name);

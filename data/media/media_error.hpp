@@ -1,8 +1,10 @@
 // What is wrong with one picture or one sound. Gives: MediaProblem, MediaError.
 #pragma once
 
+#include "core/base/enum_names.hpp"
 #include "core/base/error.hpp"
 
+#include <span>
 #include <string>
 #include <utility>
 
@@ -16,7 +18,12 @@ enum class MediaProblem {
   kTooLarge,     // more pixels or bytes than the limit
   kEmpty,        // no bytes, no pixels, no samples
 };
-inline constexpr int kMediaProblems = 5;
+inline constexpr EnumName<MediaProblem> kMediaProblemNames[] = {{MediaProblem::kUnreadable, "unreadable"},
+                                                                {MediaProblem::kUnsupported, "unsupported"},
+                                                                {MediaProblem::kDamaged, "damaged"},
+                                                                {MediaProblem::kTooLarge, "too_large"},
+                                                                {MediaProblem::kEmpty, "empty"}};
+constexpr std::span<const EnumName<MediaProblem>> names_of(MediaProblem) { return kMediaProblemNames; }
 
 /// A data error (exit 3) about one file, which a reader may skip and count.
 class MediaError : public Error {

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <string>
@@ -52,8 +53,8 @@ struct SampleReport {
     std::int64_t sample = 0;  // its number
     std::string message;
   };
-  std::array<std::int64_t, kMediaProblems> problems{};  // pictures and sounds, by MediaProblem
-  std::vector<Bad> first_bad;                           // the first kLocated of them
+  std::array<std::int64_t, std::size(kMediaProblemNames)> problems{};  // pictures and sounds, by MediaProblem
+  std::vector<Bad> first_bad;                                          // the first kLocated of them
   static constexpr std::size_t kLocated = 8;
 
   std::int64_t bad() const;

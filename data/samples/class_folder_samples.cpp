@@ -1,5 +1,6 @@
 // A folder with a folder a label.
 #include "core/base/error.hpp"
+#include "core/base/lower_case.hpp"
 #include "data/samples/listed_samples.hpp"
 
 #include <algorithm>
@@ -12,12 +13,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPictures[] = {".png", ".jpg", ".jpeg"};
 constexpr std::string_view kSounds[] = {".wav", ".flac"};
-
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
 
 std::vector<fs::path> sorted_entries(const fs::path& folder) {
   std::error_code failed;
@@ -36,7 +31,7 @@ void add_label(const fs::path& folder, std::vector<Sample>& samples) {
   const std::string label = folder.filename().string();
   for (const fs::path& file : sorted_entries(folder)) {
     if (is_hidden(file) || fs::is_directory(file)) continue;
-    const std::string ending = lower(file.extension().string());
+    const std::string ending = lower_case(file.extension().string());
     const bool picture = std::find(std::begin(kPictures), std::end(kPictures), ending) != std::end(kPictures);
     const bool sound = std::find(std::begin(kSounds), std::end(kSounds), ending) != std::end(kSounds);
     if (!picture && !sound) continue;

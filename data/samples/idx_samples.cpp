@@ -10,7 +10,6 @@
 namespace sluice::data {
 namespace {
 
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 33;
 constexpr unsigned char kBytes = 0x08;  // the type of elements that pictures and labels have
 
 struct IdxFile {
@@ -32,7 +31,7 @@ IdxFile idx_file(std::string content, const std::filesystem::path& path, std::si
     std::uint32_t size = 0;
     for (std::size_t i = 0; i < 4; ++i) size = size << 8 | byte(4 + 4 * d + i);
     file.sizes.push_back(size);
-    elements = size == 0 || elements > kMostBytes / size ? 0 : elements * size;
+    elements = size == 0 || elements > kMostSampleBytes / size ? 0 : elements * size;
   }
   if (elements == 0 || file.content.size() - file.begin != elements)
     throw data_error("{}: an IDX file of {} elements whose sizes say {}", path.string(), file.content.size() - file.begin,
@@ -89,7 +88,7 @@ std::unique_ptr<SampleSource> parse_idx(std::string images, std::string labels, 
 
 std::unique_ptr<SampleSource> read_idx(const SampleSpec& spec) {
   const std::filesystem::path labels = labels_beside(spec.path);
-  return parse_idx(read_whole(spec.path, kMostBytes), read_whole(labels, kMostBytes), spec.path, labels);
+  return parse_idx(read_whole(spec.path), read_whole(labels), spec.path, labels);
 }
 
 }  // namespace sluice::data

@@ -1,9 +1,11 @@
-// A source whose samples are all in memory, as most formats are read. Gives: ListedSamples, and the functions that read each format.
+// A source whose samples are all in memory, as most formats are read. Gives: ListedSamples, SampleList, and the functions that read each
+// format.
 #pragma once
 
 #include "data/samples/sample_source.hpp"
 
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 namespace sluice::data {
@@ -16,6 +18,21 @@ class ListedSamples : public SampleSource {
 
  private:
   std::vector<Sample> samples_;
+};
+
+/// Gathers the samples of a file, line by line.
+class SampleList {
+ public:
+  explicit SampleList(std::filesystem::path path) : path_(std::move(path)) {}
+  /// A sample without an id has the number of its line for one. Data error if its id was there before.
+  void add(Sample sample, std::size_t line);
+  /// All of them. Data error if there are none.
+  std::vector<Sample> take();
+
+ private:
+  std::filesystem::path path_;
+  std::vector<Sample> samples_;
+  std::unordered_set<std::string> ids_;
 };
 
 std::unique_ptr<SampleSource> read_manifest(const SampleSpec& spec);
@@ -35,8 +52,9 @@ std::vector<Sample> parse_vqa(const std::string& questions, const std::string& a
 std::filesystem::path annotations_beside(const std::filesystem::path& questions);
 
 /// The content of a file, decompressed if its name ends in .gz or .zst. Data error if it is not there, is damaged, is a pointer to another
-/// file or longer than `most` bytes.
-std::string read_whole(const std::filesystem::path& path, std::uint64_t most);
+/// file or longer than kMostSampleBytes.
+std::string read_whole(const std::filesystem::path& path);
+inline constexpr std::uint64_t kMostSampleBytes = std::uint64_t{1} << 33;
 
 /// Data error unless `text` is valid UTF-8 without NUL; `where` begins the message.
 void require_utf8(const std::string& text, const std::string& where);

@@ -1,24 +1,16 @@
 // A manifest: JSONL, one sample a line.
 #include "core/base/error.hpp"
 #include "core/base/json_reason.hpp"
+#include "data/samples/json_fields.hpp"
 #include "data/samples/listed_samples.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <unordered_set>
-
 namespace sluice::data {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 33;
-
-const std::string& text_of(const Json& value, std::string_view key, const std::string& where) {
-  if (!value.is_string()) throw data_error("{}: '{}' is {}, expected a string", where, key, value.type_name());
-  return value.get_ref<const std::string&>();
-}
 
 std::vector<std::string> texts_of(const Json& value, const std::string& where) {
   if (!value.is_array()) return {text_of(value, "text", where)};
@@ -28,9 +20,8 @@ std::vector<std::string> texts_of(const Json& value, const std::string& where) {
 }
 
 std::vector<Answer> answers_of(const Json& value, const std::string& where) {
-  if (!value.is_array()) throw data_error("{}: 'answers' is {}, expected a list", where, value.type_name());
   std::vector<Answer> answers;
-  for (const Json& each : value) {
+  for (const Json& each : list_of(value, "answers", where)) {
     Answer answer{"", static_cast<std::int64_t>(answers.size()) + 1};
     if (each.is_object()) {
       for (const auto& [key, field] : each.items())
@@ -83,8 +74,7 @@ Sample sample_of(const Json& line, const std::filesystem::path& folder, const st
 
 std::vector<Sample> parse_manifest(std::string_view content, const std::filesystem::path& path) {
   const std::filesystem::path folder = path.parent_path();
-  std::vector<Sample> samples;
-  std::unordered_set<std::string> ids;
+  SampleList samples(path);
   std::size_t number = 0;
   for (std::size_t begin = 0; begin < content.size();) {
     const std::size_t end = std::min(content.find('\n', begin), content.size());
@@ -98,16 +88,13 @@ std::vector<Sample> parse_manifest(std::string_view content, const std::filesyst
     } catch (const Json::exception& error) {
       throw data_error("{}: not a JSON object: {}", where, json_reason(error.what()));
     }
-    samples.push_back(sample_of(json, folder, where));
-    if (samples.back().id.empty()) samples.back().id = std::to_string(number);
-    if (!ids.insert(samples.back().id).second) throw data_error("{}: the id '{}' occurs twice", where, samples.back().id);
+    samples.add(sample_of(json, folder, where), number);
   }
-  if (samples.empty()) throw data_error("{}: no samples", path.string());
-  return samples;
+  return samples.take();
 }
 
 std::unique_ptr<SampleSource> read_manifest(const SampleSpec& spec) {
-  return std::make_unique<ListedSamples>(parse_manifest(read_whole(spec.path, kMostBytes), spec.path));
+  return std::make_unique<ListedSamples>(parse_manifest(read_whole(spec.path), spec.path));
 }
 
 }  // namespace sluice::data

@@ -10,7 +10,18 @@
 
 namespace sluice::data {
 
-std::string read_whole(const std::filesystem::path& path, std::uint64_t most) {
+void SampleList::add(Sample sample, std::size_t line) {
+  if (sample.id.empty()) sample.id = std::to_string(line);
+  if (!ids_.insert(sample.id).second) throw data_error("{}:{}: the id '{}' occurs twice", path_.string(), line, sample.id);
+  samples_.push_back(std::move(sample));
+}
+
+std::vector<Sample> SampleList::take() {
+  if (samples_.empty()) throw data_error("{}: no samples", path_.string());
+  return std::move(samples_);
+}
+
+std::string read_whole(const std::filesystem::path& path) {
   require_no_dangling_link(path);
   const std::string ending = path.extension().string();
   const auto stream = open_byte_stream(path, ending == ".gz"    ? Compression::kGzip
@@ -23,7 +34,7 @@ std::string read_whole(const std::filesystem::path& path, std::uint64_t most) {
     content.resize(size + kBlock);
     got = stream->read(std::span<char>(content.data() + size, kBlock));
     content.resize(size + got);
-    if (content.size() > most) throw data_error("{}: more than {} bytes; expected less", path.string(), most);
+    if (content.size() > kMostSampleBytes) throw data_error("{}: more than {} bytes; expected less", path.string(), kMostSampleBytes);
   }
   return content;
 }

@@ -8,12 +8,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace sluice::data {
 namespace {
 
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 33;
 constexpr std::string_view kColumns[] = {"id", "text", "text_b", "label", "image", "audio", "question", "answer"};
 
 void require_columns(const std::vector<std::string>& columns, const std::string& where) {
@@ -60,8 +58,7 @@ std::vector<Sample> parse_table(std::string_view text, const SampleSpec& spec) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::vector<std::string> columns = spec.columns;
   if (!columns.empty()) require_columns(columns, spec.path.string());
-  std::vector<Sample> samples;
-  std::unordered_set<std::string> ids;
+  SampleList samples(spec.path);
   for_each_row(text, separator, spec.path.string(), [&](const std::vector<std::string>& fields, std::size_t line) {
     const std::string where = fmt::format("{}:{}", spec.path.string(), line);
     if (columns.empty()) {
@@ -69,16 +66,13 @@ std::vector<Sample> parse_table(std::string_view text, const SampleSpec& spec) {
       require_columns(columns, where);
       return;
     }
-    samples.push_back(sample_of(columns, fields, spec.path.parent_path(), where));
-    if (samples.back().id.empty()) samples.back().id = std::to_string(line);
-    if (!ids.insert(samples.back().id).second) throw data_error("{}: the id '{}' occurs twice", where, samples.back().id);
+    samples.add(sample_of(columns, fields, spec.path.parent_path(), where), line);
   });
-  if (samples.empty()) throw data_error("{}: no samples", spec.path.string());
-  return samples;
+  return samples.take();
 }
 
 std::unique_ptr<SampleSource> read_csv_samples(const SampleSpec& spec) {
-  return std::make_unique<ListedSamples>(parse_table(read_whole(spec.path, kMostBytes), spec));
+  return std::make_unique<ListedSamples>(parse_table(read_whole(spec.path), spec));
 }
 
 }  // namespace sluice::data

@@ -1,6 +1,7 @@
 // Questions about pictures: the files of VQA v1 and v2 (visualqa.org), and of easy-VQA.
 #include "core/base/error.hpp"
 #include "core/base/json_reason.hpp"
+#include "data/samples/json_fields.hpp"
 #include "data/samples/listed_samples.hpp"
 
 #include <fmt/format.h>
@@ -14,8 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 33;
-
 Json parse_json(const std::string& content, const fs::path& path) {
   try {
     return Json::parse(content);
@@ -28,18 +27,6 @@ Json parse_json(const std::string& content, const fs::path& path) {
 const Json& field(const Json& object, const char* key, const std::string& where) {
   if (!object.is_object() || !object.contains(key)) throw data_error("{}: '{}' is missing", where, key);
   return object.at(key);
-}
-std::string text_of(const Json& value, const char* key, const std::string& where) {
-  if (!value.is_string()) throw data_error("{}: '{}' is {}, expected a string", where, key, value.type_name());
-  return value.get<std::string>();
-}
-std::int64_t number_of(const Json& value, const char* key, const std::string& where) {
-  if (!value.is_number_integer()) throw data_error("{}: '{}' is {}, expected a whole number", where, key, value.type_name());
-  return value.get<std::int64_t>();
-}
-const Json& list_of(const Json& value, const char* key, const std::string& where) {
-  if (!value.is_array()) throw data_error("{}: '{}' is {}, expected a list", where, key, value.type_name());
-  return value;
 }
 
 // The folder, beside the questions, that holds the picture of this name.
@@ -143,7 +130,7 @@ std::string read_annotations(const SampleSpec& spec) {
         "{}: its annotations are looked for in the file of this name with annotations in place of questions, which it does not have; "
         "name them (annotations)",
         spec.path.string());
-  return read_whole(file, kMostBytes);
+  return read_whole(file);
 }
 
 }  // namespace
@@ -161,7 +148,7 @@ std::vector<Sample> parse_vqa(const std::string& questions, const std::string& a
 }
 
 std::unique_ptr<SampleSource> read_vqa(const SampleSpec& spec) {
-  return std::make_unique<ListedSamples>(samples_of(read_whole(spec.path, kMostBytes), [&] { return read_annotations(spec); }, spec));
+  return std::make_unique<ListedSamples>(samples_of(read_whole(spec.path), [&] { return read_annotations(spec); }, spec));
 }
 
 }  // namespace sluice::data

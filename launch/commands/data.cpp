@@ -21,12 +21,6 @@ using data::SampleFormat;
 using data::SampleReport;
 using Json = nlohmann::ordered_json;
 
-constexpr std::pair<MediaProblem, const char*> kProblems[] = {{MediaProblem::kUnreadable, "unreadable"},
-                                                              {MediaProblem::kUnsupported, "unsupported"},
-                                                              {MediaProblem::kDamaged, "damaged"},
-                                                              {MediaProblem::kTooLarge, "too_large"},
-                                                              {MediaProblem::kEmpty, "empty"}};
-
 std::int64_t count_of(const SampleReport& report, MediaProblem problem) { return report.problems[static_cast<std::size_t>(problem)]; }
 
 // Names of files may be of any bytes.
@@ -69,7 +63,7 @@ Json json_of(const SampleReport& report, const DataOptions& options, SampleForma
         {"samples", report.question}, {"answers", json_of(report.answers)}, {"different_answers", report.different_answers.size()}};
   if (report.label > 0) json["label"] = {{"samples", report.label}, {"different", report.labels.size()}};
   Json problems = Json::object(), first = Json::array();
-  for (const auto& [problem, name] : kProblems) problems[name] = count_of(report, problem);
+  for (const auto& [problem, name] : names_of(MediaProblem{})) problems[std::string(name)] = count_of(report, problem);
   for (const auto& bad : report.first_bad) first.push_back({{"id", source.at(bad.sample).id}, {"error", bad.message}});
   json["bad"] = report.bad();
   json["problems"] = problems;
@@ -114,7 +108,7 @@ void print(const SampleReport& report, const DataOptions& options, SampleFormat 
   if (report.label > 0) say("label", fmt::format("{}; {} different", report.label, report.labels.size()));
   if (report.bad() == 0) return;
   std::vector<std::string> kinds;
-  for (const auto& [problem, name] : kProblems)
+  for (const auto& [problem, name] : names_of(MediaProblem{}))
     if (const std::int64_t count = count_of(report, problem); count > 0) kinds.push_back(fmt::format("{} {}", count, name));
   say("bad", fmt::format("{}", fmt::join(kinds, ", ")));
   for (const auto& bad : report.first_bad) say("", fmt::format("sample '{}': {}", source.at(bad.sample).id, bad.message));
